@@ -1,0 +1,166 @@
+/**
+ * The adapter for Bun: `bun:ffi`.
+ *
+ * @module
+ */
+import { LIBC_SYMBOLS, libcLibrary, rtldDefault } from "./libc.ts";
+import {
+  bindLibrary,
+  encodeCString,
+  loadError,
+  type ParameterConversions,
+  type RawFunction,
+  type RawLibrary,
+  type ResultConversions,
+  toExactNumber,
+  viewOrNull,
+} from "./library.ts";
+import type { Adapter, Address, NativeLibrary, SymbolSignature, SymbolTable } from "./types.ts";
+
+interface BunSignature {
+  readonly args: readonly string[];
+  readonly returns: string;
+  readonly ptr?: number;
+}
+
+interface BunLibrary {
+  readonly symbols: Record<string, RawFunction>;
+  close(): void;
+}
+
+/** The part of `bun:ffi` that this adapter uses. */
+interface BunFfi {
+  dlopen(path: string, symbols: Record<string, BunSignature>): BunLibrary;
+  linkSymbols(symbols: Record<string, BunSignature>): BunLibrary;
+  ptr(view: ArrayBufferView): number;
+}
+
+const PARAMETERS: ParameterConversions = {
+  bool: { native: "bool" },
+  i8: { native: "i8" },
+  u8: { native: "u8" },
+  i16: { native: "i16" },
+  u16: { native: "u16" },
+  i32: { native: "i32" },
+  u32: { native: "u32" },
+  i64: { native: "i64" },
+  u64: { native: "u64" },
+  usize: { native: "u64_fast" },
+  f32: { native: "f32" },
+  f64: { native: "f64" },
+  pointer: { native: "ptr" },
+  buffer: { native: "ptr", convert: viewOrNull },
+  cstring: { native: "ptr", convert: encodeCString },
+};
+
+const RESULTS: ResultConversions = {
+  void: { native: "void" },
+  bool: { native: "bool" },
+  i8: { native: "i8" },
+  u8: { native: "u8" },
+  i16: { native: "i16" },
+  u16: { native: "u16" },
+  i32: { native: "i32" },
+  u32: { native: "u32" },
+  i64: { native: "i64" },
+  u64: { native: "u64" },
+  usize: { native: "u64_fast", convert: toExactNumber },
+  f32: { native: "f32" },
+  f64: { native: "f64" },
+  pointer: { native: "u64_fast", convert: toExactNumber },
+};
+
+function toNative(signature: SymbolSignature): BunSignature {
+  return {
+    args: signature.parameters.map((type) => PARAMETERS[type].native),
+    returns: RESULTS[signature.result].native,
+  };
+}
+
+/** Bun's error when a library was loaded and lacks a symbol, as against one that did not load. */
+function isMissingSymbol(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code !== "ERR_DLOPEN_FAILED" &&
+    /^Symbol "[^"]*" not found/.test(error.message);
+}
+
+/** Which of the symbols a library has: Bun refuses a whole table for one that is missing. */
+function presentSymbols(
+  ffi: BunFfi,
+  path: string,
+  symbols: Record<string, BunSignature>,
+): Record<string, BunSignature> {
+  const present: Record<string, BunSignature> = {};
+  for (const [symbol, signature] of Object.entries(symbols)) {
+    try {
+      ffi.dlopen(path, { [symbol]: signature }).close();
+      present[symbol] = signature;
+    } catch (error) {
+      if (!isMissingSymbol(error)) throw error;
+    }
+  }
+  return present;
+}
+
+/**
+ * Wrappers of closed libraries. Bun's collector may unmap a library whose wrapper it collects,
+ * while a function of it is still referenced: each stays reachable as long as the process runs.
+ */
+const opened: BunLibrary[] = [];
+
+function openFile(ffi: BunFfi, path: string, table: SymbolTable): RawLibrary {
+  const symbols = Object.fromEntries(
+    Object.entries(table).map(([symbol, signature]) => [symbol, toNative(signature)]),
+  );
+  let library: BunLibrary | undefined;
+  try {
+    try {
+      library = ffi.dlopen(path, symbols);
+    } catch (error) {
+      if (!isMissingSymbol(error)) throw error;
+      const present = presentSymbols(ffi, path, symbols);
+      if (Object.keys(present).length > 0) library = ffi.dlopen(path, present);
+    }
+  } catch (error) {
+    throw loadError(path, error);
+  }
+  if (library !== undefined) opened.push(library);
+  return {
+    find: (symbol) => library?.symbols[symbol],
+    close: () => library?.close(),
+  };
+}
+
+/** The process's own symbols, found by `dlsym` in the global search order. */
+function openProcess(adapter: Adapter, ffi: BunFfi): RawLibrary {
+  const libc = adapter.open(libcLibrary(), { dlsym: LIBC_SYMBOLS.dlsym });
+  const linked: BunLibrary[] = [];
+  return {
+    find(symbol, signature) {
+      const address = libc.calls.dlsym(rtldDefault(), symbol);
+      if (address === 0) return undefined;
+      const library = ffi.linkSymbols({ [symbol]: { ...toNative(signature), ptr: address } });
+      linked.push(library);
+      opened.push(library);
+      return library.symbols[symbol];
+    },
+    close() {
+      for (const library of linked) library.close();
+      libc.close();
+    },
+  };
+}
+
+/** The adapter for Bun, from its version and its `bun:ffi` module. */
+export function createBunAdapter(version: string, module: unknown): Adapter {
+  const ffi = module as BunFfi;
+  const adapter: Adapter = {
+    runtime: { name: "bun", version },
+    backend: "bun:ffi",
+    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
+      const raw = path === null ? openProcess(adapter, ffi) : openFile(ffi, path, table);
+      return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
+    },
+    addressOf: (view) => ffi.ptr(view) as Address,
+  };
+  return adapter;
+}

@@ -1,0 +1,139 @@
+/**
+ * The adapter for Deno: `Deno.dlopen`.
+ *
+ * @module
+ */
+import { isPermissionRefusal, PermissionError } from "./errors.ts";
+import { LIBC_SYMBOLS, libcLibrary, rtldDefault } from "./libc.ts";
+import {
+  bindLibrary,
+  encodeCString,
+  loadError,
+  type ParameterConversions,
+  type RawFunction,
+  type RawLibrary,
+  type ResultConversions,
+  toExactNumber,
+  viewOrNull,
+} from "./library.ts";
+import type { Adapter, Address, NativeLibrary, SymbolSignature, SymbolTable } from "./types.ts";
+
+interface DenoSignature {
+  readonly parameters: readonly string[];
+  readonly result: string;
+  readonly optional?: boolean;
+}
+
+type PointerObject = object;
+
+/** The part of the global `Deno` that this adapter uses. */
+interface DenoNamespace {
+  readonly version: { readonly deno: string };
+  dlopen(
+    path: string,
+    symbols: Record<string, DenoSignature>,
+  ): { readonly symbols: Record<string, RawFunction | null>; close(): void };
+  readonly UnsafeFnPointer: new (
+    pointer: PointerObject,
+    signature: DenoSignature,
+  ) => { readonly call: RawFunction };
+  readonly UnsafePointer: {
+    create(address: bigint): PointerObject | null;
+    of(view: ArrayBufferView): PointerObject | null;
+    value(pointer: PointerObject | null): bigint | number;
+  };
+}
+
+const PARAMETERS: ParameterConversions = {
+  bool: { native: "bool" },
+  i8: { native: "i8" },
+  u8: { native: "u8" },
+  i16: { native: "i16" },
+  u16: { native: "u16" },
+  i32: { native: "i32" },
+  u32: { native: "u32" },
+  i64: { native: "i64" },
+  u64: { native: "u64" },
+  usize: { native: "usize" },
+  f32: { native: "f32" },
+  f64: { native: "f64" },
+  pointer: { native: "usize" },
+  buffer: { native: "buffer", convert: viewOrNull },
+  cstring: { native: "buffer", convert: encodeCString },
+};
+
+const RESULTS: ResultConversions = {
+  void: { native: "void" },
+  bool: { native: "bool" },
+  i8: { native: "i8" },
+  u8: { native: "u8" },
+  i16: { native: "i16" },
+  u16: { native: "u16" },
+  i32: { native: "i32" },
+  u32: { native: "u32" },
+  i64: { native: "i64", convert: (value) => BigInt(value as bigint | number) },
+  u64: { native: "u64", convert: (value) => BigInt(value as bigint | number) },
+  usize: { native: "usize", convert: toExactNumber },
+  f32: { native: "f32" },
+  f64: { native: "f64" },
+  pointer: { native: "usize", convert: toExactNumber },
+};
+
+function toNative(signature: SymbolSignature): DenoSignature {
+  return {
+    parameters: signature.parameters.map((type) => PARAMETERS[type].native),
+    result: RESULTS[signature.result].native,
+    optional: true,
+  };
+}
+
+function openFile(deno: DenoNamespace, path: string, table: SymbolTable): RawLibrary {
+  const symbols = Object.fromEntries(
+    Object.entries(table).map(([symbol, signature]) => [symbol, toNative(signature)]),
+  );
+  let library;
+  try {
+    library = deno.dlopen(path, symbols);
+  } catch (error) {
+    if (isPermissionRefusal(error)) {
+      throw new PermissionError(`load "${path}"`, "--allow-ffi", { cause: error });
+    }
+    throw loadError(path, error);
+  }
+  return {
+    find: (symbol) => library.symbols[symbol] ?? undefined,
+    close: () => library.close(),
+  };
+}
+
+/** The process's own symbols, found by `dlsym` in the global search order. */
+function openProcess(adapter: Adapter, deno: DenoNamespace): RawLibrary {
+  const libc = adapter.open(libcLibrary(), { dlsym: LIBC_SYMBOLS.dlsym });
+  return {
+    find(symbol, signature) {
+      const address = libc.calls.dlsym(rtldDefault(), symbol);
+      const pointer = deno.UnsafePointer.create(BigInt(address));
+      if (pointer === null) return undefined;
+      const bound = new deno.UnsafeFnPointer(pointer, toNative(signature));
+      return (...args) => bound.call(...args);
+    },
+    close: () => libc.close(),
+  };
+}
+
+/** The adapter for the runtime whose global namespace is given. */
+export function createDenoAdapter(namespace: unknown): Adapter {
+  const deno = namespace as DenoNamespace;
+  const adapter: Adapter = {
+    runtime: { name: "deno", version: deno.version.deno },
+    backend: "Deno.dlopen",
+    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
+      const raw = path === null ? openProcess(adapter, deno) : openFile(deno, path, table);
+      return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
+    },
+    addressOf(view) {
+      return toExactNumber(deno.UnsafePointer.value(deno.UnsafePointer.of(view))) as Address;
+    },
+  };
+  return adapter;
+}

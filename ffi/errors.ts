@@ -1,0 +1,124 @@
+/**
+ * The errors that loading and calling native code can end in.
+ *
+ * @module
+ */
+
+/** The root of offheap's errors. {@linkcode OffheapError.code} is stable; the message is for people. */
+export class OffheapError extends Error {
+  override name = "OffheapError";
+  /** A stable identifier, such as `ERR_OFFHEAP_LIBRARY_LOAD`. */
+  readonly code: string;
+
+  /** Makes an error with a stable code. */
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** One way that was tried to find or load a library, and how it ended. */
+export interface LoadAttempt {
+  /** Where the path came from, such as `option` or `build output`. */
+  readonly origin: string;
+  /** The path, or what stood in its place. */
+  readonly path: string;
+  /** How the attempt ended. */
+  readonly outcome: string;
+}
+
+/** A native library could not be found or loaded. */
+export class LibraryLoadError extends OffheapError {
+  override name = "LibraryLoadError";
+  /** Every path that was tried, in order. */
+  readonly attempts: readonly LoadAttempt[];
+
+  /** Makes the error with what was tried. */
+  constructor(message: string, attempts: readonly LoadAttempt[] = [], options?: ErrorOptions) {
+    super("ERR_OFFHEAP_LIBRARY_LOAD", message, options);
+    this.attempts = attempts;
+  }
+}
+
+/** A library was loaded but lacks a symbol that offheap needs. */
+export class SymbolError extends OffheapError {
+  override name = "SymbolError";
+  /** The library's path. */
+  readonly path: string;
+  /** The missing symbols. */
+  readonly symbols: readonly string[];
+
+  /** Makes the error for the missing symbols of one library. */
+  constructor(path: string, symbols: readonly string[], options?: ErrorOptions) {
+    super(
+      "ERR_OFFHEAP_SYMBOL",
+      `Cannot use "${path}": it does not export ${symbols.join(", ")}. ` +
+        "It is another library, or a version that offheap does not know.",
+      options,
+    );
+    this.path = path;
+    this.symbols = symbols;
+  }
+}
+
+/** The runtime's permissions do not allow what offheap needs; the message names the flag. */
+export class PermissionError extends OffheapError {
+  override name = "PermissionError";
+  /** The flag that allows it, such as `--allow-ffi`. */
+  readonly flag: string;
+
+  /** Makes the error for an action that a flag would allow. */
+  constructor(action: string, flag: string, options?: ErrorOptions) {
+    super(
+      "ERR_OFFHEAP_PERMISSION",
+      `Cannot ${action}: the runtime does not permit it. Run the program with ${flag}.`,
+      options,
+    );
+    this.flag = flag;
+  }
+}
+
+/** This runtime, or this version of it, has no foreign function interface that offheap can use. */
+export class UnsupportedRuntimeError extends OffheapError {
+  override name = "UnsupportedRuntimeError";
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_UNSUPPORTED_RUNTIME", message, options);
+  }
+}
+
+/** A call into a library that was closed. */
+export class LibraryClosedError extends OffheapError {
+  override name = "LibraryClosedError";
+
+  /** Makes the error for a function of a closed library. */
+  constructor(path: string, symbol: string) {
+    super("ERR_OFFHEAP_LIBRARY_CLOSED", `Cannot call ${symbol}: "${path}" was closed.`);
+  }
+}
+
+/**
+ * Whether an error is a runtime's refusal of a permission: Deno's, or that of Node's permission
+ * model.
+ */
+export function isPermissionRefusal(error: unknown): error is Error {
+  return error instanceof Error &&
+    (error.name === "NotCapable" || ("code" in error && error.code === "ERR_ACCESS_DENIED"));
+}
+
+/**
+ * Runs something that a runtime's permissions may refuse, and turns a refusal into a
+ * {@linkcode PermissionError} that names the flag. Other errors pass.
+ *
+ * @param action What is attempted, as it completes the sentence "Cannot …".
+ * @param flag The flag that allows it, such as `--allow-read`.
+ */
+export function withPermission<R>(action: string, flag: string, attempt: () => R): R {
+  try {
+    return attempt();
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw new PermissionError(action, flag, { cause: error });
+    throw error;
+  }
+}

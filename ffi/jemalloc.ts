@@ -1,0 +1,18 @@
+/**
+ * jemalloc's symbols, of jemalloc 5.
+ *
+ * @module
+ */
+import type { SymbolTable } from "./types.ts";
+
+/** The functions that offheap calls in jemalloc. */
+export const JEMALLOC_SYMBOLS = {
+  // int mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen)
+  mallctl: { parameters: ["cstring", "buffer", "buffer", "buffer", "usize"], result: "i32" },
+  // void *mallocx(size_t size, int flags)
+  mallocx: { parameters: ["usize", "i32"], result: "pointer" },
+  // void dallocx(void *ptr, int flags)
+  dallocx: { parameters: ["pointer", "i32"], result: "void" },
+  // size_t sallocx(const void *ptr, int flags)
+  sallocx: { parameters: ["pointer", "i32"], result: "usize" },
+} as const satisfies SymbolTable;

@@ -1,0 +1,52 @@
+/**
+ * The C library's symbols that offheap uses on Unix.
+ *
+ * @module
+ */
+import process from "node:process";
+import type { SymbolTable } from "./types.ts";
+
+/** The functions that offheap calls in the C library. */
+export const LIBC_SYMBOLS = {
+  // void *dlsym(void *handle, const char *symbol): the handle is an integer for RTLD_DEFAULT's sake
+  dlsym: { parameters: ["i64", "cstring"], result: "pointer" },
+  // int dladdr(const void *addr, Dl_info *info)
+  dladdr: { parameters: ["pointer", "buffer"], result: "i32" },
+  // void *dlopen(const char *path, int flags)
+  dlopen: { parameters: ["cstring", "i32"], result: "pointer" },
+  // int dlclose(void *handle)
+  dlclose: { parameters: ["pointer"], result: "i32" },
+  // void *memcpy(void *dest, const void *src, size_t n)
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+  // size_t strnlen(const char *s, size_t maxlen)
+  strnlen: { parameters: ["pointer", "usize"], result: "usize" },
+  // long sysconf(int name)
+  sysconf: { parameters: ["i32"], result: "i64" },
+} as const satisfies SymbolTable;
+
+/** The malloc family as the process finds it: bind it with `open(null, …)`. */
+export const PROCESS_MALLOC_SYMBOLS = {
+  // void *malloc(size_t size)
+  malloc: { parameters: ["usize"], result: "pointer" },
+  // void free(void *ptr)
+  free: { parameters: ["pointer"], result: "void" },
+} as const satisfies SymbolTable;
+
+const LIBC_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  linux: "libc.so.6",
+  darwin: "/usr/lib/libSystem.B.dylib",
+  freebsd: "libc.so.7",
+};
+
+/**
+ * The name by which this platform's dynamic linker finds the C library. musl's linker answers to
+ * `libc.so.6` too: it takes any name that starts with `libc.` for itself.
+ */
+export function libcLibrary(): string {
+  return LIBC_LIBRARIES[process.platform] ?? "libc.so";
+}
+
+/** `dlsym`'s handle for the global search order: `(void *)-2` on macOS and FreeBSD, else `NULL`. */
+export function rtldDefault(): bigint {
+  return process.platform === "darwin" || process.platform === "freebsd" ? -2n : 0n;
+}

@@ -1,0 +1,160 @@
+/**
+ * What all adapters share: from raw functions and rows to a library's calls.
+ *
+ * @module
+ */
+import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
+import type {
+  Calls,
+  NativeLibrary,
+  ParameterType,
+  ResultType,
+  SymbolSignature,
+  SymbolTable,
+} from "./types.ts";
+
+/** A function as a runtime's FFI makes it. */
+export type RawFunction = (...args: unknown[]) => unknown;
+
+/** How one native type is named in a runtime's FFI, and how a value is converted, if at all. */
+export interface Conversion {
+  /** The name in the runtime's FFI. */
+  readonly native: string;
+  /** From our value to the FFI's, or back; absent where they are the same. */
+  readonly convert?: (value: unknown) => unknown;
+}
+
+/** A runtime's conversions of arguments. */
+export type ParameterConversions = Readonly<Record<ParameterType, Conversion>>;
+
+/** A runtime's conversions of results. */
+export type ResultConversions = Readonly<Record<ResultType, Conversion>>;
+
+/** What an adapter obtained from its runtime for one library. */
+export interface RawLibrary {
+  /** The function of a symbol; `undefined` when the library lacks it. */
+  find(symbol: string, signature: SymbolSignature): RawFunction | undefined;
+  /** Releases what the runtime holds. */
+  close(): void;
+}
+
+const encoder = new TextEncoder();
+
+/** A string as UTF-8 with a NUL behind it; refuses a string that itself contains a NUL. */
+export function encodeCString(value: unknown): Uint8Array<ArrayBuffer> {
+  const text = String(value);
+  if (text.includes("\0")) {
+    throw new TypeError(
+      `Cannot pass a string to native code: it must not contain NUL; got ${JSON.stringify(text)}`,
+    );
+  }
+  return encoder.encode(text + "\0");
+}
+
+/** Native code gets `NULL` for an empty view: runtimes disagree on the address of nothing. */
+export function viewOrNull(value: unknown): unknown {
+  return ArrayBuffer.isView(value) && value.byteLength > 0 ? value : null;
+}
+
+/** A 64-bit result as an exact number, or a `RangeError`. */
+export function toExactNumber(value: unknown): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) {
+    throw new RangeError(
+      `Cannot return a size or address: it must be at most ${Number.MAX_SAFE_INTEGER}; got ${value}`,
+    );
+  }
+  return number;
+}
+
+/** An exact number as the bigint that some runtimes ask for. */
+export function toBigInt(value: unknown): bigint {
+  return BigInt(value as number);
+}
+
+/** Wraps a raw function in its conversions; without any, it is the raw function itself. */
+function bindCall(
+  raw: RawFunction,
+  signature: SymbolSignature,
+  parameters: ParameterConversions,
+  results: ResultConversions,
+): RawFunction {
+  const into = signature.parameters.map((type) => parameters[type].convert);
+  const from = results[signature.result].convert;
+  if (from === undefined && into.every((convert) => convert === undefined)) return raw;
+  const count = into.length;
+  return (...args) => {
+    const converted = new Array(count);
+    for (let i = 0; i < count; i++) {
+      const convert = into[i];
+      converted[i] = convert === undefined ? args[i] : convert(args[i]);
+    }
+    const result = raw(...converted);
+    return from === undefined ? result : from(result);
+  };
+}
+
+/**
+ * Binds a table to an opened library. When a symbol that is not optional is missing, closes the
+ * library and throws a `SymbolError` that names all that are missing.
+ */
+export function bindLibrary<const T extends SymbolTable>(
+  path: string | null,
+  table: T,
+  raw: RawLibrary,
+  parameters: ParameterConversions,
+  results: ResultConversions,
+): NativeLibrary<T> {
+  const calls: Record<string, RawFunction | undefined> = {};
+  const missing: string[] = [];
+  for (const [symbol, signature] of Object.entries(table)) {
+    const found = raw.find(symbol, signature);
+    if (found !== undefined) calls[symbol] = bindCall(found, signature, parameters, results);
+    else if (signature.optional !== true) missing.push(symbol);
+  }
+  const name = path ?? "this process";
+  if (missing.length > 0) {
+    raw.close();
+    throw new SymbolError(name, missing);
+  }
+  let open = true;
+  return {
+    path,
+    calls: calls as Calls<T>,
+    close() {
+      if (!open) return;
+      open = false;
+      for (const symbol of Object.keys(calls)) {
+        calls[symbol] = () => {
+          throw new LibraryClosedError(name, symbol);
+        };
+      }
+      raw.close();
+    },
+  };
+}
+
+/** What to do about a refusal of the dynamic linker, by what it says. */
+const LOAD_ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /static TLS/,
+    " The library was built for linking, not for loading at run time: preload it with " +
+    '"offheap run", or build one that can be loaded with "offheap build".',
+  ],
+  [
+    /wrong ELF class|invalid ELF header|file too short|not a mach-o|not a valid Win32/i,
+    " The file is damaged or made for another machine.",
+  ],
+];
+
+/** The error for a library that a runtime could not load, with the dynamic linker's own words. */
+export function loadError(path: string | null, cause: unknown): LibraryLoadError {
+  const name = path ?? "this process";
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const advice = LOAD_ADVICE.find(([pattern]) => pattern.test(said))?.[1] ?? "";
+  return new LibraryLoadError(
+    `Cannot load "${name}": ${said.replace(/\.?$/, ".")}${advice}`,
+    [{ origin: "path", path: name, outcome: said }],
+    { cause },
+  );
+}

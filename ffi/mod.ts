@@ -1,0 +1,68 @@
+/**
+ * The one place that tells runtimes apart and picks an adapter.
+ *
+ * @module
+ */
+import { createRequire } from "node:module";
+import process from "node:process";
+import { createBunAdapter } from "./bun.ts";
+import { createDenoAdapter } from "./deno.ts";
+import { UnsupportedRuntimeError } from "./errors.ts";
+import { createKoffiAdapter, createNodeAdapter } from "./node.ts";
+import type { Adapter, RuntimeInfo } from "./types.ts";
+
+/** The oldest Node that has `ArrayBuffer.prototype.transfer`, on which freeing safely rests. */
+const OLDEST_NODE_MAJOR = 22;
+
+function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
+  if (Number.parseInt(runtime.version) < OLDEST_NODE_MAJOR) {
+    throw new UnsupportedRuntimeError(
+      `Cannot use native libraries in Node ${runtime.version}: offheap needs Node ` +
+        `${OLDEST_NODE_MAJOR} or newer.`,
+    );
+  }
+  const builtin = process.getBuiltinModule("node:ffi");
+  if (builtin !== undefined) return createNodeAdapter(runtime, builtin);
+  let koffi;
+  try {
+    koffi = createRequire(import.meta.url)("koffi");
+  } catch (error) {
+    throw new UnsupportedRuntimeError(
+      `Cannot use native libraries in Node ${runtime.version}: it has no node:ffi (Node 26 has, ` +
+        'unless it runs with --no-experimental-ffi), and the package "koffi" could not be loaded ' +
+        `(${error instanceof Error ? error.message.split("\n")[0] : error}). ` +
+        'Install it with "npm install koffi", or use Node 26.',
+      { cause: error },
+    );
+  }
+  return createKoffiAdapter(runtime, koffi);
+}
+
+function pickAdapter(): Adapter {
+  const { deno, bun, node } = process.versions as NodeJS.Dict<string>;
+  if (deno !== undefined) return createDenoAdapter(Reflect.get(globalThis, "Deno"));
+  if (bun !== undefined) return createBunAdapter(bun, process.getBuiltinModule("bun:ffi"));
+  return pickNodeAdapter({ name: "node", version: node ?? "unknown" });
+}
+
+let adapter: Adapter | undefined;
+
+/**
+ * The adapter of the runtime that runs this, picked at the first call.
+ *
+ * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
+ */
+export function foreign(): Adapter {
+  adapter ??= pickAdapter();
+  return adapter;
+}
+
+/** The runtime that runs this; works where native libraries cannot be used, too. */
+export function runtimeInfo(): RuntimeInfo {
+  const versions = process.versions as NodeJS.Dict<string>;
+  for (const name of ["deno", "bun"]) {
+    const version = versions[name];
+    if (version !== undefined) return { name, version };
+  }
+  return { name: "node", version: versions.node ?? "unknown" };
+}

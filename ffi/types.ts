@@ -1,0 +1,132 @@
+/**
+ * The contract between offheap and a runtime's foreign function interface: native types, symbol
+ * tables as data, and what an adapter offers. Nothing here runs.
+ *
+ * @module
+ */
+
+declare const addressBrand: unique symbol;
+
+/**
+ * A native address as a branded number; 0 is C's `NULL`.
+ *
+ * A number holds every user-space address of the supported systems exactly (at most 2^52, which is
+ * below `Number.MAX_SAFE_INTEGER`). Why not a bigint: see `docs/development/architecture.md`.
+ */
+export type Address = number & { readonly [addressBrand]: true };
+
+/** C's `NULL`. */
+export const NULL: Address = 0 as Address;
+
+/** JavaScript's side of each native type that a function may return. */
+export interface ResultTypes {
+  /** `void`. */
+  void: undefined;
+  /** `_Bool`. */
+  bool: boolean;
+  /** `int8_t`. */
+  i8: number;
+  /** `uint8_t`. */
+  u8: number;
+  /** `int16_t`. */
+  i16: number;
+  /** `uint16_t`. */
+  u16: number;
+  /** `int32_t`. */
+  i32: number;
+  /** `uint32_t`. */
+  u32: number;
+  /** `int64_t`: always a bigint. */
+  i64: bigint;
+  /** `uint64_t`: always a bigint. */
+  u64: bigint;
+  /** `size_t` as a number; a value above `Number.MAX_SAFE_INTEGER` throws a `RangeError`. */
+  usize: number;
+  /** `float`. */
+  f32: number;
+  /** `double`. */
+  f64: number;
+  /** Any pointer, as an {@linkcode Address}; 0 is `NULL`. */
+  pointer: Address;
+}
+
+/** JavaScript's side of each native type that a function may take. */
+export interface ParameterTypes extends Omit<ResultTypes, "void"> {
+  /** A pointer to the bytes of a view, valid during the call only; `null` and an empty view pass `NULL`. */
+  buffer: ArrayBufferView | null;
+  /** A `const char *`: the string as UTF-8 with a NUL behind it, valid during the call only. */
+  cstring: string;
+}
+
+/** The name of a native type that a function may return. */
+export type ResultType = keyof ResultTypes;
+
+/** The name of a native type that a function may take. */
+export type ParameterType = keyof ParameterTypes;
+
+/** One row of a symbol table. */
+export interface SymbolSignature {
+  /** The native types of the arguments, in order. */
+  readonly parameters: readonly ParameterType[];
+  /** The native type of the result. */
+  readonly result: ResultType;
+  /** The symbol is missing in some versions of the library: its call is then `undefined`. */
+  readonly optional?: true;
+}
+
+/** A library's symbols: C names verbatim as keys. */
+export type SymbolTable = Readonly<Record<string, SymbolSignature>>;
+
+/** The JavaScript arguments for a row's native types. */
+export type Arguments<P extends readonly ParameterType[]> = {
+  -readonly [K in keyof P]: ParameterTypes[P[K]];
+};
+
+/** The JavaScript function that a row describes. */
+export type Call<S extends SymbolSignature> = (
+  ...args: Arguments<S["parameters"]>
+) => ResultTypes[S["result"]];
+
+/** The functions that a table describes; an optional one may be missing. */
+export type Calls<T extends SymbolTable> = {
+  readonly [K in keyof T]: T[K] extends { readonly optional: true } ? Call<T[K]> | undefined
+    : Call<T[K]>;
+};
+
+/** An opened native library. */
+export interface NativeLibrary<T extends SymbolTable> {
+  /** The path it was opened by; `null` for the process itself. */
+  readonly path: string | null;
+  /** Its functions. After {@linkcode NativeLibrary.close} each of them throws. */
+  readonly calls: Calls<T>;
+  /** Ends the use of the library; a second call does nothing. */
+  close(): void;
+}
+
+/** The JavaScript runtime of this process. */
+export interface RuntimeInfo {
+  /** `deno`, `bun` or `node`. */
+  readonly name: string;
+  /** Its version, without a leading `v`. */
+  readonly version: string;
+}
+
+/** What each runtime's adapter offers. */
+export interface Adapter {
+  /** The runtime that runs this. */
+  readonly runtime: RuntimeInfo;
+  /** The foreign function interface in use: `Deno.dlopen`, `bun:ffi`, `node:ffi` or `koffi`. */
+  readonly backend: string;
+  /**
+   * Opens a library and binds its symbols. With `null`, binds what the process itself finds by
+   * these names, in the dynamic linker's global search order: `malloc` is then the one that serves
+   * this process, a preloaded one included.
+   *
+   * @throws {LibraryLoadError} when the library cannot be loaded.
+   * @throws {SymbolError} when a symbol that is not optional is missing; nothing stays open.
+   * @throws {PermissionError} when the runtime does not allow FFI.
+   */
+  open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T>;
+  /** The address of a view's first byte. It holds while the view's buffer is alive and attached. */
+  addressOf(view: ArrayBufferView): Address;
+}

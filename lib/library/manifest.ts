@@ -1,0 +1,50 @@
+/**
+ * The manifest beside each library that offheap builds: `libX.so.json` beside `libX.so`.
+ *
+ * @module
+ */
+
+/** What a build step produces. */
+export type LibraryName = "jemalloc" | "mimalloc" | "offheap";
+
+/** How a library was built: `debug` checks itself, `secure` guards against misuse. */
+export type Variant = "release" | "debug" | "secure";
+
+/** What is known of one built library. */
+export interface LibraryManifest {
+  /** The layout of this file; this version is 1. */
+  readonly manifestVersion: 1;
+  /** `jemalloc`, `mimalloc`, or `offheap` for the shim. */
+  readonly allocator: LibraryName;
+  /** The upstream version, such as `5.3.0`. */
+  readonly version: string;
+  /** How it was built. */
+  readonly variant: Variant;
+  /** Where the source came from. */
+  readonly source: {
+    /** `cache`, `upstream`, `debian`, `option` or `checkout`. */
+    readonly origin: string;
+    /** The archive's file name, or the directory's name. */
+    readonly name: string;
+    /** The archive's sha256; `null` for a directory. */
+    readonly sha256: string | null;
+  };
+  /** The target, such as `linux-x64-gnu`. */
+  readonly target: string;
+  /** `glibc` or `musl`; `null` elsewhere. */
+  readonly libc: string | null;
+  /** The compiler's own version line. */
+  readonly compiler: string;
+  /** The flags that the build passed. */
+  readonly flags: readonly string[];
+  /** Properties that callers ask for, such as `guarded` or `uaf-detection`. */
+  readonly features: readonly string[];
+  /** Every exported symbol, sorted. */
+  readonly exports: readonly string[];
+  /** A hash over all inputs of the build: equal inputs need no new build. */
+  readonly inputs: string;
+  /** The library file's size in bytes. */
+  readonly bytes: number;
+  /** The library file's sha256, in hexadecimal. */
+  readonly sha256: string;
+}

@@ -1,0 +1,71 @@
+/**
+ * Linux: `/proc`, glibc and musl.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { withPermission } from "../../ffi/errors.ts";
+import { foreign } from "../../ffi/mod.ts";
+import { readCString } from "../../ffi/memory.ts";
+import { NULL } from "../../ffi/types.ts";
+import type { CLibrary, ForeignAddress, SystemPort } from "./types.ts";
+import { executablePath, findSymbol, findSymbolIn, pageSize, readPointer } from "./unix.ts";
+
+const OPEN_FLAGS = { lazy: 1, noload: 4 };
+
+let libc: CLibrary | undefined;
+
+function detectLibc(): CLibrary {
+  const glibc = findSymbol("gnu_get_libc_version");
+  if (glibc === null) return { name: "musl", version: null };
+  const { calls, close } = foreign().open(null, {
+    // const char *gnu_get_libc_version(void)
+    gnu_get_libc_version: { parameters: [], result: "pointer" },
+  });
+  const version = readCString(calls.gnu_get_libc_version());
+  close();
+  return { name: "glibc", version };
+}
+
+/**
+ * `program_invocation_name` is a variable of libc (glibc and musl) that points at the program's
+ * first argument, which the kernel put at the bottom of the main thread's stack.
+ */
+function foreignAddresses(): ForeignAddress[] {
+  const variable = findSymbol("program_invocation_name");
+  if (variable === null) return [];
+  const addresses = [{ what: "libc's static data", address: variable.address }];
+  const stack = readPointer(variable.address);
+  if (stack !== NULL) addresses.push({ what: "the main thread's stack", address: stack });
+  return addresses;
+}
+
+function mappedFiles(): Set<string> {
+  const maps = withPermission(
+    "read /proc/self/maps",
+    "--allow-all",
+    () => readFileSync("/proc/self/maps", "utf8"),
+  );
+  return parseMappedFiles(maps);
+}
+
+/** The files named in the text of a `/proc/PID/maps`. */
+export function parseMappedFiles(maps: string): Set<string> {
+  const files = new Set<string>();
+  for (const line of maps.split("\n")) {
+    const path = /^\S+ \S+ \S+ \S+ \S+\s+(\/.*)$/.exec(line)?.[1];
+    if (path !== undefined) files.add(path);
+  }
+  return files;
+}
+
+/** Linux. */
+export const LINUX: SystemPort = {
+  libc: () => libc ??= detectLibc(),
+  findSymbol,
+  findSymbolIn: (object, name) => findSymbolIn(object, name, OPEN_FLAGS),
+  executable: executablePath,
+  foreignAddresses,
+  mappedFiles,
+  pageSize,
+};

@@ -1,0 +1,53 @@
+/**
+ * The contract between offheap and an operating system's dynamic linker and process information.
+ * One file a system implements it; `mod.ts` picks.
+ *
+ * @module
+ */
+import type { Address } from "../../ffi/types.ts";
+
+/** Where a symbol was found. */
+export interface SymbolLocation {
+  /** The symbol's address. */
+  readonly address: Address;
+  /** The real path of the object file that holds it; `null` when the system does not tell. */
+  readonly object: string | null;
+}
+
+/** The C library of this process. */
+export interface CLibrary {
+  /** `glibc`, `musl`, or `system` where the operating system has just one. */
+  readonly name: "glibc" | "musl" | "system";
+  /** Its version; `null` when it does not tell. */
+  readonly version: string | null;
+}
+
+/** Addresses that no allocator hands out, as negative controls for questions of ownership. */
+export interface ForeignAddress {
+  /** What it is, such as `the stack`. */
+  readonly what: string;
+  /** The address. */
+  readonly address: Address;
+}
+
+/** What each operating system offers. */
+export interface SystemPort {
+  /** The C library of this process. */
+  libc(): CLibrary;
+  /** The symbol that the process's global search order finds; `null` when there is none. */
+  findSymbol(name: string): SymbolLocation | null;
+  /** The symbol of that name in one loaded object; `null` when it, or the object, is not there. */
+  findSymbolIn(object: string, name: string): SymbolLocation | null;
+  /** The real path of this process's program. */
+  executable(): string;
+  /** Addresses outside of every heap. */
+  foreignAddresses(): readonly ForeignAddress[];
+  /**
+   * The real paths of the files mapped into this process.
+   *
+   * @throws {PermissionError} when the runtime does not permit to read them.
+   */
+  mappedFiles(): ReadonlySet<string>;
+  /** The size of a page of memory, in bytes. */
+  pageSize(): number;
+}

@@ -1,0 +1,103 @@
+/**
+ * What the Unix systems have in common: `dlsym` and `dladdr`.
+ *
+ * @module
+ */
+import { realpathSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import process from "node:process";
+import { withPermission } from "../../ffi/errors.ts";
+import { rtldDefault } from "../../ffi/libc.ts";
+import { libcCalls, readBytes, readCString } from "../../ffi/memory.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
+import type { SymbolLocation } from "./types.ts";
+
+/** `dlopen`'s flags, which differ between systems. */
+export interface OpenFlags {
+  /** `RTLD_LAZY`. */
+  readonly lazy: number;
+  /** `RTLD_NOLOAD`: answer only for what is loaded already. */
+  readonly noload: number;
+}
+
+const POINTER_BYTES = 8;
+const DL_INFO_WORDS = 4;
+const SC_PAGESIZE: Readonly<Partial<Record<NodeJS.Platform, number>>> = {
+  linux: 30,
+  android: 39,
+  darwin: 29,
+  freebsd: 47,
+};
+
+/** The real path of this process's program. */
+export function executablePath(): string {
+  return withPermission(
+    "find the path of this program",
+    "--allow-read",
+    () => realpathSync(process.execPath),
+  );
+}
+
+/** The pointer that is stored at an address. */
+export function readPointer(address: Address): Address {
+  return Number(
+    new DataView(readBytes(address, POINTER_BYTES).buffer).getBigUint64(0, true),
+  ) as Address;
+}
+
+/** The real path behind what the dynamic linker calls an object; it names the program loosely. */
+function objectPath(name: string): string {
+  if (!isAbsolute(name)) return executablePath();
+  try {
+    return realpathSync(name);
+  } catch {
+    // A file that was replaced or removed since, or that may not be read, keeps the linker's name.
+    return name;
+  }
+}
+
+/** The object file that holds an address, by `dladdr`; `null` when none does. */
+export function objectAt(address: Address): string | null {
+  const info = new BigUint64Array(DL_INFO_WORDS);
+  if (libcCalls().dladdr(address, info) === 0) return null;
+  const name = Number(info[0] ?? 0n) as Address;
+  return name === NULL ? null : objectPath(readCString(name));
+}
+
+function locate(address: Address): SymbolLocation | null {
+  return address === NULL ? null : { address, object: objectAt(address) };
+}
+
+/** The symbol that the global search order finds. */
+export function findSymbol(name: string): SymbolLocation | null {
+  return locate(libcCalls().dlsym(rtldDefault(), name));
+}
+
+/** The symbol in one object that is loaded already; its dependencies do not count. */
+export function findSymbolIn(
+  object: string,
+  name: string,
+  flags: OpenFlags,
+): SymbolLocation | null {
+  if (object === executablePath()) {
+    const found = findSymbol(name);
+    return found?.object === object ? found : null;
+  }
+  const handle = libcCalls().dlopen(object, flags.lazy | flags.noload);
+  if (handle === NULL) return null;
+  try {
+    const found = locate(libcCalls().dlsym(BigInt(handle), name));
+    return found?.object === object ? found : null;
+  } finally {
+    libcCalls().dlclose(handle);
+  }
+}
+
+/** The size of a page of memory, in bytes. */
+export function pageSize(): number {
+  const name = SC_PAGESIZE[process.platform];
+  if (name === undefined) {
+    throw new RangeError(`Cannot ask for the page size on "${process.platform}": it is not known.`);
+  }
+  return Number(libcCalls().sysconf(name));
+}

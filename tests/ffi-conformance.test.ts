@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { LibraryClosedError, LibraryLoadError, SymbolError } from "../ffi/errors.ts";
+import { foreign } from "../ffi/mod.ts";
+import { readBytes, readCString } from "../ffi/memory.ts";
+import { type Address, NULL, type SymbolTable } from "../ffi/types.ts";
+import { compileShared } from "./support/compile.ts";
+
+const ECHOES = {
+  echo_bool: { parameters: ["bool"], result: "bool" },
+  echo_i8: { parameters: ["i8"], result: "i8" },
+  echo_u8: { parameters: ["u8"], result: "u8" },
+  echo_i16: { parameters: ["i16"], result: "i16" },
+  echo_u16: { parameters: ["u16"], result: "u16" },
+  echo_i32: { parameters: ["i32"], result: "i32" },
+  echo_u32: { parameters: ["u32"], result: "u32" },
+  echo_i64: { parameters: ["i64"], result: "i64" },
+  echo_u64: { parameters: ["u64"], result: "u64" },
+  echo_usize: { parameters: ["usize"], result: "usize" },
+  echo_f32: { parameters: ["f32"], result: "f32" },
+  echo_f64: { parameters: ["f64"], result: "f64" },
+  echo_pointer: { parameters: ["pointer"], result: "pointer" },
+} as const satisfies SymbolTable;
+
+const FUNCTIONS = {
+  count_call: { parameters: [], result: "void" },
+  call_count: { parameters: [], result: "i32" },
+  sum: { parameters: ["buffer", "usize"], result: "u32" },
+  fill: { parameters: ["buffer", "usize"], result: "pointer" },
+  length: { parameters: ["cstring"], result: "usize" },
+  keep: { parameters: ["cstring"], result: "pointer" },
+  mix: {
+    parameters: ["i8", "f64", "u64", "f32", "i32", "buffer", "usize", "f64", "i16", "u8"],
+    result: "f64",
+  },
+} as const satisfies SymbolTable;
+
+const library = compileShared("conformance.c", "libconformance.so");
+const echo = foreign().open(library, ECHOES).calls;
+const functions = foreign().open(library, FUNCTIONS).calls;
+
+const LIMITS: Record<keyof typeof ECHOES, readonly (boolean | number | bigint)[]> = {
+  echo_bool: [true, false],
+  echo_i8: [-128, -1, 0, 127],
+  echo_u8: [0, 128, 255],
+  echo_i16: [-32768, -1, 0, 32767],
+  echo_u16: [0, 32768, 65535],
+  echo_i32: [-(2 ** 31), -1, 0, 2 ** 31 - 1],
+  echo_u32: [0, 2 ** 31, 2 ** 32 - 1],
+  echo_i64: [-(2n ** 63n), -(2n ** 53n) - 1n, -1n, 0n, 1n, 2n ** 53n + 1n, 2n ** 63n - 1n],
+  echo_u64: [0n, 1n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n],
+  echo_usize: [0, 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER],
+  echo_f32: [0, -0, 1.5, -(2 ** 127), Infinity, NaN],
+  echo_f64: [0, -0, 0.1, Number.MAX_VALUE, Number.MIN_VALUE, -Infinity, NaN],
+  echo_pointer: [0, 1, 0x7fff_ffff_f000, 2 ** 52],
+};
+
+test("the tests run in the runtime that the runner names", () => {
+  const expected = process.env.OFFHEAP_TEST_RUNTIME;
+  const { runtime, backend } = foreign();
+  const name = runtime.name === "node" ? `node${Number.parseInt(runtime.version)}` : runtime.name;
+  if (expected !== undefined) assert.equal(name, expected);
+  const backends: Record<string, string> = {
+    deno: "Deno.dlopen",
+    bun: "bun:ffi",
+    node22: "koffi",
+    node24: "koffi",
+    node26: "node:ffi",
+  };
+  assert.equal(backend, backends[name]);
+  assert.match(runtime.version, /^\d+\.\d+\.\d+/);
+});
+
+for (const [symbol, values] of Object.entries(LIMITS)) {
+  test(`${symbol} gives back what it took, at the limits of its type`, () => {
+    const call = echo[symbol as keyof typeof echo] as (value: unknown) => unknown;
+    for (const value of values) assert.deepEqual(call(value), value);
+  });
+}
+
+test("a size_t that no number holds exactly is a RangeError, not a rounded number", () => {
+  const table = { echo_u64: { parameters: ["u64"], result: "usize" } } as const;
+  const opened = foreign().open(library, table);
+  assert.equal(opened.calls.echo_u64(2n ** 53n - 1n), Number.MAX_SAFE_INTEGER);
+  assert.throws(() => opened.calls.echo_u64(2n ** 53n), RangeError);
+  assert.throws(() => opened.calls.echo_u64(2n ** 64n - 1n), RangeError);
+  opened.close();
+});
+
+test("a function without arguments or result is called once a call", () => {
+  const before = functions.call_count();
+  assert.equal(functions.count_call(), undefined);
+  assert.equal(functions.call_count(), before + 1);
+});
+
+test("a buffer's bytes reach native code, from a view's own offset", () => {
+  const bytes = Uint8Array.from([9, 1, 2, 3, 9]);
+  assert.equal(functions.sum(bytes, 5), 24);
+  assert.equal(functions.sum(bytes.subarray(1, 4), 3), 6);
+  assert.equal(functions.sum(new DataView(bytes.buffer, 2, 2), 2), 5);
+  assert.equal(functions.sum(new Float64Array([0]), 8), 0);
+});
+
+test("null and an empty view reach native code as NULL", () => {
+  assert.equal(functions.sum(null, 0), 2 ** 32 - 1);
+  assert.equal(functions.sum(new Uint8Array(0), 0), 2 ** 32 - 1);
+});
+
+test("what native code writes into a buffer is seen by JavaScript, at the right offset", () => {
+  const bytes = new Uint8Array(6);
+  const address = functions.fill(bytes.subarray(2, 5), 3);
+  assert.deepEqual([...bytes], [0, 0, 1, 2, 3, 0]);
+  assert.equal(address, foreign().addressOf(bytes) + 2);
+  assert.equal(foreign().addressOf(bytes.subarray(4)), foreign().addressOf(bytes) + 4);
+  assert.deepEqual([...readBytes(address, 3)], [1, 2, 3]);
+});
+
+test("strings go in as UTF-8 and come out again; one with a NUL inside is refused", () => {
+  assert.equal(functions.length(""), 0);
+  assert.equal(functions.length("grün ☃ 🐋"), new TextEncoder().encode("grün ☃ 🐋").length);
+  assert.equal(readCString(functions.keep("naïve 🐋")), "naïve 🐋");
+  assert.equal(readCString(functions.keep("abcdef"), 3), "abc");
+  assert.throws(() => functions.length("a\0b"), TypeError);
+});
+
+test("arguments of many types keep their places", () => {
+  const one = Uint8Array.of(32);
+  assert.equal(functions.mix(-1, 2.5, 4n, 8.25, -16, one, 64, 0.125, -128, 255), 220.875);
+});
+
+test("a missing library is a LibraryLoadError that names it", () => {
+  assert.throws(
+    () => foreign().open("/nonexistent/libnothing.so", FUNCTIONS),
+    (error) =>
+      error instanceof LibraryLoadError && error.code === "ERR_OFFHEAP_LIBRARY_LOAD" &&
+      error.message.includes("/nonexistent/libnothing.so"),
+  );
+});
+
+test("missing symbols are a SymbolError that names all of them", () => {
+  const table = {
+    sum: FUNCTIONS.sum,
+    no_such_a: { parameters: [], result: "void" },
+    no_such_b: { parameters: ["i32"], result: "i32" },
+  } as const satisfies SymbolTable;
+  assert.throws(
+    () => foreign().open(library, table),
+    (error) =>
+      error instanceof SymbolError && error.code === "ERR_OFFHEAP_SYMBOL" &&
+      error.symbols.join() === "no_such_a,no_such_b" && error.path === library,
+  );
+});
+
+test("a missing optional symbol is undefined, and the others work", () => {
+  const table = {
+    sum: FUNCTIONS.sum,
+    no_such: { parameters: [], result: "void", optional: true },
+    length: { ...FUNCTIONS.length, optional: true },
+  } as const satisfies SymbolTable;
+  const { calls, close } = foreign().open(library, table);
+  assert.equal(calls.no_such, undefined);
+  assert.equal(calls.length?.("four"), 4);
+  assert.equal(calls.sum(Uint8Array.of(7), 1), 7);
+  close();
+});
+
+test("after close each call throws, and a second close does nothing", () => {
+  const opened = foreign().open(library, FUNCTIONS);
+  assert.equal(opened.path, library);
+  opened.close();
+  opened.close();
+  assert.throws(
+    () => opened.calls.call_count(),
+    (error) =>
+      error instanceof LibraryClosedError && error.code === "ERR_OFFHEAP_LIBRARY_CLOSED" &&
+      error.message.includes("call_count"),
+  );
+  assert.equal(typeof functions.call_count(), "number", "another handle stays open");
+});
+
+test("the process itself can be opened: its malloc gives memory that its free takes", () => {
+  const table = {
+    malloc: { parameters: ["usize"], result: "pointer" },
+    free: { parameters: ["pointer"], result: "void" },
+    no_such_symbol_anywhere: { parameters: [], result: "void", optional: true },
+  } as const satisfies SymbolTable;
+  const opened = foreign().open(null, table);
+  const block: Address = opened.calls.malloc(100);
+  assert.ok(block > 4096 && Number.isSafeInteger(block));
+  opened.calls.free(block);
+  opened.calls.free(NULL);
+  assert.equal(opened.calls.no_such_symbol_anywhere, undefined);
+  opened.close();
+});
