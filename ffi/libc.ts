@@ -20,8 +20,18 @@ export const LIBC_SYMBOLS = {
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
   // size_t strnlen(const char *s, size_t maxlen)
   strnlen: { parameters: ["pointer", "usize"], result: "usize" },
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset); -1 fails
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "i64" },
+  // int munmap(void *addr, size_t length)
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
   // long sysconf(int name)
   sysconf: { parameters: ["i32"], result: "i64" },
+} as const satisfies SymbolTable;
+
+/** What only glibc has. */
+export const GLIBC_SYMBOLS = {
+  // int dladdr1(const void *addr, Dl_info *info, void **extra_info, int flags)
+  dladdr1: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "i32" },
 } as const satisfies SymbolTable;
 
 /** The malloc family as the process finds it: bind it with `open(null, …)`. */

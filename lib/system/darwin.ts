@@ -6,9 +6,20 @@
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/memory.ts";
 import type { ForeignAddress, SystemPort } from "./types.ts";
-import { executablePath, findSymbol, findSymbolIn, pageSize, readPointer } from "./unix.ts";
+import {
+  executablePath,
+  findSymbol,
+  findSymbolIn,
+  mapPageWithin,
+  pageSize,
+  readPointer,
+  unmapPage,
+} from "./unix.ts";
 
 const OPEN_FLAGS = { lazy: 1, noload: 0x10 };
+
+/** `MAP_PRIVATE | MAP_ANON`: without `MAP_FIXED` nothing is replaced. */
+const MAP_FLAGS = 0x0002 | 0x1000;
 
 /** `environ`'s slot is static data; libSystem keeps a pointer to it behind `_NSGetEnviron`. */
 function foreignAddresses(): ForeignAddress[] {
@@ -47,5 +58,7 @@ export const DARWIN: SystemPort = {
   executable: executablePath,
   foreignAddresses,
   mappedFiles,
+  mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
+  unmapPage,
   pageSize,
 };

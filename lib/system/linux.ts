@@ -8,15 +8,39 @@ import { withPermission } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/memory.ts";
 import { NULL } from "../../ffi/types.ts";
-import type { CLibrary, ForeignAddress, SystemPort } from "./types.ts";
-import { executablePath, findSymbol, findSymbolIn, pageSize, readPointer } from "./unix.ts";
+import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./types.ts";
+import { findGlibcSymbol } from "./glibc-symbols.ts";
+import {
+  executablePath,
+  findSymbol as findAny,
+  findSymbolIn,
+  mapPageWithin,
+  pageSize,
+  readPointer,
+  unmapPage,
+} from "./unix.ts";
 
 const OPEN_FLAGS = { lazy: 1, noload: 4 };
 
+/** `MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE`; kernels before 4.17 ignore the last. */
+const MAP_FLAGS = 0x02 | 0x20 | 0x100000;
+
 let libc: CLibrary | undefined;
 
+/** musl's `dlsym` finds definitions only; glibc's also finds what merely stands for one. */
+function findSymbol(name: string): SymbolLocation | null {
+  const found = findAny(name);
+  return found === null || found.object !== executablePath() || detect().name !== "glibc"
+    ? found
+    : findGlibcSymbol(name, found, OPEN_FLAGS);
+}
+
+function detect(): CLibrary {
+  return libc ??= detectLibc();
+}
+
 function detectLibc(): CLibrary {
-  const glibc = findSymbol("gnu_get_libc_version");
+  const glibc = findAny("gnu_get_libc_version");
   if (glibc === null) return { name: "musl", version: null };
   const { calls, close } = foreign().open(null, {
     // const char *gnu_get_libc_version(void)
@@ -61,11 +85,13 @@ export function parseMappedFiles(maps: string): Set<string> {
 
 /** Linux. */
 export const LINUX: SystemPort = {
-  libc: () => libc ??= detectLibc(),
+  libc: detect,
   findSymbol,
   findSymbolIn: (object, name) => findSymbolIn(object, name, OPEN_FLAGS),
   executable: executablePath,
   foreignAddresses,
   mappedFiles,
+  mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
+  unmapPage,
   pageSize,
 };

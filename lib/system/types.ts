@@ -48,6 +48,13 @@ export interface SystemPort {
    * @throws {PermissionError} when the runtime does not permit to read them.
    */
   mappedFiles(): ReadonlySet<string>;
+  /**
+   * Maps a fresh page that no allocator owns, at an address from `base` to `base + span`; `null`
+   * when nothing is free there. The caller unmaps it with {@linkcode SystemPort.unmapPage}.
+   */
+  mapPageWithin(base: Address, span: number): Address | null;
+  /** Gives such a page back. */
+  unmapPage(page: Address): void;
   /** The size of a page of memory, in bytes. */
   pageSize(): number;
 }

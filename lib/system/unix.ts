@@ -87,7 +87,7 @@ export function findSymbolIn(
   if (handle === NULL) return null;
   try {
     const found = locate(libcCalls().dlsym(BigInt(handle), name));
-    return found?.object === object ? found : null;
+    return found?.object === objectPath(object) ? found : null;
   } finally {
     libcCalls().dlclose(handle);
   }
@@ -100,4 +100,30 @@ export function pageSize(): number {
     throw new RangeError(`Cannot ask for the page size on "${process.platform}": it is not known.`);
   }
   return Number(libcCalls().sysconf(name));
+}
+
+const PROT_NONE = 0;
+
+/** Tries this many addresses before it gives up. */
+const MAPPING_ATTEMPTS = 128;
+
+/**
+ * Maps a fresh page within a range.
+ *
+ * @param flags The system's flags for a private anonymous mapping that replaces no other.
+ */
+export function mapPageWithin(base: Address, span: number, flags: number): Address | null {
+  const { mmap, munmap } = libcCalls();
+  for (let at = base; at < base + span; at = (at + span / MAPPING_ATTEMPTS) as Address) {
+    const page = Number(mmap(at, 1, PROT_NONE, flags, -1, 0n)) as Address;
+    if (page >= base && page < base + span) return page;
+    // -1 is mmap's failure; another address is a system's answer that the range is taken there.
+    if (page > 0) munmap(page, 1);
+  }
+  return null;
+}
+
+/** Gives such a page back. */
+export function unmapPage(page: Address): void {
+  libcCalls().munmap(page, 1);
 }

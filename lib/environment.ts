@@ -1,0 +1,36 @@
+/**
+ * Reading the environment, where a runtime may not permit it.
+ *
+ * @module
+ */
+import process from "node:process";
+import { withPermission } from "../ffi/errors.ts";
+
+/**
+ * A variable of the environment; `undefined` when it is unset or empty.
+ *
+ * @throws {PermissionError} when the runtime does not permit it.
+ */
+export function readVariable(name: string): string | undefined {
+  const value = withPermission(
+    `read the environment variable ${name}`,
+    "--allow-env",
+    () => process.env[name],
+  );
+  return value === "" ? undefined : value;
+}
+
+/**
+ * A copy of the whole environment.
+ *
+ * @throws {PermissionError} when the runtime does not permit it.
+ */
+export function readEnvironment(): Record<string, string> {
+  return withPermission("read the environment", "--allow-env", () => {
+    const copy: Record<string, string> = {};
+    for (const [name, value] of Object.entries(process.env)) {
+      if (value !== undefined) copy[name] = value;
+    }
+    return copy;
+  });
+}

@@ -1,0 +1,67 @@
+/**
+ * The `mallctl` keys that offheap uses: one row a key, from which calls and reports are made.
+ * Meaning and units are those of jemalloc's manual, `jemalloc(3)`, "MALLCTL NAMESPACE".
+ *
+ * @module
+ */
+
+/** How a value lies in memory. */
+export type MallctlType = "string" | "bool" | "unsigned" | "size" | "ssize" | "u64";
+
+/** One row. */
+export interface MallctlKey {
+  /** How the value lies in memory. */
+  readonly type: MallctlType;
+  /** The value's unit, for reports; `null` for a plain value. */
+  readonly unit: "bytes" | "ms" | null;
+  /** What it says. */
+  readonly doc: string;
+}
+
+/** Keys that are read, by their mallctl names. */
+export const MALLCTL_KEYS = {
+  "version": { type: "string", unit: null, doc: "jemalloc's version" },
+  "config.stats": { type: "bool", unit: null, doc: "built with statistics" },
+  "thread.allocated": {
+    type: "u64",
+    unit: "bytes",
+    doc: "bytes that the calling thread has ever allocated",
+  },
+  "opt.abort": { type: "bool", unit: null, doc: "abort on most warnings" },
+  "opt.narenas": { type: "unsigned", unit: null, doc: "most arenas for automatic use" },
+  "opt.background_thread": { type: "bool", unit: null, doc: "purge in background threads" },
+  "opt.dirty_decay_ms": {
+    type: "ssize",
+    unit: "ms",
+    doc: "time until unused dirty pages are purged; -1 never",
+  },
+  "opt.muzzy_decay_ms": {
+    type: "ssize",
+    unit: "ms",
+    doc: "time until unused muzzy pages are purged; -1 never",
+  },
+  "opt.metadata_thp": { type: "string", unit: null, doc: "huge pages for metadata" },
+  "opt.thp": { type: "string", unit: null, doc: "transparent huge pages" },
+  "opt.retain": { type: "bool", unit: null, doc: "keep unused virtual memory for later use" },
+  "opt.tcache": { type: "bool", unit: null, doc: "thread caches" },
+  "opt.tcache_max": { type: "size", unit: "bytes", doc: "largest size class in thread caches" },
+  "opt.percpu_arena": { type: "string", unit: null, doc: "arenas by processor" },
+  "opt.oversize_threshold": {
+    type: "size",
+    unit: "bytes",
+    doc: "size from which an allocation gets the arena for huge ones",
+  },
+  "opt.zero": { type: "bool", unit: null, doc: "fill new memory with zeros" },
+  "opt.junk": { type: "string", unit: null, doc: "fill memory with junk" },
+  "opt.prof": { type: "bool", unit: null, doc: "heap profiling" },
+} as const satisfies Readonly<Record<string, MallctlKey>>;
+
+/** The name of a key that is read. */
+export type MallctlName = keyof typeof MALLCTL_KEYS;
+
+/** The keys of options that a report shows. */
+export const OPTION_KEYS: readonly MallctlName[] = Object.keys(MALLCTL_KEYS)
+  .filter((key): key is MallctlName => key.startsWith("opt."));
+
+/** Asks for the arena that owns the address given as its new value; an error when none does. */
+export const ARENA_LOOKUP_KEY = "arenas.lookup";

@@ -1,0 +1,42 @@
+/**
+ * Where an operating system keeps its own allocators.
+ *
+ * @module
+ */
+import process from "node:process";
+import type { LibraryName } from "./manifest.ts";
+
+/** File names by preference: the names by which distributions install the run-time libraries. */
+const FILE_NAMES: Readonly<Record<string, Readonly<Record<LibraryName, readonly string[]>>>> = {
+  linux: {
+    jemalloc: ["libjemalloc.so.2"],
+    mimalloc: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],
+    offheap: [],
+  },
+  darwin: {
+    jemalloc: ["libjemalloc.2.dylib"],
+    mimalloc: ["libmimalloc.3.dylib", "libmimalloc.2.dylib"],
+    offheap: [],
+  },
+};
+
+const GNU_TRIPLES: Readonly<Record<string, string>> = {
+  x64: "x86_64-linux-gnu",
+  arm64: "aarch64-linux-gnu",
+};
+
+function directories(): string[] {
+  const triple = GNU_TRIPLES[process.arch];
+  const multiarch = triple === undefined ? [] : [`/usr/lib/${triple}`];
+  const table: Readonly<Record<string, readonly string[]>> = {
+    linux: ["/usr/local/lib", ...multiarch, "/usr/lib64", "/usr/lib"],
+    darwin: ["/opt/homebrew/lib", "/usr/local/lib", "/opt/local/lib"],
+  };
+  return [...table[process.platform] ?? []];
+}
+
+/** The paths at which this system may have a library, most preferred first. */
+export function systemLibraryPaths(name: LibraryName): string[] {
+  const files = FILE_NAMES[process.platform]?.[name] ?? [];
+  return files.flatMap((file) => directories().map((directory) => `${directory}/${file}`));
+}

@@ -1,0 +1,173 @@
+/**
+ * Putting an allocator to the test: the checks that are the same for every kind.
+ *
+ * @module
+ */
+import { type Address, NULL } from "../../ffi/types.ts";
+import { system } from "../system/mod.ts";
+import type { ForeignAddress } from "../system/types.ts";
+import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import type { Evidence, EvidenceCheck, EvidenceScope } from "./types.ts";
+
+/** Not a power of two, so that a size class must round it up. */
+const OWNERSHIP_BYTES = 3001;
+
+/** Other threads allocate and free meanwhile: a counter may need another try. */
+const COUNTER_ATTEMPTS = 4;
+
+/** How far a counter may move beyond the size asked for: rounding, and other threads. */
+const COUNTER_SLACK = 0.25;
+
+/** The outcome and detail of a check. */
+export type Finding = Pick<Evidence, "outcome" | "detail">;
+
+/** Hexadecimal, as addresses are read. */
+export function formatAddress(address: Address): string {
+  return `0x${address.toString(16)}`;
+}
+
+/** Makes an item of evidence; an exception counts as the outcome that is given for it. */
+export function examine(
+  scope: EvidenceScope,
+  check: EvidenceCheck,
+  onError: "fail" | "unavailable",
+  look: () => Finding,
+): Evidence {
+  try {
+    return { scope, check, ...look() };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { scope, check, outcome: onError, detail };
+  }
+}
+
+function judgeOwnership(
+  probe: AllocatorProbe,
+  block: Address,
+  controls: readonly ForeignAddress[],
+): Finding {
+  const question = probe.ownershipQuestion;
+  const names = (list: readonly ForeignAddress[]) => list.map(({ what }) => what).join(" and ");
+  const claimed = controls.filter(({ address }) => probe.owns(address, OWNERSHIP_BYTES));
+  if (claimed.length > 0) {
+    const detail = `${question} claims ${names(claimed)}, so its answers prove nothing`;
+    return { outcome: "fail", detail };
+  }
+  const about = `the block of ${OWNERSHIP_BYTES} bytes at ${formatAddress(block)}`;
+  return probe.owns(block, OWNERSHIP_BYTES)
+    ? { outcome: "pass", detail: `${question} owns ${about}, and denies ${names(controls)}` }
+    : { outcome: "fail", detail: `${question} denies ${about}` };
+}
+
+/** Judges with the controls that may be asked about, and a fresh page near the block. */
+function judgeWithinRegion(
+  probe: AllocatorProbe,
+  region: number,
+  block: Address,
+  controls: readonly ForeignAddress[],
+): Finding {
+  const base = (block - block % region) as Address;
+  const near = controls.filter(({ address }) => address >= base && address < base + region);
+  const page = system().mapPageWithin(base, region);
+  if (page === null && near.length === 0) {
+    return { outcome: "unavailable", detail: "no foreign address can be had near the block" };
+  }
+  if (page === null) return judgeOwnership(probe, block, near);
+  try {
+    const beside = { what: `a foreign page at ${formatAddress(page)}`, address: page };
+    return judgeOwnership(probe, block, [...near, beside]);
+  } finally {
+    system().unmapPage(page);
+  }
+}
+
+/** Asks whether a fresh block is the allocator's, and whether foreign addresses are not. */
+export function checkOwnership(
+  probe: AllocatorProbe,
+  blocks: BlockSource,
+  controls: readonly ForeignAddress[],
+): Finding {
+  const block = blocks.allocate(OWNERSHIP_BYTES);
+  if (block === NULL) return { outcome: "unavailable", detail: "malloc gave no block" };
+  try {
+    if (probe.askableRegion !== null) {
+      return judgeWithinRegion(probe, probe.askableRegion, block, controls);
+    }
+    if (controls.length === 0) {
+      return { outcome: "unavailable", detail: "no foreign address is known to test it with" };
+    }
+    return judgeOwnership(probe, block, controls);
+  } finally {
+    blocks.free(block);
+  }
+}
+
+/** Watches the allocator's counter while a block is allocated. */
+export function checkCounter(probe: AllocatorProbe, blocks: BlockSource): Finding {
+  const seen: bigint[] = [];
+  for (let attempt = 1; attempt <= COUNTER_ATTEMPTS; attempt++) {
+    const size = probe.counterBytes * attempt;
+    const before = probe.counter();
+    const block = blocks.allocate(size);
+    const moved = probe.counter() - before;
+    if (block === NULL) {
+      return { outcome: "unavailable", detail: `malloc gave no block of ${size} bytes` };
+    }
+    blocks.free(block);
+    if (moved >= size && Number(moved) <= size * (1 + COUNTER_SLACK)) {
+      return {
+        outcome: "pass",
+        detail: `${probe.counterName} rose by ${moved} for a block of ${size} bytes`,
+      };
+    }
+    seen.push(moved);
+  }
+  return {
+    outcome: "fail",
+    detail: `${probe.counterName} moved by ${seen.join(", ")} for blocks of 1 to ` +
+      `${COUNTER_ATTEMPTS} times ${probe.counterBytes} bytes`,
+  };
+}
+
+function ownershipEvidence(
+  scope: EvidenceScope,
+  probe: AllocatorProbe,
+  blocks: BlockSource,
+  controls: readonly ForeignAddress[],
+  counted: boolean,
+): Evidence {
+  return examine(
+    scope,
+    "ownership",
+    "unavailable",
+    () =>
+      probe.askableRegion === null || counted ? checkOwnership(probe, blocks, controls) : {
+        outcome: "unavailable",
+        detail: "not asked, as its counter does not prove the blocks its own",
+      },
+  );
+}
+
+/** The evidence that an allocator's own functions give. */
+export function interrogate(
+  scope: EvidenceScope,
+  probe: AllocatorProbe,
+  blocks: BlockSource,
+  controls: readonly ForeignAddress[],
+): Evidence[] {
+  const version = examine(scope, "version", "fail", () => ({
+    outcome: "pass",
+    detail: `${probe.symbol} tells version ${probe.version()}`,
+  }));
+  const counter = examine(scope, "counter", "unavailable", () => checkCounter(probe, blocks));
+  const counted = counter.outcome === "pass";
+  return [version, counter, ownershipEvidence(scope, probe, blocks, controls, counted)];
+}
+
+/** Verified needs ownership or a counter; whatever failed speaks against it. */
+export function isVerified(evidence: readonly Evidence[]): boolean {
+  const proven = evidence.some(({ check, outcome }) =>
+    outcome === "pass" && (check === "ownership" || check === "counter")
+  );
+  return proven && evidence.every(({ outcome }) => outcome !== "fail");
+}

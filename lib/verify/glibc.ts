@@ -1,0 +1,67 @@
+/**
+ * glibc's answers. It has no function that tells ownership: the header before each block does.
+ * The layout is that of glibc's malloc.c, "struct malloc_chunk": the word before a block holds the
+ * chunk's size, a multiple of 16, with three flags in its low bits, the second one of them set when
+ * the chunk was mapped for itself.
+ *
+ * @module
+ */
+import { foreign } from "../../ffi/mod.ts";
+import { readBytes, readCString } from "../../ffi/memory.ts";
+import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import type { Address } from "../../ffi/types.ts";
+import { system } from "../system/mod.ts";
+import type { AllocatorProbe } from "./probe.ts";
+
+const HEADER_BYTES = 8;
+const FLAGS = 7n;
+const IS_MMAPPED = 2n;
+const MIN_CHUNK_BYTES = 32n;
+const ALIGNMENT = 16n;
+
+/** Above the largest threshold that glibc's tuning reaches: always mapped for itself. */
+const COUNTER_BYTES = 96 << 20;
+
+/** Whether the word before a block is the header that glibc writes for `size` requested bytes. */
+export function isGlibcHeader(header: bigint, size: number, pageSize: number): boolean {
+  const chunk = header & ~FLAGS;
+  const needed = BigInt(size) + BigInt(HEADER_BYTES);
+  const slack = (header & IS_MMAPPED) !== 0n ? BigInt(pageSize) + ALIGNMENT : 2n * ALIGNMENT;
+  const least = needed > MIN_CHUNK_BYTES ? needed : MIN_CHUNK_BYTES;
+  return chunk % ALIGNMENT === 0n && chunk >= least && chunk < least + slack;
+}
+
+/** Opens glibc; its counter is read by offheap's shim, where that is at hand. */
+export function openGlibcProbe(object: string, shim: string | null): AllocatorProbe {
+  const libc = foreign().open(object, {
+    // const char *gnu_get_libc_version(void)
+    gnu_get_libc_version: { parameters: [], result: "pointer" },
+  });
+  const counters = shim === null ? null : foreign().open(shim, {
+    offheap_glibc_in_use: SHIM_SYMBOLS.offheap_glibc_in_use,
+  });
+  const pageSize = system().pageSize();
+  return {
+    symbol: "gnu_get_libc_version",
+    version: () => readCString(libc.calls.gnu_get_libc_version()),
+    ownershipQuestion: "glibc's chunk header",
+    askableRegion: null,
+    owns(address, size) {
+      const header = readBytes((address - HEADER_BYTES) as Address, HEADER_BYTES);
+      return isGlibcHeader(new DataView(header.buffer).getBigUint64(0, true), size, pageSize);
+    },
+    counterName: "mallinfo2's bytes in use",
+    counterBytes: COUNTER_BYTES,
+    counter() {
+      if (counters === null) throw new RangeError("offheap's shim, which reads it, is not built");
+      const bytes = new BigUint64Array(1);
+      const errno = counters.calls.offheap_glibc_in_use(bytes);
+      if (errno !== 0) throw new RangeError("this glibc has no mallinfo2 (2.33 is the first)");
+      return bytes[0] ?? 0n;
+    },
+    close() {
+      libc.close();
+      counters?.close();
+    },
+  };
+}

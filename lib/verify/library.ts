@@ -1,0 +1,123 @@
+/**
+ * The allocator that offheap's own blocks come from.
+ *
+ * @module
+ */
+import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
+import { foreign } from "../../ffi/mod.ts";
+import type { ResolvedLibrary } from "../library/resolve.ts";
+import { system } from "../system/mod.ts";
+import type { ForeignAddress } from "../system/types.ts";
+import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
+import { openJemallocProbe } from "./jemalloc.ts";
+import { openMimallocProbe } from "./mimalloc.ts";
+import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import { mappingEvidence } from "./process.ts";
+import type { Evidence } from "./types.ts";
+
+/** What was found of the library. */
+export interface LibraryFinding {
+  /** Its version. */
+  readonly version: string | null;
+  /** Whether it was proven. */
+  readonly verified: boolean;
+  /** What was looked at. */
+  readonly evidence: readonly Evidence[];
+}
+
+/** The allocators that offheap loads as libraries. */
+export type LoadableAllocator = "jemalloc" | "mimalloc";
+
+type Blocks = BlockSource & { close(): void };
+
+function openJemallocBlocks(path: string): Blocks {
+  const { mallocx, dallocx } = JEMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { mallocx, dallocx });
+  return {
+    allocate: (size) => calls.mallocx(size, 0),
+    free: (address) => calls.dallocx(address, 0),
+    close,
+  };
+}
+
+function openMimallocBlocks(path: string): Blocks {
+  const { mi_malloc, mi_free } = MIMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { mi_malloc, mi_free });
+  return { allocate: calls.mi_malloc, free: calls.mi_free, close };
+}
+
+interface LoadableKind {
+  readonly openProbe: (path: string) => AllocatorProbe;
+  readonly openBlocks: (path: string) => Blocks;
+}
+
+const KINDS: Readonly<Record<LoadableAllocator, LoadableKind>> = {
+  jemalloc: { openProbe: openJemallocProbe, openBlocks: openJemallocBlocks },
+  mimalloc: { openProbe: openMimallocProbe, openBlocks: openMimallocBlocks },
+};
+
+function checkSymbol(path: string, symbol: string): Finding {
+  const location = system().findSymbolIn(path, symbol);
+  return location === null ? { outcome: "fail", detail: `${symbol} does not lie in "${path}"` } : {
+    outcome: "pass",
+    detail: `${symbol} is at ${formatAddress(location.address)} in "${path}"`,
+  };
+}
+
+function checkHash({ manifest, sha256, path }: ResolvedLibrary): Finding {
+  return manifest === null
+    ? { outcome: "unavailable", detail: `no manifest covers "${path}"` }
+    : { outcome: "pass", detail: `sha256 ${sha256} is the manifest's` };
+}
+
+/**
+ * Opens one library's blocks for as long as `use` runs.
+ *
+ * @throws {LibraryLoadError} when the library cannot be loaded.
+ */
+export function withLibraryBlocks<R>(
+  name: LoadableAllocator,
+  path: string,
+  use: (blocks: BlockSource) => R,
+): R {
+  const blocks = KINDS[name].openBlocks(path);
+  try {
+    return use(blocks);
+  } finally {
+    blocks.close();
+  }
+}
+
+/**
+ * Loads a library and gathers the evidence.
+ *
+ * @param controls Addresses that the allocator must deny.
+ * @throws {LibraryLoadError} when the library cannot be loaded.
+ * @throws {SymbolError} when it is another library.
+ */
+export function verifyLibrary(
+  name: LoadableAllocator,
+  library: ResolvedLibrary,
+  controls: readonly ForeignAddress[],
+): LibraryFinding {
+  const { path } = library;
+  const probe = KINDS[name].openProbe(path);
+  try {
+    const asked = withLibraryBlocks(
+      name,
+      path,
+      (blocks) => interrogate("library", probe, blocks, controls),
+    );
+    const evidence = [
+      examine("library", "symbol", "fail", () => checkSymbol(path, probe.symbol)),
+      examine("library", "hash", "fail", () => checkHash(library)),
+      mappingEvidence("library", path),
+      ...asked,
+    ];
+    const told = asked.some(({ check, outcome }) => check === "version" && outcome === "pass");
+    return { version: told ? probe.version() : null, verified: isVerified(evidence), evidence };
+  } finally {
+    probe.close();
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * What verification asks of an allocator, whatever its kind.
+ *
+ * @module
+ */
+import type { Address } from "../../ffi/types.ts";
+
+/** The questions that an allocator's own functions answer. */
+export interface AllocatorProbe {
+  /** The symbol that identifies it. */
+  readonly symbol: string;
+  /** Its version; throws when the answer is not one. */
+  version(): string;
+  /** How it is asked for ownership, for reports. */
+  readonly ownershipQuestion: string;
+  /**
+   * How large the aligned region around one of its own blocks is, in bytes, within which it can be
+   * asked about any address; `null` when it can be asked about every address. With a region, it is
+   * asked only after its counter has proven that the blocks are its own.
+   */
+  readonly askableRegion: number | null;
+  /** Whether it owns the block of `size` requested bytes at an address. */
+  owns(address: Address, size: number): boolean;
+  /** The name of its counter, for reports. */
+  readonly counterName: string;
+  /** The size, in bytes, whose allocation moves the counter visibly. */
+  readonly counterBytes: number;
+  /** Bytes that it counts; throws when it does not count in this build. */
+  counter(): bigint;
+  /** Ends the use of its functions. */
+  close(): void;
+}
+
+/** Where a probe's blocks come from. */
+export interface BlockSource {
+  /** A block of at least `size` bytes, or 0. */
+  allocate(size: number): Address;
+  /** Gives it back. */
+  free(address: Address): void;
+}

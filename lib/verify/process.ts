@@ -1,0 +1,163 @@
+/**
+ * Who serves libc's `malloc` in this process.
+ *
+ * @module
+ */
+import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/libc.ts";
+import { foreign } from "../../ffi/mod.ts";
+import { system } from "../system/mod.ts";
+import type { ForeignAddress, SymbolLocation } from "../system/types.ts";
+import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
+import { openGlibcProbe } from "./glibc.ts";
+import { type Claim, identifyObject } from "./identify.ts";
+import { openJemallocProbe } from "./jemalloc.ts";
+import { openMimallocProbe } from "./mimalloc.ts";
+import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import type { Evidence, ProcessAllocator } from "./types.ts";
+
+/** What was found of the process. */
+export interface ProcessFinding {
+  /** Who serves `malloc`. */
+  readonly allocator: ProcessAllocator;
+  /** Its version. */
+  readonly version: string | null;
+  /** Whether it was proven. */
+  readonly verified: boolean;
+  /** The object file that serves `malloc`. */
+  readonly object: string | null;
+  /** What was looked at. */
+  readonly evidence: readonly Evidence[];
+}
+
+/** The process's own `malloc` and `free`, to be closed. */
+export function openProcessBlocks(): BlockSource & { close(): void } {
+  const { calls, close } = foreign().open(null, PROCESS_MALLOC_SYMBOLS);
+  return { allocate: calls.malloc, free: calls.free, close };
+}
+
+type ProbeOpener = (object: string, shim: string | null) => AllocatorProbe;
+
+/** An object is opened by its path, but for the program itself, which cannot be. */
+function byPath(open: (object: string | null) => AllocatorProbe): ProbeOpener {
+  return (object) => open(object === system().executable() ? null : object);
+}
+
+const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {
+  jemalloc: byPath(openJemallocProbe),
+  mimalloc: byPath(openMimallocProbe),
+  glibc: openGlibcProbe,
+};
+
+function checkSymbol(claim: Claim, object: string): Finding {
+  if (claim.symbol === null || claim.location === null) {
+    return {
+      outcome: "fail",
+      detail: `"${object}" serves malloc and has no symbol by which offheap knows an allocator`,
+    };
+  }
+  return {
+    outcome: "pass",
+    detail: `${claim.symbol} is at ${formatAddress(claim.location.address)} in "${object}"`,
+  };
+}
+
+/** malloc and free must come from one object, and that from the allocator's. */
+function checkOwner(malloc: SymbolLocation, claim: Claim): Finding {
+  const free = system().findSymbol("free");
+  const detail = `malloc is served by "${malloc.object}"`;
+  if (free?.object !== malloc.object) {
+    return { outcome: "fail", detail: `${detail}, but free by "${free?.object}"` };
+  }
+  return { outcome: claim.location?.object === malloc.object ? "pass" : "fail", detail };
+}
+
+function checkMapping(object: string): Finding {
+  const mapped = system().mappedFiles().has(object);
+  return {
+    outcome: mapped ? "pass" : "fail",
+    detail: `"${object}" is ${mapped ? "" : "not "}mapped into this process`,
+  };
+}
+
+/** The evidence that a mapping of an object gives. */
+export function mappingEvidence(scope: Evidence["scope"], object: string): Evidence {
+  return examine(scope, "mapping", "unavailable", () => checkMapping(object));
+}
+
+function unknownProcess(detail: string): ProcessFinding {
+  return {
+    allocator: "unknown",
+    version: null,
+    verified: false,
+    object: null,
+    evidence: [{ scope: "process", check: "owner", outcome: "unavailable", detail }],
+  };
+}
+
+function askAllocator(
+  claim: Claim,
+  object: string,
+  shim: string | null,
+  controls: readonly ForeignAddress[],
+): { readonly version: string | null; readonly evidence: Evidence[] } {
+  const open = PROBES[claim.name];
+  if (open === undefined) {
+    const detail = `offheap has no way to ask ${claim.name} whether it owns a block`;
+    return {
+      version: null,
+      evidence: [{ scope: "process", check: "ownership", outcome: "unavailable", detail }],
+    };
+  }
+  let probe;
+  try {
+    probe = open(object, shim);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return {
+      version: null,
+      evidence: [{ scope: "process", check: "symbol", outcome: "fail", detail }],
+    };
+  }
+  const blocks = openProcessBlocks();
+  try {
+    const evidence = interrogate("process", probe, blocks, controls);
+    const told = evidence.some(({ check, outcome }) => check === "version" && outcome === "pass");
+    return { version: told ? probe.version() : null, evidence };
+  } finally {
+    blocks.close();
+    probe.close();
+  }
+}
+
+/**
+ * Finds out who serves `malloc` here, and gathers the evidence.
+ *
+ * @param shim The path of offheap's shim, which reads glibc's counters; `null` without.
+ * @param controls Addresses that the allocator must deny.
+ */
+export function verifyProcess(
+  shim: string | null,
+  controls: readonly ForeignAddress[],
+): ProcessFinding {
+  const malloc = system().findSymbol("malloc");
+  const object = malloc?.object;
+  if (malloc === null || object === null || object === undefined) {
+    return unknownProcess("the dynamic linker does not tell which object serves malloc");
+  }
+  const claim = identifyObject(object);
+  const asked = askAllocator(claim, object, shim, controls);
+  const evidence = [
+    examine("process", "symbol", "fail", () => checkSymbol(claim, object)),
+    examine("process", "owner", "fail", () => checkOwner(malloc, claim)),
+    mappingEvidence("process", object),
+    ...asked.evidence,
+  ];
+  const contradicted = evidence.some(({ outcome }) => outcome === "fail");
+  return {
+    allocator: contradicted ? "unknown" : claim.name,
+    version: contradicted ? null : asked.version,
+    verified: isVerified(evidence),
+    object,
+    evidence,
+  };
+}

@@ -1,0 +1,249 @@
+/**
+ * The verification as a whole.
+ *
+ * @module
+ */
+import process from "node:process";
+import { foreign } from "../../ffi/mod.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
+import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
+import { readVariable } from "../environment.ts";
+import { LibraryLoadError, VerificationError } from "../errors.ts";
+import type { Variant } from "../library/manifest.ts";
+import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
+import { system } from "../system/mod.ts";
+import type { ForeignAddress } from "../system/types.ts";
+import {
+  type LibraryFinding,
+  type LoadableAllocator,
+  verifyLibrary,
+  withLibraryBlocks,
+} from "./library.ts";
+import { openProcessBlocks, type ProcessFinding, verifyProcess } from "./process.ts";
+import type { BlockSource } from "./probe.ts";
+import type { LibraryReport, RuntimeAllocator, Verification } from "./types.ts";
+
+/** What to verify. */
+export interface VerifyOptions {
+  /** The allocator of offheap's own blocks; `auto`, the default, is the policy's. */
+  readonly allocator?: AllocatorChoice | undefined;
+  /** The path of its library; without it the usual places are looked at. */
+  readonly library?: string | undefined;
+  /** How the library was built; `release` unless told otherwise. */
+  readonly variant?: Variant | undefined;
+}
+
+const CONTROL_BYTES = 3001;
+
+/** Bun tells the version of its own mimalloc among `process.versions`; the others have none. */
+function runtimeAllocator(): RuntimeAllocator | null {
+  const { mimalloc } = process.versions as NodeJS.Dict<string>;
+  if (mimalloc === undefined) return null;
+  return {
+    name: "mimalloc",
+    note: `${foreign().runtime.name} links its own mimalloc (${mimalloc}) statically and keeps ` +
+      "most of its memory there: no preload replaces it, and it does not count as replaced",
+  };
+}
+
+/** Runs `use` with a block of a source, as one more address that another allocator must deny. */
+function withForeignBlock<R>(
+  what: string,
+  source: BlockSource,
+  controls: readonly ForeignAddress[],
+  use: (controls: readonly ForeignAddress[]) => R,
+): R {
+  const address: Address = source.allocate(CONTROL_BYTES);
+  try {
+    return use(address === NULL ? controls : [...controls, { what, address }]);
+  } finally {
+    source.free(address);
+  }
+}
+
+function shimPath(): string | null {
+  try {
+    return resolveLibrary({ name: "offheap" }).path;
+  } catch (error) {
+    // Without the shim one counter cannot be read; the evidence says so.
+    if (error instanceof LibraryLoadError) return null;
+    throw error;
+  }
+}
+
+/** The object behind `malloc`, to tell whether process and library are one instance. */
+function servesProcess(path: string): boolean {
+  return system().findSymbol("malloc")?.object === path;
+}
+
+function findLibrary(
+  name: LoadableAllocator,
+  options: VerifyOptions,
+): ResolvedLibrary | LibraryLoadError {
+  try {
+    return resolveLibrary({ name, path: options.library, variant: options.variant });
+  } catch (error) {
+    // That no library is there is a finding about the library; the process has its own.
+    if (error instanceof LibraryLoadError) return error;
+    throw error;
+  }
+}
+
+function examineLibrary(name: LoadableAllocator, library: ResolvedLibrary): LibraryFinding {
+  const controls = system().foreignAddresses();
+  if (servesProcess(library.path)) return verifyLibrary(name, library, controls);
+  const blocks = openProcessBlocks();
+  try {
+    return withForeignBlock(
+      "a block of the process's malloc",
+      blocks,
+      controls,
+      (all) => verifyLibrary(name, library, all),
+    );
+  } finally {
+    blocks.close();
+  }
+}
+
+function examineProcess(name: LoadableAllocator, library: ResolvedLibrary | null): ProcessFinding {
+  const controls = system().foreignAddresses();
+  const shim = shimPath();
+  if (library === null || servesProcess(library.path)) return verifyProcess(shim, controls);
+  return withLibraryBlocks(
+    name,
+    library.path,
+    (blocks) =>
+      withForeignBlock(
+        "a block of offheap's library",
+        blocks,
+        controls,
+        (all) => verifyProcess(shim, all),
+      ),
+  );
+}
+
+function missingLibrary(error: LibraryLoadError): LibraryFinding {
+  return {
+    version: null,
+    verified: false,
+    evidence: [{ scope: "library", check: "symbol", outcome: "fail", detail: error.message }],
+  };
+}
+
+function describeLibrary(library: ResolvedLibrary): LibraryReport {
+  const { path, origin, sha256, manifest } = library;
+  return { path, origin, sha256, manifest: manifest !== null };
+}
+
+/** With the system's allocator, offheap's own blocks are those of the process. */
+function systemFinding(found: ProcessFinding): LibraryFinding {
+  const evidence = found.evidence.map((item) => ({ ...item, scope: "library" as const }));
+  return { version: found.version, verified: found.verified, evidence };
+}
+
+interface Findings {
+  readonly process: ProcessFinding;
+  readonly library: LibraryFinding;
+  readonly resolved: ResolvedLibrary | null;
+}
+
+function examineLoadable(name: LoadableAllocator, options: VerifyOptions): Findings {
+  const found = findLibrary(name, options);
+  if (found instanceof LibraryLoadError) {
+    return { process: examineProcess(name, null), library: missingLibrary(found), resolved: null };
+  }
+  let library;
+  try {
+    library = examineLibrary(name, found);
+  } catch (error) {
+    if (!(error instanceof LibraryLoadError)) throw error;
+    return { process: examineProcess(name, null), library: missingLibrary(error), resolved: null };
+  }
+  return { process: examineProcess(name, found), library, resolved: found };
+}
+
+function examineSystem(): Findings {
+  const found = verifyProcess(shimPath(), system().foreignAddresses());
+  return { process: found, library: systemFinding(found), resolved: null };
+}
+
+/**
+ * Finds out, by evidence, which allocator offheap's own blocks come from and which one serves
+ * libc's `malloc` in this process. Loads the library when it is not loaded yet. Allocates and
+ * frees blocks of up to 384 MiB, of which no page is touched, to watch counters move.
+ *
+ * A library that is missing is a finding, not an error: its evidence says why.
+ *
+ * @throws {TypeError | RangeError} for bad options.
+ * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment.
+ * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
+ */
+export function verifyAllocator(options: VerifyOptions = {}): Verification {
+  const { allocator } = selectAllocator({
+    platform: process.platform,
+    option: options.allocator,
+    environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
+  });
+  const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, options);
+  return {
+    runtime: foreign().runtime,
+    platform: process.platform,
+    arch: process.arch,
+    libc: system().libc().name,
+    memoryAllocator: allocator,
+    memoryAllocatorVersion: found.library.version,
+    memoryAllocatorVerified: found.library.verified,
+    processAllocator: found.process.allocator,
+    processAllocatorVersion: found.process.version,
+    processAllocatorVerified: found.process.verified,
+    runtimeAllocator: runtimeAllocator(),
+    library: found.resolved === null ? null : describeLibrary(found.resolved),
+    evidence: [...found.library.evidence, ...found.process.evidence],
+  };
+}
+
+/** The allocator names that {@linkcode requireAllocator} takes: `system` is the C library's own. */
+const SYSTEM_ALLOCATORS: readonly string[] = ["glibc", "musl", "system"];
+
+/** Whether a verification proves that a process runs under the allocator asked for. */
+export function servesMalloc(
+  { processAllocator, processAllocatorVerified }: Verification,
+  expected: string,
+): boolean {
+  const names = expected === "system" ? SYSTEM_ALLOCATORS : [expected];
+  return processAllocatorVerified && names.includes(processAllocator);
+}
+
+/**
+ * Throws unless this process's `malloc` is served by the allocator, proven. One line at a
+ * program's start catches a wrapper that dropped the preload.
+ *
+ * @param expected `auto`, the default, is the policy's allocator.
+ * @throws {VerificationError} when it is another one, or could not be proven.
+ */
+export function requireAllocator(expected: AllocatorChoice = "auto"): Verification {
+  const { allocator } = selectAllocator({
+    platform: process.platform,
+    option: expected,
+    environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
+  });
+  const verification = verifyAllocator({ allocator });
+  if (servesMalloc(verification, allocator)) return verification;
+  throw new VerificationError(explainMismatch(verification, allocator));
+}
+
+/** Why a process is not under the allocator that was expected, and what to do. */
+export function explainMismatch(verification: Verification, expected: string): string {
+  const { processAllocator, processAllocatorVersion, processAllocatorVerified } = verification;
+  const served = processAllocatorVersion === null
+    ? processAllocator
+    : `${processAllocator} ${processAllocatorVersion}`;
+  const proof = processAllocatorVerified ? "verified" : "not verified";
+  const against = verification.evidence
+    .filter(({ scope, outcome }) => scope === "process" && outcome === "fail")
+    .map(({ check, detail }) => ` ${check}: ${detail}.`);
+  return `This process's malloc must be served by ${expected}; it is served by ${served} ` +
+    `(${proof}).${against.join("")} Start the program with ` +
+    `"offheap run --allocator ${expected} -- …", and see that nothing in between, such as a ` +
+    "process manager, drops LD_PRELOAD.";
+}
