@@ -28,6 +28,12 @@ export const LIBC_SYMBOLS = {
   sysconf: { parameters: ["i32"], result: "i64" },
 } as const satisfies SymbolTable;
 
+/** Extended attributes, as Linux has them. */
+export const XATTR_SYMBOLS = {
+  // ssize_t getxattr(const char *path, const char *name, void *value, size_t size); -1 fails
+  getxattr: { parameters: ["cstring", "cstring", "buffer", "usize"], result: "i64" },
+} as const satisfies SymbolTable;
+
 /** What only glibc has. */
 export const GLIBC_SYMBOLS = {
   // int dladdr1(const void *addr, Dl_info *info, void **extra_info, int flags)

@@ -8,8 +8,10 @@
  * Environment that the constructor reads:
  *   OFFHEAP_REQUIRE=PID:ALLOCATOR  in the process PID, ALLOCATOR must serve malloc. Processes that
  *                                  it starts inherit the variable but have other PIDs.
- *   OFFHEAP_RESTORE=PID\nNAME=VALUE\nNAME\n...  in the process PID, sets or unsets these variables
- *                                  for its children ("offheap run --no-inherit").
+ *   OFFHEAP_RESTORE=PID:COUNT\nNAME=VALUE\nNAME\n...  in the process PID, the COUNT-th program that it
+ *                                  executes sets or unsets these variables for its children
+ *                                  ("offheap run --no-inherit"; env in a script's first line is a
+ *                                  program before the last).
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -35,11 +37,15 @@
 #endif
 
 #define EXPORT __attribute__((visibility("default")))
+#define REQUIRE "OFFHEAP_REQUIRE"
+#define RESTORE "OFFHEAP_RESTORE"
 #define ABI_VERSION 1
 #define REFUSED 125
 #define PROBE_SIZE 3001
 /* No larger than what one leaf of jemalloc's radix tree covers, for any page and address size. */
 #define LOOKUP_REGION (128L << 20)
+/* The largest page size of the supported systems. */
+#define LOOKUP_STEP (64L << 10)
 #define FIRST_LISTEN_FD 3
 
 typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
@@ -157,7 +163,7 @@ static uint64_t mallctl_allocated(mallctl_fn mallctl_call) {
  */
 static void *map_page_beside(const void *block) {
     uintptr_t region = (uintptr_t)block & ~((uintptr_t)LOOKUP_REGION - 1);
-    for (uintptr_t at = region; at < region + LOOKUP_REGION; at += LOOKUP_REGION / 128) {
+    for (uintptr_t at = region; at < region + LOOKUP_REGION; at += LOOKUP_STEP) {
         void *page = mmap((void *)at, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | FIXED_NOREPLACE, -1, 0);
         if (page == MAP_FAILED) continue;
         if (((uintptr_t)page & ~((uintptr_t)LOOKUP_REGION - 1)) == region) return page;
@@ -251,20 +257,18 @@ static void require(const char *allocator) {
     refuse(allocator, "offheap's shim knows no allocator of that name");
 }
 
-/* The text behind "PID:" or "PID\n" when PID is this process, else NULL. */
-static const char *meant_for_this_process(const char *variable, char separator) {
+/* The text behind "PID:" when PID is this process, else NULL. */
+static const char *meant_for_this_process(const char *variable) {
     const char *value = getenv(variable);
     if (value == NULL) return NULL;
     char *end;
     long pid = strtol(value, &end, 10);
-    return *end == separator && pid == (long)getpid() ? end + 1 : NULL;
+    return *end == ':' && pid == (long)getpid() ? end + 1 : NULL;
 }
 
-static void restore(const char *lines) {
-    char *copy = strdup(lines);
-    if (copy == NULL) return;
-    unsetenv("OFFHEAP_RESTORE");
-    char *rest = copy;
+/* Sets or unsets the variables of the lines behind the count. */
+static void restore(char *lines) {
+    char *rest = lines;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         char *equals = strchr(line, '=');
         if (equals != NULL) {
@@ -274,12 +278,32 @@ static void restore(const char *lines) {
             unsetenv(line);
         }
     }
+    unsetenv(RESTORE);
+}
+
+/* One program of the chain has started: restores in the last, passes the rest of the count on. */
+static void count_down(const char *order) {
+    char *copy = strdup(order);
+    if (copy == NULL) return;
+    char *lines;
+    long left = strtol(copy, &lines, 10);
+    if (left <= 1) {
+        restore(lines);
+    } else {
+        size_t size = strlen(lines) + 64;
+        char *next = malloc(size);
+        if (next != NULL) {
+            snprintf(next, size, "%ld:%ld%s", (long)getpid(), left - 1, lines);
+            setenv(RESTORE, next, 1);
+            free(next);
+        }
+    }
     free(copy);
 }
 
 __attribute__((constructor)) static void check_at_start(void) {
-    const char *allocator = meant_for_this_process("OFFHEAP_REQUIRE", ':');
+    const char *allocator = meant_for_this_process(REQUIRE);
     if (allocator != NULL) require(allocator);
-    const char *lines = meant_for_this_process("OFFHEAP_RESTORE", '\n');
-    if (lines != NULL) restore(lines);
+    const char *order = meant_for_this_process(RESTORE);
+    if (order != NULL) count_down(order);
 }

@@ -105,7 +105,7 @@ export function pageSize(): number {
 const PROT_NONE = 0;
 
 /** Tries this many addresses before it gives up. */
-const MAPPING_ATTEMPTS = 128;
+const MAPPING_ATTEMPTS = 2048;
 
 /**
  * Maps a fresh page within a range.

@@ -9,8 +9,11 @@ import type { ForeignAddress } from "../system/types.ts";
 import type { AllocatorProbe, BlockSource } from "./probe.ts";
 import type { Evidence, EvidenceCheck, EvidenceScope } from "./types.ts";
 
-/** Not a power of two, so that a size class must round it up. */
-const OWNERSHIP_BYTES = 3001;
+/**
+ * Sizes in bytes. The first is not a power of two, so that a size class must round it up; the
+ * others lie in other regions, for when there is no room beside the first.
+ */
+const OWNERSHIP_SIZES: readonly number[] = [3001, 24 << 20, 160 << 20];
 
 /** Other threads allocate and free meanwhile: a counter may need another try. */
 const COUNTER_ATTEMPTS = 4;
@@ -44,40 +47,61 @@ export function examine(
 function judgeOwnership(
   probe: AllocatorProbe,
   block: Address,
+  size: number,
   controls: readonly ForeignAddress[],
 ): Finding {
   const question = probe.ownershipQuestion;
   const names = (list: readonly ForeignAddress[]) => list.map(({ what }) => what).join(" and ");
-  const claimed = controls.filter(({ address }) => probe.owns(address, OWNERSHIP_BYTES));
+  const claimed = controls.filter(({ address }) => probe.owns(address, size));
   if (claimed.length > 0) {
     const detail = `${question} claims ${names(claimed)}, so its answers prove nothing`;
     return { outcome: "fail", detail };
   }
-  const about = `the block of ${OWNERSHIP_BYTES} bytes at ${formatAddress(block)}`;
-  return probe.owns(block, OWNERSHIP_BYTES)
+  const about = `the block of ${size} bytes at ${formatAddress(block)}`;
+  return probe.owns(block, size)
     ? { outcome: "pass", detail: `${question} owns ${about}, and denies ${names(controls)}` }
     : { outcome: "fail", detail: `${question} denies ${about}` };
 }
 
-/** Judges with the controls that may be asked about, and a fresh page near the block. */
+/**
+ * Judges with the controls that may be asked about, and a fresh page near the block; `null` when
+ * the block's region has no room for one.
+ */
 function judgeWithinRegion(
   probe: AllocatorProbe,
   region: number,
   block: Address,
+  size: number,
   controls: readonly ForeignAddress[],
-): Finding {
+): Finding | null {
   const base = (block - block % region) as Address;
   const near = controls.filter(({ address }) => address >= base && address < base + region);
   const page = system().mapPageWithin(base, region);
-  if (page === null && near.length === 0) {
-    return { outcome: "unavailable", detail: "no foreign address can be had near the block" };
-  }
-  if (page === null) return judgeOwnership(probe, block, near);
+  if (page === null) return near.length === 0 ? null : judgeOwnership(probe, block, size, near);
   try {
     const beside = { what: `a foreign page at ${formatAddress(page)}`, address: page };
-    return judgeOwnership(probe, block, [...near, beside]);
+    return judgeOwnership(probe, block, size, [...near, beside]);
   } finally {
     system().unmapPage(page);
+  }
+}
+
+/** Judges one block; `null` when it lies where nothing foreign can be had to compare it with. */
+function judgeBlock(
+  probe: AllocatorProbe,
+  blocks: BlockSource,
+  size: number,
+  controls: readonly ForeignAddress[],
+): Finding | null {
+  const block = blocks.allocate(size);
+  if (block === NULL) return null;
+  try {
+    if (probe.askableRegion !== null) {
+      return judgeWithinRegion(probe, probe.askableRegion, block, size, controls);
+    }
+    return controls.length === 0 ? null : judgeOwnership(probe, block, size, controls);
+  } finally {
+    blocks.free(block);
   }
 }
 
@@ -87,19 +111,11 @@ export function checkOwnership(
   blocks: BlockSource,
   controls: readonly ForeignAddress[],
 ): Finding {
-  const block = blocks.allocate(OWNERSHIP_BYTES);
-  if (block === NULL) return { outcome: "unavailable", detail: "malloc gave no block" };
-  try {
-    if (probe.askableRegion !== null) {
-      return judgeWithinRegion(probe, probe.askableRegion, block, controls);
-    }
-    if (controls.length === 0) {
-      return { outcome: "unavailable", detail: "no foreign address is known to test it with" };
-    }
-    return judgeOwnership(probe, block, controls);
-  } finally {
-    blocks.free(block);
+  for (const size of OWNERSHIP_SIZES) {
+    const finding = judgeBlock(probe, blocks, size, controls);
+    if (finding !== null) return finding;
   }
+  return { outcome: "unavailable", detail: "no foreign address can be had to test it with" };
 }
 
 /** Watches the allocator's counter while a block is allocated. */

@@ -8,7 +8,9 @@ import { system } from "../system/mod.ts";
 import type { SymbolLocation } from "../system/types.ts";
 import type { ProcessAllocator } from "./types.ts";
 
-interface Mark {
+/** How an allocator's object file is known. */
+export interface Mark {
+  /** The allocator. */
   readonly name: Exclude<ProcessAllocator, "unknown">;
   /** The object is this allocator when it defines one of these. */
   readonly symbols: readonly string[];
@@ -17,7 +19,7 @@ interface Mark {
 }
 
 /** In order: the allocators, then the C libraries. */
-const MARKS: readonly Mark[] = [
+export const MARKS: readonly Mark[] = [
   { name: "jemalloc", symbols: ["mallctl"] },
   { name: "mimalloc", symbols: ["mi_version"] },
   {

@@ -8,7 +8,7 @@ import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
 import { readVariable } from "../environment.ts";
-import { LibraryLoadError, VerificationError } from "../errors.ts";
+import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
 import type { Variant } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";
@@ -105,6 +105,7 @@ function examineLibrary(name: LoadableAllocator, library: ResolvedLibrary): Libr
   }
 }
 
+/** A library's block is a control only when it was proven to be the library's own. */
 function examineProcess(name: LoadableAllocator, library: ResolvedLibrary | null): ProcessFinding {
   const controls = system().foreignAddresses();
   const shim = shimPath();
@@ -122,7 +123,7 @@ function examineProcess(name: LoadableAllocator, library: ResolvedLibrary | null
   );
 }
 
-function missingLibrary(error: LibraryLoadError): LibraryFinding {
+function unusable(error: LibraryLoadError | SymbolError): LibraryFinding {
   return {
     version: null,
     verified: false,
@@ -150,16 +151,21 @@ interface Findings {
 function examineLoadable(name: LoadableAllocator, options: VerifyOptions): Findings {
   const found = findLibrary(name, options);
   if (found instanceof LibraryLoadError) {
-    return { process: examineProcess(name, null), library: missingLibrary(found), resolved: null };
+    return { process: examineProcess(name, null), library: unusable(found), resolved: null };
   }
   let library;
   try {
     library = examineLibrary(name, found);
   } catch (error) {
-    if (!(error instanceof LibraryLoadError)) throw error;
-    return { process: examineProcess(name, null), library: missingLibrary(error), resolved: null };
+    // A file that cannot be loaded, or is another library, is a finding about the library.
+    if (!(error instanceof LibraryLoadError || error instanceof SymbolError)) throw error;
+    return { process: examineProcess(name, null), library: unusable(error), resolved: found };
   }
-  return { process: examineProcess(name, found), library, resolved: found };
+  return {
+    process: examineProcess(name, library.verified ? found : null),
+    library,
+    resolved: found,
+  };
 }
 
 function examineSystem(): Findings {

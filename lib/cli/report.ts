@@ -1,0 +1,139 @@
+/**
+ * `offheap info`, `offheap verify` and `offheap doctor`.
+ *
+ * @module
+ */
+import { examineProcess } from "../doctor/doctor.ts";
+import { getAllocatorInfo } from "../info/allocator-info.ts";
+import { healthCheck } from "../info/health-check.ts";
+import { getSystemInfo, type SystemInfo } from "../info/system-info.ts";
+import type { Verification } from "../verify/types.ts";
+import { explainMismatch, servesMalloc, verifyAllocator } from "../verify/verify.ts";
+import {
+  formatBytes,
+  formatEvidence,
+  formatFields,
+  formatVerdict,
+  paint,
+  print,
+  printJson,
+  type Tone,
+} from "./output.ts";
+
+/** What the reports' options have in common. */
+export interface ReportOptions {
+  /** Print JSON. */
+  readonly json?: boolean;
+}
+
+const HEALTH_TONES: Readonly<Record<string, Tone>> = {
+  healthy: "good",
+  degraded: "doubtful",
+  unhealthy: "bad",
+};
+
+function describeSystem(info: SystemInfo): (readonly [string, string])[] {
+  return [
+    ["offheap", info.version],
+    ["runtime", `${info.runtime.name} ${info.runtime.version}`],
+    ["system", `${info.platform} ${info.arch}, kernel ${info.kernel}, ${info.libc}`],
+    ["processors", String(info.cpuCount)],
+    ["memory", `${formatBytes(info.totalMemory)}, pages of ${formatBytes(info.pageSize)}`],
+    [
+      "offheap's blocks",
+      `${info.memoryAllocator} ${info.allocatorVersion ?? ""} ` +
+      `(${formatVerdict(info.memoryAllocatorVerified)})`,
+    ],
+    [
+      "process's malloc",
+      `${info.processAllocator} (${formatVerdict(info.processAllocatorVerified)})`,
+    ],
+    ["build", `${info.buildTarget}${info.buildProfile === null ? "" : `, ${info.buildProfile}`}`],
+    ["uptime", `${info.uptimeSeconds.toFixed(1)} s`],
+  ];
+}
+
+/** Prints what is known of the system, the allocator and the process's health. */
+export function reportInfo(options: ReportOptions): number {
+  const info = getSystemInfo();
+  const allocator = getAllocatorInfo();
+  const health = healthCheck();
+  if (options.json === true) {
+    printJson({ system: info, allocator, health });
+    return 0;
+  }
+  print(formatFields(describeSystem(info)));
+  if (allocator.library !== null) {
+    const { path, origin, manifest } = allocator.library;
+    print(`\nLibrary: ${path} (${origin}${manifest ? ", hash agrees with its manifest" : ""})`);
+  }
+  const names = Object.entries(allocator.options);
+  if (names.length > 0) {
+    print(`\nOptions of ${allocator.name} in force:`);
+    print(formatFields(names.map(([name, value]) => [name, String(value)] as const)));
+  }
+  print(`\nHealth: ${paint(HEALTH_TONES[health.status] ?? "quiet", health.status)}`);
+  for (const check of health.checks) {
+    print(`  ${paint(HEALTH_TONES[check.status] ?? "quiet", check.status)}: ${check.detail}`);
+  }
+  return 0;
+}
+
+/** The options of `offheap verify`. */
+export interface VerifyCommandOptions extends ReportOptions {
+  /** The allocator that must serve the process. */
+  readonly expect?: string;
+}
+
+function printVerification(found: Verification): void {
+  const { memoryAllocator, memoryAllocatorVersion, memoryAllocatorVerified } = found;
+  const { processAllocator, processAllocatorVersion, processAllocatorVerified } = found;
+  const { runtime, platform, arch, libc } = found;
+  print(`${runtime.name} ${runtime.version} on ${platform} ${arch} (${libc})`);
+  print(
+    `process's malloc: ${processAllocator} ${processAllocatorVersion ?? ""} ` +
+      formatVerdict(processAllocatorVerified),
+  );
+  print(
+    `offheap's blocks: ${memoryAllocator} ${memoryAllocatorVersion ?? ""} ` +
+      formatVerdict(memoryAllocatorVerified),
+  );
+  if (found.runtimeAllocator !== null) print(`note: ${found.runtimeAllocator.note}.`);
+  if (found.library !== null) print(`library: ${found.library.path} (${found.library.origin})`);
+  print(formatEvidence(found.evidence));
+}
+
+/** Prints the verification. Exit status 1 when the expected allocator does not serve the process. */
+export function reportVerification(options: VerifyCommandOptions): number {
+  const found = verifyAllocator();
+  const { expect, json } = options;
+  const met = expect === undefined || servesMalloc(found, expect);
+  if (json === true) printJson(found);
+  else printVerification(found);
+  if (met) return 0;
+  process.stderr.write(`offheap: ${explainMismatch(found, expect)}\n`);
+  return 1;
+}
+
+/** The options of `offheap doctor`. */
+export interface DoctorOptions extends ReportOptions {
+  /** The process to look at. */
+  readonly pid: number;
+}
+
+/** Prints who serves `malloc` in another process. */
+export function reportDoctor(options: DoctorOptions): number {
+  const report = examineProcess(options.pid);
+  if (options.json === true) {
+    printJson(report);
+    return 0;
+  }
+  print(`process ${report.pid}: ${report.command.join(" ")}`);
+  print(`program: ${report.executable}`);
+  print(`malloc: ${report.allocator} ${formatVerdict(report.verified)}`);
+  if (report.object !== null) print(`served by: ${report.object}`);
+  print(`LD_PRELOAD at its start: ${report.preload.join(" ") || "(not set)"}`);
+  print(formatEvidence(report.evidence));
+  for (const advice of report.advice) print(`- ${advice}`);
+  return 0;
+}

@@ -1,0 +1,60 @@
+/**
+ * Becoming another program.
+ *
+ * @module
+ */
+import { getSystemErrorMap } from "node:util";
+import { foreign } from "../../ffi/mod.ts";
+import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import { LaunchError } from "../errors.ts";
+
+const POINTER_BYTES = 8;
+const ENOENT = 2;
+
+/** Errors that say the file is there but cannot be executed; the statuses are those of a shell. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+
+/** A C array of strings, ended by `NULL`, in one buffer that does not move. */
+export function encodeStringArray(strings: readonly string[]): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder();
+  const encoded = strings.map((text) => encoder.encode(`${text}\0`));
+  const table = (strings.length + 1) * POINTER_BYTES;
+  const total = encoded.reduce((sum, bytes) => sum + bytes.length, table);
+  const bytes = new Uint8Array(new ArrayBuffer(total));
+  const pointers = new DataView(bytes.buffer);
+  const base = foreign().addressOf(bytes);
+  let at = table;
+  encoded.forEach((text, index) => {
+    bytes.set(text, at);
+    pointers.setBigUint64(index * POINTER_BYTES, BigInt(base + at), true);
+    at += text.length;
+  });
+  return bytes;
+}
+
+/** The error for what `execve` answered. */
+function executionError(path: string, errno: number): LaunchError {
+  const [name, text] = getSystemErrorMap().get(-errno) ?? [`error ${errno}`, "unknown error"];
+  const status = errno === ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+  return new LaunchError(`Cannot run "${path}": ${text} (${name}).`, status);
+}
+
+/**
+ * Replaces this process by a program. Returns only by throwing.
+ *
+ * @param shim The path of offheap's shim.
+ * @throws {LaunchError} status 127 when the program is not there, 126 when it cannot be executed.
+ * @throws {LibraryLoadError} when the shim cannot be loaded.
+ */
+export function becomeProgram(
+  shim: string,
+  path: string,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): never {
+  const { calls } = foreign().open(shim, { offheap_exec: SHIM_SYMBOLS.offheap_exec });
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const errno = calls.offheap_exec(path, encodeStringArray(argv), encodeStringArray(variables));
+  throw executionError(path, errno);
+}

@@ -1,0 +1,146 @@
+/**
+ * What a launch preloads and sets, decided before anything is started.
+ *
+ * @module
+ */
+import process from "node:process";
+import { readEnvironment } from "../environment.ts";
+import { LaunchError } from "../errors.ts";
+import type { Variant } from "../library/manifest.ts";
+import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
+import { secureEnvironment } from "../library/secure-options.ts";
+import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
+import { preloadName } from "./preload-path.ts";
+import { DEFAULT_PROFILE, profileEnvironment, type ProfileName } from "./profiles.ts";
+
+/** How a program is to be launched. */
+export interface LaunchOptions {
+  /** The allocator; `auto`, the default, is the policy's. */
+  readonly allocator?: AllocatorChoice | undefined;
+  /** How the allocator is tuned; `balanced` unless told otherwise. */
+  readonly profile?: ProfileName | undefined;
+  /** Take the variant that guards against misuse of memory, and switch its guards on. */
+  readonly secure?: boolean | undefined;
+  /** The path of the allocator's library; without it the usual places are looked at. */
+  readonly library?: string | undefined;
+}
+
+/** What a launch preloads and sets. */
+export interface LaunchPlan {
+  /** The allocator that was chosen. */
+  readonly allocator: AllocatorName;
+  /** The allocator's library; `null` for the system's. */
+  readonly library: ResolvedLibrary | null;
+  /** offheap's shim, which checks inside the program. */
+  readonly shim: ResolvedLibrary;
+  /** What the environment has now. */
+  readonly before: Readonly<Record<string, string>>;
+  /** The variables that tune the allocator. */
+  readonly tuning: Readonly<Record<string, string>>;
+  /** The variables that the user has set himself and that were left as they are. */
+  readonly kept: readonly string[];
+}
+
+/** The dynamic linker's variable for preloading. */
+export const PRELOAD_VARIABLES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  linux: "LD_PRELOAD",
+  android: "LD_PRELOAD",
+  freebsd: "LD_PRELOAD",
+};
+
+/**
+ * The name of this system's preload variable.
+ *
+ * @throws {LaunchError} where there is none that offheap can use.
+ */
+export function preloadVariable(): string {
+  const variable = PRELOAD_VARIABLES[process.platform];
+  if (variable === undefined) {
+    throw new LaunchError(
+      `Cannot run a command under another allocator on "${process.platform}": offheap can ` +
+        `preload on ${Object.keys(PRELOAD_VARIABLES).join(", ")}. Off-heap memory works here, too.`,
+    );
+  }
+  return variable;
+}
+
+/** Appends to a preload variable's value; what stands there keeps its place. */
+export function appendPreload(existing: string | undefined, names: readonly string[]): string {
+  const entries = (existing ?? "").split(/[\s:]+/).filter((entry) => entry !== "");
+  return [...entries, ...names.filter((name) => !entries.includes(name))].join(":");
+}
+
+function tuneAllocator(
+  options: LaunchOptions,
+  library: ResolvedLibrary | null,
+  environment: Readonly<Record<string, string>>,
+): { tuning: Record<string, string>; kept: string[] } {
+  if (library === null || library.name === "offheap") return { tuning: {}, kept: [] };
+  const version = library.manifest?.version ?? null;
+  const profile = options.profile ?? DEFAULT_PROFILE;
+  const tuned = profileEnvironment(profile, library.name, version, environment);
+  if (options.secure !== true) return { tuning: tuned.variables, kept: tuned.kept };
+  const guarded = secureEnvironment(library.name, version, { ...environment, ...tuned.variables });
+  return {
+    tuning: { ...tuned.variables, ...guarded.variables },
+    kept: [...new Set([...tuned.kept, ...guarded.kept])],
+  };
+}
+
+/**
+ * Chooses the allocator, finds its library and the shim, and works out the variables.
+ *
+ * @throws {LibraryLoadError} when a library is missing or was altered.
+ * @throws {TypeError | RangeError} for bad options.
+ */
+export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
+  preloadVariable();
+  const before = readEnvironment();
+  const { allocator } = selectAllocator({
+    platform: process.platform,
+    option: options.allocator,
+    environment: before,
+  });
+  if (allocator === "system" && options.secure === true) {
+    throw new LaunchError(
+      "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
+        "jemalloc and mimalloc only.",
+    );
+  }
+  const variant: Variant = options.secure === true ? "secure" : "release";
+  const library = allocator === "system"
+    ? null
+    : resolveLibrary({ name: allocator, path: options.library, variant });
+  const shim = resolveLibrary({ name: "offheap" });
+  return { allocator, library, shim, before, ...tuneAllocator(options, library, before) };
+}
+
+/** The variables that put a program under the plan's allocator, without the check inside it. */
+export function plannedVariables(plan: LaunchPlan): Record<string, string> {
+  const { library, before, tuning } = plan;
+  if (library === null) return {};
+  const variable = preloadVariable();
+  return { [variable]: appendPreload(before[variable], [preloadName(library.path)]), ...tuning };
+}
+
+/**
+ * The variables that a program must set in the environment of a process it starts, so that the
+ * process runs under the allocator: what `offheap env` prints. Variables that are set already are
+ * kept, and an existing `LD_PRELOAD` is appended to.
+ *
+ * The process is not checked from inside, as under `offheap run`: call `requireAllocator()` in it.
+ *
+ * @throws {LibraryLoadError} when the library is missing or was altered.
+ * @throws {LaunchError} where there is no way to preload.
+ * @example
+ * ```ts ignore
+ * import { spawn } from "node:child_process";
+ * import process from "node:process";
+ * import { launchEnvironment } from "@offheap/offheap";
+ *
+ * spawn("node", ["server.js"], { env: { ...process.env, ...launchEnvironment() } });
+ * ```
+ */
+export function launchEnvironment(options: LaunchOptions = {}): Record<string, string> {
+  return plannedVariables(planLaunch(options));
+}

@@ -1,0 +1,73 @@
+/**
+ * Names that the dynamic linker's preload variable can hold.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { LaunchError } from "../errors.ts";
+import { cacheDirectory } from "../library/directories.ts";
+import { readEnvironment } from "../environment.ts";
+
+/** What separates the variable's entries; it knows no quoting (ld.so(8), LD_PRELOAD). */
+const SEPARATORS = /[\s:]/;
+
+/** What may stand in a link's name. */
+const UNSAFE = /[^A-Za-z0-9._-]/g;
+
+const PRIVATE_MODE = 0o700;
+const OTHERS_MAY_WRITE = 0o022;
+
+function linkDirectories(): string[] {
+  const cache = cacheDirectory(readEnvironment(), process.platform);
+  const user = process.getuid?.() ?? 0;
+  const inCache = cache === null ? [] : [join(cache, "links")];
+  return [...inCache, join(tmpdir(), `offheap-${user}`)].filter((path) => !SEPARATORS.test(path));
+}
+
+/** Whoever can write into the directory decides what is preloaded: it must be ours alone. */
+function requirePrivate(directory: string): void {
+  const status = lstatSync(directory);
+  const ours = status.uid === process.getuid?.() && (status.mode & OTHERS_MAY_WRITE) === 0;
+  if (status.isDirectory() && ours) return;
+  throw new LaunchError(
+    `Cannot preload by way of "${directory}": it must be a directory that belongs to this user ` +
+      "and that no other may write to. Remove it.",
+  );
+}
+
+function makeLink(path: string, directory: string): string {
+  mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
+  requirePrivate(directory);
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
+  const link = join(directory, `${digest}-${basename(path).replace(UNSAFE, "_")}`);
+  const fresh = `${link}.${process.pid}`;
+  symlinkSync(path, fresh);
+  renameSync(fresh, link);
+  if (readlinkSync(link) !== path) {
+    throw new LaunchError(`Cannot preload "${path}": the link "${link}" points elsewhere.`);
+  }
+  return link;
+}
+
+/**
+ * A name for a library that the preload variable can hold: its path, or, when that contains spaces
+ * or colons, a link to it in a private directory, which stays for the program's children.
+ *
+ * @throws {LaunchError} when no such link can be made.
+ */
+export function preloadName(path: string): string {
+  if (!SEPARATORS.test(path)) return path;
+  const [directory] = linkDirectories();
+  if (directory === undefined) {
+    throw new LaunchError(
+      `Cannot preload "${path}": spaces and colons separate the entries of LD_PRELOAD, and this ` +
+        "user's cache and temporary directories contain them, too. Set XDG_CACHE_HOME to a " +
+        "directory without.",
+    );
+  }
+  return makeLink(path, directory);
+}

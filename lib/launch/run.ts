@@ -1,0 +1,94 @@
+/**
+ * Running a command under an allocator: all checks, then the command takes this process's place.
+ *
+ * @module
+ */
+import process from "node:process";
+import { checkLaunch, checkPreloadLibrary } from "./check.ts";
+import { becomeProgram } from "./exec.ts";
+import { HOST } from "./host.ts";
+import { currentIdentity } from "./identity.ts";
+import {
+  appendPreload,
+  type LaunchOptions,
+  type LaunchPlan,
+  planLaunch,
+  plannedVariables,
+  preloadVariable,
+} from "./plan.ts";
+import { preloadName } from "./preload-path.ts";
+import { resolveLaunchTarget } from "./target.ts";
+import type { LaunchTarget, LibcName } from "./types.ts";
+
+/** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */
+const REQUIRE_VARIABLE = "OFFHEAP_REQUIRE";
+
+/** The shim's variable that gives a program's children their former environment. */
+const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
+
+/** What to run, and how. */
+export interface RunOptions extends LaunchOptions {
+  /** The command and its arguments. */
+  readonly command: readonly [string, ...string[]];
+  /** Whether the command's children run under the allocator, too; `true` unless told otherwise. */
+  readonly inherit?: boolean | undefined;
+}
+
+function manifestLibc(value: string | null | undefined): LibcName {
+  return value === "glibc" || value === "musl" ? value : null;
+}
+
+/** The lines by which the shim gives the command's children back what they would have had. */
+function restoreOrder(
+  target: LaunchTarget,
+  before: Readonly<Record<string, string>>,
+  changed: Readonly<Record<string, string>>,
+): string {
+  const programs = target.chain.filter(({ kind }) => kind === "program").length;
+  const lines = Object.keys(changed).map((name) => {
+    const former = before[name];
+    return former === undefined ? name : `${name}=${former}`;
+  });
+  return [`${process.pid}:${programs}`, ...lines].join("\n");
+}
+
+function commandEnvironment(
+  plan: LaunchPlan,
+  target: LaunchTarget,
+  inherit: boolean,
+): Record<string, string> {
+  const { before, shim, allocator } = plan;
+  const variable = preloadVariable();
+  const planned = plannedVariables(plan);
+  const preload = appendPreload(planned[variable] ?? before[variable], [preloadName(shim.path)]);
+  const changed: Record<string, string> = {
+    ...planned,
+    [variable]: preload,
+    [REQUIRE_VARIABLE]: `${process.pid}:${allocator}`,
+  };
+  const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
+  return { ...before, ...changed, ...restore };
+}
+
+/**
+ * Runs a command under an allocator, by taking this process's place: the process keeps its number,
+ * its standard streams and its parent, and the command's exit status and signals are its own. A
+ * check inside the command, before its own code runs, ends it with status 125 when the allocator
+ * does not serve `malloc`. Returns only by throwing; nothing has been started then.
+ *
+ * @throws {LaunchError} when the command cannot be run, or not under the allocator.
+ * @throws {LibraryLoadError} when a library is missing or was altered.
+ */
+export function runCommand(options: RunOptions): never {
+  const plan = planLaunch(options);
+  const [command, ...args] = options.command;
+  const target = resolveLaunchTarget({ command, args, environment: plan.before }, HOST);
+  const identity = currentIdentity();
+  for (const library of [plan.library, plan.shim]) {
+    if (library === null) continue;
+    const libc = manifestLibc(library.manifest?.libc);
+    checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
+  }
+  const environment = commandEnvironment(plan, target, options.inherit ?? true);
+  return becomeProgram(plan.shim.path, target.path, target.argv, environment);
+}

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Evidence, Verification } from "../lib/verify/types.ts";
+import type { VerifyOptions } from "../lib/verify/verify.ts";
+import { compileShared, temporaryDirectory } from "./support/compile.ts";
+import { debianFile } from "./support/debian.ts";
+import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
+
+const CHILD = join(FIXTURES, "verify-child.ts");
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+const OTHER = { jemalloc: "mimalloc", mimalloc: "jemalloc" } as const;
+
+async function verify(
+  options: VerifyOptions,
+  preload: readonly string[] = [],
+  where: "main" | "worker" = "main",
+): Promise<Verification> {
+  const command = runtimeCommand(CHILD, JSON.stringify(options), where);
+  const variables = preload.length === 0 ? {} : { LD_PRELOAD: preload.join(":") };
+  const { status, signal, stdout, stderr } = await runChild(command, { variables });
+  assert.equal(status, 0, `the child ended with ${signal ?? status}: ${stderr}`);
+  return JSON.parse(stdout) as Verification;
+}
+
+function find(found: Verification, scope: string, check: string): Evidence {
+  const item = found.evidence.find((one) => one.scope === scope && one.check === check);
+  assert.ok(item, `there is no evidence ${scope}/${check}`);
+  return item;
+}
+
+function assertPasses(found: Verification, scope: string, checks: readonly string[]): void {
+  for (const check of checks) {
+    const { outcome, detail } = find(found, scope, check);
+    assert.equal(outcome, "pass", `${scope}/${check}: ${detail}`);
+  }
+}
+
+const ALL_OF_LIBRARY = ["symbol", "version", "ownership", "counter", "hash", "mapping"];
+const ALL_OF_PROCESS = ["symbol", "version", "owner", "ownership", "counter", "mapping"];
+
+function assertProcess(found: Verification, allocator: string, verified: boolean): void {
+  const said = JSON.stringify(found.evidence, null, 1);
+  assert.equal(found.processAllocator, allocator, said);
+  assert.equal(found.processAllocatorVerified, verified, said);
+}
+
+test("a plain process is served by glibc, verified", async () => {
+  const found = await verify({});
+  assertProcess(found, "glibc", true);
+  assert.match(String(found.processAllocatorVersion), /^2\.\d+$/);
+  assertPasses(found, "process", ALL_OF_PROCESS);
+  assert.equal(found.libc, "glibc");
+  assert.equal(found.memoryAllocator, "jemalloc");
+});
+
+for (const allocator of ALLOCATORS) {
+  test(`${allocator} preloaded serves the process, and offheap's blocks from the same instance`, async () => {
+    const found = await verify({ allocator }, [builtLibrary(allocator)]);
+    assertProcess(found, allocator, true);
+    assertPasses(found, "process", ALL_OF_PROCESS);
+    assertPasses(found, "library", ALL_OF_LIBRARY);
+    assert.equal(found.memoryAllocator, allocator);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assert.equal(found.memoryAllocatorVersion, found.processAllocatorVersion);
+    assert.deepEqual(found.library?.path, builtLibrary(allocator));
+    assert.equal(found.library?.origin, "build");
+    assert.equal(found.library?.manifest, true);
+  });
+
+  test(`${allocator} only loaded as a library leaves the process with glibc`, async () => {
+    const found = await verify({ allocator });
+    assertProcess(found, "glibc", true);
+    assert.equal(found.memoryAllocator, allocator);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assertPasses(found, "library", ALL_OF_LIBRARY);
+    const { detail } = find(found, "library", "ownership");
+    if (allocator === "mimalloc") assert.match(detail, /denies .*a block of the process's malloc/);
+  });
+
+  test(`${allocator} preloaded beside ${OTHER[allocator]} as the library: each is told apart`, async () => {
+    const found = await verify({ allocator: OTHER[allocator] }, [builtLibrary(allocator)]);
+    assertProcess(found, allocator, true);
+    assert.equal(found.memoryAllocator, OTHER[allocator]);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assertPasses(found, "library", ALL_OF_LIBRARY);
+  });
+
+  test(`two copies of ${allocator} in one process are two allocators`, async () => {
+    const copy = join(temporaryDirectory(), `lib${allocator}-copy.so`);
+    copyFileSync(builtLibrary(allocator), copy);
+    const found = await verify({ allocator }, [copy]);
+    assertProcess(found, allocator, true);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assert.match(find(found, "process", "symbol").detail, /-copy\.so/);
+    assert.ok(!find(found, "library", "symbol").detail.includes("-copy.so"));
+    if (allocator === "mimalloc") {
+      assert.match(find(found, "library", "ownership").detail, /a block of the process's malloc/);
+      assert.match(find(found, "process", "ownership").detail, /a block of offheap's library/);
+    }
+  });
+
+  test(`inside a Worker, ${allocator} is verified as in the main thread`, async () => {
+    const found = await verify({ allocator }, [builtLibrary(allocator)], "worker");
+    assertProcess(found, allocator, true);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assertPasses(found, "process", ALL_OF_PROCESS);
+  });
+
+  test(`a library that exports ${allocator}'s names and nothing real is not verified`, async () => {
+    const library = compileShared("decoy-names.c", `decoy-names-${allocator}.so`);
+    const found = await verify({ allocator, library });
+    assert.equal(found.memoryAllocator, allocator);
+    assert.equal(found.memoryAllocatorVerified, false);
+    assertProcess(found, "glibc", true);
+  });
+
+  test(`a preloaded library that exports ${allocator}'s names leaves the process with glibc`, async () => {
+    const library = compileShared("decoy-names.c", `decoy-preloaded-${allocator}.so`);
+    const found = await verify({ allocator }, [library]);
+    assertProcess(found, "glibc", true);
+    assert.equal(found.memoryAllocatorVerified, true, "the real library is beside it");
+    assert.equal(find(found, "library", "symbol").detail.includes("decoy"), false);
+  });
+
+  const define = allocator === "jemalloc" ? ["-DDECOY_MALLCTL"] : [];
+
+  test(`a library with ${allocator}'s version alone is not verified, loaded or preloaded`, async () => {
+    const library = compileShared("decoy-version.c", `decoy-version-${allocator}.so`, define);
+    const loaded = await verify({ allocator, library });
+    assert.equal(loaded.memoryAllocatorVerified, false);
+    assert.match(find(loaded, "library", "symbol").detail, /does not export/);
+    assertProcess(await verify({ allocator }, [library]), "glibc", true);
+  });
+
+  for (const counts of [false, true]) {
+    const manner = counts ? "counts, and " : "";
+    test(`a decoy that ${manner}claims every address as ${allocator}'s, with libc behind its malloc, is not verified`, async () => {
+      const flags = [...define, ...(counts ? ["-DDECOY_COUNTS"] : [])];
+      const library = compileShared("decoy-malloc.c", `decoy-${allocator}-${counts}.so`, flags);
+      const found = await verify({ allocator }, [library]);
+      assertProcess(found, "unknown", false);
+      const check = allocator === "mimalloc" || counts ? "ownership" : "counter";
+      assert.equal(find(found, "process", check).outcome, "fail");
+    });
+  }
+}
+
+const DEBIAN = [
+  { allocator: "jemalloc", package: "libjemalloc2", file: "/libjemalloc.so.2" },
+  { allocator: "mimalloc", package: "libmimalloc2.0", file: "/libmimalloc.so.2.0" },
+] as const;
+
+for (const { allocator, package: name, file } of DEBIAN) {
+  const library = debianFile(name, file);
+  const skip = "missing" in library ? library.missing : false;
+  test(`Debian's own ${name} preloaded is verified as ${allocator}`, { skip }, async () => {
+    assert.ok("path" in library);
+    const found = await verify({ allocator }, [library.path]);
+    assertProcess(found, allocator, true);
+    assertPasses(found, "process", ALL_OF_PROCESS);
+    assert.match(String(found.processAllocatorVersion), /^\d+\.\d+\.\d+$/);
+  });
+}
+
+test("the system's allocator as the library is the process's own", async () => {
+  const found = await verify({ allocator: "system" });
+  assert.equal(found.memoryAllocator, "system");
+  assert.equal(found.memoryAllocatorVerified, true);
+  assert.equal(found.library, null);
+});
+
+test("a missing library is a finding, with every place that was looked at", async () => {
+  const found = await verify({ library: "/nonexistent/libjemalloc.so" });
+  assert.equal(found.memoryAllocatorVerified, false);
+  assert.equal(found.library, null);
+  assert.match(find(found, "library", "symbol").detail, /\/nonexistent\/libjemalloc\.so/);
+  assertProcess(found, "glibc", true);
+});
+
+test("an allocator of the runtime's own is named, and only where there is one", async () => {
+  const found = await verify({});
+  const own = "bun" in globalThis.process.versions;
+  assert.equal(found.runtimeAllocator?.name ?? null, own ? "mimalloc" : null);
+  if (own) assert.match(String(found.runtimeAllocator?.note), /no preload replaces it/);
+});
