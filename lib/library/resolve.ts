@@ -118,7 +118,12 @@ export function manifestPath(library: string): string {
   return `${library}.json`;
 }
 
-function readManifest(path: string): LibraryManifest | null {
+/**
+ * The manifest beside a library; `null` when there is none.
+ *
+ * @throws {LibraryLoadError} when it cannot be read.
+ */
+export function manifestOf(path: string): LibraryManifest | null {
   const file = manifestPath(path);
   if (!existsSync(file)) return null;
   try {
@@ -141,7 +146,7 @@ function take(
 ): ResolvedLibrary {
   const real = realpathSync(path);
   const sha256 = createHash("sha256").update(readFileSync(real)).digest("hex");
-  const manifest = readManifest(real);
+  const manifest = manifestOf(real);
   if (manifest !== null && manifest.sha256 !== sha256) {
     const outcome = `refused: its sha256 is ${sha256}, and its manifest says ${manifest.sha256}`;
     throw new LibraryLoadError(

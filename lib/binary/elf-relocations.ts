@@ -1,0 +1,200 @@
+/**
+ * The places in an ELF file that the dynamic linker fills with a function's address.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { ByteReader, type ByteSource } from "./bytes.ts";
+import { ElfError } from "./elf.ts";
+import { DYNAMIC, MACHINES, SEGMENT } from "./elf-constants.ts";
+
+/** How a slot is used: by calls, which may be bound late, or by loading the address. */
+export type SlotKind = "JUMP_SLOT" | "GLOB_DAT";
+
+/** A slot that holds a function's address in the running process. */
+export interface ElfSlot {
+  /** Its kind. */
+  readonly kind: SlotKind;
+  /** Its address in the image, relative to where the file is loaded. */
+  readonly address: number;
+}
+
+/** What an ELF file says of one symbol that it asks the dynamic linker for. */
+export interface ElfImport {
+  /** The slots that are filled with the symbol's address. */
+  readonly slots: readonly ElfSlot[];
+  /**
+   * The address in the image of the stub that stands for the symbol in a program that is not
+   * position independent: the symbol is undefined, yet has a value. `null` without one.
+   */
+  readonly stub: number | null;
+  /** The first address behind the image in memory, zeroed data included. */
+  readonly imageEnd: number;
+}
+
+/** Relocation types (`R_X86_64_*`, `R_AARCH64_*`) by processor. */
+const SLOT_KINDS: Readonly<Record<string, Readonly<Record<number, SlotKind>>>> = {
+  x64: { 6: "GLOB_DAT", 7: "JUMP_SLOT" },
+  arm64: { 1025: "GLOB_DAT", 1026: "JUMP_SLOT" },
+};
+
+/** Tags of the dynamic section (`DT_*`) that lead to the relocations. */
+const RELOCATION = {
+  callsSize: 2,
+  table: 7,
+  size: 8,
+  calls: 23,
+  relativeCount: 0x6ffffff9,
+} as const;
+
+/** Sizes and offsets of `Elf64_Rela`, `Elf64_Sym`, `Elf64_Phdr` and `Elf64_Dyn`. */
+const ENTRY_BYTES = 24;
+const SYMBOL_BYTES = 24;
+const DYNAMIC_ENTRY_BYTES = 16;
+const TYPE_AND_SYMBOL = 8;
+
+interface Segment {
+  readonly type: number;
+  readonly offset: number;
+  readonly address: number;
+  readonly size: number;
+  readonly memorySize: number;
+}
+
+/**
+ * Reads where the ELF file at a path has slots for a symbol. It may be a file that defines the
+ * symbol itself: its own calls, too, can go through a slot.
+ *
+ * @throws {ElfError} when the file is damaged, or is not a 64-bit file for x64 or arm64. Errors of
+ * the file system come as they are.
+ */
+export function readElfImport(path: string, symbol: string): ElfImport {
+  const descriptor = openSync(path, "r");
+  try {
+    return parseImport(descriptorSource(descriptor), path, symbol);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ElfError(`Cannot read "${path}": the ELF file is cut off or damaged.`, {
+      cause: error,
+    });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function descriptorSource(descriptor: number): ByteSource {
+  return {
+    size: fstatSync(descriptor).size,
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const count = readSync(descriptor, bytes, done, length - done, offset + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return bytes.subarray(0, done);
+    },
+  };
+}
+
+function parseImport(source: ByteSource, name: string, symbol: string): ElfImport {
+  const ident = source.read(0, 6);
+  const file = new ByteReader(source, true, 64);
+  // Magic number, then "64-bit" and "lowest byte first".
+  const fits = [0x7f, 0x45, 0x4c, 0x46, 2, 1].every((byte, index) => ident[index] === byte);
+  const kinds = fits ? SLOT_KINDS[MACHINES[file.u16(18)] ?? ""] : undefined;
+  if (kinds === undefined) {
+    throw new ElfError(
+      `Cannot read the relocations of "${name}": only 64-bit ELF files for x64 and arm64 are known.`,
+    );
+  }
+  const segments = readSegments(file);
+  const dynamic = readDynamic(file, segments);
+  const tag = (number: number): number => dynamic.get(number) ?? 0;
+  const symbols = toOffset(segments, tag(DYNAMIC.symbols));
+  const strings = toOffset(segments, tag(DYNAMIC.strings));
+  const wanted = new Map<number, boolean>();
+
+  function isWanted(index: number): boolean {
+    let known = wanted.get(index);
+    if (known === undefined) {
+      known = file.string(strings + file.u32(symbols + index * SYMBOL_BYTES)) === symbol;
+      wanted.set(index, known);
+    }
+    return known;
+  }
+
+  const slots = new Map<number, ElfSlot>();
+  let stub: number | null = null;
+  // The relative ones, often most of them, come first and name no symbol.
+  const relative = tag(RELOCATION.relativeCount) * ENTRY_BYTES;
+  const tables = [
+    { start: tag(RELOCATION.table), skip: relative, size: tag(RELOCATION.size) },
+    { start: tag(RELOCATION.calls), skip: 0, size: tag(RELOCATION.callsSize) },
+  ];
+  for (const { start, skip, size } of tables) {
+    if (start === 0 || size <= skip) continue;
+    const bytes = source.read(toOffset(segments, start) + skip, size - skip);
+    if (bytes.length < size - skip) throw new RangeError("the relocations are cut off");
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
+      const kind = kinds[view.getUint32(at + TYPE_AND_SYMBOL, true)];
+      if (kind === undefined) continue;
+      const index = view.getUint32(at + TYPE_AND_SYMBOL + 4, true);
+      if (!isWanted(index)) continue;
+      const address = Number(view.getBigUint64(at, true));
+      slots.set(address, { kind, address });
+      stub ??= readStub(file, symbols + index * SYMBOL_BYTES);
+    }
+  }
+  const ends = segments.map(({ type, address, memorySize }) =>
+    type === SEGMENT.load ? address + memorySize : 0
+  );
+  return { slots: [...slots.values()], stub, imageEnd: Math.max(0, ...ends) };
+}
+
+/** An undefined symbol's value, unless it is 0. */
+function readStub(file: ByteReader, at: number): number | null {
+  const section = file.u16(at + 6);
+  const value = file.word(at + 8);
+  return section === 0 && value !== 0 ? value : null;
+}
+
+function readSegments(file: ByteReader): Segment[] {
+  const table = file.word(32);
+  const entrySize = file.u16(54);
+  return Array.from({ length: file.u16(56) }, (_, index): Segment => {
+    const at = table + index * entrySize;
+    return {
+      type: file.u32(at),
+      offset: file.word(at + 8),
+      address: file.word(at + 16),
+      size: file.word(at + 32),
+      memorySize: file.word(at + 40),
+    };
+  });
+}
+
+function readDynamic(file: ByteReader, segments: readonly Segment[]): Map<number, number> {
+  const entries = new Map<number, number>();
+  const segment = segments.find(({ type }) => type === SEGMENT.dynamic);
+  if (segment === undefined) return entries;
+  for (let at = 0; at < segment.size; at += DYNAMIC_ENTRY_BYTES) {
+    const tag = file.word(segment.offset + at);
+    if (tag === 0) break;
+    entries.set(tag, file.word(segment.offset + at + 8));
+  }
+  return entries;
+}
+
+/** Where in the file an address of the image lies. */
+function toOffset(segments: readonly Segment[], address: number): number {
+  if (address === 0) return 0;
+  const segment = segments.find((candidate) =>
+    candidate.type === SEGMENT.load && address >= candidate.address &&
+    address < candidate.address + candidate.size
+  );
+  if (segment === undefined) throw new RangeError(`address ${address} is in no segment`);
+  return address - segment.address + segment.offset;
+}

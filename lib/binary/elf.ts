@@ -1,0 +1,240 @@
+/**
+ * A small reader of ELF files: what a program or shared library is made for, what it needs, and
+ * what it exports. It reads the parts it wants, so a program of 100 MB costs a few kilobytes.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { OffheapError } from "../../ffi/errors.ts";
+import { ByteReader, type ByteSource, memorySource } from "./bytes.ts";
+import { type ElfSymbol, readSymbols } from "./elf-symbols.ts";
+import {
+  DYNAMIC,
+  FLAGS,
+  FLAGS_1,
+  MACHINES,
+  SEGMENT,
+  SEGMENT_ENTRY_SIZE,
+  TYPES,
+} from "./elf-constants.ts";
+
+export type { ElfSymbol } from "./elf-symbols.ts";
+
+/** A file is not an ELF file, or it is cut off or damaged. */
+export class ElfError extends OffheapError {
+  override name = "ElfError";
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_ELF", message, options);
+  }
+}
+
+/** What an ELF file says of itself. */
+export interface ElfFile {
+  /** 32 or 64. */
+  readonly bits: 32 | 64;
+  /** Whether numbers are stored with the lowest byte first. */
+  readonly littleEndian: boolean;
+  /** The processor by Node's name (`x64`, `arm64`, …), or `machine N` for one that is not known. */
+  readonly arch: string;
+  /** `executable`, `shared` (a library, or a position independent program), or another type. */
+  readonly type: string;
+  /** The dynamic linker that a program asks for (PT_INTERP); `null` without one. */
+  readonly interpreter: string | null;
+  /** Whether there is a dynamic section. A program without one is static: no preload reaches it. */
+  readonly dynamic: boolean;
+  /** The shared libraries that it needs (DT_NEEDED), in order. */
+  readonly needed: readonly string[];
+  /** The library's own name (DT_SONAME), or `null`. */
+  readonly soname: string | null;
+  /** Whether it may never be unloaded (DF_1_NODELETE). */
+  readonly noDelete: boolean;
+  /** Whether all symbols are bound when it is loaded (DF_BIND_NOW or DF_1_NOW). */
+  readonly bindNow: boolean;
+  /** Whether its own definitions come first for itself (DF_SYMBOLIC, by `-Bsymbolic`). */
+  readonly symbolic: boolean;
+  /** Whether it asks for static TLS (DF_STATIC_TLS), so that opening it later may fail. */
+  readonly staticTls: boolean;
+  /** Whether it is a position independent program (DF_1_PIE). */
+  readonly pie: boolean;
+  /** Bytes of thread-local storage for each thread. */
+  readonly tlsBytes: number;
+}
+
+interface Segment {
+  readonly type: number;
+  readonly offset: number;
+  readonly address: number;
+  readonly fileSize: number;
+  readonly memorySize: number;
+}
+
+/**
+ * Reads the headers and the dynamic section of the ELF file at a path.
+ *
+ * @throws {ElfError} when it is not an ELF file, or is cut off or damaged. Errors of the file
+ * system (missing, not readable) come as they are.
+ */
+export function readElf(path: string): ElfFile {
+  return withFile(path, (source) => guarded(path, () => parse(source, path)));
+}
+
+/**
+ * Reads the dynamic symbols that the ELF file at a path defines for others, sorted by name.
+ *
+ * @throws {ElfError} as {@linkcode readElf} does.
+ */
+export function readElfExports(path: string): ElfSymbol[] {
+  return withFile(path, (source) => guarded(path, () => parseExports(source, path)));
+}
+
+/**
+ * Reads an ELF file from memory.
+ *
+ * @throws {ElfError} when the bytes are not an ELF file, or are cut off or damaged.
+ */
+export function parseElf(bytes: Uint8Array, name = "(bytes)"): ElfFile {
+  return guarded(name, () => parse(memorySource(bytes), name));
+}
+
+function withFile<T>(path: string, use: (source: ByteSource) => T): T {
+  const descriptor = openSync(path, "r");
+  try {
+    const size = fstatSync(descriptor).size;
+    return use({
+      // Files of /proc say that they are empty.
+      size: size > 0 ? size : Number.MAX_SAFE_INTEGER,
+      read(offset, length) {
+        const bytes = new Uint8Array(length);
+        let done = 0;
+        while (done < length) {
+          const count = readSync(descriptor, bytes, done, length - done, offset + done);
+          if (count === 0) break;
+          done += count;
+        }
+        return bytes.subarray(0, done);
+      },
+    });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function guarded<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ElfError(`Cannot read "${name}": the ELF file is cut off or damaged.`, {
+      cause: error,
+    });
+  }
+}
+
+interface Image {
+  readonly file: ByteReader;
+  readonly segments: readonly Segment[];
+  readonly dynamic: ReadonlyMap<number, readonly number[]>;
+}
+
+function openImage(source: ByteSource, name: string): Image {
+  const ident = source.read(0, 16);
+  if (ident[0] !== 0x7f || ident[1] !== 0x45 || ident[2] !== 0x4c || ident[3] !== 0x46) {
+    throw new ElfError(`Cannot read "${name}": it is not an ELF file.`);
+  }
+  const file = new ByteReader(source, ident[5] !== 2, ident[4] === 1 ? 32 : 64);
+  const segments = readSegments(file);
+  for (const segment of segments) {
+    if (segment.type === SEGMENT.load && segment.offset + segment.fileSize > source.size) {
+      throw new RangeError("a segment ends behind the end of the file");
+    }
+  }
+  return { file, segments, dynamic: readDynamic(file, segments) };
+}
+
+function parse(source: ByteSource, name: string): ElfFile {
+  const { file, segments, dynamic } = openImage(source, name);
+  const machine = file.u16(18);
+  const type = file.u16(16);
+  const interpreter = segments.find((segment) => segment.type === SEGMENT.interpreter);
+  const tls = segments.find((segment) => segment.type === SEGMENT.tls);
+  const strings = toOffset(segments, dynamic.get(DYNAMIC.strings)?.[0] ?? 0);
+  const names = (tag: number): string[] =>
+    (dynamic.get(tag) ?? []).map((index) => file.string(strings + index));
+  const flags = dynamic.get(DYNAMIC.flags)?.[0] ?? 0;
+  const flags1 = dynamic.get(DYNAMIC.flags1)?.[0] ?? 0;
+  return {
+    bits: file.bits,
+    littleEndian: file.littleEndian,
+    arch: MACHINES[machine] ?? `machine ${machine}`,
+    type: TYPES[type] ?? `type ${type}`,
+    interpreter: interpreter === undefined ? null : file.string(interpreter.offset),
+    dynamic: dynamic.size > 0,
+    needed: names(DYNAMIC.needed),
+    soname: names(DYNAMIC.soname)[0] ?? null,
+    noDelete: (flags1 & FLAGS_1.noDelete) !== 0,
+    bindNow: (flags & FLAGS.bindNow) !== 0 || (flags1 & FLAGS_1.now) !== 0,
+    symbolic: (flags & FLAGS.symbolic) !== 0 || dynamic.has(DYNAMIC.symbolic),
+    staticTls: (flags & FLAGS.staticTls) !== 0,
+    pie: (flags1 & FLAGS_1.pie) !== 0,
+    tlsBytes: tls?.memorySize ?? 0,
+  };
+}
+
+function parseExports(source: ByteSource, name: string): ElfSymbol[] {
+  const { file, segments, dynamic } = openImage(source, name);
+  const offsetOf = (tag: number): number => toOffset(segments, dynamic.get(tag)?.[0] ?? 0);
+  return readSymbols(file, {
+    symbols: offsetOf(DYNAMIC.symbols),
+    strings: offsetOf(DYNAMIC.strings),
+    hash: offsetOf(DYNAMIC.hash),
+    gnuHash: offsetOf(DYNAMIC.gnuHash),
+  });
+}
+
+function readSegments(file: ByteReader): Segment[] {
+  const wide = file.bits === 64;
+  const table = file.word(wide ? 32 : 28);
+  const entrySize = file.u16(wide ? 54 : 42);
+  const count = file.u16(wide ? 56 : 44);
+  if (count > 0 && entrySize < SEGMENT_ENTRY_SIZE[file.bits]) {
+    throw new RangeError(`program header entries of ${entrySize} bytes`);
+  }
+  return Array.from({ length: count }, (_, index): Segment => {
+    const at = table + index * entrySize;
+    return {
+      type: file.u32(at),
+      offset: file.word(at + (wide ? 8 : 4)),
+      address: file.word(at + (wide ? 16 : 8)),
+      fileSize: file.word(at + (wide ? 32 : 16)),
+      memorySize: file.word(at + (wide ? 40 : 20)),
+    };
+  });
+}
+
+function readDynamic(file: ByteReader, segments: readonly Segment[]): Map<number, number[]> {
+  const entries = new Map<number, number[]>();
+  const segment = segments.find((candidate) => candidate.type === SEGMENT.dynamic);
+  if (segment === undefined) return entries;
+  const wordSize = file.bits / 8;
+  for (let at = segment.offset; at < segment.offset + segment.fileSize; at += 2 * wordSize) {
+    const tag = file.word(at);
+    if (tag === 0) break;
+    const values = entries.get(tag) ?? [];
+    values.push(file.word(at + wordSize));
+    entries.set(tag, values);
+  }
+  return entries;
+}
+
+/** Addresses of the loaded image become offsets in the file; 0 stays 0, for "there is none". */
+function toOffset(segments: readonly Segment[], address: number): number {
+  if (address === 0) return 0;
+  for (const segment of segments) {
+    if (segment.type !== SEGMENT.load) continue;
+    if (address < segment.address || address >= segment.address + segment.fileSize) continue;
+    return address - segment.address + segment.offset;
+  }
+  throw new RangeError(`address ${address} is in no segment`);
+}

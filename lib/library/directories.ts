@@ -1,0 +1,76 @@
+/**
+ * Where built libraries lie, and what their files are called. Pure functions of their arguments.
+ *
+ * @module
+ */
+import { posix, win32 } from "node:path";
+import type { LibraryName, Variant } from "./manifest.ts";
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+interface FileNames {
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+const DEFAULT_FILE_NAMES: FileNames = { prefix: "lib", suffix: ".so" };
+
+const FILE_NAMES: Readonly<Record<string, FileNames>> = {
+  darwin: { prefix: "lib", suffix: ".dylib" },
+  win32: { prefix: "", suffix: ".dll" },
+};
+
+/** The file name of a library: `libjemalloc.so`, `libmimalloc.dylib`, `offheap.dll`. */
+export function libraryFileName(name: LibraryName, platform: string): string {
+  const { prefix, suffix } = FILE_NAMES[platform] ?? DEFAULT_FILE_NAMES;
+  return `${prefix}${name}${suffix}`;
+}
+
+/** The file name of the manifest beside a library. */
+export function manifestFileName(name: LibraryName, platform: string): string {
+  return `${libraryFileName(name, platform)}.json`;
+}
+
+/** Where a checkout's build puts the libraries: `<root>/build/native/<target>/<variant>`. */
+export function buildDirectory(root: string, target: string, variant: Variant): string {
+  return pathsOf(root).join(root, "build", "native", target, variant);
+}
+
+/**
+ * The user's cache directory for offheap: below `XDG_CACHE_HOME`, else `~/.cache`; on macOS
+ * `~/Library/Caches`; on Windows `%LOCALAPPDATA%`. A relative `XDG_CACHE_HOME` does not count, as
+ * its specification says.
+ *
+ * @returns `null` when the environment names no home.
+ */
+export function cacheDirectory(environment: Environment, platform: string): string | null {
+  const home = environment["HOME"];
+  if (platform === "win32") {
+    const local = environment["LOCALAPPDATA"];
+    if (local) return win32.join(local, "offheap", "cache");
+    const profile = environment["USERPROFILE"];
+    return profile ? win32.join(profile, "AppData", "Local", "offheap", "cache") : null;
+  }
+  const xdg = environment["XDG_CACHE_HOME"];
+  if (xdg && posix.isAbsolute(xdg)) return posix.join(xdg, "offheap");
+  if (!home) return null;
+  return platform === "darwin"
+    ? posix.join(home, "Library", "Caches", "offheap")
+    : posix.join(home, ".cache", "offheap");
+}
+
+/** Where the cache keeps source archives: `<cache>/sources`. */
+export function cachedSourcesDirectory(cache: string): string {
+  return pathsOf(cache).join(cache, "sources");
+}
+
+/** Where `offheap build` puts the libraries: `<cache>/native/<target>/<variant>`. */
+export function cachedBuildDirectory(cache: string, target: string, variant: Variant): string {
+  return pathsOf(cache).join(cache, "native", target, variant);
+}
+
+/** Windows paths keep their separators also when these functions run elsewhere. */
+function pathsOf(path: string): typeof posix | typeof win32 {
+  return /^[A-Za-z]:[\\/]|^\\\\/.test(path) ? win32 : posix;
+}
