@@ -62,3 +62,13 @@ export class BuildError extends OffheapError {
     super("ERR_OFFHEAP_BUILD", message, options);
   }
 }
+
+/** A running process cannot be examined. */
+export class DoctorError extends OffheapError {
+  override name = "DoctorError";
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_DOCTOR", message, options);
+  }
+}

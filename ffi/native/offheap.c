@@ -47,6 +47,7 @@
 /* The largest page size of the supported systems. */
 #define LOOKUP_STEP (64L << 10)
 #define FIRST_LISTEN_FD 3
+#define MOST_LISTEN_FDS 1024
 
 typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
 typedef _Bool (*mi_owns_fn)(const void *);
@@ -76,11 +77,17 @@ static void keep_open_over_exec(int fd) {
     if (flags != -1 && (flags & FD_CLOEXEC)) fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
 }
 
+static void make_blocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags != -1 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 /*
  * Becomes the program: does not return but with an error number.
  *
- * Runtimes ignore SIGPIPE and SIGXFSZ and mark the standard streams close-on-exec; a program must
- * find them as a shell would have left them. Descriptors that systemd passes stay open, too.
+ * Runtimes ignore SIGPIPE and SIGXFSZ, and make the standard streams close-on-exec and
+ * non-blocking; a program must find them as a shell would have left them. Descriptors that systemd
+ * passes stay open, too.
  */
 EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]) {
     struct sigaction byDefault = {.sa_handler = SIG_DFL};
@@ -90,7 +97,8 @@ EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]
 
     const char *listen = getenv("LISTEN_FDS");
     int last = FIRST_LISTEN_FD - 1 + (listen != NULL ? atoi(listen) : 0);
-    for (int fd = 0; fd <= last && fd < 1024; fd++) keep_open_over_exec(fd);
+    for (int fd = 0; fd <= last && fd < MOST_LISTEN_FDS; fd++) keep_open_over_exec(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) make_blocking(fd);
 
     execve(path, argv, envp);
     return errno;

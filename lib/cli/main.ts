@@ -5,10 +5,14 @@
  */
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { LaunchError, OffheapError } from "../errors.ts";
-import { launchEnvironment, type LaunchOptions } from "../launch/plan.ts";
+import { readEnvironment } from "../environment.ts";
+import { BuildError, LaunchError, OffheapError } from "../errors.ts";
+import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
 import { PROFILE_NAMES } from "../launch/profiles.ts";
 import { runCommand } from "../launch/run.ts";
+import { cachedBuildDirectory, cacheDirectory } from "../library/directories.ts";
+import type { Variant } from "../library/manifest.ts";
+import { hostTarget } from "../library/target.ts";
 import { ALLOCATOR_NAMES } from "../policy.ts";
 import { VERSION } from "../version.ts";
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat } from "./environment-formats.ts";
@@ -74,7 +78,9 @@ function addReports(program: Command, setStatus: SetStatus): void {
     .description("tell, from outside, who serves malloc in a running process")
     .requiredOption("--pid <number>", "the process", parsePid)
     .option("--json", "print JSON")
-    .action(async (options) => setStatus((await import("./report.ts")).reportDoctor(options)));
+    .action(async (options) =>
+      setStatus((await import("./report-doctor.ts")).reportDoctor(options))
+    );
 }
 
 function addLaunching(program: Command): void {
@@ -95,12 +101,40 @@ function addLaunching(program: Command): void {
       new Option("-f, --format <name>", "how to write them")
         .choices(Object.keys(ENVIRONMENT_FORMATS)).default("sh"),
     )
-    .action(({ format, ...options }: EnvArguments) =>
-      print(ENVIRONMENT_FORMATS[format](launchEnvironment(options)))
-    );
+    .action(({ format, ...options }: EnvArguments) => {
+      const plan = planLaunch(options);
+      for (const kept of plan.kept) process.stderr.write(`offheap: kept as it is set: ${kept}\n`);
+      print(ENVIRONMENT_FORMATS[format](plannedVariables(plan)));
+    });
 }
 
-function createProgram(setStatus: SetStatus): Command {
+/** The build's own options are read only when it is asked for: it brings zx and more with it. */
+async function addBuild(program: Command, args: readonly string[]): Promise<void> {
+  const command = program.command("build")
+    .description("build jemalloc, mimalloc and offheap's shim into this user's cache");
+  if (commandName(args) !== "build") return;
+  const { addBuildOptions, runBuild } = await import("../../scripts/native/command.ts");
+  addBuildOptions(command)
+    .action((values) => runBuild(values, (variant) => cachedBuild(variant)));
+}
+
+function cachedBuild(variant: Variant): string {
+  const cache = cacheDirectory(readEnvironment(), process.platform);
+  if (cache === null) {
+    throw new BuildError(
+      "Cannot build into this user's cache: neither HOME nor XDG_CACHE_HOME is set. " +
+        "Name a directory with --out.",
+    );
+  }
+  return cachedBuildDirectory(cache, hostTarget().name, variant);
+}
+
+/** The command among the arguments; `undefined` when there are only options. */
+function commandName(args: readonly string[]): string | undefined {
+  return args.find((word) => !word.startsWith("-"));
+}
+
+async function createProgram(args: readonly string[], setStatus: SetStatus): Promise<Command> {
   const program = new Command("offheap")
     .description("mimalloc and jemalloc for Deno, Bun and Node: run under them, and prove it")
     .version(VERSION)
@@ -109,22 +143,18 @@ function createProgram(setStatus: SetStatus): Command {
     .showHelpAfterError("(offheap --help lists the commands and options)");
   addReports(program, setStatus);
   addLaunching(program);
+  await addBuild(program, args);
   for (const command of program.commands) command.exitOverride();
   return program;
-}
-
-/** Whether the words before the command's own, if any, ask for `run`. */
-function isRun(args: readonly string[]): boolean {
-  return args.find((word) => !word.startsWith("-")) === "run";
 }
 
 function statusOf(error: unknown, args: readonly string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === STATUS.ok) return STATUS.ok;
-    return isRun(args) ? STATUS.refused : STATUS.usage;
+    return commandName(args) === "run" ? STATUS.refused : STATUS.usage;
   }
   if (error instanceof LaunchError) return error.status;
-  return isRun(args) ? STATUS.refused : STATUS.failed;
+  return commandName(args) === "run" ? STATUS.refused : STATUS.failed;
 }
 
 /** What a user sees of an error: a sentence where it is ours, the stack where it is a defect. */
@@ -143,7 +173,7 @@ function describe(error: unknown): string {
 export async function main(args: readonly string[]): Promise<number> {
   quietExperimentalWarnings();
   let status: number = STATUS.ok;
-  const program = createProgram((value) => {
+  const program = await createProgram(args, (value) => {
     status = value;
   });
   try {

@@ -44,23 +44,35 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
-function style(): { head: string[]; border: string[] } {
-  return coloured() ? { head: ["bold"], border: ["dim"] } : { head: [], border: [] };
+/** Without lines between the rows: long tables stay readable. */
+const PLAIN_ROWS = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
+
+function style(): { chars: typeof PLAIN_ROWS; style: { head: string[]; border: string[] } } {
+  const colours = coloured() ? { head: ["bold"], border: ["dim"] } : { head: [], border: [] };
+  return { chars: PLAIN_ROWS, style: colours };
 }
 
 /** A table with a row for each name and its value. */
 export function formatFields(rows: readonly (readonly [string, string])[]): string {
-  const table = new Table({ style: style() });
+  const table = new Table(style());
   for (const [name, value] of rows) table.push([name, value]);
   return table.toString();
 }
 
+/** An item of any report's evidence. */
+export interface EvidenceRow {
+  /** What it is about; `process` where the report knows nothing else. */
+  readonly scope?: string;
+  /** What was looked at. */
+  readonly check: string;
+  /** How it came out. */
+  readonly outcome: Evidence["outcome"];
+  /** What was seen. */
+  readonly detail: string;
+}
+
 /** A table of evidence. */
-export function formatEvidence(
-  evidence:
-    & readonly Pick<Evidence, "check" | "outcome" | "detail">[]
-    & readonly { readonly scope?: string }[],
-): string {
+export function formatEvidence(evidence: readonly EvidenceRow[]): string {
   const width = Math.max(
     (process.stdout.columns || DEFAULT_COLUMNS) - DETAIL_MARGIN,
     LEAST_DETAIL,
@@ -70,7 +82,7 @@ export function formatEvidence(
     colWidths: [null, null, null, width],
     wordWrap: true,
     wrapOnWordBoundary: false,
-    style: style(),
+    ...style(),
   });
   for (const { scope, check, outcome, detail } of evidence) {
     table.push([scope ?? "process", check, paint(OUTCOME_TONES[outcome], outcome), detail]);

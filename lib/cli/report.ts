@@ -1,9 +1,9 @@
 /**
- * `offheap info`, `offheap verify` and `offheap doctor`.
+ * `offheap info` and `offheap verify`.
  *
  * @module
  */
-import { examineProcess } from "../doctor/doctor.ts";
+import process from "node:process";
 import { getAllocatorInfo } from "../info/allocator-info.ts";
 import { healthCheck } from "../info/health-check.ts";
 import { getSystemInfo, type SystemInfo } from "../info/system-info.ts";
@@ -113,27 +113,4 @@ export function reportVerification(options: VerifyCommandOptions): number {
   if (met) return 0;
   process.stderr.write(`offheap: ${explainMismatch(found, expect)}\n`);
   return 1;
-}
-
-/** The options of `offheap doctor`. */
-export interface DoctorOptions extends ReportOptions {
-  /** The process to look at. */
-  readonly pid: number;
-}
-
-/** Prints who serves `malloc` in another process. */
-export function reportDoctor(options: DoctorOptions): number {
-  const report = examineProcess(options.pid);
-  if (options.json === true) {
-    printJson(report);
-    return 0;
-  }
-  print(`process ${report.pid}: ${report.command.join(" ")}`);
-  print(`program: ${report.executable}`);
-  print(`malloc: ${report.allocator} ${formatVerdict(report.verified)}`);
-  if (report.object !== null) print(`served by: ${report.object}`);
-  print(`LD_PRELOAD at its start: ${report.preload.join(" ") || "(not set)"}`);
-  print(formatEvidence(report.evidence));
-  for (const advice of report.advice) print(`- ${advice}`);
-  return 0;
 }

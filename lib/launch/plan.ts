@@ -8,10 +8,16 @@ import { readEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import type { Variant } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
-import { secureEnvironment } from "../library/secure-options.ts";
+import { secureOptions } from "../library/secure-options.ts";
+import { libraryVersion } from "../library/version.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
 import { preloadName } from "./preload-path.ts";
-import { DEFAULT_PROFILE, profileEnvironment, type ProfileName } from "./profiles.ts";
+import {
+  DEFAULT_PROFILE,
+  type ProfileEnvironment,
+  profileEnvironment,
+  type ProfileName,
+} from "./profiles.ts";
 
 /** How a program is to be launched. */
 export interface LaunchOptions {
@@ -74,17 +80,18 @@ function tuneAllocator(
   options: LaunchOptions,
   library: ResolvedLibrary | null,
   environment: Readonly<Record<string, string>>,
-): { tuning: Record<string, string>; kept: string[] } {
-  if (library === null || library.name === "offheap") return { tuning: {}, kept: [] };
-  const version = library.manifest?.version ?? null;
+): ProfileEnvironment {
+  if (library === null || library.name === "offheap") return { variables: {}, kept: [] };
+  const version = libraryVersion(library);
+  if (version === null) {
+    throw new LaunchError(
+      `Cannot run a command under "${library.path}": it does not tell its version, and so is not ` +
+        `a ${library.name} that offheap knows. Take one that "offheap build" made.`,
+    );
+  }
   const profile = options.profile ?? DEFAULT_PROFILE;
-  const tuned = profileEnvironment(profile, library.name, version, environment);
-  if (options.secure !== true) return { tuning: tuned.variables, kept: tuned.kept };
-  const guarded = secureEnvironment(library.name, version, { ...environment, ...tuned.variables });
-  return {
-    tuning: { ...tuned.variables, ...guarded.variables },
-    kept: [...new Set([...tuned.kept, ...guarded.kept])],
-  };
+  const guards = options.secure === true ? secureOptions(library.name, version) : [];
+  return profileEnvironment(profile, library.name, version, environment, guards);
 }
 
 /**
@@ -112,7 +119,8 @@ export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
     ? null
     : resolveLibrary({ name: allocator, path: options.library, variant });
   const shim = resolveLibrary({ name: "offheap" });
-  return { allocator, library, shim, before, ...tuneAllocator(options, library, before) };
+  const { variables, kept } = tuneAllocator(options, library, before);
+  return { allocator, library, shim, before, tuning: variables, kept };
 }
 
 /** The variables that put a program under the plan's allocator, without the check inside it. */

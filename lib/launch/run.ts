@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { LaunchError } from "../errors.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
 import { HOST } from "./host.ts";
@@ -47,6 +48,12 @@ function restoreOrder(
   const programs = target.chain.filter(({ kind }) => kind === "program").length;
   const lines = Object.keys(changed).map((name) => {
     const former = before[name];
+    if (former?.includes("\n") === true) {
+      throw new LaunchError(
+        `Cannot run a command with --no-inherit: ${name} must be a single line to be given back ` +
+          `to the command's children; got ${JSON.stringify(former)}`,
+      );
+    }
     return former === undefined ? name : `${name}=${former}`;
   });
   return [`${process.pid}:${programs}`, ...lines].join("\n");

@@ -7,10 +7,23 @@ import { fileURLToPath } from "node:url";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
-/** A fresh directory that is removed when the process ends. */
+const directories: string[] = [];
+
+function removeDirectories(): void {
+  for (const directory of directories.splice(0)) {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** A fresh directory that is removed when the tests of this file have run. */
 export function temporaryDirectory(): string {
+  if (directories.length === 0) {
+    // Deno's test runner ends without the process's exit event, but with the page's.
+    globalThis.addEventListener?.("unload", removeDirectories);
+    process.once("exit", removeDirectories);
+  }
   const directory = mkdtempSync(join(tmpdir(), "offheap-test-"));
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  directories.push(directory);
   return directory;
 }
 

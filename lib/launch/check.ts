@@ -1,0 +1,76 @@
+/**
+ * Refusing what cannot be run under a preloaded allocator.
+ *
+ * @module
+ */
+import { LaunchError } from "../errors.ts";
+import { FORMATS } from "./formats.ts";
+import type {
+  LaunchTarget,
+  LibcName,
+  PreloadLibrary,
+  ProcessIdentity,
+  RuleSubject,
+} from "./types.ts";
+
+/**
+ * Reads a library that is to be preloaded, and checks that it fits every program on the way to the
+ * target. Static TLS is fine here: room for it is made when the program starts.
+ *
+ * @param path The library.
+ * @param target What it is to be preloaded into.
+ * @param libc The C library that the library's manifest names, for one that does not say itself.
+ * @throws {LaunchError} status 125, with what is wrong and what to do.
+ */
+export function checkPreloadLibrary(
+  path: string,
+  target: LaunchTarget,
+  libc: LibcName = null,
+): PreloadLibrary {
+  const library = FORMATS[target.program.format].readLibrary(path, libc);
+  // Who runs it does not matter to the rules about the library.
+  const identity = { uid: 0, euid: 0, gid: 0, egid: 0, noNewPrivileges: false };
+  enforce(target, library, identity, ["library"]);
+  return library;
+}
+
+/**
+ * Checks that a target can be run under a preloaded library: every rule, for every program on the
+ * way.
+ *
+ * @param target What is to be run.
+ * @param library The library, as {@linkcode checkPreloadLibrary} read it.
+ * @param identity Whom this process runs as, from {@linkcode currentIdentity}.
+ * @throws {LaunchError} status 125 for the first rule that refuses, 127 for a program whose dynamic
+ * linker does not exist.
+ */
+export function checkLaunch(
+  target: LaunchTarget,
+  library: PreloadLibrary,
+  identity: ProcessIdentity,
+): void {
+  enforce(target, library, identity, ["program", "library"]);
+}
+
+function enforce(
+  target: LaunchTarget,
+  library: PreloadLibrary,
+  identity: ProcessIdentity,
+  kinds: readonly ("program" | "library")[],
+): void {
+  for (const step of target.chain) {
+    if (step.kind !== "program") continue;
+    const called = step === target.chain[0] ? "it" : `"${step.path}", which runs it,`;
+    const subject: RuleSubject = { program: step.program, called, library, identity };
+    for (const rule of FORMATS[step.program.format].rules) {
+      if (!kinds.includes(rule.about)) continue;
+      const refusal = rule.refusal(subject);
+      if (refusal === null) continue;
+      const name = step === target.chain[0] ? step.path : target.chain[0]?.path ?? target.command;
+      throw new LaunchError(
+        `Cannot run "${name}" under "${library.path}": ${refusal}`,
+        rule.status,
+      );
+    }
+  }
+}

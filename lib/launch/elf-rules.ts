@@ -1,0 +1,119 @@
+/**
+ * When an ELF program cannot be run under a preloaded allocator, each reason one row.
+ *
+ * @module
+ */
+import type { LaunchRule, PreloadLibrary, ProcessIdentity, ProgramFile } from "./types.ts";
+
+const SET_USER_ID = 0o4000;
+/** Without the group's execute bit, set-group-ID marks a file for locking and grants nothing. */
+const SET_GROUP_ID = 0o2010;
+
+/** What all refusals for secure-execution mode have in common. */
+const SECURE = "so the dynamic linker would drop the preload";
+
+/** The rules, in the order in which they are asked; the first that refuses is shown. */
+export const ELF_RULES: readonly LaunchRule[] = [
+  {
+    name: "static",
+    about: "program",
+    status: 125,
+    refusal: ({ program, called }) =>
+      program.interpreter === null
+        ? `${called} is statically linked, and no allocator can be preloaded into it. ` +
+          "Use a dynamically linked build of it, or run it with --allocator system."
+        : null,
+  },
+  {
+    name: "set-user-id",
+    about: "program",
+    status: 125,
+    refusal: ({ program, called, identity }) =>
+      effectiveUser(program, identity) === identity.uid
+        ? null
+        : `${called} would run as user ${effectiveUser(program, identity)} while user ` +
+          `${identity.uid} starts it (set-user-ID), ${SECURE}. ` +
+          "Start offheap as that user, or from inside the program.",
+  },
+  {
+    name: "set-group-id",
+    about: "program",
+    status: 125,
+    refusal: ({ program, called, identity }) =>
+      effectiveGroup(program, identity) === identity.gid
+        ? null
+        : `${called} would run as group ${effectiveGroup(program, identity)} while group ` +
+          `${identity.gid} starts it (set-group-ID), ${SECURE}. ` +
+          "Start offheap as that group, or from inside the program.",
+  },
+  {
+    name: "file-capabilities",
+    about: "program",
+    status: 125,
+    refusal: ({ program, called, identity }) =>
+      program.fileCapabilities && identity.uid !== 0
+        ? `${called} carries file capabilities, ${SECURE}. ` +
+          "Remove them (setcap -r) and grant them another way, such as ambient capabilities."
+        : null,
+  },
+  {
+    name: "word-size",
+    about: "library",
+    status: 125,
+    refusal: ({ program, called, library }) =>
+      library.bits === program.bits
+        ? null
+        : `${called} is a ${program.bits}-bit program, and "${library.path}" is a ` +
+          `${library.bits}-bit library. Build the library for ${target(program)}.`,
+  },
+  {
+    name: "machine",
+    about: "library",
+    status: 125,
+    refusal: ({ program, called, library }) =>
+      machine(library) === machine(program)
+        ? null
+        : `${called} is made for ${machine(program)}, and "${library.path}" for ` +
+          `${machine(library)}. Build the library for ${target(program)}.`,
+  },
+  {
+    name: "libc",
+    about: "library",
+    status: 125,
+    refusal: ({ program, called, library }) =>
+      library.libc === null || program.libc === null ||
+        library.libc === program.libc
+        ? null
+        : `${called} is made for ${program.libc} (${program.interpreter}), and ` +
+          `"${library.path}" for ${library.libc}. Build the library for ${target(program)}.`,
+  },
+  {
+    name: "interpreter",
+    about: "program",
+    status: 127,
+    refusal: ({ program, called }) =>
+      program.interpreterExists
+        ? null
+        : `${called} asks for the dynamic linker "${program.interpreter}", which does not exist ` +
+          "here. Install that C library, or use a build of the program for this system.",
+  },
+];
+
+/** The user that the program would run as, by the kernel's rule. */
+function effectiveUser(program: ProgramFile, identity: ProcessIdentity): number {
+  const granted = (program.mode & SET_USER_ID) !== 0 && !identity.noNewPrivileges;
+  return granted ? program.uid : identity.euid;
+}
+
+function effectiveGroup(program: ProgramFile, identity: ProcessIdentity): number {
+  const granted = (program.mode & SET_GROUP_ID) === SET_GROUP_ID && !identity.noNewPrivileges;
+  return granted ? program.gid : identity.egid;
+}
+
+function machine(binary: ProgramFile | PreloadLibrary): string {
+  return binary.littleEndian ? binary.arch : `${binary.arch} (big-endian)`;
+}
+
+function target(program: ProgramFile): string {
+  return program.libc === null ? machine(program) : `${machine(program)} and ${program.libc}`;
+}

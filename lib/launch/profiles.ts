@@ -1,0 +1,271 @@
+/**
+ * Profiles: sets of allocator options for a purpose, by allocator and version, and how they go into
+ * an environment without touching what the user set.
+ *
+ * @module
+ */
+import { inspect } from "node:util";
+import { ALLOCATOR_NAMES, type AllocatorName } from "../policy.ts";
+
+/** The name of a profile. */
+export type ProfileName = "balanced" | "throughput" | "low-memory";
+
+/** Every {@linkcode ProfileName}. */
+export const PROFILE_NAMES: readonly ProfileName[] = ["balanced", "throughput", "low-memory"];
+
+/** The profile that is taken unless another is named. */
+export const DEFAULT_PROFILE: ProfileName = "balanced";
+
+/** One option of an allocator. */
+export interface ProfileOption {
+  /** jemalloc's key in MALLOC_CONF, or the whole name of mimalloc's variable. */
+  readonly name: string;
+  /** Its value. */
+  readonly value: string;
+  /** Other names by which the same option can be set. */
+  readonly aliases?: readonly string[];
+}
+
+/** The options for one range of an allocator's versions. */
+export interface ProfileRange {
+  /** The first version of the range. */
+  readonly from: string;
+  /** The first version behind the range; `null` when it is open. */
+  readonly before: string | null;
+  /** The options; none means that the allocator's own defaults serve the purpose. */
+  readonly options: readonly ProfileOption[];
+}
+
+/** What a profile sets. */
+export interface Profile {
+  /** What it is for, in one clause. */
+  readonly purpose: string;
+  /** jemalloc's options. */
+  readonly jemalloc: readonly ProfileRange[];
+  /** mimalloc's options. */
+  readonly mimalloc: readonly ProfileRange[];
+}
+
+// Its own thread gives pages back after a burst; without it nothing does while a process is idle.
+const BACKGROUND: ProfileOption = { name: "background_thread", value: "true" };
+
+const PURGE_ALIASES = ["MIMALLOC_RESET_DELAY"];
+const ABANDONED_ALIASES = ["MIMALLOC_ABANDONED_PAGE_RESET"];
+
+/** Every profile. The figures are of one burst of documents in Node, on a machine of two cores. */
+export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
+  "balanced": {
+    purpose: "long-running services: memory is given back soon after a burst",
+    jemalloc: [{
+      from: "5.1",
+      before: null,
+      options: [
+        BACKGROUND,
+        // Half a second spans the gaps inside a burst. The idle process came down to 73 MB, from
+        // 144 to 159 MB by default, and blocks that are used over and over cost no page faults.
+        { name: "dirty_decay_ms", value: "500" },
+        // Lazily freed pages still count as resident for whoever watches the process.
+        { name: "muzzy_decay_ms", value: "0" },
+      ],
+    }],
+    // mimalloc looks at its delays only when it is called, so a shorter one changed nothing in an
+    // idle process; only none at all does, and that is `low-memory`.
+    mimalloc: [{ from: "2.0", before: null, options: [] }],
+  },
+  "throughput": {
+    purpose: "work of large blocks and many threads: memory is kept, page faults are avoided",
+    jemalloc: [{
+      from: "5.1",
+      before: null,
+      options: [
+        BACKGROUND,
+        // A page fault costs far more than a page: half a minute keeps them between requests.
+        { name: "dirty_decay_ms", value: "30000" },
+        { name: "muzzy_decay_ms", value: "30000" },
+        // Fewer TLB misses in jemalloc's own tables, at a few megabytes at most.
+        { name: "metadata_thp", value: "auto" },
+      ],
+    }],
+    mimalloc: [
+      {
+        from: "2.0",
+        before: "2.1",
+        options: [
+          // 25 ms by default, which is less than the time between two requests.
+          { name: "MIMALLOC_DECOMMIT_DELAY", value: "1000", aliases: PURGE_ALIASES },
+          // Whole segments (32 MiB) are dear to fault in again; 500 ms by default.
+          { name: "MIMALLOC_SEGMENT_DECOMMIT_DELAY", value: "5000" },
+        ],
+      },
+      {
+        from: "2.1",
+        before: "3.0",
+        // 10 ms by default, and ten times that for arenas.
+        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "1000", aliases: PURGE_ALIASES }],
+      },
+      {
+        from: "3.0",
+        before: null,
+        // Version 3 waits a second by default, and some multiple of it for arenas.
+        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "5000", aliases: PURGE_ALIASES }],
+      },
+    ],
+  },
+  "low-memory": {
+    purpose: "small containers: memory is given back at once, at the cost of page faults",
+    jemalloc: [{
+      from: "5.1",
+      before: null,
+      options: [
+        BACKGROUND,
+        // At once: the peak fell to 104–160 MB, from some 190 MB with half a second. Large blocks
+        // that are used over and over take up to twenty times as long.
+        { name: "dirty_decay_ms", value: "0" },
+        { name: "muzzy_decay_ms", value: "0" },
+        // Four arenas a core by default, and each keeps its own partly used pages.
+        { name: "narenas", value: "2" },
+        // Up to 32 KiB by default; threads hold on to what their caches hold.
+        { name: "lg_tcache_max", value: "12", aliases: ["tcache_max"] },
+      ],
+    }],
+    mimalloc: [
+      {
+        from: "2.0",
+        before: "2.1",
+        options: [
+          // At once: the idle process came down to 118 MB, from 208 to 228 MB by default.
+          { name: "MIMALLOC_DECOMMIT_DELAY", value: "0", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_SEGMENT_DECOMMIT_DELAY", value: "0" },
+          // What a thread leaves behind would wait for another thread to adopt it.
+          { name: "MIMALLOC_ABANDONED_PAGE_DECOMMIT", value: "1", aliases: ABANDONED_ALIASES },
+        ],
+      },
+      {
+        from: "2.1",
+        before: "3.0",
+        options: [
+          { name: "MIMALLOC_PURGE_DELAY", value: "0", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_ABANDONED_PAGE_PURGE", value: "1", aliases: ABANDONED_ALIASES },
+        ],
+      },
+      {
+        from: "3.0",
+        before: null,
+        // Version 3 has no abandoned segments, and so no option for them.
+        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "0", aliases: PURGE_ALIASES }],
+      },
+    ],
+  },
+};
+
+/** What a profile adds to an environment. */
+export interface ProfileEnvironment {
+  /** The variables to set, each with its whole value. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** The options that the profile has and the user's own setting was kept for. */
+  readonly kept: readonly string[];
+}
+
+const JEMALLOC_VARIABLE = "MALLOC_CONF";
+
+/**
+ * What a profile sets for an allocator, beside what the user set: MALLOC_CONF keeps every key of
+ * the user's, and mimalloc's variables that the user set, by any name or case, are left alone.
+ *
+ * @param profile The profile.
+ * @param allocator The allocator; `system` has no options.
+ * @param version The allocator's version, such as `5.3.0`.
+ * @param userEnvironment The environment as the user has it.
+ * @param more Options to set beside the profile's, on the same terms.
+ * @throws {TypeError} when an argument has the wrong type.
+ * @throws {RangeError} when the profile or allocator is unknown, or no option is known for the
+ * version.
+ */
+export function profileEnvironment(
+  profile: ProfileName,
+  allocator: AllocatorName,
+  version: string,
+  userEnvironment: Readonly<Record<string, string | undefined>>,
+  more: readonly ProfileOption[] = [],
+): ProfileEnvironment {
+  const name = oneOf("the profile", profile, PROFILE_NAMES);
+  const kind = oneOf("the allocator", allocator, ALLOCATOR_NAMES);
+  if (typeof userEnvironment !== "object" || userEnvironment === null) {
+    throw new TypeError(
+      `Cannot apply a profile: the environment must be an object; got ${inspect(userEnvironment)}`,
+    );
+  }
+  if (kind === "system") return { variables: {}, kept: [] };
+  const options = [...optionsFor(PROFILES[name][kind], kind, version), ...more];
+  return kind === "jemalloc"
+    ? mergeConf(options, userEnvironment[JEMALLOC_VARIABLE] ?? "")
+    : mergeVariables(options, userEnvironment);
+}
+
+function oneOf<T extends string>(what: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((name) => name === value);
+  if (found !== undefined) return found;
+  const Kind = typeof value === "string" ? RangeError : TypeError;
+  throw new Kind(
+    `Cannot apply a profile: ${what} must be one of ${known.join(", ")}; got ${inspect(value)}`,
+  );
+}
+
+function optionsFor(
+  ranges: readonly ProfileRange[],
+  allocator: string,
+  version: string,
+): readonly ProfileOption[] {
+  const wanted = rank(version);
+  for (const { from, before, options } of ranges) {
+    if (wanted >= rank(from) && (before === null || wanted < rank(before))) return options;
+  }
+  throw new RangeError(
+    `Cannot apply a profile: the version of ${allocator} must be at least ${ranges[0]?.from}; ` +
+      `got ${inspect(version)}`,
+  );
+}
+
+/** A version's first two numbers as one that can be compared. */
+function rank(version: unknown): number {
+  const match = typeof version === "string" ? /^v?(\d{1,3})\.(\d{1,3})(?!\d)/.exec(version) : null;
+  if (match !== null) return Number(match[1]) * 1000 + Number(match[2]);
+  const Kind = typeof version === "string" ? RangeError : TypeError;
+  throw new Kind(
+    `Cannot apply a profile: the version must be like "5.3.0"; got ${inspect(version)}`,
+  );
+}
+
+function mergeConf(options: readonly ProfileOption[], user: string): ProfileEnvironment {
+  const keys = new Set(user.split(",").map((pair) => pair.split(":", 1)[0]));
+  const added: string[] = [];
+  const kept: string[] = [];
+  for (const { name, value, aliases = [] } of options) {
+    const set = [name, ...aliases].find((key) => keys.has(key));
+    if (set === undefined) added.push(`${name}:${value}`);
+    else kept.push(`${JEMALLOC_VARIABLE}:${set}`);
+  }
+  if (added.length === 0) return { variables: {}, kept };
+  // jemalloc stops at the first key that it cannot read: the user's come last.
+  const conf = user === "" ? added : [...added, user];
+  return { variables: { [JEMALLOC_VARIABLE]: conf.join(",") }, kept };
+}
+
+function mergeVariables(
+  options: readonly ProfileOption[],
+  environment: Readonly<Record<string, string | undefined>>,
+): ProfileEnvironment {
+  // mimalloc takes its variables in any case, and an empty one as "yes".
+  const names = new Map<string, string>();
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined) names.set(name.toUpperCase(), name);
+  }
+  const variables: Record<string, string> = {};
+  const kept: string[] = [];
+  for (const { name, value, aliases = [] } of options) {
+    const set = [name, ...aliases].map((key) => names.get(key)).find((key) => key !== undefined);
+    if (set === undefined) variables[name] = value;
+    else kept.push(set);
+  }
+  return { variables, kept };
+}

@@ -1,0 +1,206 @@
+/**
+ * Following a command to the program that runs in the end.
+ *
+ * @module
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import process from "node:process";
+import { inspect } from "node:util";
+import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { LaunchError, PermissionError } from "../errors.ts";
+import { parseEnvCommand } from "./env-command.ts";
+import { formatOf } from "./formats.ts";
+import { requireExecutable, resolveCommand } from "./resolve.ts";
+import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
+import type { LaunchHost, LaunchRequest, LaunchStep, LaunchTarget, ProgramFile } from "./types.ts";
+
+/** How many scripts in a row the kernel follows. */
+const KERNEL_DEPTH = 4;
+/** A bound for scripts whose `env` starts another script, which the kernel does not count. */
+const LONGEST_CHAIN = 32;
+const SHELL = "/bin/sh";
+const PRELOAD_VARIABLE = "LD_PRELOAD";
+
+/** One call of `execve`. */
+interface Execution {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+/** Where one call of `execve` ends. */
+interface Arrival {
+  readonly execution: Execution;
+  /** What the program itself gets as its arguments. */
+  readonly argv: readonly string[];
+  readonly program: ProgramFile;
+}
+
+/**
+ * Looks up a command as `execvp` does, and follows scripts, `env` in their `#!` lines included, to
+ * the program that runs in the end.
+ *
+ * @throws {LaunchError} status 127 when something on the way is not found, 126 when it cannot be
+ * executed, 125 when the way cannot be followed or drops the preload.
+ * @throws {TypeError} when the command or an argument is no string, or holds a NUL character.
+ */
+export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): LaunchTarget {
+  const { command, args = [], environment } = request;
+  for (const [index, word] of [command, ...args].entries()) {
+    if (typeof word === "string" && !word.includes("\0")) continue;
+    const what = index === 0 ? "the command" : `argument ${index}`;
+    throw new TypeError(
+      `Cannot run a command: ${what} must be a string without NUL; got ${inspect(word)}`,
+    );
+  }
+  const cwd = resolve(request.cwd ?? process.cwd());
+  const path = resolveCommand(command, environment.PATH, cwd);
+  const chain: LaunchStep[] = [];
+  const first = arrive({ path, argv: [command, ...args], environment, cwd }, chain, host);
+  let last = first;
+  while (runsEnv(chain)) {
+    const next = afterEnv(command, last);
+    if (next === null) break;
+    last = arrive(next, chain, host);
+  }
+  return {
+    command,
+    path: first.execution.path,
+    argv: first.execution.argv,
+    chain,
+    program: last.program,
+    libc: last.program.libc,
+  };
+}
+
+/** Follows one `execve` through scripts to a program, and notes each file in the chain. */
+function arrive(execution: Execution, chain: LaunchStep[], host: LaunchHost): Arrival {
+  const { cwd } = execution;
+  let { path, argv } = execution;
+  for (let depth = 0;; depth++) {
+    const file = resolve(cwd, path);
+    const head = readHead(path, file);
+    const format = formatOf(head);
+    if (format !== undefined) {
+      const program = format.readProgram(path, file, host);
+      chain.push({ kind: "program", path, program });
+      return { execution, argv, program };
+    }
+    if (depth >= KERNEL_DEPTH || chain.length >= LONGEST_CHAIN) {
+      const most = depth >= KERNEL_DEPTH ? KERNEL_DEPTH : LONGEST_CHAIN;
+      throw new LaunchError(
+        `Cannot run "${execution.path}": its interpreters are scripts themselves, more than ` +
+          `${most} in a row ("${path}" is one). Name a program in the #! line.`,
+      );
+    }
+    const shebang = parseShebang(head);
+    if (shebang === null) {
+      if (head.includes(0)) {
+        throw new LaunchError(
+          `Cannot run "${path}": it is neither a script nor a program of a known format. ` +
+            "Use a build of it for this system.",
+          126,
+        );
+      }
+      return arriveAtShell(execution, path, chain, host);
+    }
+    const { interpreter, argument } = shebang;
+    chain.push({ kind: "script", path, interpreter, argument, by: "shebang" });
+    const hint = interpreter.endsWith("\r") ? " (its lines end in CR LF)" : "";
+    requireExecutable(
+      interpreter,
+      cwd,
+      `Cannot run "${path}": its #! line${hint} names an interpreter that cannot run`,
+    );
+    argv = [interpreter, ...(argument === null ? [] : [argument]), path, ...argv.slice(1)];
+    path = interpreter;
+  }
+}
+
+/** The kernel refuses a script without a `#!` line; `execvp` then hands the file to the shell. */
+function arriveAtShell(
+  execution: Execution,
+  refused: string,
+  chain: LaunchStep[],
+  host: LaunchHost,
+): Arrival {
+  const { path, argv } = execution;
+  if (path === SHELL) {
+    throw new LaunchError(`Cannot run "${refused}": "${SHELL}" is not a program.`, 126);
+  }
+  chain.push({ kind: "script", path, interpreter: SHELL, argument: null, by: "shell" });
+  requireExecutable(SHELL, "/", `Cannot run "${path}"`);
+  return arrive({ ...execution, path: SHELL, argv: [SHELL, path, ...argv.slice(1)] }, chain, host);
+}
+
+/** Whether the chain stands at an `env` that a script's `#!` line named. */
+function runsEnv(chain: readonly LaunchStep[]): boolean {
+  const last = chain.at(-1);
+  const before = chain.at(-2);
+  return last?.kind === "program" && basename(last.path) === "env" &&
+    before?.kind === "script" && before.by === "shebang";
+}
+
+/** What `env` executes next; `null` when it executes nothing. */
+function afterEnv(command: string, arrival: Arrival): Execution | null {
+  const { environment, cwd } = arrival.execution;
+  const env = parseEnvCommand(arrival.argv.slice(1), environment);
+  if (env.command === null) return null;
+  if (env.dropped === "all" || env.dropped.includes(PRELOAD_VARIABLE)) {
+    throw new LaunchError(
+      `Cannot run "${command}" under an allocator: its #! line makes "env" drop ` +
+        `${PRELOAD_VARIABLE}. Take ${env.dropped === "all" ? "-i" : "-u"} out of that line.`,
+    );
+  }
+  const directory = env.directory === null ? cwd : resolve(cwd, env.directory);
+  return {
+    path: resolveEnvCommand(command, env.command, env.environment.PATH, directory),
+    argv: [env.command, ...env.args],
+    environment: env.environment,
+    cwd: directory,
+  };
+}
+
+function resolveEnvCommand(
+  script: string,
+  name: string,
+  path: string | undefined,
+  cwd: string,
+): string {
+  try {
+    return resolveCommand(name, path, cwd);
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error;
+    const hint = name.includes(" ") ? ' "env" takes several words only with -S.' : "";
+    throw new LaunchError(
+      `Cannot run "${script}", whose #! line names "env": ${error.message}${hint}`,
+      error.status,
+      { cause: error },
+    );
+  }
+}
+
+function readHead(path: string, file: string): Uint8Array {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, "r");
+  } catch (error) {
+    if (isPermissionRefusal(error)) {
+      throw new PermissionError(`read "${file}"`, "--allow-read", { cause: error });
+    }
+    throw new LaunchError(
+      `Cannot check "${path}" before it is run: this user may not read it. ` +
+        "Give this user the right to read it.",
+      125,
+      { cause: error },
+    );
+  }
+  try {
+    const head = new Uint8Array(SHEBANG_BYTES);
+    return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The contract of launching: what is known of a command before it is started, and what each binary
+ * format has to answer. `elf.ts` implements it for ELF; other formats can follow.
+ *
+ * @module
+ */
+
+/** A C library that a program or shared library is made for; `null` where it cannot be told. */
+export type LibcName = "glibc" | "musl" | null;
+
+/** What a program's or library's binary is made for. */
+export interface BinaryTraits {
+  /** The format. */
+  readonly format: "elf";
+  /** The word size. */
+  readonly bits: 32 | 64;
+  /** The processor by Node's name, or `machine N`. */
+  readonly arch: string;
+  /** Whether the lowest byte of a number comes first. */
+  readonly littleEndian: boolean;
+  /** The C library that it is made for. */
+  readonly libc: LibcName;
+}
+
+/** A program's file. */
+export interface ProgramFile extends BinaryTraits {
+  /** The path by which it is started. */
+  readonly path: string;
+  /** The dynamic linker that it asks for; `null` in a static program. */
+  readonly interpreter: string | null;
+  /** Whether that dynamic linker exists; `true` when none is asked for. */
+  readonly interpreterExists: boolean;
+  /** The file's mode bits, set-user-ID and set-group-ID included. */
+  readonly mode: number;
+  /** The file's owner. */
+  readonly uid: number;
+  /** The file's group. */
+  readonly gid: number;
+  /** Whether the file carries capabilities. */
+  readonly fileCapabilities: boolean;
+}
+
+/** A shared library that is to be preloaded. */
+export interface PreloadLibrary extends BinaryTraits {
+  /** Its path. */
+  readonly path: string;
+}
+
+/** One step from the command's file to the program that runs in the end. */
+export type LaunchStep =
+  | {
+    /** A script that the kernel or a shell hands to its interpreter. */
+    readonly kind: "script";
+    /** The script. */
+    readonly path: string;
+    /** The interpreter, as the script names it. */
+    readonly interpreter: string;
+    /** The one argument that a `#!` line may give. */
+    readonly argument: string | null;
+    /** `shebang`, or `shell` for a script without a `#!` line, which `/bin/sh` runs. */
+    readonly by: "shebang" | "shell";
+  }
+  | {
+    /** A program; `env` in a `#!` line is one, and starts the next step. */
+    readonly kind: "program";
+    /** The program's file. */
+    readonly path: string;
+    /** What is known of it. */
+    readonly program: ProgramFile;
+  };
+
+/** A command, looked up and followed to the program that runs in the end. */
+export interface LaunchTarget {
+  /** The command as it was given. */
+  readonly command: string;
+  /** The file to execute: `execve`'s first argument, relative to the working directory or not. */
+  readonly path: string;
+  /** `execve`'s second argument, the program's name included. */
+  readonly argv: readonly string[];
+  /** Every file on the way, the command's own first and the last program last. */
+  readonly chain: readonly LaunchStep[];
+  /** The program that runs in the end. */
+  readonly program: ProgramFile;
+  /** The C library of that program. */
+  readonly libc: LibcName;
+}
+
+/** What is to be launched. */
+export interface LaunchRequest {
+  /** The command: a name to look up in PATH, or a path. */
+  readonly command: string;
+  /** Its arguments, without the command itself. */
+  readonly args?: readonly string[] | undefined;
+  /** The environment that the command gets; PATH is taken from here. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The working directory; this process's own without it. */
+  readonly cwd?: string | undefined;
+}
+
+/** What the launcher needs from the system, beyond files. */
+export interface LaunchHost {
+  /** Whether a file carries capabilities (the extended attribute `security.capability`). */
+  readonly fileCapabilities: (path: string) => boolean;
+}
+
+/** Whom this process runs as; it decides whether a program would run in secure-execution mode. */
+export interface ProcessIdentity {
+  /** The real user. */
+  readonly uid: number;
+  /** The effective user. */
+  readonly euid: number;
+  /** The real group. */
+  readonly gid: number;
+  /** The effective group. */
+  readonly egid: number;
+  /** Whether set-user-ID and set-group-ID bits are without effect here. */
+  readonly noNewPrivileges: boolean;
+}
+
+/** What a rule looks at. */
+export interface RuleSubject {
+  /** The program. */
+  readonly program: ProgramFile;
+  /** How the program is called in a message. */
+  readonly called: string;
+  /** The library that is to be preloaded. */
+  readonly library: PreloadLibrary;
+  /** Whom this process runs as. */
+  readonly identity: ProcessIdentity;
+}
+
+/** One reason to refuse a launch. */
+export interface LaunchRule {
+  /** A short stable name. */
+  readonly name: string;
+  /** `library` rules compare program and library, `program` rules need no library. */
+  readonly about: "program" | "library";
+  /** The exit status of the refusal. */
+  readonly status: 125 | 127;
+  /** One sentence on why the launch is refused and what to do; `null` when all is well. */
+  readonly refusal: (subject: RuleSubject) => string | null;
+}
+
+/** What a binary format has to offer. */
+export interface BinaryFormat {
+  /** Whether a file's first bytes are this format's. */
+  recognises(head: Uint8Array): boolean;
+  /**
+   * Reads a program.
+   *
+   * @throws {LaunchError} status 126 when the file is cut off or damaged.
+   */
+  readProgram(path: string, file: string, host: LaunchHost): ProgramFile;
+  /**
+   * Reads a library that is to be preloaded. `libc` is what its manifest says.
+   *
+   * @throws {LaunchError} status 125 when it is missing, unreadable, of another format or damaged.
+   */
+  readLibrary(path: string, libc?: LibcName): PreloadLibrary;
+  /** Every reason to refuse, in the order in which they are asked. */
+  readonly rules: readonly LaunchRule[];
+}

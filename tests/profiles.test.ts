@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  PROFILE_NAMES,
+  profileEnvironment,
+  type ProfileName,
+  PROFILES,
+} from "../lib/launch/profiles.ts";
+import { launchFixtures } from "./support/launch-fixtures.ts";
+import { skipUnless } from "./support/skip.ts";
+
+const MIMALLOC_VERSIONS = ["2.0.9", "2.1.7", "2.4.1", "3.0.1", "3.4.3"];
+
+/** The release build of an allocator for this system, and its version; `null` when not built. */
+function built(allocator: string): { path: string; version: string } | null {
+  const libc = process.platform === "linux" && existsSync("/etc/alpine-release") ? "musl" : "gnu";
+  const target = `${process.platform}-${process.arch}-${libc}`;
+  const path = fileURLToPath(
+    new URL(`../build/native/${target}/release/lib${allocator}.so`, import.meta.url),
+  );
+  if (!existsSync(path)) return null;
+  const manifest: { version: string } = JSON.parse(readFileSync(`${path}.json`, "utf8"));
+  return { path, version: manifest.version };
+}
+
+const JEMALLOC = built("jemalloc");
+const MIMALLOC = built("mimalloc");
+
+let program: string | undefined;
+
+/** Runs a small program under a library, to its regular end, and gives what it wrote to stderr. */
+function runUnder(library: string, variables: Readonly<Record<string, string>>): string {
+  // The programs of the system close stderr before jemalloc can print its statistics.
+  program ??= launchFixtures().program;
+  const result = spawnSync(program, [], {
+    env: { ...variables, LD_PRELOAD: library },
+    encoding: "utf8",
+  });
+  assert.equal(result.status, 0, result.stderr);
+  return result.stderr;
+}
+
+test("every profile has a purpose, and options for all versions that offheap supports", () => {
+  assert.deepEqual(Object.keys(PROFILES), [...PROFILE_NAMES]);
+  for (const name of PROFILE_NAMES) {
+    assert.ok(PROFILES[name].purpose.length > 10);
+    profileEnvironment(name, "jemalloc", "5.3.0", {});
+    for (const version of MIMALLOC_VERSIONS) profileEnvironment(name, "mimalloc", version, {});
+  }
+});
+
+test("balanced jemalloc gives memory back in the background after half a second", () => {
+  assert.deepEqual(profileEnvironment("balanced", "jemalloc", "5.3.0", { HOME: "/x" }), {
+    variables: { MALLOC_CONF: "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0" },
+    kept: [],
+  });
+});
+
+test("mimalloc's variables have the names that its version knows", () => {
+  const of = (version: string): Readonly<Record<string, string>> =>
+    profileEnvironment("low-memory", "mimalloc", version, {}).variables;
+  assert.deepEqual(of("2.0.9"), {
+    MIMALLOC_DECOMMIT_DELAY: "0",
+    MIMALLOC_SEGMENT_DECOMMIT_DELAY: "0",
+    MIMALLOC_ABANDONED_PAGE_DECOMMIT: "1",
+  });
+  const version2 = { MIMALLOC_PURGE_DELAY: "0", MIMALLOC_ABANDONED_PAGE_PURGE: "1" };
+  assert.deepEqual(of("2.1.0"), version2);
+  assert.deepEqual(of("2.4.1"), version2);
+  assert.deepEqual(of("2.12.0"), version2);
+  assert.deepEqual(of("3.0.0"), { MIMALLOC_PURGE_DELAY: "0" });
+  assert.deepEqual(of("3.12.1"), { MIMALLOC_PURGE_DELAY: "0" });
+});
+
+test("the system's allocator has no options", () => {
+  assert.deepEqual(profileEnvironment("throughput", "system", "2.36", {}), {
+    variables: {},
+    kept: [],
+  });
+});
+
+test("a user's keys in MALLOC_CONF stay as they are, and ours for them are left out", () => {
+  const merged = profileEnvironment("balanced", "jemalloc", "5.3.0", {
+    MALLOC_CONF: "dirty_decay_ms:9000,stats_print:true",
+  });
+  assert.deepEqual(merged, {
+    variables: {
+      MALLOC_CONF: "background_thread:true,muzzy_decay_ms:0,dirty_decay_ms:9000,stats_print:true",
+    },
+    kept: ["MALLOC_CONF:dirty_decay_ms"],
+  });
+});
+
+test("a user's key counts under its other name, and no key counts by a part of its name", () => {
+  const other = profileEnvironment("low-memory", "jemalloc", "5.3.0", {
+    MALLOC_CONF: "tcache_max:65536",
+  });
+  assert.deepEqual(other.kept, ["MALLOC_CONF:tcache_max"]);
+  assert.doesNotMatch(other.variables.MALLOC_CONF ?? "", /lg_tcache_max/);
+  const part = profileEnvironment("balanced", "jemalloc", "5.3.0", {
+    MALLOC_CONF: "max_background_threads:2",
+  });
+  assert.deepEqual(part.kept, []);
+  assert.match(part.variables.MALLOC_CONF ?? "", /^background_thread:true,.*threads:2$/);
+});
+
+test("nothing is set when the user set all of it, and an empty MALLOC_CONF counts as unset", () => {
+  const user = "muzzy_decay_ms:1,dirty_decay_ms:2,background_thread:false";
+  const all = profileEnvironment("balanced", "jemalloc", "5.3.0", { MALLOC_CONF: user });
+  assert.deepEqual(all.variables, {});
+  assert.equal(all.kept.length, 3);
+  const empty = profileEnvironment("balanced", "jemalloc", "5.3.0", { MALLOC_CONF: "" });
+  assert.equal(empty.variables.MALLOC_CONF?.endsWith("muzzy_decay_ms:0"), true);
+});
+
+test("mimalloc's variables that the user set are left alone, in any case and by old names", () => {
+  const names = ["MIMALLOC_PURGE_DELAY", "mimalloc_purge_delay", "MIMALLOC_RESET_DELAY"];
+  for (const name of names) {
+    for (const value of ["77", "", "0"]) {
+      const merged = profileEnvironment("throughput", "mimalloc", "2.4.1", { [name]: value });
+      assert.deepEqual(merged, { variables: {}, kept: [name] });
+    }
+  }
+  const partly = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
+    MIMALLOC_SEGMENT_DECOMMIT_DELAY: "5",
+    MIMALLOC_SHOW_STATS: "1",
+    MIMALLOC_DECOMMIT_DELAY: undefined,
+  });
+  assert.deepEqual(partly.kept, ["MIMALLOC_SEGMENT_DECOMMIT_DELAY"]);
+  assert.deepEqual(Object.keys(partly.variables), [
+    "MIMALLOC_DECOMMIT_DELAY",
+    "MIMALLOC_ABANDONED_PAGE_DECOMMIT",
+  ]);
+});
+
+test("an unknown profile, allocator or version is refused, with the known ones", () => {
+  const wrong: readonly [readonly unknown[], string, RegExp][] = [
+    [
+      ["fast", "jemalloc", "5.3.0", {}],
+      "RangeError",
+      /balanced, throughput, low-memory; got 'fast'/,
+    ],
+    [["constructor", "jemalloc", "5.3.0", {}], "RangeError", /got 'constructor'/],
+    [[undefined, "jemalloc", "5.3.0", {}], "TypeError", /the profile must be .*; got undefined/],
+    [["balanced", "auto", "5.3.0", {}], "RangeError", /jemalloc, mimalloc, system; got 'auto'/],
+    [["balanced", "jemalloc", "4.5.0", {}], "RangeError", /at least 5\.1; got '4\.5\.0'/],
+    [["balanced", "mimalloc", "1.7.0", {}], "RangeError", /at least 2\.0; got '1\.7\.0'/],
+    [["balanced", "mimalloc", "new", {}], "RangeError", /like "5\.3\.0"; got 'new'/],
+    [["balanced", "mimalloc", 209, {}], "TypeError", /got 209/],
+    [["balanced", "jemalloc", "5.3.0", null], "TypeError", /an object; got null/],
+  ];
+  for (const [args, name, message] of wrong) {
+    assert.throws(() => Reflect.apply(profileEnvironment, undefined, args), { name, message });
+  }
+});
+
+test(
+  "the built jemalloc understands every profile, and complains of an unknown option",
+  skipUnless(JEMALLOC !== null, "needs the built jemalloc: npm run build:native"),
+  () => {
+    assert.ok(JEMALLOC);
+    const complaint = runUnder(JEMALLOC.path, { MALLOC_CONF: "no_such_option:1" });
+    assert.match(complaint, /Invalid conf pair: no_such_option:1/);
+    for (const name of PROFILE_NAMES) {
+      const { variables } = profileEnvironment(name, "jemalloc", JEMALLOC.version, {});
+      assert.equal(runUnder(JEMALLOC.path, variables), "", name);
+    }
+  },
+);
+
+test(
+  "the built jemalloc takes every value of every profile",
+  skipUnless(JEMALLOC !== null, "needs the built jemalloc: npm run build:native"),
+  () => {
+    assert.ok(JEMALLOC);
+    // What the options read back as: a bound of the caches is told in bytes.
+    const asTold: Readonly<Record<string, string>> = { "lg_tcache_max:12": "tcache_max: 4096" };
+    for (const name of PROFILE_NAMES) {
+      const user = { MALLOC_CONF: "stats_print:true,stats_print_opts:mdablxeh" };
+      const { variables } = profileEnvironment(name, "jemalloc", JEMALLOC.version, user);
+      const told = runUnder(JEMALLOC.path, variables);
+      for (const pair of variables.MALLOC_CONF?.split(",") ?? []) {
+        if (pair.startsWith("stats_print")) continue;
+        const line = `opt.${asTold[pair] ?? pair.replace(":", ": ")}`;
+        assert.ok(told.replaceAll('"', "").includes(line), `${name}: no "${line}" in ${told}`);
+      }
+    }
+  },
+);
+
+test(
+  "the built mimalloc takes every value of every profile, and warns of nothing",
+  skipUnless(MIMALLOC !== null, "needs the built mimalloc: npm run build:native"),
+  () => {
+    assert.ok(MIMALLOC);
+    for (const name of PROFILE_NAMES) {
+      const { variables } = profileEnvironment(name, "mimalloc", MIMALLOC.version, {});
+      const told = runUnder(MIMALLOC.path, { ...variables, MIMALLOC_VERBOSE: "1" });
+      assert.doesNotMatch(told, /^mimalloc: (warning|error):/m);
+      for (const [variable, value] of Object.entries(variables)) {
+        const option = variable.replace("MIMALLOC_", "").toLowerCase();
+        assert.match(told, new RegExp(`option '${option}': ${value} *$`, "m"), name);
+      }
+    }
+  },
+);
+
+test(
+  "a user's value wins over the profile's in the allocator itself",
+  skipUnless(JEMALLOC !== null && process.platform === "linux", "needs the built jemalloc"),
+  () => {
+    assert.ok(JEMALLOC);
+    const user = "dirty_decay_ms:1234,stats_print:true,stats_print_opts:mdablxeh";
+    const profile: ProfileName = "balanced";
+    const { variables } = profileEnvironment(profile, "jemalloc", JEMALLOC.version, {
+      MALLOC_CONF: user,
+    });
+    assert.match(runUnder(JEMALLOC.path, variables), /opt\.dirty_decay_ms: 1234/);
+  },
+);

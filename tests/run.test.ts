@@ -1,0 +1,370 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import type { Verification } from "../lib/verify/types.ts";
+import { compileProgram, compileShared, temporaryDirectory } from "./support/compile.ts";
+import {
+  builtLibrary,
+  type ChildOptions,
+  type ChildResult,
+  FIXTURES,
+  offheapCommand,
+  runChild,
+  runtimeCommand,
+} from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
+
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+const VERIFY = runtimeCommand(join(FIXTURES, "verify-child.ts"));
+const directory = temporaryDirectory();
+
+function run(args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
+  return runChild(offheapCommand("run", ...args), options);
+}
+
+async function refused(args: readonly string[], options: ChildOptions = {}): Promise<string> {
+  const { status, stdout, stderr } = await run(args, options);
+  assert.equal(status, 125, `stdout: ${stdout}\nstderr: ${stderr}`);
+  assert.equal(stdout, "", "the command must not have started");
+  assert.match(stderr, /^offheap: /);
+  assert.doesNotMatch(stderr, /\n\s+at /, "a refusal is a sentence, not a stack");
+  return stderr;
+}
+
+function script(name: string, text: string, mode = 0o755): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+function altered(name: string, change: (bytes: Uint8Array) => Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, change(new Uint8Array(readFileSync(builtLibrary("jemalloc")))));
+  return path;
+}
+
+for (const allocator of ALLOCATORS) {
+  test(`run puts a program under ${allocator}, and it can prove so`, async () => {
+    const { status, stdout, stderr } = await run(["-a", allocator, "--", ...VERIFY]);
+    assert.equal(status, 0, stderr);
+    const found = JSON.parse(stdout) as Verification;
+    assert.equal(found.processAllocator, allocator);
+    assert.equal(found.processAllocatorVerified, true);
+    assert.equal(stderr, "");
+  });
+
+  test(`verify --expect ${allocator} ends with 0 under it and 1 without`, async () => {
+    const expect = offheapCommand("verify", "--json", "--expect", allocator);
+    const under = await run(["-a", allocator, "--", ...expect]);
+    assert.equal(under.status, 0, under.stderr);
+    assert.equal(JSON.parse(under.stdout).processAllocator, allocator);
+    const plain = await runChild(expect);
+    assert.equal(plain.status, 1);
+    assert.equal(JSON.parse(plain.stdout).processAllocator, "glibc");
+    assert.match(plain.stderr, /must be served by .*; it is served by glibc .*offheap run/s);
+  });
+
+  test(`a decoy that calls itself ${allocator} ends the program before it starts`, async () => {
+    const flags = allocator === "jemalloc" ? ["-DDECOY_MALLCTL", "-DDECOY_COUNTS"] : [];
+    const decoy = compileShared("decoy-malloc.c", `run-decoy-${allocator}.so`, flags);
+    const stderr = await refused(["-a", allocator, "--library", decoy, "--", "echo", "started"]);
+    assert.match(stderr, /claims memory that no allocator owns/);
+  });
+}
+
+test("the policy's allocator is taken without an option, and OFFHEAP_ALLOCATOR overrides it", async () => {
+  const byPolicy = await run(["--", ...VERIFY]);
+  assert.equal(JSON.parse(byPolicy.stdout).processAllocator, "jemalloc");
+  const variables = { OFFHEAP_ALLOCATOR: "mimalloc" };
+  const byVariable = await run(["--", ...VERIFY], { variables });
+  assert.equal(JSON.parse(byVariable.stdout).processAllocator, "mimalloc");
+});
+
+test("--allocator system proves the C library's own, and refuses another that is preloaded", async () => {
+  const plain = await run(["-a", "system", "--", ...VERIFY]);
+  assert.equal(JSON.parse(plain.stdout).processAllocator, "glibc");
+  const variables = { LD_PRELOAD: builtLibrary("mimalloc") };
+  assert.match(await refused(["-a", "system", "--", "true"], { variables }), /run under system/);
+});
+
+test("an allocator that is preloaded first keeps serving malloc, and so the program is refused", async () => {
+  const variables = { LD_PRELOAD: builtLibrary("mimalloc") };
+  const stderr = await refused(["-a", "jemalloc", "--", "echo", "started"], { variables });
+  assert.match(stderr, /loaded, but does not serve malloc/);
+  assert.match(stderr, /malloc is served by .*libmimalloc/);
+});
+
+test("a decoy that is preloaded first and serves malloc gets the program refused", async () => {
+  const decoy = compileShared("decoy-malloc.c", "run-first.so", ["-DDECOY_MALLCTL"]);
+  const variables = { LD_PRELOAD: decoy };
+  const stderr = await refused(["-a", "jemalloc", "--", "echo", "started"], { variables });
+  assert.match(stderr, /its counters do not follow malloc/);
+});
+
+test("the exit status is the command's own", async () => {
+  for (const status of [0, 1, 7, 125, 255]) {
+    assert.equal((await run(["--", "sh", "-c", `exit ${status}`])).status, status);
+  }
+});
+
+test("a signal that ends the command is seen by whoever started it, as 128+n in a shell", async () => {
+  assert.equal((await run(["--", "sh", "-c", "kill -TERM $$"])).signal, "SIGTERM");
+  const command = offheapCommand("run", "--", "sh", "-c", "kill -KILL $$");
+  const shell = await runChild(["sh", "-c", '"$@"; echo $?', "sh", ...command]);
+  assert.equal(shell.stdout.trim(), "137");
+});
+
+test("127 when the command is not found, 126 when it cannot be executed", async () => {
+  const missing = await run(["--", "no-such-command-anywhere"]);
+  assert.equal(missing.status, 127);
+  assert.match(missing.stderr, /^offheap: .*"?no-such-command-anywhere"?/);
+  const gone = await run(["--", join(directory, "nothing")]);
+  assert.equal(gone.status, 127);
+  const plain = await run(["--", script("plain", "#!/bin/sh\n", 0o644)]);
+  assert.equal(plain.status, 126);
+  assert.match(plain.stderr, /plain/);
+  assert.equal((await run(["--", directory])).status, 126);
+});
+
+test("no process is left in between: the command has the launcher's number and parent", async () => {
+  const command = offheapCommand("run", "--", "sh", "-c", "echo $$ $PPID");
+  const { stdout } = await runChild(["sh", "-c", 'echo $$; exec "$@"', "sh", ...command]);
+  const [own, result] = stdout.trim().split("\n");
+  assert.equal(result, `${own} ${process.pid}`);
+});
+
+test("stdin, stdout and stderr are the command's, byte for byte", async () => {
+  const input = "ünïcödé\n".repeat(20_000);
+  const { stdout, stderr, status } = await run(["--", "sh", "-c", "cat; echo done >&2"], { input });
+  assert.equal(status, 0);
+  assert.equal(stdout, input);
+  assert.equal(stderr, "done\n");
+});
+
+test("arguments reach the command as they are, options of its own and empty ones included", async () => {
+  const args = ["--allocator", "", "a b", "$HOME", "--", "-x", "ü"];
+  const { stdout } = await run(["--", "printf", "%s\\n", ...args]);
+  assert.equal(stdout, args.map((arg) => `${arg}\n`).join(""));
+  const bare = await run(["printf", "%s.", "--profile", "-h"]);
+  assert.equal(bare.stdout, "--profile.-h.", "options behind the command are the command's");
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal} reaches the program exactly once`, async () => {
+    const counter = join(FIXTURES, "count-signals.ts");
+    const command = offheapCommand("run", "--", ...runtimeCommand(counter, signal));
+    const { stdout, status } = await runChild(command, { input: "" });
+    assert.equal(status, 0);
+    assert.equal(stdout, `${signal} 1\n`);
+  });
+}
+
+test("signals are as a shell leaves them: none ignored or blocked by the launcher", async () => {
+  // Signals above 31 are the C library's own affair.
+  const pick = (text: string) =>
+    [...text.matchAll(/^(Sig(?:Blk|Ign|Cgt)):\t([0-9a-f]+)$/gm)]
+      .map(([, name, mask]) => `${name} ${BigInt(`0x${mask}`) & 0x7fff_ffffn}`);
+  const direct = await runChild(["cat", "/proc/self/status"]);
+  // jemalloc's background thread would add a handler of the C library's own.
+  const under = await run(["-a", "system", "--", "cat", "/proc/self/status"]);
+  assert.deepEqual(pick(under.stdout), pick(direct.stdout));
+  assert.equal(pick(under.stdout).length, 3);
+});
+
+test("no descriptor of the launcher's is left open in the command", async () => {
+  const list = ["sh", "-c", "ls /proc/self/fd"] as const;
+  const direct = await runChild([...list]);
+  const under = await run(["--", ...list]);
+  assert.equal(under.stdout, direct.stdout);
+});
+
+test("an existing LD_PRELOAD keeps its place, and the allocator is appended", async () => {
+  const first = compileShared("decoy-version.c", "run-existing.so");
+  const variables = { LD_PRELOAD: first };
+  const { stdout, status } = await run(["--", "printenv", "LD_PRELOAD"], { variables });
+  assert.equal(status, 0);
+  const entries = stdout.trim().split(":");
+  assert.equal(entries[0], first);
+  assert.equal(entries[1], builtLibrary("jemalloc"));
+  assert.equal(entries.length, 3);
+});
+
+test("libraries at paths with spaces and colons are preloaded", async () => {
+  const odd = join(directory, "with space:and colon");
+  mkdirSync(odd);
+  const library = join(odd, "libjemalloc.so");
+  copyFileSync(builtLibrary("jemalloc"), library);
+  const variables = { XDG_CACHE_HOME: join(directory, "cache") };
+  const args = ["-a", "jemalloc", "--library", library, "--", ...VERIFY];
+  const { stdout, stderr, status } = await run(args, { variables });
+  assert.equal(status, 0, stderr);
+  const found = JSON.parse(stdout) as Verification;
+  assert.equal(found.processAllocatorVerified, true);
+  const served = found.evidence.find(({ scope, check }) =>
+    scope === "process" && check === "owner"
+  );
+  assert.match(String(served?.detail), /with space:and colon/);
+});
+
+test("children inherit the allocator, and with --no-inherit they have their former environment", async () => {
+  const nested = ["sh", "-c", "env; exec cat /proc/self/maps"] as const;
+  const child = (flag: string) =>
+    run(["-p", "low-memory", flag, "--", "sh", "-c", 'sh -c "$1"', "sh", nested[2]], {
+      variables: { MALLOC_CONF: "abort:false", KEPT: "yes" },
+    });
+  const inherited = await child("--inherit");
+  assert.match(inherited.stdout, /libjemalloc\.so/);
+  assert.match(inherited.stdout, /^MALLOC_CONF=.*dirty_decay_ms/m);
+  const without = await child("--no-inherit");
+  assert.doesNotMatch(without.stdout, /libjemalloc|liboffheap|OFFHEAP_RE/);
+  assert.match(without.stdout, /^MALLOC_CONF=abort:false$/m);
+  assert.match(without.stdout, /^KEPT=yes$/m);
+});
+
+test("with --no-inherit the program itself runs under the allocator, also behind #!/usr/bin/env", async () => {
+  const direct = await run(["--no-inherit", "--", ...VERIFY]);
+  assert.equal(JSON.parse(direct.stdout).processAllocator, "jemalloc");
+  const byEnv = script("by-env", "#!/usr/bin/env -S cat /proc/self/maps /proc/self/environ\n");
+  const { stdout, stderr, status } = await run(["--no-inherit", "--", byEnv]);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /libjemalloc\.so/);
+});
+
+test("a script runs under the allocator by its interpreter", async () => {
+  const path = script("shell-script", "#!/bin/sh\ncat /proc/$$/maps\n");
+  const { stdout, status } = await run(["--", path]);
+  assert.equal(status, 0);
+  assert.match(stdout, /libjemalloc\.so/);
+});
+
+test("a missing library is refused, with the path and what to do", async () => {
+  const stderr = await refused(["--library", "/nonexistent/libx.so", "--", "echo", "started"]);
+  assert.match(stderr, /\/nonexistent\/libx\.so.*offheap build|offheap build.*\/nonexistent/s);
+});
+
+test("a library for another machine is refused", async () => {
+  const arm = altered("libarm.so", (bytes) => bytes.with(18, 183));
+  assert.match(await refused(["--library", arm, "--", "echo", "started"]), /arm64/);
+});
+
+test("a truncated library is refused", async () => {
+  const half = altered("libhalf.so", (bytes) => bytes.slice(0, bytes.length >> 1));
+  assert.match(await refused(["--library", half, "--", "echo", "started"]), /libhalf\.so/);
+  const empty = altered("libempty.so", () => new Uint8Array(0));
+  assert.match(await refused(["--library", empty, "--", "echo", "started"]), /libempty\.so/);
+});
+
+test("a library for another C library is refused", async () => {
+  const needed = new TextEncoder().encode("libc.so.6\0");
+  const musl = altered("libmusl.so", (bytes) => {
+    const at = Buffer.from(bytes).indexOf(needed);
+    bytes.set(new TextEncoder().encode("libc.so\0\0\0"), at);
+    return bytes;
+  });
+  assert.match(await refused(["--library", musl, "--", "echo", "started"]), /musl/);
+});
+
+test("a library that differs from its manifest by one byte is refused, with both hashes", async () => {
+  const path = altered(
+    "libtampered.so",
+    (bytes) => bytes.with(bytes.length - 1, 1 ^ (bytes.at(-1) ?? 0)),
+  );
+  copyFileSync(`${builtLibrary("jemalloc")}.json`, `${path}.json`);
+  const stderr = await refused(["--library", path, "--", "echo", "started"]);
+  assert.equal(stderr.match(/[0-9a-f]{64}/g)?.length, 2);
+});
+
+test("a static command is refused, and so is a script that a static program interprets", async () => {
+  const program = compileProgram("hello.c", "hello-static", ["-static"]);
+  assert.match(await refused(["--", program]), /static/);
+  assert.match(await refused(["--", script("by-static", `#!${program}\n`)]), /static/);
+});
+
+const ROOT_USER = process.getuid?.() === 0;
+
+test(
+  "a set-user-ID program of somebody else's is refused, and a script that it interprets",
+  skipUnless(ROOT_USER, "giving a program to another user needs root"),
+  async () => {
+    const program = compileProgram("hello.c", "hello-setuid");
+    chownSync(program, 12_345, 12_345);
+    chmodSync(program, 0o4755);
+    assert.match(await refused(["--", program]), /set-user-ID|setuid/i);
+    assert.match(
+      await refused(["--", script("by-setuid", `#!${program}\n`)]),
+      /setuid|set-user-ID/i,
+    );
+  },
+);
+
+test(
+  "the command can be process 1 of a container",
+  skipUnless(ROOT_USER, "a process namespace of its own needs root"),
+  async () => {
+    const command = offheapCommand("run", "--", "sh", "-c", "echo $$; cat /proc/$$/maps");
+    const unshare = ["unshare", "--pid", "--fork", "--mount-proc", ...command] as const;
+    const { stdout, status, stderr } = await runChild([...unshare]);
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout.split("\n")[0], "1");
+    assert.match(stdout, /libjemalloc\.so/);
+  },
+);
+
+test("a library that does not tell its version is refused", async () => {
+  const nameless = compileShared("decoy-version.c", "run-nameless.so", ["-DDECOY_MALLCTL"]);
+  const stderr = await refused(["-a", "jemalloc", "--library", nameless, "--", "echo", "started"]);
+  assert.match(stderr, /does not tell its version/);
+});
+
+test("what drops the environment is caught from inside", async () => {
+  const expect = offheapCommand("verify", "--expect", "jemalloc");
+  const { status, stderr } = await run(["--", "env", "-i", `PATH=${process.env.PATH}`, ...expect]);
+  assert.equal(status, 1);
+  assert.match(stderr, /drops LD_PRELOAD/);
+});
+
+test("profiles set the allocator's variables and keep the user's", async () => {
+  const variables = { MALLOC_CONF: "dirty_decay_ms:1234" };
+  const { stdout } = await run(["-p", "low-memory", "--", "printenv", "MALLOC_CONF"], {
+    variables,
+  });
+  assert.match(stdout, /dirty_decay_ms:1234/);
+  assert.equal(stdout.match(/dirty_decay_ms/g)?.length, 1);
+  assert.match(stdout, /muzzy_decay_ms:0/);
+});
+
+test("--secure takes the guarding variant and switches its guards on", async () => {
+  const { stdout, stderr } = await run([
+    "--secure",
+    "--",
+    "sh",
+    "-c",
+    "cat /proc/$$/maps; printenv MALLOC_CONF",
+  ]);
+  assert.equal(stderr, "");
+  assert.match(stdout, /secure\/libjemalloc\.so/);
+  assert.match(stdout, /san_guard_large/);
+});
+
+test("wrong usage of run ends with 125 and a hint; of the others with 2", async () => {
+  for (const args of [["--allocator", "tcmalloc", "--", "true"], ["--no-such-option"], []]) {
+    const { status, stderr } = await run(args);
+    assert.equal(status, 125, stderr);
+    assert.match(stderr, /error: /);
+  }
+  const unknown = await run(["--allocator", "tcmalloc", "--", "true"]);
+  assert.match(unknown.stderr, /auto, jemalloc, mimalloc, system/);
+  assert.equal((await runChild(offheapCommand("verify", "--expect", "nothing"))).status, 2);
+  assert.equal((await runChild(offheapCommand("no-such-command"))).status, 2);
+});

@@ -1,0 +1,88 @@
+/**
+ * Child processes that a test looks at from outside.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+
+/** The longest that a child may take to answer, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** A child that has answered. */
+export interface AnsweringChild {
+  /** Its number. */
+  readonly pid: number;
+  /** What it wrote so far. */
+  readonly output: () => string;
+  /** Sends a line and waits until the same line came back. */
+  readonly ask: (line: string) => Promise<void>;
+}
+
+/** How a child is started. */
+export interface ChildOptions {
+  /** Changes of the environment; `undefined` removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Starts a command, waits until it answers `ready` with `ready` (or says so by itself), runs the
+ * test with it, then kills it by its number and waits for its end.
+ */
+export async function withChild<R>(
+  command: string,
+  args: readonly string[],
+  options: ChildOptions,
+  use: (child: AnsweringChild) => R | Promise<R>,
+): Promise<R> {
+  const env: Record<string, string> = {};
+  const wanted = { ...process.env, LD_PRELOAD: undefined, ...options.env };
+  for (const [name, value] of Object.entries(wanted)) {
+    if (value !== undefined) env[name] = value;
+  }
+  const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "pipe"] });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+  child.stdin.on("error", () => {}); // it may have ended; what is waited for tells
+  const ask = async (line: string): Promise<void> => {
+    child.stdin.write(`${line}\n`);
+    await waitFor(child, line, () => output.split("\n").includes(line), () => output + errors);
+  };
+  try {
+    await ask("ready");
+    return await use({ pid: child.pid ?? 0, output: () => output, ask });
+  } finally {
+    child.kill("SIGKILL");
+    if (child.pid !== undefined) await ended;
+  }
+}
+
+function waitFor(
+  child: ChildProcess,
+  what: string,
+  isDone: () => boolean,
+  written: () => string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => finish(`took longer than ${PATIENCE / 1000} s`), PATIENCE);
+    const look = (): void => {
+      if (isDone()) finish(null);
+    };
+    const onEnd = (): void => finish(isDone() ? null : "ended");
+    const onError = (error: Error): void => finish(error.message);
+    child.stdout?.on("data", look);
+    child.once("close", onEnd).once("error", onError);
+    look();
+
+    function finish(problem: string | null): void {
+      clearTimeout(limit);
+      child.stdout?.off("data", look);
+      child.off("close", onEnd).off("error", onError);
+      if (problem === null) resolve();
+      else reject(new Error(`the child ${problem} before "${what}"; it wrote: ${written()}`));
+    }
+  });
+}
