@@ -16,7 +16,7 @@ import { hostTarget } from "../library/target.ts";
 import { ALLOCATOR_NAMES } from "../policy.ts";
 import { VERSION } from "../version.ts";
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat } from "./environment-formats.ts";
-import { print } from "./output.ts";
+import { print } from "./print.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
 /** Exit statuses; those of `run` are what `env` and `nohup` use. */

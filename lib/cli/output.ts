@@ -1,5 +1,5 @@
 /**
- * What the command line prints: tables, colours, JSON.
+ * What reports look like: tables, colours, units.
  *
  * @module
  */
@@ -32,16 +32,6 @@ function coloured(): boolean {
 /** Text in a colour, where stdout shows colours. */
 export function paint(tone: Tone, text: string): string {
   return coloured() ? styleText(COLOURS[tone], text, { validateStream: false }) : text;
-}
-
-/** Prints a line on stdout. */
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-/** Prints a value as JSON on stdout. */
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
 }
 
 /** Without lines between the rows: long tables stay readable. */

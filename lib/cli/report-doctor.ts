@@ -4,7 +4,8 @@
  * @module
  */
 import { examineProcess } from "../doctor/doctor.ts";
-import { formatEvidence, formatVerdict, print, printJson } from "./output.ts";
+import { formatEvidence, formatVerdict } from "./output.ts";
+import { print, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";
 
 /** The options of `offheap doctor`. */

@@ -15,10 +15,9 @@ import {
   formatFields,
   formatVerdict,
   paint,
-  print,
-  printJson,
   type Tone,
 } from "./output.ts";
+import { print, printJson } from "./print.ts";
 
 /** What the reports' options have in common. */
 export interface ReportOptions {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import type { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { readCString } from "../../ffi/memory.ts";
 import { type Address, type Calls, NULL } from "../../ffi/types.ts";
 import { MallctlError } from "../errors.ts";
