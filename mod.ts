@@ -26,7 +26,11 @@ export {
   UnsupportedRuntimeError,
   VerificationError,
 } from "./lib/errors.ts";
-export { type AllocatorInfo, getAllocatorInfo, type OptionValue } from "./lib/info/allocator-info.ts";
+export {
+  type AllocatorInfo,
+  getAllocatorInfo,
+  type OptionValue,
+} from "./lib/info/allocator-info.ts";
 export {
   type HealthCheck,
   type HealthCheckName,

@@ -16,8 +16,6 @@ export {
 
 /** The allocator that was required is not the one that serves memory, or it could not be proven. */
 export class VerificationError extends OffheapError {
-  override name = "VerificationError";
-
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_VERIFICATION", message, options);
@@ -26,7 +24,6 @@ export class VerificationError extends OffheapError {
 
 /** A `mallctl` call failed. */
 export class MallctlError extends OffheapError {
-  override name = "MallctlError";
   /** The mallctl key. */
   readonly key: string;
   /** The error number that jemalloc returned. */
@@ -42,7 +39,6 @@ export class MallctlError extends OffheapError {
 
 /** A command cannot be run under the allocator that was asked for. */
 export class LaunchError extends OffheapError {
-  override name = "LaunchError";
   /** The exit status that the command line ends with: 125 refused, 126 not executable, 127 not found. */
   readonly status: 125 | 126 | 127;
 
@@ -55,8 +51,6 @@ export class LaunchError extends OffheapError {
 
 /** A native library could not be built. */
 export class BuildError extends OffheapError {
-  override name = "BuildError";
-
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_BUILD", message, options);
@@ -65,8 +59,6 @@ export class BuildError extends OffheapError {
 
 /** A running process cannot be examined. */
 export class DoctorError extends OffheapError {
-  override name = "DoctorError";
-
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_DOCTOR", message, options);

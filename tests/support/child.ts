@@ -23,6 +23,8 @@ export interface AnsweringChild {
 export interface ChildOptions {
   /** Changes of the environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The user that it runs as; only root can give another. */
+  readonly uid?: number;
 }
 
 /**
@@ -40,7 +42,8 @@ export async function withChild<R>(
   for (const [name, value] of Object.entries(wanted)) {
     if (value !== undefined) env[name] = value;
   }
-  const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "pipe"] });
+  const user = options.uid === undefined ? {} : { uid: options.uid };
+  const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "pipe"], ...user });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   let output = "";
   let errors = "";

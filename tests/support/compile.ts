@@ -19,7 +19,7 @@ function removeDirectories(): void {
 export function temporaryDirectory(): string {
   if (directories.length === 0) {
     // Deno's test runner ends without the process's exit event, but with the page's.
-    globalThis.addEventListener?.("unload", removeDirectories);
+    Reflect.get(globalThis, "addEventListener")?.("unload", removeDirectories);
     process.once("exit", removeDirectories);
   }
   const directory = mkdtempSync(join(tmpdir(), "offheap-test-"));

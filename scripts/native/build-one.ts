@@ -1,0 +1,111 @@
+/**
+ * Building one library, from its source to its place.
+ *
+ * @module
+ */
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BuildError } from "../../lib/errors.ts";
+import { libraryFileName } from "../../lib/library/directories.ts";
+import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
+import type { Target } from "../../lib/library/target.ts";
+import { checkElfLibrary, checkLoads } from "./check.ts";
+import { sha256File } from "./files.ts";
+import { hashInputs } from "./inputs.ts";
+import { versionScript } from "./link.ts";
+import { install } from "./output.ts";
+import { runTool } from "./shell.ts";
+import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
+import { unpack } from "./unpack.ts";
+
+/** What one build of a library needs. */
+export interface BuildContext {
+  /** Where the library goes. */
+  readonly outDirectory: string;
+  /** A directory on the same disk, removed after the build. */
+  readonly temporary: string;
+  /** The variant. */
+  readonly variant: Variant;
+  /** The target. */
+  readonly target: Target;
+  /** The compiler. */
+  readonly toolchain: Toolchain;
+  /** The environment of the tools. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Told of the steps. */
+  readonly progress: BuildProgress;
+  /** Ends the work. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Builds one library, checks it, and moves it into place.
+ *
+ * @throws {BuildError} when a step fails; nothing is moved then.
+ */
+export async function buildOne(
+  recipe: Recipe,
+  source: Source,
+  context: BuildContext,
+): Promise<BuildResult> {
+  const { target, variant, toolchain, environment, signal, progress } = context;
+  const work = join(context.temporary, recipe.name);
+  mkdirSync(work, { recursive: true });
+  progress.step(recipe.name, "unpack");
+  const directory = await unpack(source.path, join(work, "source"), environment, signal);
+  const version = recipe.version(directory);
+  if (source.version !== "" && source.version !== version) {
+    throw new BuildError(
+      `Cannot build ${recipe.name}: the source "${source.name}" is version ${version}, but ` +
+        `${source.version} was asked for.`,
+    );
+  }
+  const script = join(work, "exports.map");
+  writeFileSync(script, versionScript(recipe.required, recipe.optional));
+  const output = join(work, libraryFileName(recipe.name, target.platform));
+  progress.step(recipe.name, "compile");
+  const { features } = await recipe.build({
+    variant,
+    target,
+    toolchain,
+    directory,
+    versionScript: script,
+    output,
+    run: (command, extra) =>
+      runTool(command, {
+        cwd: directory,
+        environment: { ...environment, ...extra },
+        signal,
+        action: `build ${recipe.name} ${version}`,
+      }),
+  });
+  progress.step(recipe.name, "check");
+  const exports = checkElfLibrary(output, target, recipe.required, recipe.optional);
+  await checkLoads(output, recipe.name, version);
+  signal?.throwIfAborted();
+  const manifest: LibraryManifest = {
+    manifestVersion: 1,
+    allocator: recipe.name,
+    version,
+    variant,
+    source: { origin: source.origin, name: source.name, sha256: source.sha256 },
+    target: target.name,
+    libc: target.libc,
+    compiler: toolchain.version,
+    flags: recipe.flags(variant, target),
+    features,
+    exports,
+    inputs: hashInputs({
+      recipe,
+      identity: source.identity,
+      variant,
+      target,
+      compiler: toolchain.version,
+    }),
+    bytes: statSync(output).size,
+    sha256: sha256File(output),
+  };
+  const path = install(context.outDirectory, output, manifest, target.platform);
+  const reason = `${recipe.name} ${version} ${source.reason}`;
+  return { name: recipe.name, version, variant, path, outcome: "built", reason, manifest };
+}

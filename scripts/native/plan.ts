@@ -1,0 +1,148 @@
+/**
+ * What a build has to make, and which of it is up to date.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BuildError } from "../../lib/errors.ts";
+import { libraryFileName } from "../../lib/library/directories.ts";
+import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
+import type { Target } from "../../lib/library/target.ts";
+import { fetchGiven, fetchPinned, type SourceContext } from "./fetch.ts";
+import { hashDirectory } from "./files.ts";
+import { hashInputs } from "./inputs.ts";
+import { JEMALLOC_RECIPE } from "./jemalloc.ts";
+import { MIMALLOC_RECIPE } from "./mimalloc.ts";
+import { readFinished } from "./output.ts";
+import { type AllocatorName, type Pin, pinsFor } from "./pins.ts";
+import { SHIM_RECIPE } from "./shim.ts";
+import type { BuildOptions, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
+
+/** One library that is wanted, and the sources that would do. */
+export interface Plan {
+  /** How it is built. */
+  readonly recipe: Recipe;
+  /** The hashes of sources that would do; the preferred one first. */
+  readonly identities: readonly string[];
+  /** Gets the source. */
+  fetch(context: SourceContext): Promise<Source>;
+}
+
+const ALLOCATOR_RECIPES: Readonly<Record<AllocatorName, Recipe>> = {
+  mimalloc: MIMALLOC_RECIPE,
+  jemalloc: JEMALLOC_RECIPE,
+};
+
+/**
+ * The libraries that a build's options ask for; the quick ones first.
+ *
+ * @throws {BuildError} for a version that is not pinned.
+ */
+export function planBuild(options: BuildOptions): Plan[] {
+  const { allocator = "all", source, mimallocVersion } = options;
+  const names: readonly AllocatorName[] = allocator === "all"
+    ? ["mimalloc", "jemalloc"]
+    : [allocator];
+  return [
+    planShim(),
+    ...names.map((name) => {
+      const recipe = ALLOCATOR_RECIPES[name];
+      const version = name === "mimalloc" ? mimallocVersion : undefined;
+      return source === undefined
+        ? planPinned(recipe, pinsFor(name, version))
+        : planGiven(recipe, source, version);
+    }),
+  ];
+}
+
+function planShim(): Plan {
+  const path = shimDirectory();
+  const identity = hashDirectory(path);
+  const source: Source = {
+    version: "",
+    origin: "checkout",
+    name: "ffi/native",
+    sha256: null,
+    path,
+    identity,
+    reason: "from offheap's own source",
+  };
+  return { recipe: SHIM_RECIPE, identities: [identity], fetch: () => Promise.resolve(source) };
+}
+
+function shimDirectory(): string {
+  const url = new URL("../../ffi/native/", import.meta.url);
+  if (url.protocol === "file:") return fileURLToPath(url);
+  throw new BuildError(
+    `Cannot build: the sources of offheap are at ${url.protocol}, and a build needs them as ` +
+      "files. Build from the npm package or a checkout.",
+  );
+}
+
+function planPinned(recipe: Recipe, pins: readonly Pin[]): Plan {
+  const archives = pins.flatMap((pin) => [pin.upstream, pin.debian]);
+  return {
+    recipe,
+    identities: archives.flatMap((archive) => archive === undefined ? [] : [archive.sha256]),
+    fetch: (context) => fetchPinned(pins, context),
+  };
+}
+
+function planGiven(recipe: Recipe, given: string, version: string | undefined): Plan {
+  return {
+    recipe,
+    identities: [],
+    async fetch(context) {
+      const source = await fetchGiven(given, context);
+      if (version === undefined) return source;
+      return { ...source, version, identity: `${source.identity} as ${version}` };
+    },
+  };
+}
+
+/** What is the same for all libraries of a build. */
+export interface PlanContext {
+  /** Where the libraries go. */
+  readonly outDirectory: string;
+  /** The variant. */
+  readonly variant: Variant;
+  /** The target. */
+  readonly target: Target;
+  /** The compiler; without one, what is there is taken to be made by the right one. */
+  readonly toolchain: Toolchain | null;
+}
+
+/** The result for a library that is up to date; `null` when it has to be built. */
+export function findCurrent(
+  plan: Plan,
+  context: PlanContext,
+  identities: readonly string[] = plan.identities,
+): BuildResult | null {
+  const { outDirectory, variant, target, toolchain } = context;
+  const { recipe } = plan;
+  const manifest = readFinished(outDirectory, recipe.name, target.platform);
+  if (manifest === null) return null;
+  const compiler = toolchain?.version ?? manifest.compiler;
+  const index = identities.findIndex((identity) =>
+    hashInputs({ recipe, identity, variant, target, compiler }) === manifest.inputs
+  );
+  if (index < 0) return null;
+  return {
+    name: recipe.name,
+    version: manifest.version,
+    variant,
+    path: join(outDirectory, libraryFileName(recipe.name, target.platform)),
+    outcome: "current",
+    reason: currentReason(manifest, recipe),
+    manifest,
+  };
+}
+
+function currentReason(manifest: LibraryManifest, recipe: Recipe): string {
+  const reason = `${recipe.name} ${manifest.version} is up to date`;
+  const preferred = recipe.name === "offheap" ? undefined : pinsFor(recipe.name, undefined)[0];
+  return preferred === undefined || preferred.version === manifest.version
+    ? reason
+    : `${reason} (${preferred.version} is preferred; --force asks for it again)`;
+}

@@ -1,0 +1,61 @@
+/**
+ * How offheap's own C shim is built.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import { BuildError } from "../../lib/errors.ts";
+import { LINK_FLAGS } from "./link.ts";
+import { symbolNames } from "./symbols.ts";
+import type { Recipe } from "./types.ts";
+
+/** The shim's source file. */
+export const SHIM_FILE = "offheap.c";
+
+const symbols = symbolNames(SHIM_SYMBOLS);
+
+/** How the shim is built. Its version is that of its binary interface. */
+export const SHIM_RECIPE: Recipe = {
+  name: "offheap",
+  required: symbols.required,
+  optional: symbols.optional,
+  space: 2 ** 20,
+  tools: [],
+  flags: (
+    variant,
+  ) => [
+    "-std=gnu11",
+    "-O2",
+    ...(variant === "debug" ? ["-g"] : []),
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    ...LINK_FLAGS,
+    "-ldl",
+  ],
+  version(directory) {
+    const text = readFileSync(join(directory, SHIM_FILE), "utf8");
+    const match = /#define\s+(?:OFFHEAP_)?ABI_VERSION\s+(\d+)/.exec(text);
+    if (match?.[1] === undefined) {
+      throw new BuildError(`Cannot build the shim: ${SHIM_FILE} defines no ABI_VERSION.`);
+    }
+    return match[1];
+  },
+  async build(job) {
+    const flags = SHIM_RECIPE.flags(job.variant, job.target);
+    await job.run([
+      ...job.toolchain.compiler,
+      "-shared",
+      "-o",
+      job.output,
+      SHIM_FILE,
+      ...flags,
+      `-Wl,-soname,${basename(job.output)}`,
+      `-Wl,--version-script=${job.versionScript}`,
+    ]);
+    return { features: [] };
+  },
+};

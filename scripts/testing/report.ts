@@ -1,0 +1,55 @@
+/**
+ * What the summary table does not show: why tests were skipped, and files whose tests differ in
+ * number between the runtimes.
+ *
+ * @module
+ */
+
+import type { FileResult } from "./run-file.ts";
+
+/** One runtime's results. */
+export interface RuntimeFiles {
+  /** The runtime's name. */
+  readonly title: string;
+  /** Its files' results. */
+  readonly files: readonly FileResult[];
+}
+
+/**
+ * One line for each test that was skipped, with the reason and the runtimes. A reason that one
+ * reporter keeps to itself is taken from another that skipped the same test.
+ */
+export function explainSkips(results: readonly RuntimeFiles[]): string[] {
+  const tests = new Map<string, { titles: string[]; reason: string | null }>();
+  for (const { title, files } of results) {
+    for (const { file, skips } of files) {
+      for (const { name, reason } of skips) {
+        // Bun puts the names of the groups in front.
+        const key = `${file}: ${name.split(" > ").at(-1)}`;
+        const test = tests.get(key) ?? { titles: [], reason: null };
+        tests.set(key, { titles: [...test.titles, title], reason: test.reason ?? reason });
+      }
+    }
+  }
+  return [...tests].map(([key, { titles, reason }]) =>
+    `skipped: ${key} (${titles.join(", ")}): ${reason ?? "no reason was printed"}`
+  );
+}
+
+/** A line for each file that reports more tests in one runtime than in another. */
+export function differencesOf(results: readonly RuntimeFiles[]): string[] {
+  const counts = new Map<string, Map<string, number>>();
+  for (const { title, files } of results) {
+    for (const { file, passed, failed, skipped, problem } of files) {
+      if (problem !== null) continue;
+      const row = counts.get(file) ?? new Map<string, number>();
+      counts.set(file, row.set(title, passed + failed + skipped));
+    }
+  }
+  return [...counts]
+    .filter(([, row]) => new Set(row.values()).size > 1)
+    .map(([file, row]) => {
+      const list = [...row].map(([title, count]) => `${count} in ${title}`).join(", ");
+      return `note: ${file} reports ${list}`;
+    });
+}

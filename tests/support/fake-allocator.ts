@@ -1,0 +1,82 @@
+/**
+ * A source that builds like mimalloc's within a moment, and compilers that wait or count.
+ *
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { MIMALLOC_RECIPE } from "../../scripts/native/mimalloc.ts";
+import { temporaryDirectory } from "./compile.ts";
+
+/** How the source differs from one that is right. */
+export interface FakeSource {
+  /** The number in the header. */
+  readonly version?: number;
+  /** The number that `mi_version()` answers. */
+  readonly answer?: number;
+  /** A symbol that is left out. */
+  readonly without?: string;
+  /** More C code. */
+  readonly more?: string;
+}
+
+/** Writes a source directory that the recipe of mimalloc builds, and gives its path. */
+export function fakeMimalloc(fake: FakeSource = {}): string {
+  const { version = 209, answer = version, without, more = "" } = fake;
+  const directory = join(temporaryDirectory(), "fake");
+  for (const name of ["include", "src"]) mkdirSync(join(directory, name), { recursive: true });
+  writeFileSync(join(directory, "include/mimalloc.h"), `#define MI_MALLOC_VERSION ${version}\n`);
+  const functions = MIMALLOC_RECIPE.required
+    .filter((name) => name !== without && name !== "mi_version")
+    .map((name) => `EXPORT void *${name}(void) { return 0; }\n`);
+  writeFileSync(
+    join(directory, "src/static.c"),
+    '#define EXPORT __attribute__((visibility("default")))\n' +
+      `${functions.join("")}EXPORT int mi_version(void) { return ${answer}; }\n` +
+      `EXPORT int leaked(void) { return 1; }\n${more}\n`,
+  );
+  return directory;
+}
+
+/** A compiler that tells of each compilation of the fake, and may wait in it. */
+export interface HeldCompiler {
+  /** The value of `CC`. */
+  readonly command: string;
+  /** A file with a line for each compilation: the process's number. */
+  readonly log: string;
+  /** A named pipe: a compilation goes on when somebody writes to it. */
+  readonly gate: string;
+}
+
+/** Makes a compiler that waits at a gate in each compilation of an allocator. */
+export function heldCompiler(): HeldCompiler {
+  const directory = temporaryDirectory();
+  const command = join(directory, "held-cc");
+  const log = join(directory, "log");
+  const gate = join(directory, "gate");
+  execFileSync("mkfifo", [gate]);
+  writeFileSync(
+    command,
+    "#!/bin/sh\n" +
+      'case "$*" in *static.c*)\n' +
+      `  echo $$ >> '${log}'\n  read line < '${gate}' ;;\n` +
+      'esac\nexec cc "$@"\n',
+    { mode: 0o755 },
+  );
+  return { command, log, gate };
+}
+
+/** A directory that has these programs and no other, to be a whole `PATH`. */
+export function pathWith(names: readonly string[]): string {
+  const directory = temporaryDirectory();
+  for (const name of names) {
+    const found = execFileSync("/bin/sh", ["-c", `command -v ${name}`], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"] ?? "" },
+    });
+    symlinkSync(found.trim(), join(directory, name));
+  }
+  return directory;
+}

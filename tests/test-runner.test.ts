@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseRuntimeNames, RUNTIMES } from "../scripts/runtimes.ts";
+import { differencesOf, explainSkips } from "../scripts/testing/report.ts";
+import type { FileResult } from "../scripts/testing/run-file.ts";
+import { parseSkips, parseTotals } from "../scripts/testing/summary.ts";
+
+const DENO = `running 3 tests from ./tests/a.test.ts
+# skip: needs /proc
+reads maps ... ignored (0ms)
+works ... ok (1ms)
+
+FAILED | 13 passed (2 steps) | 1 failed | 3 ignored (1 step) | 2 filtered out (6s)
+`;
+const BUN = `(skip) group > reads maps
+(todo) later [0.83ms]
+
+ 12 pass
+ 4 skip
+ 1 todo
+ 1 fail
+Ran 18 tests across 1 file. [6.20s]
+`;
+const NODE = `﹣ reads maps (0.086702ms) # needs /proc
+﹣ bare (0.07211ms) # SKIP
+ℹ tests 19
+ℹ pass 13
+ℹ fail 1
+ℹ cancelled 2
+ℹ skipped 4
+ℹ todo 1
+ℹ duration_ms 6213.594182
+`;
+
+function result(overrides: Partial<FileResult>): FileResult {
+  const totals = { passed: 1, failed: 0, skipped: 0, milliseconds: 1 };
+  return { file: "tests/a.test.ts", problem: null, skips: [], ...totals, ...overrides };
+}
+
+test("the totals of each runtime's reporter are read", () => {
+  assert.deepEqual(parseTotals("deno", DENO), { passed: 13, failed: 1, skipped: 3 });
+  assert.deepEqual(parseTotals("bun", BUN), { passed: 12, failed: 1, skipped: 5 });
+  assert.deepEqual(parseTotals("node26", NODE), { passed: 13, failed: 3, skipped: 5 });
+});
+
+test("an output without its last line has no totals", () => {
+  for (const { name } of RUNTIMES) {
+    const output = { deno: DENO, bun: BUN, node26: NODE, node22: NODE }[name];
+    const end = output.trimEnd().lastIndexOf("\n");
+    assert.equal(parseTotals(name, output.slice(0, end)), null, name);
+  }
+});
+
+test("errors outside of Bun's tests count as failures", () => {
+  const output = " 1 pass\n 0 fail\n 1 error\nRan 1 test across 1 file. [2.00ms]\n";
+  assert.deepEqual(parseTotals("bun", output), { passed: 1, failed: 1, skipped: 0 });
+});
+
+test("a skipped test's reason is the reporter's, or else the line that the test printed", () => {
+  const reason = "needs /proc";
+  assert.deepEqual(parseSkips("deno", DENO), [{ name: "reads maps", reason }]);
+  assert.deepEqual(parseSkips("node22", NODE), [
+    { name: "reads maps", reason },
+    { name: "bare", reason: null },
+  ]);
+});
+
+test("a test that Bun lists twice as skipped is one", () => {
+  const skips = parseSkips("bun", "# skip: why\n(skip) one\n\n1 tests skipped:\n(skip) one\n");
+  assert.deepEqual(skips, [{ name: "one", reason: "why" }]);
+});
+
+test("a reason that one runtime keeps to itself is taken from another", () => {
+  const silent = [result({ skips: [{ name: "group > one", reason: null }] })];
+  const lines = explainSkips([
+    { title: "Deno", files: silent },
+    { title: "Node 26", files: [result({ skips: [{ name: "one", reason: "why" }] })] },
+    { title: "Bun", files: silent },
+  ]);
+  assert.deepEqual(lines, ["skipped: tests/a.test.ts: one (Deno, Node 26, Bun): why"]);
+});
+
+test("a file with fewer tests in one runtime than in another is pointed out", () => {
+  const lines = differencesOf([
+    { title: "Deno", files: [result({ passed: 2 })] },
+    { title: "Bun", files: [result({ passed: 3 })] },
+  ]);
+  assert.deepEqual(lines, ["note: tests/a.test.ts reports 2 in Deno, 3 in Bun"]);
+});
+
+test("an unknown runtime is refused, and the message lists the known ones", () => {
+  assert.throws(() => parseRuntimeNames(["node"]), {
+    name: "RangeError",
+    message: /one of deno, bun, node26, node22; got "node"/,
+  });
+});
