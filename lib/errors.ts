@@ -64,3 +64,11 @@ export class DoctorError extends OffheapError {
     super("ERR_OFFHEAP_DOCTOR", message, options);
   }
 }
+
+/** What the system tells of itself cannot be read, or is not what it documents. */
+export class SystemInfoError extends OffheapError {
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_SYSTEM_INFO", message, options);
+  }
+}

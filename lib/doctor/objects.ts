@@ -61,7 +61,7 @@ export function listLinked(
  * The objects that the map shows, where the dynamic linker's list cannot be read: the program, what
  * is preloaded, then what these need, level by level, as the dynamic linker searches.
  *
- * @param isPreloaded Which of them a preload names: its position, or -1.
+ * @param preloadPosition At which position a preload names an object; -1 for the others.
  */
 export function listMapped(
   directory: string,
