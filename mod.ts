@@ -13,7 +13,7 @@
  *
  * @module
  */
-export type { Address, RuntimeInfo } from "./ffi/types.ts";
+export type { RuntimeInfo } from "./ffi/types.ts";
 export {
   BuildError,
   LaunchError,
@@ -23,6 +23,7 @@ export {
   OffheapError,
   PermissionError,
   SymbolError,
+  SystemInfoError,
   UnsupportedRuntimeError,
   VerificationError,
 } from "./lib/errors.ts";

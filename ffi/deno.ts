@@ -33,6 +33,7 @@ interface DenoNamespace {
     path: string,
     symbols: Record<string, DenoSignature>,
   ): { readonly symbols: Record<string, RawFunction | null>; close(): void };
+  readonly permissions: { querySync(descriptor: { name: "ffi" }): { readonly state: string } };
   readonly UnsafeFnPointer: new (
     pointer: PointerObject,
     signature: DenoSignature,
@@ -87,6 +88,14 @@ function toNative(signature: SymbolSignature): DenoSignature {
   };
 }
 
+/**
+ * With `--allow-ffi` for some paths only, Deno takes a bare name, by which the dynamic linker would
+ * find a library, for a file in the working directory.
+ */
+function isScopedOut(deno: DenoNamespace, path: string): boolean {
+  return !path.includes("/") && deno.permissions.querySync({ name: "ffi" }).state !== "granted";
+}
+
 function openFile(deno: DenoNamespace, path: string, table: SymbolTable): RawLibrary {
   const symbols = Object.fromEntries(
     Object.entries(table).map(([symbol, signature]) => [symbol, toNative(signature)]),
@@ -95,8 +104,9 @@ function openFile(deno: DenoNamespace, path: string, table: SymbolTable): RawLib
   try {
     library = deno.dlopen(path, symbols);
   } catch (error) {
-    if (isPermissionRefusal(error)) {
-      throw new PermissionError(`load "${path}"`, "--allow-ffi", { cause: error });
+    if (isPermissionRefusal(error) || isScopedOut(deno, path)) {
+      const action = `load "${path}", which takes more than --allow-ffi for some paths`;
+      throw new PermissionError(action, "--allow-ffi", { cause: error });
     }
     throw loadError(path, error);
   }

@@ -100,18 +100,38 @@ export function isPermissionRefusal(error: unknown): error is Error {
     (error.name === "NotCapable" || ("code" in error && error.code === "ERR_ACCESS_DENIED"));
 }
 
+/** Each runtime names the flag at the end of its own message; a path before it may look like one. */
+const ADVISED_FLAG = /^.*(--allow-[a-z-]+)/s;
+
+/** Node's flags for files, which ask for a value. */
+const FILE_FLAG = /^--allow-fs-[a-z]+$/;
+
+/**
+ * The error for a runtime's refusal, with the flag that the runtime itself asks for: Deno opens most
+ * of `/proc` only with `--allow-all`, and Node's `--allow-read` is called `--allow-fs-read`.
+ *
+ * @param action What was attempted, as it completes the sentence "Cannot …".
+ * @param flag The flag where the refusal names none, or a part of this one.
+ */
+export function permissionError(action: string, flag: string, refusal: Error): PermissionError {
+  const advised = ADVISED_FLAG.exec(refusal.message)?.[1] ?? flag;
+  const named = flag.startsWith(advised) ? flag : advised;
+  const whole = FILE_FLAG.test(named) ? `${named}=*` : named;
+  return new PermissionError(action, whole, { cause: refusal });
+}
+
 /**
  * Runs something that a runtime's permissions may refuse, and turns a refusal into a
  * {@linkcode PermissionError} that names the flag. Other errors pass.
  *
  * @param action What is attempted, as it completes the sentence "Cannot …".
- * @param flag The flag that allows it, such as `--allow-read`.
+ * @param flag The flag that allows it, such as `--allow-read`, where the refusal names none.
  */
 export function withPermission<R>(action: string, flag: string, attempt: () => R): R {
   try {
     return attempt();
   } catch (error) {
-    if (isPermissionRefusal(error)) throw new PermissionError(action, flag, { cause: error });
+    if (isPermissionRefusal(error)) throw permissionError(action, flag, error);
     throw error;
   }
 }

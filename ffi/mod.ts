@@ -7,7 +7,12 @@ import { createRequire } from "node:module";
 import process from "node:process";
 import { createBunAdapter } from "./bun.ts";
 import { createDenoAdapter } from "./deno.ts";
-import { UnsupportedRuntimeError } from "./errors.ts";
+import {
+  isPermissionRefusal,
+  PermissionError,
+  permissionError,
+  UnsupportedRuntimeError,
+} from "./errors.ts";
 import { createKoffiAdapter, createNodeAdapter } from "./node.ts";
 import type { Adapter, RuntimeInfo } from "./types.ts";
 
@@ -27,15 +32,27 @@ function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
   try {
     koffi = createRequire(import.meta.url)("koffi");
   } catch (error) {
-    throw new UnsupportedRuntimeError(
-      `Cannot use native libraries in Node ${runtime.version}: it has no node:ffi (Node 26 has, ` +
-        'unless it runs with --no-experimental-ffi), and the package "koffi" could not be loaded ' +
-        `(${error instanceof Error ? error.message.split("\n")[0] : error}). ` +
-        'Install it with "npm install koffi", or use Node 26.',
-      { cause: error },
-    );
+    throw koffiError(runtime, error);
   }
   return createKoffiAdapter(runtime, koffi);
+}
+
+/** Why koffi could not be loaded: the permission model's refusals come apart from its absence. */
+function koffiError(runtime: RuntimeInfo, error: unknown): Error {
+  const action = 'load the package "koffi"';
+  if (isPermissionRefusal(error)) return permissionError(action, "--allow-fs-read", error);
+  const disabled = error instanceof Error && "code" in error &&
+    error.code === "ERR_DLOPEN_DISABLED";
+  if (disabled && process.permission !== undefined) {
+    return new PermissionError(action, "--allow-addons", { cause: error });
+  }
+  return new UnsupportedRuntimeError(
+    `Cannot use native libraries in Node ${runtime.version}: it has no node:ffi (Node 26 has, ` +
+      'unless it runs with --no-experimental-ffi), and the package "koffi" could not be loaded ' +
+      `(${error instanceof Error ? error.message.split("\n")[0] : error}). ` +
+      'Install it with "npm install koffi", or use Node 26.',
+    { cause: error },
+  );
 }
 
 function pickAdapter(): Adapter {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isPermissionRefusal, PermissionError } from "./errors.ts";
+import { isPermissionRefusal, permissionError } from "./errors.ts";
 import {
   bindLibrary,
   encodeCString,
@@ -126,7 +126,7 @@ function load<L>(path: string | null, flag: string, attempt: () => L): L {
     return attempt();
   } catch (error) {
     if (isPermissionRefusal(error)) {
-      throw new PermissionError(`load "${path ?? "this process"}"`, flag, { cause: error });
+      throw permissionError(`load "${path ?? "this process"}"`, flag, error);
     }
     throw loadError(path, error);
   }

@@ -5,15 +5,13 @@
  * @module
  */
 
-declare const addressBrand: unique symbol;
-
 /**
  * A native address as a branded number; 0 is C's `NULL`.
  *
  * A number holds every user-space address of the supported systems exactly (at most 2^52, which is
  * below `Number.MAX_SAFE_INTEGER`). Why not a bigint: see `docs/development/architecture.md`.
  */
-export type Address = number & { readonly [addressBrand]: true };
+export type Address = number & { readonly __address: true };
 
 /** C's `NULL`. */
 export const NULL: Address = 0 as Address;

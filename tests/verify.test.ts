@@ -7,6 +7,7 @@ import type { VerifyOptions } from "../lib/verify/verify.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import { debianFile } from "./support/debian.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
 
 const CHILD = join(FIXTURES, "verify-child.ts");
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
@@ -147,22 +148,67 @@ for (const allocator of ALLOCATORS) {
   }
 }
 
-const DEBIAN = [
-  { allocator: "jemalloc", package: "libjemalloc2", file: "/libjemalloc.so.2" },
-  { allocator: "mimalloc", package: "libmimalloc2.0", file: "/libmimalloc.so.2.0" },
-] as const;
-
-for (const { allocator, package: name, file } of DEBIAN) {
-  const library = debianFile(name, file);
-  const skip = "missing" in library ? library.missing : false;
-  test(`Debian's own ${name} preloaded is verified as ${allocator}`, { skip }, async () => {
-    assert.ok("path" in library);
-    const found = await verify({ allocator }, [library.path]);
-    assertProcess(found, allocator, true);
-    assertPasses(found, "process", ALL_OF_PROCESS);
-    assert.match(String(found.processAllocatorVersion), /^\d+\.\d+\.\d+$/);
-  });
+interface DebianCase {
+  readonly allocator: "jemalloc" | "mimalloc";
+  readonly package: string;
+  readonly file: string;
+  readonly suite?: string;
+  readonly version: RegExp;
 }
+
+/** Debian's own builds: another compiler's flags, initial-exec TLS, and mimalloc 3. */
+const DEBIAN: readonly DebianCase[] = [
+  {
+    allocator: "jemalloc",
+    package: "libjemalloc2",
+    file: "/libjemalloc.so.2",
+    version: /^5\.3\.\d+$/,
+  },
+  {
+    allocator: "mimalloc",
+    package: "libmimalloc2.0",
+    file: "/libmimalloc.so.2.0",
+    version: /^2\.0\.\d+$/,
+  },
+  {
+    allocator: "mimalloc",
+    package: "libmimalloc3",
+    file: "/libmimalloc.so.3",
+    suite: "trixie",
+    version: /^3\.\d+\.\d+$/,
+  },
+];
+
+for (const { allocator, package: name, file, suite, version } of DEBIAN) {
+  const library = debianFile(name, file, suite);
+  const reason = "missing" in library ? library.missing : "";
+  test(
+    `Debian's own ${name} preloaded is verified as ${allocator}`,
+    skipUnless("path" in library, reason),
+    async () => {
+      assert.ok("path" in library);
+      const found = await verify({ allocator }, [library.path]);
+      assertProcess(found, allocator, true);
+      assertPasses(found, "process", ALL_OF_PROCESS);
+      assert.match(String(found.processAllocatorVersion), version);
+      assert.equal(found.memoryAllocatorVerified, true, "beside a build of our own");
+    },
+  );
+}
+
+const MIMALLOC_3 = debianFile("libmimalloc3", "/libmimalloc.so.3", "trixie");
+test(
+  "mimalloc 3 loaded as the library is verified, without a manifest",
+  skipUnless("path" in MIMALLOC_3, "missing" in MIMALLOC_3 ? MIMALLOC_3.missing : ""),
+  async () => {
+    assert.ok("path" in MIMALLOC_3);
+    const found = await verify({ allocator: "mimalloc", library: MIMALLOC_3.path });
+    assert.match(String(found.memoryAllocatorVersion), /^3\./);
+    assertPasses(found, "library", ["symbol", "version", "ownership", "counter", "mapping"]);
+    assert.equal(find(found, "library", "hash").outcome, "unavailable");
+    assert.equal(found.memoryAllocatorVerified, true);
+  },
+);
 
 test("the system's allocator as the library is the process's own", async () => {
   const found = await verify({ allocator: "system" });
