@@ -8,6 +8,7 @@ import {
   bindLibrary,
   encodeCString,
   loadError,
+  nameTypes,
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
@@ -36,45 +37,20 @@ interface BunFfi {
 }
 
 const PARAMETERS: ParameterConversions = {
-  bool: { native: "bool" },
-  i8: { native: "i8" },
-  u8: { native: "u8" },
-  i16: { native: "i16" },
-  u16: { native: "u16" },
-  i32: { native: "i32" },
-  u32: { native: "u32" },
-  i64: { native: "i64" },
-  u64: { native: "u64" },
   usize: { native: "u64_fast" },
-  f32: { native: "f32" },
-  f64: { native: "f64" },
   pointer: { native: "ptr" },
   buffer: { native: "ptr", convert: viewOrNull },
   cstring: { native: "ptr", convert: encodeCString },
 };
 
 const RESULTS: ResultConversions = {
-  void: { native: "void" },
-  bool: { native: "bool" },
-  i8: { native: "i8" },
-  u8: { native: "u8" },
-  i16: { native: "i16" },
-  u16: { native: "u16" },
-  i32: { native: "i32" },
-  u32: { native: "u32" },
-  i64: { native: "i64" },
-  u64: { native: "u64" },
   usize: { native: "u64_fast", convert: toExactNumber },
-  f32: { native: "f32" },
-  f64: { native: "f64" },
   pointer: { native: "u64_fast", convert: toExactNumber },
 };
 
 function toNative(signature: SymbolSignature): BunSignature {
-  return {
-    args: signature.parameters.map((type) => PARAMETERS[type].native),
-    returns: RESULTS[signature.result].native,
-  };
+  const { parameters, result } = nameTypes(signature, PARAMETERS, RESULTS);
+  return { args: parameters, returns: result };
 }
 
 /** Bun's error when a library was loaded and lacks a symbol, as against one that did not load. */

@@ -9,19 +9,20 @@ import {
   bindLibrary,
   encodeCString,
   loadError,
+  nameTypes,
+  type NativeSignature,
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
   type ResultConversions,
   toExactNumber,
   viewOrNull,
+  widenToBigInt,
 } from "./library.ts";
 import type { Adapter, Address, NativeLibrary, SymbolSignature, SymbolTable } from "./types.ts";
 
-interface DenoSignature {
-  readonly parameters: readonly string[];
-  readonly result: string;
-  readonly optional?: boolean;
+interface DenoSignature extends NativeSignature {
+  readonly optional: true;
 }
 
 type PointerObject = object;
@@ -46,46 +47,21 @@ interface DenoNamespace {
 }
 
 const PARAMETERS: ParameterConversions = {
-  bool: { native: "bool" },
-  i8: { native: "i8" },
-  u8: { native: "u8" },
-  i16: { native: "i16" },
-  u16: { native: "u16" },
-  i32: { native: "i32" },
-  u32: { native: "u32" },
-  i64: { native: "i64" },
-  u64: { native: "u64" },
-  usize: { native: "usize" },
-  f32: { native: "f32" },
-  f64: { native: "f64" },
   pointer: { native: "usize" },
-  buffer: { native: "buffer", convert: viewOrNull },
+  buffer: { convert: viewOrNull },
   cstring: { native: "buffer", convert: encodeCString },
 };
 
 const RESULTS: ResultConversions = {
-  void: { native: "void" },
-  bool: { native: "bool" },
-  i8: { native: "i8" },
-  u8: { native: "u8" },
-  i16: { native: "i16" },
-  u16: { native: "u16" },
-  i32: { native: "i32" },
-  u32: { native: "u32" },
-  i64: { native: "i64", convert: (value) => BigInt(value as bigint | number) },
-  u64: { native: "u64", convert: (value) => BigInt(value as bigint | number) },
-  usize: { native: "usize", convert: toExactNumber },
-  f32: { native: "f32" },
-  f64: { native: "f64" },
+  i64: { convert: widenToBigInt },
+  u64: { convert: widenToBigInt },
+  usize: { convert: toExactNumber },
   pointer: { native: "usize", convert: toExactNumber },
 };
 
+/** Every symbol is bound as optional: which of them are missing is decided in one place. */
 function toNative(signature: SymbolSignature): DenoSignature {
-  return {
-    parameters: signature.parameters.map((type) => PARAMETERS[type].native),
-    result: RESULTS[signature.result].native,
-    optional: true,
-  };
+  return { ...nameTypes(signature, PARAMETERS, RESULTS), optional: true };
 }
 
 /**

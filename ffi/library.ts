@@ -16,19 +16,39 @@ import type {
 /** A function as a runtime's FFI makes it. */
 export type RawFunction = (...args: unknown[]) => unknown;
 
-/** How one native type is named in a runtime's FFI, and how a value is converted, if at all. */
+/** What is particular about one native type in a runtime's FFI. */
 export interface Conversion {
-  /** The name in the runtime's FFI. */
-  readonly native: string;
+  /** The name in the runtime's FFI; absent where it is ours. */
+  readonly native?: string;
   /** From our value to the FFI's, or back; absent where they are the same. */
   readonly convert?: (value: unknown) => unknown;
 }
 
-/** A runtime's conversions of arguments. */
-export type ParameterConversions = Readonly<Record<ParameterType, Conversion>>;
+/** A runtime's conversions of arguments; a type without a row is taken as it is. */
+export type ParameterConversions = Readonly<Partial<Record<ParameterType, Conversion>>>;
 
-/** A runtime's conversions of results. */
-export type ResultConversions = Readonly<Record<ResultType, Conversion>>;
+/** A runtime's conversions of results; a type without a row is given as it is. */
+export type ResultConversions = Readonly<Partial<Record<ResultType, Conversion>>>;
+
+/** A row's native types by the names of a runtime's FFI. */
+export interface NativeSignature {
+  /** The names of the arguments' types. */
+  readonly parameters: readonly string[];
+  /** The name of the result's type. */
+  readonly result: string;
+}
+
+/** Names a row's types as a runtime's FFI does. */
+export function nameTypes(
+  signature: SymbolSignature,
+  parameters: ParameterConversions,
+  results: ResultConversions,
+): NativeSignature {
+  return {
+    parameters: signature.parameters.map((type) => parameters[type]?.native ?? type),
+    result: results[signature.result]?.native ?? signature.result,
+  };
+}
 
 /** What an adapter obtained from its runtime for one library. */
 export interface RawLibrary {
@@ -67,6 +87,11 @@ export function toExactNumber(value: unknown): number {
   return number;
 }
 
+/** A 64-bit result as a bigint, where a runtime gives small ones as numbers. */
+export function widenToBigInt(value: unknown): bigint {
+  return BigInt(value as bigint | number);
+}
+
 /** An exact number as the bigint that some runtimes ask for. */
 export function toBigInt(value: unknown): bigint {
   return BigInt(value as number);
@@ -79,8 +104,8 @@ function bindCall(
   parameters: ParameterConversions,
   results: ResultConversions,
 ): RawFunction {
-  const into = signature.parameters.map((type) => parameters[type].convert);
-  const from = results[signature.result].convert;
+  const into = signature.parameters.map((type) => parameters[type]?.convert);
+  const from = results[signature.result]?.convert;
   if (from === undefined && into.every((convert) => convert === undefined)) return raw;
   const count = into.length;
   return (...args) => {

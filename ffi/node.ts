@@ -8,6 +8,7 @@ import {
   bindLibrary,
   encodeCString,
   loadError,
+  nameTypes,
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
@@ -15,6 +16,7 @@ import {
   toBigInt,
   toExactNumber,
   viewOrNull,
+  widenToBigInt,
 } from "./library.ts";
 import type {
   Adapter,
@@ -51,73 +53,51 @@ interface KoffiLibrary {
   unload(): void;
 }
 
+/** The types that both name as C does; koffi in full, `node:ffi` without the `_t`. */
+function cNames(suffix: "" | "_t") {
+  return {
+    i8: { native: `int8${suffix}` },
+    u8: { native: `uint8${suffix}` },
+    i16: { native: `int16${suffix}` },
+    u16: { native: `uint16${suffix}` },
+    i32: { native: `int32${suffix}` },
+    u32: { native: `uint32${suffix}` },
+    i64: { native: `int64${suffix}` },
+    u64: { native: `uint64${suffix}` },
+    f32: { native: "float" },
+    f64: { native: "double" },
+  };
+}
+
 const BUILTIN_PARAMETERS: ParameterConversions = {
-  bool: { native: "bool", convert: Number },
-  i8: { native: "int8" },
-  u8: { native: "uint8" },
-  i16: { native: "int16" },
-  u16: { native: "uint16" },
-  i32: { native: "int32" },
-  u32: { native: "uint32" },
-  i64: { native: "int64" },
-  u64: { native: "uint64" },
+  ...cNames(""),
+  bool: { convert: Number },
   usize: { native: "uint64", convert: toBigInt },
-  f32: { native: "float" },
-  f64: { native: "double" },
   pointer: { native: "uint64", convert: toBigInt },
-  buffer: { native: "buffer", convert: viewOrNull },
+  buffer: { convert: viewOrNull },
   cstring: { native: "buffer", convert: encodeCString },
 };
 
 const BUILTIN_RESULTS: ResultConversions = {
-  void: { native: "void" },
-  bool: { native: "bool", convert: Boolean },
-  i8: { native: "int8" },
-  u8: { native: "uint8" },
-  i16: { native: "int16" },
-  u16: { native: "uint16" },
-  i32: { native: "int32" },
-  u32: { native: "uint32" },
-  i64: { native: "int64" },
-  u64: { native: "uint64" },
+  ...cNames(""),
+  bool: { convert: Boolean },
   usize: { native: "uint64", convert: toExactNumber },
-  f32: { native: "float" },
-  f64: { native: "double" },
   pointer: { native: "uint64", convert: toExactNumber },
 };
 
 const KOFFI_PARAMETERS: ParameterConversions = {
-  bool: { native: "bool" },
-  i8: { native: "int8_t" },
-  u8: { native: "uint8_t" },
-  i16: { native: "int16_t" },
-  u16: { native: "uint16_t" },
-  i32: { native: "int32_t" },
-  u32: { native: "uint32_t" },
-  i64: { native: "int64_t" },
-  u64: { native: "uint64_t" },
+  ...cNames("_t"),
   usize: { native: "uint64_t" },
-  f32: { native: "float" },
-  f64: { native: "double" },
   pointer: { native: "uint64_t" },
   buffer: { native: "void *", convert: viewOrNull },
   cstring: { native: "void *", convert: encodeCString },
 };
 
 const KOFFI_RESULTS: ResultConversions = {
-  void: { native: "void" },
-  bool: { native: "bool" },
-  i8: { native: "int8_t" },
-  u8: { native: "uint8_t" },
-  i16: { native: "int16_t" },
-  u16: { native: "uint16_t" },
-  i32: { native: "int32_t" },
-  u32: { native: "uint32_t" },
-  i64: { native: "int64_t", convert: (value) => BigInt(value as bigint | number) },
-  u64: { native: "uint64_t", convert: (value) => BigInt(value as bigint | number) },
+  ...cNames("_t"),
+  i64: { native: "int64_t", convert: widenToBigInt },
+  u64: { native: "uint64_t", convert: widenToBigInt },
   usize: { native: "uint64_t", convert: toExactNumber },
-  f32: { native: "float" },
-  f64: { native: "double" },
   pointer: { native: "uint64_t", convert: toExactNumber },
 };
 
@@ -149,10 +129,8 @@ function openBuiltin(ffi: NodeFfi, path: string | null): RawLibrary {
   return {
     find(symbol, signature) {
       if (!hasSymbol(library, symbol)) return undefined;
-      return library.getFunction(symbol, {
-        arguments: signature.parameters.map((type) => BUILTIN_PARAMETERS[type].native),
-        return: BUILTIN_RESULTS[signature.result].native,
-      });
+      const { parameters, result } = nameTypes(signature, BUILTIN_PARAMETERS, BUILTIN_RESULTS);
+      return library.getFunction(symbol, { arguments: parameters, return: result });
     },
     close: () => library.close(),
   };
@@ -163,12 +141,9 @@ function findInKoffi(
   symbol: string,
   signature: SymbolSignature,
 ): RawFunction | undefined {
+  const { parameters, result } = nameTypes(signature, KOFFI_PARAMETERS, KOFFI_RESULTS);
   try {
-    return library.func(
-      symbol,
-      KOFFI_RESULTS[signature.result].native,
-      signature.parameters.map((type) => KOFFI_PARAMETERS[type].native),
-    );
+    return library.func(symbol, result, parameters);
   } catch (error) {
     if (error instanceof Error && error.message.startsWith("Cannot find function")) {
       return undefined;
