@@ -21,6 +21,7 @@ export class DebianSources {
   readonly #environment: Environment;
   readonly #signal: AbortSignal | undefined;
   #ready: Promise<string> | undefined;
+  #updateError: DownloadError | undefined;
 
   /** Makes one that will work in a directory; nothing happens yet. */
   constructor(directory: string, environment: Environment, signal?: AbortSignal) {
@@ -38,10 +39,9 @@ export class DebianSources {
   async fetch(archive: DebianArchive): Promise<string> {
     this.#ready ??= this.#prepare();
     const configuration = await this.#ready;
-    const known = await this.#run(["apt-cache", `-c=${configuration}`, "showsrc", archive.package]);
-    const version = versionWith(known, archive);
+    const version = versionWith(await this.#show(configuration, archive), archive);
     if (version === undefined) {
-      throw new DownloadError(
+      throw this.#updateError ?? new DownloadError(
         `the system's package sources offer no "${archive.package}" with the archive ` +
           `${archive.file}`,
       );
@@ -59,6 +59,14 @@ export class DebianSources {
       `${archive.package}=${version}`,
     ], downloads);
     return join(downloads, archive.file);
+  }
+
+  async #show(configuration: string, archive: DebianArchive): Promise<string> {
+    try {
+      return await this.#run(["apt-cache", `-c=${configuration}`, "showsrc", archive.package]);
+    } catch (error) {
+      throw this.#updateError ?? error;
+    }
   }
 
   async #prepare(): Promise<string> {
@@ -94,6 +102,7 @@ export class DebianSources {
     } catch (error) {
       this.#signal?.throwIfAborted();
       if (!(error instanceof DownloadError)) throw error;
+      this.#updateError = error;
     }
     return configuration;
   }
@@ -102,7 +111,8 @@ export class DebianSources {
     try {
       return await runTool(command, {
         cwd,
-        environment: this.#environment,
+        // apt and its keys' checks have temporary files, too.
+        environment: { ...this.#environment, TMPDIR: this.#directory },
         signal: this.#signal,
         action: "ask apt",
         timeoutSeconds: UPDATE_SECONDS,
@@ -110,7 +120,8 @@ export class DebianSources {
     } catch (error) {
       this.#signal?.throwIfAborted();
       const message = error instanceof Error ? error.message : String(error);
-      const line = message.split("\n").findLast((text) => /^\s*[EW]: /.test(text));
+      const lines = message.split("\n").filter((text) => /^\s*[EW]: /.test(text));
+      const line = lines.find((text) => /Failed to fetch|Could not/.test(text)) ?? lines.at(-1);
       throw new DownloadError(
         `apt could not fetch it (${line?.trim() ?? message.split("\n")[0]})`,
         { cause: error },
@@ -169,6 +180,8 @@ function aptConfiguration(directory: string, parts: string): string {
     "Acquire::https::Timeout": `${NETWORK_SECONDS}`,
     "Acquire::Retries": "0",
     "Acquire::Languages": "none",
+    // Or an update that reaches nobody ends as if all were well.
+    "APT::Update::Error-Mode": "any",
     // The directory is ours alone, so apt's own user could not write to it.
     "APT::Sandbox::User": "",
   };

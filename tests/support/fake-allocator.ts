@@ -4,7 +4,8 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { MIMALLOC_RECIPE } from "../../scripts/native/mimalloc.ts";
@@ -46,8 +47,12 @@ export interface HeldCompiler {
   readonly command: string;
   /** A file with a line for each compilation: the process's number. */
   readonly log: string;
-  /** A named pipe: a compilation goes on when somebody writes to it. */
-  readonly gate: string;
+  /** Waits until a compilation waits at the gate; the number of its process group. */
+  arrived(): Promise<number>;
+  /** Ends a wait for a compilation that does not come; its number is then 0. */
+  ring(): void;
+  /** Lets a compilation that waits go on. */
+  open(): void;
 }
 
 /** Makes a compiler that waits at a gate in each compilation of an allocator. */
@@ -56,16 +61,38 @@ export function heldCompiler(): HeldCompiler {
   const command = join(directory, "held-cc");
   const log = join(directory, "log");
   const gate = join(directory, "gate");
-  execFileSync("mkfifo", [gate]);
+  const bell = join(directory, "bell");
+  execFileSync("mkfifo", [gate, bell]);
   writeFileSync(
     command,
     "#!/bin/sh\n" +
       'case "$*" in *static.c*)\n' +
-      `  echo $$ >> '${log}'\n  read line < '${gate}' ;;\n` +
+      `  echo $$ >> '${log}'\n  echo $$ > '${bell}'\n  read line < '${gate}' ;;\n` +
       'esac\nexec cc "$@"\n',
     { mode: 0o755 },
   );
-  return { command, log, gate };
+  // Before the directory with the log goes.
+  process.prependOnceListener("exit", () => endHeld(log));
+  return {
+    command,
+    log,
+    arrived: async () => Number(await readFile(bell, "utf8")),
+    // Opened for reading, too, a pipe that nobody reads does not hold up its writer.
+    ring: () => writeFileSync(bell, "0\n", { flag: "r+" }),
+    open: () => writeFileSync(gate, "go\n"),
+  };
+}
+
+/** Ends the compilers that a test which failed has left at the gate. */
+function endHeld(log: string): void {
+  if (!existsSync(log)) return;
+  for (const group of readFileSync(log, "utf8").trim().split("\n")) {
+    try {
+      process.kill(-Number(group), "SIGKILL");
+    } catch {
+      // It has ended, as it should have.
+    }
+  }
 }
 
 /** A directory that has these programs and no other, to be a whole `PATH`. */
