@@ -64,5 +64,6 @@ export type {
   RuntimeAllocator,
   Verification,
 } from "./lib/verify/types.ts";
-export { requireAllocator, verifyAllocator, type VerifyOptions } from "./lib/verify/verify.ts";
+export { requireAllocator } from "./lib/verify/require.ts";
+export { verifyAllocator, type VerifyOptions } from "./lib/verify/verify.ts";
 export { VERSION } from "./lib/version.ts";

@@ -81,8 +81,8 @@ function openFile(deno: DenoNamespace, path: string, table: SymbolTable): RawLib
     library = deno.dlopen(path, symbols);
   } catch (error) {
     if (isPermissionRefusal(error) || isScopedOut(deno, path)) {
-      const action = `load "${path}", which takes more than --allow-ffi for some paths`;
-      throw new PermissionError(action, "--allow-ffi", { cause: error });
+      const how = isPermissionRefusal(error) ? "" : " with --allow-ffi for some paths only";
+      throw new PermissionError(`load "${path}"${how}`, "--allow-ffi", { cause: error });
     }
     throw loadError(path, error);
   }

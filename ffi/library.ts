@@ -170,6 +170,11 @@ const LOAD_ADVICE: readonly (readonly [RegExp, string])[] = [
     /wrong ELF class|invalid ELF header|file too short|not a mach-o|not a valid Win32/i,
     " The file is damaged or made for another machine.",
   ],
+  [
+    // What glibc and musl say of a file for another processor, too.
+    /cannot open shared object file: No such file/,
+    " If the file is there, it is made for another machine, or a library that it needs is missing.",
+  ],
 ];
 
 /** The error for a library that a runtime could not load, with the dynamic linker's own words. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
+import { requireOneOf, requireOptions } from "./options.ts";
 
 /** An allocator that offheap can run a process under; `system` is the C library's own. */
 export type AllocatorName = "jemalloc" | "mimalloc" | "system";
@@ -62,6 +63,8 @@ export interface AllocatorRequest {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
+const REQUEST_NAMES: readonly (keyof AllocatorRequest)[] = ["platform", "option", "environment"];
+
 /** An allocator, and where the choice came from. */
 export interface AllocatorSelection {
   /** The allocator to use. */
@@ -91,9 +94,7 @@ export interface AllocatorSelection {
  * ```
  */
 export function selectAllocator(request: AllocatorRequest): AllocatorSelection {
-  if (typeof request !== "object" || request === null) {
-    refuseType("the request", "an object", request);
-  }
+  requireOptions("select an allocator", request, REQUEST_NAMES);
   const { platform, option, environment } = request;
   if (typeof platform !== "string") refuseType("the platform", "a string", platform);
   if (option !== undefined) {
@@ -128,14 +129,10 @@ function fromPolicy(platform: string): AllocatorSelection {
 
 function parseChoice(what: string, value: unknown): AllocatorChoice {
   if (typeof value !== "string") refuseType(what, "a string", value);
-  if (value === "auto") return "auto";
-  const known = ALLOCATOR_NAMES.find((name) => name === value);
-  if (known !== undefined) return known;
-  throw new RangeError(
-    `Cannot select an allocator: ${what} must be one of auto, ${ALLOCATOR_NAMES.join(", ")}; got ${
-      inspect(value)
-    }`,
-  );
+  return requireOneOf<AllocatorChoice>("select an allocator", what, value, [
+    "auto",
+    ...ALLOCATOR_NAMES,
+  ]);
 }
 
 function refuseType(what: string, wanted: string, got: unknown): never {

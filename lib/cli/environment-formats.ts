@@ -9,9 +9,27 @@ export type EnvironmentFormat = "sh" | "dotenv" | "docker" | "systemd" | "json";
 
 type Variables = Readonly<Record<string, string>>;
 
+/** What every reader of such files takes as it is; `docker run --env-file` knows no quotes. */
+const PLAIN = /^[A-Za-z0-9_./:,@%+=-]*$/;
+
 /** Within single quotes a POSIX shell takes everything but the quote itself as it is. */
 function quoteForShell(value: string): string {
-  return /^[A-Za-z0-9_./:,@%+=-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+  return value !== "" && PLAIN.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Readers differ in what they undo within double quotes, and agree on single ones. */
+function quoteForDotenv(value: string): string {
+  if (PLAIN.test(value)) return value;
+  return /['\\\n]/.test(value) ? quoteDouble(value, /["\\$`]/g) : `'${value}'`;
+}
+
+function requireLine(name: string, value: string): string {
+  if (!/[\r\n]/.test(value)) return value;
+  throw new RangeError(
+    `Cannot write ${name} for a Dockerfile: its value must be a single line; got ${
+      JSON.stringify(value)
+    }`,
+  );
 }
 
 /** Double quotes, with backslashes before what would end or expand them. */
@@ -29,10 +47,14 @@ export const ENVIRONMENT_FORMATS: Readonly<
   Record<EnvironmentFormat, (variables: Variables) => string>
 > = {
   sh: eachLine((name, value) => `export ${name}=${quoteForShell(value)}`),
-  dotenv: eachLine((name, value) => `${name}=${quoteDouble(value, /["\\$`]/g)}`),
-  docker: eachLine((name, value) => `ENV ${name}=${quoteDouble(value, /["\\$]/g)}`),
+  dotenv: eachLine((name, value) => `${name}=${quoteForDotenv(value)}`),
+  docker: eachLine((name, value) =>
+    `ENV ${name}=${quoteDouble(requireLine(name, value), /["\\$]/g)}`
+  ),
   systemd: eachLine((name, value) =>
-    `Environment=${quoteDouble(`${name}=${value.replaceAll("%", "%%")}`, /["\\]/g)}`
+    `Environment=${
+      quoteDouble(`${name}=${value.replaceAll("%", "%%")}`, /["\\]/g).replaceAll("\n", "\\n")
+    }`
   ),
   json: (variables) => JSON.stringify(variables, null, 2),
 };

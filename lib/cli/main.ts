@@ -40,7 +40,15 @@ function addLaunchOptions(command: Command): Command {
         .choices(PROFILE_NAMES).default("balanced"),
     )
     .option("--secure", "take the variant that guards against misuse of memory")
-    .option("--library <file>", "the allocator's library, instead of the usual places");
+    .addOption(
+      new Option("--library <file>", "the allocator's library, instead of the usual places")
+        .argParser(parsePath),
+    );
+}
+
+function parsePath(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("it must be the path of a file.");
 }
 
 function parsePid(text: string): number {
@@ -157,9 +165,15 @@ function statusOf(error: unknown, args: readonly string[]): number {
   return commandName(args) === "run" ? STATUS.refused : STATUS.failed;
 }
 
+/** A bad value from the user or the environment; other TypeErrors are defects. */
+function isBadInput(error: unknown): error is TypeError | RangeError {
+  return error instanceof RangeError ||
+    (error instanceof TypeError && /^Cannot .+ must .+; got /s.test(error.message));
+}
+
 /** What a user sees of an error: a sentence where it is ours, the stack where it is a defect. */
 function describe(error: unknown): string {
-  if (error instanceof OffheapError || error instanceof RangeError) return error.message;
+  if (error instanceof OffheapError || isBadInput(error)) return error.message;
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 

@@ -8,7 +8,8 @@ import { getAllocatorInfo } from "../info/allocator-info.ts";
 import { healthCheck } from "../info/health-check.ts";
 import { getSystemInfo, type SystemInfo } from "../info/system-info.ts";
 import type { Verification } from "../verify/types.ts";
-import { explainMismatch, servesMalloc, verifyAllocator } from "../verify/verify.ts";
+import { explainMismatch, servesMalloc } from "../verify/require.ts";
+import { verifyAllocator } from "../verify/verify.ts";
 import {
   formatBytes,
   formatEvidence,

@@ -29,7 +29,8 @@ export interface AllocatorInfo {
   readonly library: LibraryReport | null;
   /**
    * The options in force, by the allocator's own names: jemalloc's `opt.*`, mimalloc's
-   * `MIMALLOC_*` in lower case. Empty for the system's allocator.
+   * `MIMALLOC_*` in lower case. Empty for the system's allocator, and for a library that is not
+   * proven to be the allocator: what it would answer means nothing.
    */
   readonly options: Readonly<Record<string, OptionValue>>;
 }
@@ -38,24 +39,30 @@ type OptionReader = (path: string) => Record<string, OptionValue>;
 
 function jemallocOptions(path: string): Record<string, OptionValue> {
   const { calls, close } = foreign().open(path, { mallctl: JEMALLOC_SYMBOLS.mallctl });
-  const options: Record<string, OptionValue> = {};
-  for (const key of OPTION_KEYS) {
-    const value = readMallctl(calls, key);
-    options[key] = typeof value === "bigint" ? Number(value) : value;
+  try {
+    const options: Record<string, OptionValue> = {};
+    for (const key of OPTION_KEYS) {
+      const value = readMallctl(calls, key);
+      options[key] = typeof value === "bigint" ? Number(value) : value;
+    }
+    return options;
+  } finally {
+    close();
   }
-  close();
-  return options;
 }
 
 function readMimallocOptions(path: string): Record<string, OptionValue> {
   const { mi_version, mi_option_get } = MIMALLOC_SYMBOLS;
   const { calls, close } = foreign().open(path, { mi_version, mi_option_get });
-  const options: Record<string, OptionValue> = {};
-  for (const { number, name } of mimallocOptions(decodeMimallocVersion(calls.mi_version()))) {
-    options[name] = Number(calls.mi_option_get(number));
+  try {
+    const options: Record<string, OptionValue> = {};
+    for (const { number, name } of mimallocOptions(decodeMimallocVersion(calls.mi_version()))) {
+      options[name] = Number(calls.mi_option_get(number));
+    }
+    return options;
+  } finally {
+    close();
   }
-  close();
-  return options;
 }
 
 const READERS: Readonly<Record<AllocatorName, OptionReader>> = {
@@ -73,12 +80,12 @@ const READERS: Readonly<Record<AllocatorName, OptionReader>> = {
  */
 export function getAllocatorInfo(options: VerifyOptions = {}): AllocatorInfo {
   const found = verifyAllocator(options);
-  const { memoryAllocator: name, library } = found;
+  const { memoryAllocator: name, memoryAllocatorVerified: verified, library } = found;
   return {
     name,
     version: found.memoryAllocatorVersion,
-    verified: found.memoryAllocatorVerified,
+    verified,
     library,
-    options: library === null ? {} : READERS[name](library.path),
+    options: library === null || !verified ? {} : READERS[name](library.path),
   };
 }

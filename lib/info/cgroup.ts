@@ -84,7 +84,7 @@ interface Level {
  * @returns `null` when no control group counts this process's memory: another system than Linux,
  * or a kernel or container that shows no memory controller.
  * @throws {PermissionError} when the runtime may not read `/proc` and `/sys`.
- * @throws {OffheapError} `ERR_OFFHEAP_SYSTEM_INFO` when a file cannot be read or understood.
+ * @throws {SystemInfoError} when a file cannot be read or understood.
  */
 export function readCgroupMemory(options: CgroupOptions = {}): CgroupMemory | null {
   const root = options.root ?? "/";

@@ -7,6 +7,7 @@ import { system } from "../system/mod.ts";
 import { verifyAllocator } from "../verify/verify.ts";
 import { evaluateHealth, type HealthReport, type HealthThresholds } from "./health.ts";
 import { readMemory, readProcessMemory } from "./memory.ts";
+import { resolveThresholds } from "./thresholds.ts";
 
 /**
  * Judges memory available, memory in use and the allocator against thresholds. Limits of control
@@ -17,6 +18,7 @@ import { readMemory, readProcessMemory } from "./memory.ts";
  * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment.
  */
 export function healthCheck(thresholds: Partial<HealthThresholds> = {}): HealthReport {
+  resolveThresholds(thresholds);
   const { processAllocator, processAllocatorVerified } = verifyAllocator();
   const memory = readMemory();
   const inputs = {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { inspect } from "node:util";
 import { withPermission } from "../../ffi/errors.ts";
-import { OffheapError } from "../errors.ts";
+import { SystemInfoError } from "../errors.ts";
 import { type CgroupMemory, readCgroupMemory } from "./cgroup.ts";
 import { malformed, readTextIfPresent } from "./files.ts";
 
@@ -58,7 +58,7 @@ const KIB = 1024;
  * Reads how much memory there is and how much is available, with control groups counted.
  *
  * @throws {PermissionError} when the runtime may not read `/proc`, `/sys` or the system's figures.
- * @throws {OffheapError} `ERR_OFFHEAP_SYSTEM_INFO` when a file cannot be read or understood.
+ * @throws {SystemInfoError} when a file cannot be read or understood.
  */
 export function readMemory(options: MemoryOptions = {}): MemoryInfo {
   const host = readHostMemory(options.root ?? "/");
@@ -80,7 +80,7 @@ export function readMemory(options: MemoryOptions = {}): MemoryInfo {
  * Reads a process's memory: from `/proc` on Linux, else from the runtime.
  *
  * @throws {TypeError | RangeError} when the page size or the process number is none.
- * @throws {OffheapError} `ERR_OFFHEAP_SYSTEM_INFO` when another process's memory is not to be had.
+ * @throws {SystemInfoError} when another process's memory is not to be had.
  */
 export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory {
   const pageSize = positiveInteger("pageSize", options.pageSize);
@@ -89,8 +89,7 @@ export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory 
   const text = readTextIfPresent(path);
   if (text === null) {
     if (pid !== null && pid !== process.pid) {
-      throw new OffheapError(
-        "ERR_OFFHEAP_SYSTEM_INFO",
+      throw new SystemInfoError(
         `Cannot read the memory of process ${pid}: there is no "${path}". ` +
           "Check that the process runs, and that this system has /proc.",
       );

@@ -73,7 +73,7 @@ const VERDICTS: readonly unknown[] = ["healthy", "degraded", "unhealthy"];
  * bound is beyond the unhealthy one.
  */
 export function resolveThresholds(overrides: Partial<HealthThresholds>): HealthThresholds {
-  if (typeof overrides !== "object" || overrides === null) {
+  if (typeof overrides !== "object" || overrides === null || Array.isArray(overrides)) {
     throw new TypeError(
       `Cannot evaluate health: the thresholds must be an object; got ${inspect(overrides)}`,
     );

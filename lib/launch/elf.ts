@@ -5,9 +5,9 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { ElfError, type ElfFile, readElf } from "../binary/elf.ts";
-import { LaunchError, PermissionError } from "../errors.ts";
+import { LaunchError } from "../errors.ts";
 import { ELF_RULES } from "./elf-rules.ts";
 import type { BinaryFormat, LaunchHost, LibcName, PreloadLibrary, ProgramFile } from "./types.ts";
 
@@ -124,7 +124,7 @@ function readLibraryElf(path: string): ElfFile {
 
 function permission(path: string, error: unknown): unknown {
   return isPermissionRefusal(error)
-    ? new PermissionError(`read "${path}"`, "--allow-read", { cause: error })
+    ? permissionError(`read "${path}"`, "--allow-read", error)
     : error;
 }
 

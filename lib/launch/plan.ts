@@ -10,10 +10,12 @@ import type { Variant } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
 import { secureOptions } from "../library/secure-options.ts";
 import { libraryVersion } from "../library/version.ts";
+import { requireFlag, requireOneOf, requireOptions, requirePath } from "../options.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
 import { preloadName } from "./preload-path.ts";
 import {
   DEFAULT_PROFILE,
+  PROFILE_NAMES,
   type ProfileEnvironment,
   profileEnvironment,
   type ProfileName,
@@ -30,6 +32,13 @@ export interface LaunchOptions {
   /** The path of the allocator's library; without it the usual places are looked at. */
   readonly library?: string | undefined;
 }
+
+const OPTION_NAMES: readonly (keyof LaunchOptions)[] = [
+  "allocator",
+  "profile",
+  "secure",
+  "library",
+];
 
 /** What a launch preloads and sets. */
 export interface LaunchPlan {
@@ -94,13 +103,29 @@ function tuneAllocator(
   return profileEnvironment(profile, library.name, version, environment, guards);
 }
 
+function checkOptions(options: LaunchOptions): void {
+  const action = "plan a launch";
+  requireOptions(action, options, OPTION_NAMES);
+  const { allocator, profile, secure, library } = options;
+  if (profile !== undefined) requireOneOf(action, "the profile", profile, PROFILE_NAMES);
+  requireFlag(action, "secure", secure);
+  requirePath(action, "the library", library);
+  if (allocator !== "system" || library === undefined) return;
+  throw new LaunchError(
+    `Cannot preload "${library}" with the allocator "system", which is the C library's own. ` +
+      "Leave out one of the two.",
+  );
+}
+
 /**
  * Chooses the allocator, finds its library and the shim, and works out the variables.
  *
  * @throws {LibraryLoadError} when a library is missing or was altered.
+ * @throws {LaunchError} when the library does not tell its version, or the options contradict.
  * @throws {TypeError | RangeError} for bad options.
  */
 export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
+  checkOptions(options);
   preloadVariable();
   const before = readEnvironment();
   const { allocator } = selectAllocator({
@@ -139,7 +164,8 @@ export function plannedVariables(plan: LaunchPlan): Record<string, string> {
  * The process is not checked from inside, as under `offheap run`: call `requireAllocator()` in it.
  *
  * @throws {LibraryLoadError} when the library is missing or was altered.
- * @throws {LaunchError} where there is no way to preload.
+ * @throws {LaunchError} where there is no way to preload, or the library cannot be preloaded.
+ * @throws {TypeError | RangeError} for bad options.
  * @example
  * ```ts ignore
  * import { spawn } from "node:child_process";

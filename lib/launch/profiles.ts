@@ -5,6 +5,7 @@
  * @module
  */
 import { inspect } from "node:util";
+import { requireOneOf } from "../options.ts";
 import { ALLOCATOR_NAMES, type AllocatorName } from "../policy.ts";
 
 /** The name of a profile. */
@@ -188,8 +189,8 @@ export function profileEnvironment(
   userEnvironment: Readonly<Record<string, string | undefined>>,
   more: readonly ProfileOption[] = [],
 ): ProfileEnvironment {
-  const name = oneOf("the profile", profile, PROFILE_NAMES);
-  const kind = oneOf("the allocator", allocator, ALLOCATOR_NAMES);
+  const name = requireOneOf("apply a profile", "the profile", profile, PROFILE_NAMES);
+  const kind = requireOneOf("apply a profile", "the allocator", allocator, ALLOCATOR_NAMES);
   if (typeof userEnvironment !== "object" || userEnvironment === null) {
     throw new TypeError(
       `Cannot apply a profile: the environment must be an object; got ${inspect(userEnvironment)}`,
@@ -200,15 +201,6 @@ export function profileEnvironment(
   return kind === "jemalloc"
     ? mergeConf(options, userEnvironment[JEMALLOC_VARIABLE] ?? "")
     : mergeVariables(options, userEnvironment);
-}
-
-function oneOf<T extends string>(what: string, value: unknown, known: readonly T[]): T {
-  const found = known.find((name) => name === value);
-  if (found !== undefined) return found;
-  const Kind = typeof value === "string" ? RangeError : TypeError;
-  throw new Kind(
-    `Cannot apply a profile: ${what} must be one of ${known.join(", ")}; got ${inspect(value)}`,
-  );
 }
 
 function optionsFor(

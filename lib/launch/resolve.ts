@@ -5,8 +5,8 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
-import { LaunchError, PermissionError } from "../errors.ts";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { LaunchError } from "../errors.ts";
 
 /** What the C library searches when PATH is not set. */
 export const DEFAULT_PATH = "/bin:/usr/bin";
@@ -85,7 +85,7 @@ function obstacleTo(file: string): Obstacle | null {
     return null;
   } catch (error) {
     if (isPermissionRefusal(error)) {
-      throw new PermissionError(`look at "${file}"`, "--allow-read", { cause: error });
+      throw permissionError(`look at "${file}"`, "--allow-read", error);
     }
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     if (MISSING.has(code)) return { status: 127, why: "does not exist" };

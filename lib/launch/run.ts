@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { LaunchError } from "../errors.ts";
+import { requireFlag } from "../options.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
 import { HOST } from "./host.ts";
@@ -85,10 +86,12 @@ function commandEnvironment(
  *
  * @throws {LaunchError} when the command cannot be run, or not under the allocator.
  * @throws {LibraryLoadError} when a library is missing or was altered.
+ * @throws {TypeError | RangeError} for bad options.
  */
 export function runCommand(options: RunOptions): never {
-  const plan = planLaunch(options);
-  const [command, ...args] = options.command;
+  const { command: [command, ...args], inherit, ...launch } = options;
+  requireFlag("run a command", "inherit", inherit);
+  const plan = planLaunch(launch);
   const target = resolveLaunchTarget({ command, args, environment: plan.before }, HOST);
   const identity = currentIdentity();
   for (const library of [plan.library, plan.shim]) {
@@ -96,6 +99,6 @@ export function runCommand(options: RunOptions): never {
     const libc = manifestLibc(library.manifest?.libc);
     checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
   }
-  const environment = commandEnvironment(plan, target, options.inherit ?? true);
+  const environment = commandEnvironment(plan, target, inherit ?? true);
   return becomeProgram(plan.shim.path, target.path, target.argv, environment);
 }

@@ -7,8 +7,8 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import process from "node:process";
 import { inspect } from "node:util";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
-import { LaunchError, PermissionError } from "../errors.ts";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { LaunchError } from "../errors.ts";
 import { parseEnvCommand } from "./env-command.ts";
 import { formatOf } from "./formats.ts";
 import { requireExecutable, resolveCommand } from "./resolve.ts";
@@ -188,7 +188,7 @@ function readHead(path: string, file: string): Uint8Array {
     descriptor = openSync(file, "r");
   } catch (error) {
     if (isPermissionRefusal(error)) {
-      throw new PermissionError(`read "${file}"`, "--allow-read", { cause: error });
+      throw permissionError(`read "${file}"`, "--allow-read", error);
     }
     throw new LaunchError(
       `Cannot check "${path}" before it is run: this user may not read it. ` +

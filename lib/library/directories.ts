@@ -37,6 +37,11 @@ export function buildDirectory(root: string, target: string, variant: Variant): 
   return pathsOf(root).join(root, "build", "native", target, variant);
 }
 
+/** The variables that {@linkcode cacheDirectory} looks at on a platform. */
+export function cacheVariables(platform: string): readonly string[] {
+  return platform === "win32" ? ["LOCALAPPDATA", "USERPROFILE"] : ["XDG_CACHE_HOME", "HOME"];
+}
+
 /**
  * The user's cache directory for offheap: below `XDG_CACHE_HOME`, else `~/.cache`; on macOS
  * `~/Library/Caches`; on Windows `%LOCALAPPDATA%`. A relative `XDG_CACHE_HOME` does not count, as

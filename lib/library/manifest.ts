@@ -10,6 +10,9 @@ export type LibraryName = "jemalloc" | "mimalloc" | "offheap";
 /** How a library was built: `debug` checks itself, `secure` guards against misuse. */
 export type Variant = "release" | "debug" | "secure";
 
+/** Every {@linkcode Variant}. */
+export const VARIANTS: readonly Variant[] = ["release", "debug", "secure"];
+
 /** What is known of one built library. */
 export interface LibraryManifest {
   /** The layout of this file; this version is 1. */

@@ -1,43 +1,33 @@
 /**
- * Where a library comes from: the places in their order, and what each had.
+ * Where a library comes from: what each place had, and whether that may be loaded.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { inspect } from "node:util";
+import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/errors.ts";
+import { ElfError, parseElf } from "../binary/elf.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
-import { withPermission } from "../../ffi/errors.ts";
-import { readEnvironment, readVariable } from "../environment.ts";
+import { requireOneOf, requirePath } from "../options.ts";
+import { type LibraryManifest, type LibraryName, VARIANTS } from "./manifest.ts";
 import {
-  buildDirectory,
-  cachedBuildDirectory,
-  cacheDirectory,
-  libraryFileName,
-} from "./directories.ts";
-import type { LibraryManifest, LibraryName, Variant } from "./manifest.ts";
-import { systemLibraryPaths } from "./system-libraries.ts";
-import { hostTarget } from "./target.ts";
+  LIBRARY_VARIABLE,
+  type LibraryOrigin,
+  type LibraryRequest,
+  type Place,
+  places,
+} from "./places.ts";
 
-/** Which place a library was found in. */
-export type LibraryOrigin = "option" | "environment" | "build" | "package" | "cache" | "system";
+export { LIBRARY_VARIABLE, type LibraryOrigin, type LibraryRequest } from "./places.ts";
 
-/** The environment variable that names a library file. */
-export const LIBRARY_VARIABLE = "OFFHEAP_LIBRARY";
+/** What says that nothing is at a path. */
+const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 
-/** What to look for. */
-export interface LibraryRequest {
-  /** Which library. */
-  readonly name: LibraryName;
-  /** An explicit path: nothing else is then looked at. */
-  readonly path?: string | undefined;
-  /** How it was built; `release` unless told otherwise. */
-  readonly variant?: Variant | undefined;
-}
+/** Systems whose libraries have other formats. */
+const NOT_ELF: ReadonlySet<string> = new Set(["darwin", "win32"]);
+
+const SHA256 = /^[0-9a-f]{64}$/;
 
 /** A library file that may be loaded. */
 export interface ResolvedLibrary {
@@ -55,64 +45,6 @@ export interface ResolvedLibrary {
   readonly attempts: readonly LoadAttempt[];
 }
 
-interface Place {
-  readonly origin: LibraryOrigin;
-  readonly paths: readonly string[];
-  /** A path that somebody named is taken, or refused: nothing else is looked at. */
-  readonly explicit: boolean;
-}
-
-/** This checkout's root; `null` when this module was not loaded from a file. */
-function checkoutRoot(): string | null {
-  if (!import.meta.url.startsWith("file:")) return null;
-  return fileURLToPath(new URL("../../", import.meta.url));
-}
-
-function packageDirectory(target: string): string | null {
-  const base = import.meta.url.startsWith("file:") ? import.meta.url : join(process.cwd(), "x.js");
-  try {
-    return join(createRequire(base).resolve(`@offheap/${target}/package.json`), "..");
-  } catch {
-    // The platform package is optional: that it is not installed is an ordinary answer.
-    return null;
-  }
-}
-
-function explicitPlaces(request: LibraryRequest): Place[] {
-  if (request.path !== undefined) {
-    return [{ origin: "option", paths: [request.path], explicit: true }];
-  }
-  // The variable names an allocator's library, never the shim that goes with it.
-  const named = request.name === "offheap" ? undefined : readVariable(LIBRARY_VARIABLE);
-  return named === undefined ? [] : [{ origin: "environment", paths: [named], explicit: true }];
-}
-
-function places(request: LibraryRequest): Place[] {
-  const explicit = explicitPlaces(request);
-  if (explicit.length > 0) return explicit;
-  const target = hostTarget().name;
-  const variant = request.variant ?? "release";
-  const file = libraryFileName(request.name, process.platform);
-  const root = checkoutRoot();
-  const packaged = packageDirectory(target);
-  const within = (directory: string | null) => directory === null ? [] : [join(directory, file)];
-  const cache = cacheDirectory(readEnvironment(), process.platform);
-  const cached = cache === null ? null : cachedBuildDirectory(cache, target, variant);
-  const found: Place[] = [
-    {
-      origin: "build",
-      paths: within(root === null ? null : buildDirectory(root, target, variant)),
-      explicit: false,
-    },
-    { origin: "package", paths: variant === "release" ? within(packaged) : [], explicit: false },
-    { origin: "cache", paths: within(cached), explicit: false },
-  ];
-  if (variant === "release") {
-    found.push({ origin: "system", paths: systemLibraryPaths(request.name), explicit: false });
-  }
-  return found;
-}
-
 /** The path of the manifest that belongs to a library file. */
 export function manifestPath(library: string): string {
   return `${library}.json`;
@@ -121,20 +53,91 @@ export function manifestPath(library: string): string {
 /**
  * The manifest beside a library; `null` when there is none.
  *
- * @throws {LibraryLoadError} when it cannot be read.
+ * @throws {LibraryLoadError} when it cannot be read, or is none.
  */
 export function manifestOf(path: string): LibraryManifest | null {
   const file = manifestPath(path);
-  if (!existsSync(file)) return null;
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as LibraryManifest;
+    const manifest: Partial<LibraryManifest> | null = JSON.parse(readFileSync(file, "utf8"));
+    if (SHA256.test(String(manifest?.sha256))) return manifest as LibraryManifest;
+    throw new SyntaxError("it names no sha256");
   } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    if (errorCode(error) === "ENOENT") return null;
+    const why = error instanceof Error ? error.message : String(error);
     throw new LibraryLoadError(
-      `Cannot load "${path}": its manifest "${file}" cannot be read (${inspect(error)}). ` +
+      `Cannot load "${path}": its manifest "${file}" cannot be used (${why}). ` +
         'Build it anew with "offheap build --force".',
       [],
       { cause: error },
     );
+  }
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/**
+ * Whether something is at a path. What is there must be a regular file: reading a named pipe would
+ * wait for a writer, perhaps for ever.
+ */
+function isThere(place: Place, path: string, attempts: readonly LoadAttempt[]): boolean {
+  let why = "it is not a regular file";
+  try {
+    if (statSync(path).isFile()) return true;
+  } catch (error) {
+    if (isPermissionRefusal(error)) {
+      throw permissionError(`look at "${path}"`, "--allow-read", error);
+    }
+    if (MISSING.has(errorCode(error))) return false;
+    why = `it cannot be looked at (${errorCode(error) || error})`;
+  }
+  throw unusable(place, path, why, attempts);
+}
+
+function unusable(
+  { origin }: Place,
+  path: string,
+  why: string,
+  attempts: readonly LoadAttempt[],
+  cause?: unknown,
+): LibraryLoadError {
+  return new LibraryLoadError(
+    `Cannot load "${path}": ${why}. Give the path of a shared library that this user may read.`,
+    [...attempts, { origin, path, outcome: `refused: ${why}` }],
+    { cause },
+  );
+}
+
+function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[]): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    const why = `it cannot be read (${errorCode(error) || error})`;
+    throw unusable(place, path, why, attempts, error);
+  }
+}
+
+/**
+ * Refuses a file that is damaged: the dynamic linker maps one that is cut off without a word, and
+ * the whole process then dies of the first access behind its end.
+ */
+function requireWhole(
+  place: Place,
+  path: string,
+  bytes: Uint8Array,
+  attempts: readonly LoadAttempt[],
+): void {
+  if (NOT_ELF.has(process.platform)) return;
+  try {
+    parseElf(bytes, path);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    const foreign = error.message.endsWith("not an ELF file.");
+    const why = foreign ? "it is not an ELF file" : "its ELF file is cut off or damaged";
+    throw unusable(place, path, why, attempts, error);
   }
 }
 
@@ -145,8 +148,10 @@ function take(
   attempts: readonly LoadAttempt[],
 ): ResolvedLibrary {
   const real = realpathSync(path);
-  const sha256 = createHash("sha256").update(readFileSync(real)).digest("hex");
-  const manifest = manifestOf(real);
+  const bytes = readLibrary(place, real, attempts);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  // A link's own manifest counts as well: who put the link there named the hash.
+  const manifest = manifestOf(path) ?? manifestOf(real);
   if (manifest !== null && manifest.sha256 !== sha256) {
     const outcome = `refused: its sha256 is ${sha256}, and its manifest says ${manifest.sha256}`;
     throw new LibraryLoadError(
@@ -156,6 +161,7 @@ function take(
       [...attempts, { origin: place.origin, path: real, outcome }],
     );
   }
+  requireWhole(place, real, bytes, attempts);
   return { name: request.name, path: real, origin: place.origin, sha256, manifest, attempts };
 }
 
@@ -178,25 +184,23 @@ function notFound(request: LibraryRequest, attempts: readonly LoadAttempt[]): Li
  *
  * @throws {LibraryLoadError} when there is none, or its manifest's hash does not agree.
  * @throws {PermissionError} when the runtime does not permit to read files.
+ * @throws {TypeError | RangeError} when the path is no path, or the variant is unknown.
  */
 export function resolveLibrary(request: LibraryRequest): ResolvedLibrary {
-  if (request.path !== undefined && (typeof request.path !== "string" || request.path === "")) {
-    throw new TypeError(
-      `Cannot look for a library: its path must be a string that is not empty; ` +
-        `got ${inspect(request.path)}`,
-    );
+  const { path: named, variant } = request;
+  requirePath("look for a library", "its path", named);
+  if (variant !== undefined) {
+    requireOneOf("look for a library", "its variant", variant, VARIANTS);
   }
   return withPermission("look for native libraries", "--allow-read", () => {
     const attempts: LoadAttempt[] = [];
     for (const place of places(request)) {
-      for (const path of place.paths) {
-        if (existsSync(path)) return take(request, place, path, attempts);
-        attempts.push({ origin: place.origin, path, outcome: "no such file" });
-        if (place.explicit) throw notFound(request, attempts);
+      const { origin, paths, absent = "" } = place;
+      for (const path of paths) {
+        if (isThere(place, path, attempts)) return take(request, place, path, attempts);
+        attempts.push({ origin, path, outcome: "no such file" });
       }
-      if (place.paths.length === 0) {
-        attempts.push({ origin: place.origin, path: "-", outcome: "not there" });
-      }
+      if (paths.length === 0) attempts.push({ origin, path: "-", outcome: absent });
     }
     throw notFound(request, attempts);
   });

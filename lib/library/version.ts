@@ -22,9 +22,11 @@ function jemallocVersion(path: string): string | null {
 function mimallocVersion(path: string): string | null {
   try {
     const { calls, close } = foreign().open(path, { mi_version: MIMALLOC_SYMBOLS.mi_version });
-    const version = decodeMimallocVersion(calls.mi_version());
-    close();
-    return version;
+    try {
+      return decodeMimallocVersion(calls.mi_version());
+    } finally {
+      close();
+    }
   } catch (error) {
     // Whether the file can be preloaded is checked elsewhere, and said with its reason there.
     if (error instanceof OffheapError || error instanceof RangeError) return null;

@@ -9,7 +9,7 @@
 import { foreign } from "../../ffi/mod.ts";
 import { readBytes, readCString } from "../../ffi/memory.ts";
 import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
-import type { Address } from "../../ffi/types.ts";
+import type { Address, NativeLibrary } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
 import type { AllocatorProbe } from "./probe.ts";
 
@@ -21,6 +21,8 @@ const ALIGNMENT = 16n;
 
 /** Above the largest threshold that glibc's tuning reaches: always mapped for itself. */
 const COUNTER_BYTES = 96 << 20;
+
+const COUNTERS = { offheap_glibc_in_use: SHIM_SYMBOLS.offheap_glibc_in_use };
 
 /** Whether the word before a block is the header that glibc writes for `size` requested bytes. */
 export function isGlibcHeader(header: bigint, size: number, pageSize: number): boolean {
@@ -37,9 +39,13 @@ export function openGlibcProbe(object: string, shim: string | null): AllocatorPr
     // const char *gnu_get_libc_version(void)
     gnu_get_libc_version: { parameters: [], result: "pointer" },
   });
-  const counters = shim === null ? null : foreign().open(shim, {
-    offheap_glibc_in_use: SHIM_SYMBOLS.offheap_glibc_in_use,
-  });
+  let counters: NativeLibrary<typeof COUNTERS> | null;
+  try {
+    counters = shim === null ? null : foreign().open(shim, COUNTERS);
+  } catch (error) {
+    libc.close();
+    throw error;
+  }
   const pageSize = system().pageSize();
   return {
     symbol: "gnu_get_libc_version",

@@ -4,13 +4,15 @@
  * @module
  */
 import process from "node:process";
+import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
 import { readVariable } from "../environment.ts";
-import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
-import type { Variant } from "../library/manifest.ts";
+import { LibraryLoadError, SymbolError } from "../errors.ts";
+import { type Variant, VARIANTS } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
+import { requireOneOf, requireOptions, requirePath } from "../options.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
 import {
@@ -33,7 +35,22 @@ export interface VerifyOptions {
   readonly variant?: Variant | undefined;
 }
 
+const OPTION_NAMES: readonly (keyof VerifyOptions)[] = ["allocator", "library", "variant"];
+
 const CONTROL_BYTES = 3001;
+
+function checkOptions(options: VerifyOptions): void {
+  const action = "verify the allocator";
+  requireOptions(action, options, OPTION_NAMES);
+  const { allocator, library, variant } = options;
+  requirePath(action, "the library", library);
+  if (variant !== undefined) requireOneOf(action, "the variant", variant, VARIANTS);
+  if (allocator !== "system" || library === undefined) return;
+  throw new TypeError(
+    `Cannot ${action}: the library must be left out for the allocator "system"; ` +
+      `got ${inspect(library)}`,
+  );
+}
 
 /** Bun tells the version of its own mimalloc among `process.versions`; the others have none. */
 function runtimeAllocator(): RuntimeAllocator | null {
@@ -159,7 +176,8 @@ function examineLoadable(name: LoadableAllocator, options: VerifyOptions): Findi
   } catch (error) {
     // A file that cannot be loaded, or is another library, is a finding about the library.
     if (!(error instanceof LibraryLoadError || error instanceof SymbolError)) throw error;
-    return { process: examineProcess(name, null), library: unusable(error), resolved: found };
+    const resolved = error instanceof SymbolError ? found : null;
+    return { process: examineProcess(name, null), library: unusable(error), resolved };
   }
   return {
     process: examineProcess(name, library.verified ? found : null),
@@ -185,6 +203,7 @@ function examineSystem(): Findings {
  * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
  */
 export function verifyAllocator(options: VerifyOptions = {}): Verification {
+  checkOptions(options);
   const { allocator } = selectAllocator({
     platform: process.platform,
     option: options.allocator,
@@ -206,50 +225,4 @@ export function verifyAllocator(options: VerifyOptions = {}): Verification {
     library: found.resolved === null ? null : describeLibrary(found.resolved),
     evidence: [...found.library.evidence, ...found.process.evidence],
   };
-}
-
-/** The allocator names that {@linkcode requireAllocator} takes: `system` is the C library's own. */
-const SYSTEM_ALLOCATORS: readonly string[] = ["glibc", "musl", "system"];
-
-/** Whether a verification proves that a process runs under the allocator asked for. */
-export function servesMalloc(
-  { processAllocator, processAllocatorVerified }: Verification,
-  expected: string,
-): boolean {
-  const names = expected === "system" ? SYSTEM_ALLOCATORS : [expected];
-  return processAllocatorVerified && names.includes(processAllocator);
-}
-
-/**
- * Throws unless this process's `malloc` is served by the allocator, proven. One line at a
- * program's start catches a wrapper that dropped the preload.
- *
- * @param expected `auto`, the default, is the policy's allocator.
- * @throws {VerificationError} when it is another one, or could not be proven.
- */
-export function requireAllocator(expected: AllocatorChoice = "auto"): Verification {
-  const { allocator } = selectAllocator({
-    platform: process.platform,
-    option: expected,
-    environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
-  });
-  const verification = verifyAllocator({ allocator });
-  if (servesMalloc(verification, allocator)) return verification;
-  throw new VerificationError(explainMismatch(verification, allocator));
-}
-
-/** Why a process is not under the allocator that was expected, and what to do. */
-export function explainMismatch(verification: Verification, expected: string): string {
-  const { processAllocator, processAllocatorVersion, processAllocatorVerified } = verification;
-  const served = processAllocatorVersion === null
-    ? processAllocator
-    : `${processAllocator} ${processAllocatorVersion}`;
-  const proof = processAllocatorVerified ? "verified" : "not verified";
-  const against = verification.evidence
-    .filter(({ scope, outcome }) => scope === "process" && outcome === "fail")
-    .map(({ check, detail }) => ` ${check}: ${detail}.`);
-  return `This process's malloc must be served by ${expected}; it is served by ${served} ` +
-    `(${proof}).${against.join("")} Start the program with ` +
-    `"offheap run --allocator ${expected} -- …", and see that nothing in between, such as a ` +
-    "process manager, drops LD_PRELOAD.";
 }

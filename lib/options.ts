@@ -1,0 +1,67 @@
+/**
+ * Checking what callers pass in: a wrong type or an unknown name is refused, never passed over.
+ *
+ * @module
+ */
+import { inspect } from "node:util";
+
+/**
+ * Refuses options that are not an object, and names that are not known.
+ *
+ * @param action What the options are for, as it completes the sentence "Cannot …".
+ * @throws {TypeError} for either; the message lists the known names.
+ */
+export function requireOptions(action: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`Cannot ${action}: the options must be an object; got ${inspect(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new TypeError(
+      `Cannot ${action}: an option must be one of ${known.join(", ")}; got ${inspect(name)}`,
+    );
+  }
+}
+
+/**
+ * The known name that a value is.
+ *
+ * @throws {TypeError} when the value is no string.
+ * @throws {RangeError} when it is another string; the message lists the known names.
+ */
+export function requireOneOf<T extends string>(
+  action: string,
+  what: string,
+  value: unknown,
+  known: readonly T[],
+): T {
+  const found = known.find((name) => name === value);
+  if (found !== undefined) return found;
+  const Kind = typeof value === "string" ? RangeError : TypeError;
+  throw new Kind(
+    `Cannot ${action}: ${what} must be one of ${known.join(", ")}; got ${inspect(value)}`,
+  );
+}
+
+/**
+ * Refuses what is neither a boolean nor left out.
+ *
+ * @throws {TypeError} for any other value.
+ */
+export function requireFlag(action: string, what: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new TypeError(`Cannot ${action}: ${what} must be true or false; got ${inspect(value)}`);
+}
+
+/**
+ * Refuses what is neither the path of a file nor left out.
+ *
+ * @throws {TypeError} for another type, an empty string, and a string with NUL in it.
+ */
+export function requirePath(action: string, what: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value === "string" && value !== "" && !value.includes("\0")) return;
+  throw new TypeError(
+    `Cannot ${action}: ${what} must be a path that is not empty; got ${inspect(value)}`,
+  );
+}
