@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "../ffi/errors.ts";
+import { bindLibrary, type RawFunction } from "../ffi/library.ts";
 import { foreign } from "../ffi/mod.ts";
 import { readBytes, readCString } from "../ffi/memory.ts";
 import { type Address, NULL, type SymbolTable } from "../ffi/types.ts";
-import { compileShared } from "./support/compile.ts";
+import { parseMappedFiles } from "../lib/system/linux.ts";
+import { compileShared, temporaryDirectory } from "./support/compile.ts";
 
 const ECHOES = {
   echo_bool: { parameters: ["bool"], result: "bool" },
@@ -134,8 +138,33 @@ test("a missing library is a LibraryLoadError that names it", () => {
     () => foreign().open("/nonexistent/libnothing.so", FUNCTIONS),
     (error) =>
       error instanceof LibraryLoadError && error.code === "ERR_OFFHEAP_LIBRARY_LOAD" &&
-      error.message.includes("/nonexistent/libnothing.so"),
+      error.message.includes("/nonexistent/libnothing.so") &&
+      /no such file|cannot open shared object/i.test(error.message) &&
+      error.attempts[0]?.path === "/nonexistent/libnothing.so",
   );
+});
+
+test("a library that is no library says what may be wrong with it", () => {
+  const damaged = join(temporaryDirectory(), "libdamaged.so");
+  const whole = new Uint8Array(readFileSync(library));
+  const ELF_CLASS = 4;
+  for (const bytes of [new Uint8Array(0), new Uint8Array(4096), whole.with(ELF_CLASS, 1)]) {
+    writeFileSync(damaged, bytes);
+    assert.throws(() => foreign().open(damaged, FUNCTIONS), {
+      name: "LibraryLoadError",
+      message:
+        /^Cannot load ".*libdamaged\.so": .*\. The file is damaged or made for another mach/s,
+    });
+  }
+});
+
+test("a library with static TLS says to preload it or to build another", () => {
+  const greedy = compileShared("static-tls.c", "libstatic-tls.so");
+  const table = { address_of_greedy: { parameters: [], result: "pointer" } } as const;
+  assert.throws(() => foreign().open(greedy, table), {
+    name: "LibraryLoadError",
+    message: /static TLS.* preload it with "offheap run", or build .* with "offheap build"/s,
+  });
 });
 
 test("missing symbols are a SymbolError that names all of them", () => {
@@ -150,6 +179,49 @@ test("missing symbols are a SymbolError that names all of them", () => {
       error instanceof SymbolError && error.code === "ERR_OFFHEAP_SYMBOL" &&
       error.symbols.join() === "no_such_a,no_such_b" && error.path === library,
   );
+});
+
+/** A library as an adapter would have it, that counts how often it is closed. */
+function rawLibrary(symbols: Readonly<Record<string, RawFunction>>) {
+  const raw = {
+    closed: 0,
+    find: (symbol: string): RawFunction | undefined => symbols[symbol],
+    close: (): void => void raw.closed++,
+  };
+  return raw;
+}
+
+test("a library that lacks a symbol does not stay open", () => {
+  const raw = rawLibrary({ sum: () => 0 });
+  const table = { sum: FUNCTIONS.sum, no_such: FUNCTIONS.sum };
+  assert.throws(() => bindLibrary("x", table, raw, {}, {}), SymbolError);
+  assert.equal(raw.closed, 1);
+});
+
+test("close closes the runtime's own handle, once", () => {
+  const raw = rawLibrary({ sum: () => 0 });
+  const { close } = bindLibrary("x", { sum: FUNCTIONS.sum }, raw, {}, {});
+  assert.equal(raw.closed, 0);
+  close();
+  close();
+  assert.equal(raw.closed, 1);
+});
+
+test("a closed library is unmapped, also when a symbol was missing", () => {
+  const copy = join(temporaryDirectory(), "libclosed.so");
+  copyFileSync(library, copy);
+  const isMapped = () => parseMappedFiles(readFileSync("/proc/self/maps", "utf8")).has(copy);
+  const opened = foreign().open(copy, FUNCTIONS);
+  assert.equal(opened.calls.call_count(), 0);
+  assert.equal(isMapped(), true);
+  opened.close();
+  assert.equal(isMapped(), false);
+  const optional = { ...FUNCTIONS, no_such: { parameters: [], result: "void", optional: true } };
+  foreign().open(copy, optional as SymbolTable).close();
+  assert.equal(isMapped(), false);
+  const required = { ...FUNCTIONS, no_such: { parameters: [], result: "void" } };
+  assert.throws(() => foreign().open(copy, required as SymbolTable), SymbolError);
+  assert.equal(isMapped(), false);
 });
 
 test("a missing optional symbol is undefined, and the others work", () => {

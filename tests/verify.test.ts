@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Evidence, Verification } from "../lib/verify/types.ts";
 import type { VerifyOptions } from "../lib/verify/verify.ts";
+import { copyCheckout } from "./support/checkout.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import { debianFile } from "./support/debian.ts";
-import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
+import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const CHILD = join(FIXTURES, "verify-child.ts");
@@ -148,6 +149,117 @@ for (const allocator of ALLOCATORS) {
   }
 }
 
+interface Lie {
+  readonly lie: string;
+  readonly flags: readonly string[];
+  /** The item of evidence that speaks against it, and what it says. */
+  readonly check: "symbol" | "owner" | "ownership" | "counter";
+  readonly detail: RegExp;
+}
+
+/** Libraries that serve malloc by handing it on to libc. */
+const LIES: readonly Lie[] = [
+  {
+    lie: "jemalloc that counts rightly and claims no address",
+    flags: ["-DDECOY_MALLCTL", "-DDECOY_COUNTS", "-DDECOY_CLAIMS(p)=0"],
+    check: "ownership",
+    detail: /denies the block/,
+  },
+  {
+    lie: "jemalloc that counts three times what it is asked for",
+    flags: ["-DDECOY_MALLCTL", "-DDECOY_COUNTS=3"],
+    check: "counter",
+    detail: /moved by 3\d{6}, /,
+  },
+  {
+    lie: "mimalloc that counts rightly and claims no address",
+    flags: ["-DDECOY_COUNTS", "-DDECOY_CLAIMS(p)=0"],
+    check: "ownership",
+    detail: /denies the block/,
+  },
+  {
+    lie: "mimalloc that claims every address but those in objects",
+    flags: ["-DDECOY_COUNTS", "-DDECOY_CLAIMS(p)=!is_static(p)"],
+    check: "ownership",
+    detail: /claims the main thread's stack/,
+  },
+  {
+    lie: "mimalloc that claims every address but the stack's",
+    flags: ["-DDECOY_COUNTS", "-DDECOY_CLAIMS(p)=!is_on_stack(p)"],
+    check: "ownership",
+    detail: /claims libc's static data/,
+  },
+  {
+    lie: "mimalloc that has nothing but a version",
+    flags: ["-DDECOY_NAMELESS"],
+    check: "symbol",
+    detail: /does not export mi_is_in_heap_region/,
+  },
+  {
+    lie: "allocator without a name",
+    flags: ["-DDECOY_NAMELESS", "-Dmi_version=nothing_known"],
+    check: "owner",
+    detail: /malloc is served by ".*verify-lie-\d+\.so"/,
+  },
+];
+
+LIES.forEach(({ lie, flags, check, detail }, index) => {
+  test(`a false ${lie} is not verified, and the evidence says why`, async () => {
+    const library = compileShared("decoy-malloc.c", `verify-lie-${index}.so`, flags);
+    const found = await verify({}, [library]);
+    assertProcess(found, "unknown", false);
+    assert.equal(found.processAllocatorVersion, null);
+    const against = found.evidence.filter(({ scope, outcome }) =>
+      scope === "process" && outcome === "fail"
+    );
+    const item = against.find((one) => one.check === check);
+    assert.match(String(item?.detail), detail, JSON.stringify(against));
+    assert.equal(found.memoryAllocatorVerified, true, "the library beside it is real");
+  });
+});
+
+test("a malloc whose free is another object's fails as owner", async () => {
+  const library = compileShared("doctor-decoy.c", "verify-malloc-only.so", ["-DFORWARDS"]);
+  const found = await verify({}, [library]);
+  assertProcess(found, "unknown", false);
+  assert.match(find(found, "process", "owner").detail, /-only\.so", but free by ".*libc/);
+});
+
+test("tcmalloc is named and not verified: offheap has no way to ask it", async () => {
+  const flags = ["-DDECOY_NAMELESS", "-Dmi_version=tc_version"];
+  const library = compileShared("decoy-malloc.c", "verify-tcmalloc.so", flags);
+  const found = await verify({}, [library]);
+  assertProcess(found, "tcmalloc", false);
+  assertPasses(found, "process", ["symbol", "owner", "mapping"]);
+  assert.equal(find(found, "process", "ownership").outcome, "unavailable");
+});
+
+test("a library that is no library is a finding, and the process has its own", async () => {
+  const text = join(temporaryDirectory(), "libtext.so");
+  writeFileSync(text, "no library\n".repeat(100));
+  const found = await verify({ library: text });
+  assert.equal(found.memoryAllocatorVerified, false);
+  assert.equal(found.library, null);
+  assert.match(find(found, "library", "symbol").detail, /Cannot load .*libtext\.so/);
+  assertProcess(found, "glibc", true);
+});
+
+test("without the shim glibc's counter is unavailable, and its ownership proves it", async () => {
+  const copy = copyCheckout();
+  const child = join(copy, "tests", "fixtures", "verify-child.ts");
+  copyFileSync(CHILD, child);
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const { stdout, stderr } = await runChild(
+    runtimeCommand(child, JSON.stringify({ allocator: "system" })),
+    { variables: { XDG_CACHE_HOME: copy } },
+  );
+  const found = JSON.parse(stdout || JSON.stringify(stderr)) as Verification;
+  assertProcess(found, "glibc", true);
+  assert.match(find(found, "process", "counter").detail, /shim, which reads it, is not built/);
+  assert.equal(find(found, "process", "counter").outcome, "unavailable");
+  assertPasses(found, "process", ["ownership"]);
+});
+
 interface DebianCase {
   readonly allocator: "jemalloc" | "mimalloc";
   readonly package: string;
@@ -215,6 +327,8 @@ test("the system's allocator as the library is the process's own", async () => {
   assert.equal(found.memoryAllocator, "system");
   assert.equal(found.memoryAllocatorVerified, true);
   assert.equal(found.library, null);
+  assertPasses(found, "library", ALL_OF_PROCESS);
+  assertPasses(found, "process", ALL_OF_PROCESS);
 });
 
 test("a missing library is a finding, with every place that was looked at", async () => {
