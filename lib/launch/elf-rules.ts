@@ -21,7 +21,7 @@ export const ELF_RULES: readonly LaunchRule[] = [
     refusal: ({ program, called }) =>
       program.interpreter === null
         ? `${called} is statically linked, and no allocator can be preloaded into it. ` +
-          "Use a dynamically linked build of it, or run it with --allocator system."
+          "Use a dynamically linked build of it."
         : null,
   },
   {

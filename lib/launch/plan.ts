@@ -73,7 +73,7 @@ export function preloadVariable(): string {
   if (variable === undefined) {
     throw new LaunchError(
       `Cannot run a command under another allocator on "${process.platform}": offheap can ` +
-        `preload on ${Object.keys(PRELOAD_VARIABLES).join(", ")}. Off-heap memory works here, too.`,
+        `preload on ${Object.keys(PRELOAD_VARIABLES).join(", ")}.`,
     );
   }
   return variable;
