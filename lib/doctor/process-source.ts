@@ -4,8 +4,8 @@
  * @module
  */
 import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
-import { DoctorError, PermissionError } from "../errors.ts";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { DoctorError } from "../errors.ts";
 
 /** The files of `/proc/PID` that are read. */
 export type ProcessFile = "auxv" | "cmdline" | "environ" | "maps" | "status";
@@ -73,8 +73,10 @@ export function openProcess(pid: number): ProcessSource {
       try {
         const text = readFileSync(`${directory}/task/${pid}/children`, "utf8");
         return text.split(" ").filter((part) => part !== "").map(Number);
-      } catch {
-        return []; // a kernel without CONFIG_PROC_CHILDREN
+      } catch (error) {
+        // A kernel without CONFIG_PROC_CHILDREN has no such file.
+        if (errorCode(error) === "ENOENT") return [];
+        throw translate(pid, `${directory}/task/${pid}/children`, error);
       }
     },
     openMemory: () => openMemory(pid, `${directory}/mem`),
@@ -146,8 +148,7 @@ function attempt<R>(pid: number, path: string, action: () => R): R {
 /** Turns an error of the file system into a sentence about the process. */
 function translate(pid: number, path: string, error: unknown): unknown {
   if (isPermissionRefusal(error)) {
-    // Deno gives /proc only to programs with every permission.
-    return new PermissionError(`read "${path}"`, "--allow-all", { cause: error });
+    return permissionError(`read "${path}"`, "--allow-read", error);
   }
   const code = errorCode(error);
   if (GONE.includes(code)) {
