@@ -36,10 +36,10 @@ import { skipUnless } from "./support/skip.ts";
 
 const IS_LINUX = process.platform === "linux";
 const IS_ROOT = process.getuid?.() === 0;
-const LINUX = skipUnless(IS_LINUX, "doctor reads /proc as Linux has it");
-const GLIBC = skipUnless(IS_LINUX && hostTarget().libc === "glibc", "needs Linux with glibc");
+const linux = () => skipUnless(IS_LINUX, "doctor reads /proc as Linux has it");
+const glibc = () => skipUnless(IS_LINUX && hostTarget().libc === "glibc", "needs Linux with glibc");
 const X64 = skipUnless(IS_LINUX && process.arch === "x64", "needs Linux on x64");
-const ROOT_ONLY = skipUnless(IS_LINUX && IS_ROOT, "only root can set this up");
+const rootOnly = () => skipUnless(IS_LINUX && IS_ROOT, "only root can set this up");
 
 function library(name: LibraryName): string {
   const root = fileURLToPath(new URL("..", import.meta.url));
@@ -125,7 +125,7 @@ test(
   },
 );
 
-test("a process that has ended is named as missing", LINUX, async () => {
+test("a process that has ended is named as missing", linux(), async () => {
   const { pid } = await examined("/bin/cat");
   assert.throws(() => examineProcess(pid), (error: unknown) => {
     assert.ok(error instanceof DoctorError, String(error));
@@ -135,7 +135,7 @@ test("a process that has ended is named as missing", LINUX, async () => {
   });
 });
 
-test("a process that its parent has not waited for is named as ended", LINUX, async () => {
+test("a process that its parent has not waited for is named as ended", linux(), async () => {
   const command = ["-c", "sleep 60 & echo $!; exec cat"];
   await withChild("/bin/sh", command, {}, async ({ output }) => {
     const pid = Number(output().split("\n").find((line) => /^\d+$/.test(line)));
@@ -167,26 +167,30 @@ test(
   },
 );
 
-test("a plain process runs under glibc, and is told how to run under offheap", GLIBC, async () => {
-  const report = await examined("/bin/cat");
-  assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
-  assertNoFailure(report);
-  assert.deepEqual(report.command, ["/bin/cat"]);
-  assert.equal(report.executable, realpathSync("/bin/cat"));
-  assert.match(report.state ?? "", /^[SRD] /);
-  assert.deepEqual(report.preload, []);
-  assert.match(detail(report, "environment"), /LD_PRELOAD is not set; .* is linked to/);
-  assert.match(report.advice.join("\n"), /`offheap run -- \/bin\/cat`/);
-});
+test(
+  "a plain process runs under glibc, and is told how to run under offheap",
+  glibc(),
+  async () => {
+    const report = await examined("/bin/cat");
+    assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
+    assertNoFailure(report);
+    assert.deepEqual(report.command, ["/bin/cat"]);
+    assert.equal(report.executable, realpathSync("/bin/cat"));
+    assert.match(report.state ?? "", /^[SRD] /);
+    assert.deepEqual(report.preload, []);
+    assert.match(detail(report, "environment"), /LD_PRELOAD is not set; .* is linked to/);
+    assert.match(report.advice.join("\n"), /`offheap run -- \/bin\/cat`/);
+  },
+);
 
-test("the runtime runs under glibc", GLIBC, async () => {
+test("the runtime runs under glibc", glibc(), async () => {
   const report = await examined(...runtime());
   assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
   assertNoFailure(report);
 });
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
-  test(`the runtime with ${allocator} preloaded runs under it`, GLIBC, async () => {
+  test(`the runtime with ${allocator} preloaded runs under it`, glibc(), async () => {
     const path = library(allocator);
     const report = await examined(...runtime(), path);
     assertVerdict(report, { allocator, verified: true, object: path });
@@ -197,7 +201,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
     assert.deepEqual(outcomes(report, "forwarding"), ["pass"]);
   });
 
-  test(`cat with ${allocator} preloaded runs under it`, GLIBC, async () => {
+  test(`cat with ${allocator} preloaded runs under it`, glibc(), async () => {
     const path = library(allocator);
     const report = await examined("/bin/cat", [], path);
     assertVerdict(report, { allocator, verified: true, object: path });
@@ -206,7 +210,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
   });
 }
 
-test("of two preloaded allocators the first serves, and the other is named", GLIBC, async () => {
+test("of two preloaded allocators the first serves, and the other is named", glibc(), async () => {
   const [first, second] = [library("mimalloc"), library("jemalloc")];
   const report = await examined("/bin/cat", [], `${first} ${second}`);
   assertVerdict(report, { allocator: "mimalloc", verified: true, object: first });
@@ -217,7 +221,7 @@ test("of two preloaded allocators the first serves, and the other is named", GLI
   );
 });
 
-test("a preloaded file that is missing did not take", GLIBC, async () => {
+test("a preloaded file that is missing did not take", glibc(), async () => {
   const missing = join(temporaryDirectory(), "libjemalloc.so.2");
   const report = await examined("/bin/cat", [], missing);
   assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
@@ -227,7 +231,7 @@ test("a preloaded file that is missing did not take", GLIBC, async () => {
   assert.match(report.advice.join("\n"), /libjemalloc\.so\.2", which is not in the process/);
 });
 
-test("a preloaded name without a directory that was not found did not take", GLIBC, async () => {
+test("a preloaded name without a directory that was not found did not take", glibc(), async () => {
   const report = await examined("/bin/cat", [], "libno-such-allocator.so.7");
   assert.match(detail(report, "environment"), /did not take: the dynamic linker found no file/);
 });
@@ -266,13 +270,13 @@ function examinedWithPreload(path: string): Promise<ProcessReport> {
   });
 }
 
-test("a preload that fits and is not mapped is named as lost", GLIBC, async () => {
+test("a preload that fits and is not mapped is named as lost", glibc(), async () => {
   const report = await examinedWithPreload(library("jemalloc"));
   assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
   assert.match(detail(report, "environment"), /did not take: it fits, so the file came after/);
 });
 
-test("a set-user-ID program drops the preload", ROOT_ONLY, async () => {
+test("a set-user-ID program drops the preload", rootOnly(), async () => {
   const program = join(temporaryDirectory(), "cat");
   copyFileSync("/bin/cat", program);
   chownSync(program, 65534, 65534);
@@ -283,7 +287,7 @@ test("a set-user-ID program drops the preload", ROOT_ONLY, async () => {
   assert.match(detail(report, "environment"), /did not take: .* secure-execution mode/);
 });
 
-test("a library with an allocator's name but no malloc serves nothing", GLIBC, async () => {
+test("a library with an allocator's name but no malloc serves nothing", glibc(), async () => {
   const decoy = compileShared("doctor-decoy.c", "names.so", ["-DNAMES"]);
   const report = await examined("/bin/cat", [], decoy);
   assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
@@ -291,7 +295,7 @@ test("a library with an allocator's name but no malloc serves nothing", GLIBC, a
   assert.match(report.advice.join("\n"), /defines mallctl, .* but does not serve malloc/);
 });
 
-test("a library that passes malloc on is no known allocator", GLIBC, async () => {
+test("a library that passes malloc on is no known allocator", glibc(), async () => {
   const decoy = compileShared("doctor-decoy.c", "forwards.so", ["-DFORWARDS"]);
   const report = await examined("/bin/cat", [], decoy);
   assertVerdict(report, { allocator: "unknown", verified: false, object: decoy });
@@ -299,15 +303,19 @@ test("a library that passes malloc on is no known allocator", GLIBC, async () =>
   assert.match(report.advice.join("\n"), /Do not count on any allocator here/);
 });
 
-test("a library that passes malloc on under an allocator's name is found out", GLIBC, async () => {
-  const decoy = compileShared("doctor-decoy.c", "both.so", ["-DFORWARDS", "-DNAMES"]);
-  const report = await examined("/bin/cat", [], decoy);
-  assertVerdict(report, { allocator: "unknown", verified: false, object: decoy });
-  assert.deepEqual(outcomes(report, "forwarding"), ["fail"]);
-  assert.match(detail(report, "forwarding"), /it passes calls on/);
-});
+test(
+  "a library that passes malloc on under an allocator's name is found out",
+  glibc(),
+  async () => {
+    const decoy = compileShared("doctor-decoy.c", "both.so", ["-DFORWARDS", "-DNAMES"]);
+    const report = await examined("/bin/cat", [], decoy);
+    assertVerdict(report, { allocator: "unknown", verified: false, object: decoy });
+    assert.deepEqual(outcomes(report, "forwarding"), ["fail"]);
+    assert.match(detail(report, "forwarding"), /it passes calls on/);
+  },
+);
 
-test("an allocator that was only opened while running does not serve malloc", GLIBC, async () => {
+test("an allocator that was only opened while running does not serve malloc", glibc(), async () => {
   const program = compileProgram("doctor-program.c", "opens");
   const report = await examined(program, [library("mimalloc")]);
   assertVerdict(report, { allocator: "glibc", verified: true, object: findLibc(report) });
@@ -317,7 +325,7 @@ test("an allocator that was only opened while running does not serve malloc", GL
   );
 });
 
-test("a static program is named as static, whatever is preloaded", LINUX, async () => {
+test("a static program is named as static, whatever is preloaded", linux(), async () => {
   const program = compileProgram("doctor-program.c", "static", ["-static", "-DIS_STATIC"]);
   const report = await examined(program, [], library("jemalloc"));
   assertVerdict(report, { allocator: "static", verified: false, object: program });
@@ -326,14 +334,14 @@ test("a static program is named as static, whatever is preloaded", LINUX, async 
   assert.match(report.advice.join("\n"), /Use a dynamically linked build/);
 });
 
-test("a program that defines malloc comes first, and is no known allocator", GLIBC, async () => {
+test("a program that defines malloc comes first, and is no known allocator", glibc(), async () => {
   const program = compileProgram("doctor-program.c", "own", ["-DOWN_MALLOC", "-fno-builtin"]);
   const report = await examined(program, [], library("jemalloc"));
   assertVerdict(report, { allocator: "unknown", verified: false, object: program });
   assert.match(detail(report, "binding"), /leads into ".*own" from/);
 });
 
-test("a call that is bound late is evidence only after it was made", GLIBC, async () => {
+test("a call that is bound late is evidence only after it was made", glibc(), async () => {
   const program = compileProgram("doctor-program.c", "lazy", ["-Wl,-z,lazy"]);
   const path = library("jemalloc");
   await withChild(program, [], { env: { LD_PRELOAD: path } }, async ({ pid, ask }) => {
@@ -347,7 +355,7 @@ test("a call that is bound late is evidence only after it was made", GLIBC, asyn
   });
 });
 
-test("a program's stub for malloc is not taken for its definition", GLIBC, async () => {
+test("a program's stub for malloc is not taken for its definition", glibc(), async () => {
   const flags = ["-DTAKES_ADDRESS", "-fno-pie", "-no-pie", "-fno-builtin", "-Wl,-z,now"];
   const program = compileProgram("doctor-program.c", "stub", flags);
   assert.notEqual(readElfImport(program, "malloc").stub, null, "the linker made no stub");
@@ -383,14 +391,14 @@ function examinedWithSlots(isChanged: (index: number) => boolean): Promise<Proce
   });
 }
 
-test("one slot that leads elsewhere speaks against the allocator", GLIBC, async () => {
+test("one slot that leads elsewhere speaks against the allocator", glibc(), async () => {
   const report = await examinedWithSlots((index) => index === 0);
   assertVerdict(report, { allocator: "unknown", verified: false, object: library("jemalloc") });
   assert.deepEqual(outcomes(report, "binding").sort().slice(0, 2), ["fail", "pass"]);
   assert.match(detail(report, "binding"), /leads into ".*\/ld-linux/);
 });
 
-test("where all slots lead counts more than the order of the search", GLIBC, async () => {
+test("where all slots lead counts more than the order of the search", glibc(), async () => {
   const report = await examinedWithSlots(() => true);
   assert.match(report.object ?? "", /\/ld-linux/);
   assert.equal(report.allocator, "unknown");
@@ -398,7 +406,7 @@ test("where all slots lead counts more than the order of the search", GLIBC, asy
   assert.match(detail(report, "symbol"), /libjemalloc.* is the first .*, but calls lead elsewhere/);
 });
 
-test("without its memory the symbols are told, and nothing is verified", GLIBC, async () => {
+test("without its memory the symbols are told, and nothing is verified", glibc(), async () => {
   const [first, second] = [library("jemalloc"), library("mimalloc")];
   const env = { LD_PRELOAD: `${first}:${second}` };
   await withChild("/bin/cat", [], { env }, ({ pid }: AnsweringChild) => {
@@ -415,7 +423,7 @@ test("without its memory the symbols are told, and nothing is verified", GLIBC, 
   });
 });
 
-test("a preload is recognised by link, relative path and bare name", GLIBC, async () => {
+test("a preload is recognised by link, relative path and bare name", glibc(), async () => {
   const path = library("mimalloc");
   const directory = temporaryDirectory();
   const link = join(directory, "libany.so");
@@ -437,7 +445,7 @@ test("a preload is recognised by link, relative path and bare name", GLIBC, asyn
   }
 });
 
-test("a library that was removed since is named as deleted", GLIBC, async () => {
+test("a library that was removed since is named as deleted", glibc(), async () => {
   const path = join(temporaryDirectory(), "libmimalloc.so");
   copyFileSync(library("mimalloc"), path);
   await withChild("/bin/cat", [], { env: { LD_PRELOAD: path } }, ({ pid }) => {
@@ -468,7 +476,7 @@ function canOpenMapped(pid: number, removed: string): boolean {
 
 test(
   "other users than root cannot read a removed library, and are told so",
-  ROOT_ONLY,
+  rootOnly(),
   async () => {
     const path = join(temporaryDirectory(), "libmimalloc.so");
     copyFileSync(library("mimalloc"), path);
@@ -496,7 +504,7 @@ test(
   },
 );
 
-test("a program that does not ask for malloc is said to have its own way", GLIBC, async () => {
+test("a program that does not ask for malloc is said to have its own way", glibc(), async () => {
   const program = compileProgram("doctor-program.c", "none", ["-DNO_MALLOC"]);
   const path = library("jemalloc");
   const report = await examined(program, [], path);
@@ -504,14 +512,14 @@ test("a program that does not ask for malloc is said to have its own way", GLIBC
   assert.match(report.advice.join("\n"), /none" itself does not ask the dynamic linker for malloc/);
 });
 
-test("a program that was started through the dynamic linker is seen through", GLIBC, async () => {
+test("a program that was started through the dynamic linker is seen through", glibc(), async () => {
   const linker = readElf("/bin/cat").interpreter ?? "";
   const path = library("jemalloc");
   const report = await examined(linker, ["/bin/cat"], path);
   assertVerdict(report, { allocator: "jemalloc", verified: true, object: path });
 });
 
-test("processes that it started are named", LINUX, async () => {
+test("processes that it started are named", linux(), async () => {
   const command = ["-c", "sleep 60 & echo $!; echo ready; wait"];
   await withChild("/bin/sh", command, {}, ({ pid, output }) => {
     const child = Number(output().split("\n").find((line) => /^\d+$/.test(line)));
@@ -525,7 +533,7 @@ test("processes that it started are named", LINUX, async () => {
   });
 });
 
-test("the command in the advice can be pasted into a shell", GLIBC, async () => {
+test("the command in the advice can be pasted into a shell", glibc(), async () => {
   const report = await examined("/bin/sh", ["-c", "exec cat", "it's"]);
   assert.match(report.advice.join("\n"), /`offheap run -- cat`/);
   const shell = await examined("/bin/sh", ["-c", "while read line; do echo $line; done", "it's"]);

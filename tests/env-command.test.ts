@@ -26,9 +26,9 @@ const REFUSED: readonly string[] = ["'open", '"open', "\\q", "$HOME", "${1}", '"
 
 /** Whether this `env` is one that splits strings, as that of GNU and FreeBSD do. */
 const SPLITS = spawnSync("env", ["-S", "true"]).status === 0;
-const HAS_ENV = skipUnless(SPLITS, "needs an env that has -S");
+const hasEnv = () => skipUnless(SPLITS, "needs an env that has -S");
 
-test("the words of env -S are those that the system's env makes", HAS_ENV, () => {
+test("the words of env -S are those that the system's env makes", hasEnv(), () => {
   for (const text of STRINGS) {
     const { status, stdout } = spawnSync("env", ["-S", `printf [%s]\\\\n ${text}`], {
       env: { ...VARIABLES, PATH: "/usr/bin:/bin" },
@@ -40,7 +40,7 @@ test("the words of env -S are those that the system's env makes", HAS_ENV, () =>
   }
 });
 
-test("a string that the system's env refuses is refused here", HAS_ENV, () => {
+test("a string that the system's env refuses is refused here", hasEnv(), () => {
   for (const text of REFUSED) {
     assert.notEqual(spawnSync("env", ["-S", `printf x ${text}`]).status, 0, text);
     assert.throws(() => splitString(text, VARIABLES), { code: "ERR_OFFHEAP_LAUNCH", status: 125 });

@@ -18,10 +18,11 @@ import { skipUnless } from "./support/skip.ts";
 const CHECKSUM = "65972981081b8b75aac02e14883ba919517d1606418cbf1d6ee9e4f4bbf9cf6c";
 const PIPELINE = "examples/document-pipeline.ts";
 const TEST_ALLOCATOR = "examples/test-allocator.ts";
-const ON_LINUX = skipUnless(
-  process.platform === "linux",
-  "offheap run preloads on Linux only here",
-);
+const onLinux = () =>
+  skipUnless(
+    process.platform === "linux",
+    "offheap run preloads on Linux only here",
+  );
 
 function underAllocator(command: readonly string[]): [string, ...string[]] {
   return offheapCommand("run", "--allocator", "auto", "--", ...command);
@@ -94,7 +95,7 @@ test("the pipeline prints its figures and the evidence as one line of JSON", asy
 
 test(
   "the pipeline comes out the same under the allocator, which is verified",
-  ON_LINUX,
+  onLinux(),
   async () => {
     const args = ["--json", "--rounds", "1", "--idle", "0"];
     const { status, stdout, stderr } = await runChild(
@@ -126,7 +127,7 @@ test("test-allocator --process fails in a plain process", async () => {
   assert.match(stdout, /^FAIL$/m);
 });
 
-test("test-allocator --process passes under offheap run", ON_LINUX, async () => {
+test("test-allocator --process passes under offheap run", onLinux(), async () => {
   const command = underAllocator(runtimeCommand(TEST_ALLOCATOR, "--process"));
   const { status, stdout, stderr } = await runChild(command);
   assert.equal(status, 0, stdout + stderr);

@@ -24,7 +24,7 @@ import {
 } from "./support/launch-fixtures.ts";
 import { skipUnless } from "./support/skip.ts";
 
-const LINUX = skipUnless(process.platform === "linux", "programs here are ELF for Linux");
+const linux = () => skipUnless(process.platform === "linux", "programs here are ELF for Linux");
 const USER: ProcessIdentity = {
   uid: 1000,
   euid: 1000,
@@ -75,7 +75,7 @@ function check(command: string, identity = USER, host = PLAIN, library = fitting
   checkLaunch(target(command, { host }), library, identity);
 }
 
-test("a dynamic program is followed to itself, with what it is made for", LINUX, () => {
+test("a dynamic program is followed to itself, with what it is made for", linux(), () => {
   const { program, interpreter } = fixtures();
   const found = target(program, { args: ["a", ""] });
   assert.equal(found.command, program);
@@ -89,7 +89,7 @@ test("a dynamic program is followed to itself, with what it is made for", LINUX,
   checkLaunch(found, fittingLibrary(found.libc), USER);
 });
 
-test("a name is looked up in PATH in order, and past what cannot be executed", LINUX, () => {
+test("a name is looked up in PATH in order, and past what cannot be executed", linux(), () => {
   const { directory, program } = fixtures();
   for (const name of ["p1/tool", "p2"]) mkdirSync(join(directory, name), { recursive: true });
   copyFileSync(program, join(directory, "p2/tool"));
@@ -109,7 +109,7 @@ test("a name is looked up in PATH in order, and past what cannot be executed", L
 
 test(
   "an empty element of PATH is the working directory, and an unset PATH has a default",
-  LINUX,
+  linux(),
   () => {
     const { directory } = fixtures();
     assert.equal(target("arguments", { path: "/nowhere:", cwd: directory }).path, "arguments");
@@ -119,7 +119,7 @@ test(
   },
 );
 
-test("a command that is not there ends in status 127, one that cannot run in 126", LINUX, () => {
+test("a command that is not there ends in status 127, one that cannot run in 126", linux(), () => {
   const { directory, script } = fixtures();
   const plain = script("plain.txt", "text\n", 0o644);
   refuses(() => target("no-such-command-here"), 127, /"no-such-command-here".*not found in PATH/);
@@ -150,7 +150,7 @@ test(
   },
 );
 
-test("a command that is no string, or holds a NUL, is refused and shown", LINUX, () => {
+test("a command that is no string, or holds a NUL, is refused and shown", linux(), () => {
   for (const command of ["a\0b", 7, null, undefined]) {
     assert.throws(
       () => Reflect.apply(resolveLaunchTarget, undefined, [{ command, environment: {} }, PLAIN]),
@@ -160,7 +160,7 @@ test("a command that is no string, or holds a NUL, is refused and shown", LINUX,
   assert.throws(() => target("sh", { args: ["ok", "a\0b"] }), /argument 2 must be a string/);
 });
 
-test("a script is followed to its interpreter, whose one argument may hold blanks", LINUX, () => {
+test("a script is followed to its interpreter, whose one argument may hold blanks", linux(), () => {
   const { program, script } = fixtures();
   const path = script("plain-script", `#! ${program}\t one two  \nrest\n`);
   const found = target(path, { args: ["x"] });
@@ -177,7 +177,7 @@ test("a script is followed to its interpreter, whose one argument may hold blank
   assert.deepEqual(printed, [program, "one two", path, "x"]);
 });
 
-test("scripts that interpret scripts are followed four deep and no deeper", LINUX, () => {
+test("scripts that interpret scripts are followed four deep and no deeper", linux(), () => {
   const { program, script } = fixtures();
   let path = program;
   for (let depth = 1; depth <= 4; depth++) path = script(`deep${depth}`, `#!${path}\n`);
@@ -187,7 +187,7 @@ test("scripts that interpret scripts are followed four deep and no deeper", LINU
   refuses(() => target(tooDeep), 125, /deep5": its interpreters are scripts .* more than 4/);
 });
 
-test("env in a #! line is followed to the command that it looks up", LINUX, () => {
+test("env in a #! line is followed to the command that it looks up", linux(), () => {
   const { directory, program, script } = fixtures();
   const path = `${directory}:${process.env.PATH}`;
   const lines = [
@@ -205,7 +205,7 @@ test("env in a #! line is followed to the command that it looks up", LINUX, () =
   }
 });
 
-test("env looks the command up in the PATH and the directory that it sets itself", LINUX, () => {
+test("env looks the command up in the PATH and the directory that it sets itself", linux(), () => {
   const { directory, program, script } = fixtures();
   const byPath = script("env-path", `#!/usr/bin/env -S PATH=${directory} arguments\n`);
   assert.equal(target(byPath).program.path, program);
@@ -214,7 +214,7 @@ test("env looks the command up in the PATH and the directory that it sets itself
   refuses(() => target(script("env-none", "#!/usr/bin/env -S -u PATH arguments\n")), 127, /unset/);
 });
 
-test("env that only prints, or finds nothing, is reported as what it is", LINUX, () => {
+test("env that only prints, or finds nothing, is reported as what it is", linux(), () => {
   const { script } = fixtures();
   refuses(
     () => target(script("env-missing", "#!/usr/bin/env no-such-command-here\n")),
@@ -234,7 +234,7 @@ test("env that only prints, or finds nothing, is reported as what it is", LINUX,
   refuses(() => target(script("env-self", "#!/usr/bin/env -S FOO=1\n")), 125, /scripts themselves/);
 });
 
-test("env that drops LD_PRELOAD in a #! line is refused", LINUX, () => {
+test("env that drops LD_PRELOAD in a #! line is refused", linux(), () => {
   const { script } = fixtures();
   const lines = [
     "-S -i sh",
@@ -249,7 +249,7 @@ test("env that drops LD_PRELOAD in a #! line is refused", LINUX, () => {
   }
 });
 
-test("a script without a #! line is run by /bin/sh, as execvp does", LINUX, () => {
+test("a script without a #! line is run by /bin/sh, as execvp does", linux(), () => {
   const { script } = fixtures();
   for (const [index, text] of ["exit 0\n", "", "#!\n", "#! \t\n"].entries()) {
     const path = script(`bare${index}`, text);
@@ -263,7 +263,7 @@ test("a script without a #! line is run by /bin/sh, as execvp does", LINUX, () =
   }
 });
 
-test("a #! line that cannot work says why", LINUX, () => {
+test("a #! line that cannot work says why", linux(), () => {
   const { script } = fixtures();
   const missing = script("missing", "#!/no/such/interpreter -x\n");
   refuses(() => target(missing), 127, /missing": its #! line names .*such\/interpreter" does not/);
@@ -277,7 +277,7 @@ test("a #! line that cannot work says why", LINUX, () => {
   refuses(() => target(binary), 126, /neither a script nor a program of a known format/);
 });
 
-test("a program that is cut off cannot be executed", LINUX, () => {
+test("a program that is cut off cannot be executed", linux(), () => {
   const { patched, program } = fixtures();
   for (const size of [5, 40, 2000]) {
     const path = patched(`cut${size}`, program, (bytes) => bytes.subarray(0, size));
@@ -339,7 +339,7 @@ function staticProgram(): string {
 }
 
 for (const { what, make, message } of REFUSED) {
-  test(`${what} is refused, and so are scripts and env that lead to it`, LINUX, () => {
+  test(`${what} is refused, and so are scripts and env that lead to it`, linux(), () => {
     const { script } = fixtures();
     const path = make();
     const name = path.split("/").at(-1);
@@ -360,7 +360,7 @@ for (const { what, make, message } of REFUSED) {
   });
 }
 
-test("an env in the #! line that could not take the preload is refused too", LINUX, () => {
+test("an env in the #! line that could not take the preload is refused too", linux(), () => {
   const { directory, program, script } = fixtures();
   mkdirSync(join(directory, "odd"));
   const env = join(directory, "odd/env");
@@ -371,7 +371,7 @@ test("an env in the #! line that could not take the preload is refused too", LIN
 
 test(
   "a program that asks for a dynamic linker which is not there is said not to run",
-  LINUX,
+  linux(),
   () => {
     const { patched, program, interpreter } = fixtures();
     const path = patched(
@@ -387,7 +387,7 @@ test(
   },
 );
 
-test("set-user-ID and set-group-ID to somebody else are refused by their bits", LINUX, () => {
+test("set-user-ID and set-group-ID to somebody else are refused by their bits", linux(), () => {
   const { directory, program } = fixtures();
   const path = join(directory, "set-id");
   copyFileSync(program, path);
@@ -418,7 +418,7 @@ test("set-user-ID and set-group-ID to somebody else are refused by their bits", 
   check(path, neighbour);
 });
 
-test("a process that already runs as another user is refused for any program", LINUX, () => {
+test("a process that already runs as another user is refused for any program", linux(), () => {
   refuses(
     () => check(fixtures().program, { ...USER, euid: 0 }),
     125,
@@ -427,7 +427,7 @@ test("a process that already runs as another user is refused for any program", L
   refuses(() => check(fixtures().program, { ...USER, egid: 0 }), 125, /run as group 0 while group/);
 });
 
-test("file capabilities are refused, except for root, whom they do not change", LINUX, () => {
+test("file capabilities are refused, except for root, whom they do not change", linux(), () => {
   const { program, script } = fixtures();
   const host: LaunchHost = { fileCapabilities: (path) => path === program };
   refuses(() => check(program, USER, host), 125, /carries file capabilities.*drop the preload/);
@@ -438,7 +438,7 @@ test("file capabilities are refused, except for root, whom they do not change", 
   }, fittingLibrary());
 });
 
-test("file capabilities are asked for by the absolute path of a relative command", LINUX, () => {
+test("file capabilities are asked for by the absolute path of a relative command", linux(), () => {
   const { directory, program } = fixtures();
   const asked: string[] = [];
   const host: LaunchHost = {
@@ -451,7 +451,7 @@ test("file capabilities are asked for by the absolute path of a relative command
   assert.deepEqual(asked, [program]);
 });
 
-test("this process's identity is the system's", LINUX, () => {
+test("this process's identity is the system's", linux(), () => {
   const identity = currentIdentity();
   const id = (flag: string): number => Number(execFileSync("id", [flag], { encoding: "utf8" }));
   assert.equal(identity.euid, id("-u"));
@@ -470,12 +470,13 @@ function toolThere(name: string, ...args: string[]): boolean {
   }
 }
 
-const KERNEL = skipUnless(
-  process.platform === "linux" && process.getuid?.() === 0 && toolThere("setpriv", "--version"),
-  "needs root, to give files away, and setpriv, to become another user",
-);
+const kernel = () =>
+  skipUnless(
+    process.platform === "linux" && process.getuid?.() === 0 && toolThere("setpriv", "--version"),
+    "needs root, to give files away, and setpriv, to become another user",
+  );
 
-test("the rules of secure execution agree with the kernel's AT_SECURE", KERNEL, () => {
+test("the rules of secure execution agree with the kernel's AT_SECURE", kernel(), () => {
   const { directory, program } = fixtures();
   chmodSync(directory, 0o755);
   const path = join(directory, "at-secure");
@@ -523,7 +524,7 @@ test("the rules of secure execution agree with the kernel's AT_SECURE", KERNEL, 
   }
 });
 
-test("a library that fits is accepted, with what it is made for", LINUX, () => {
+test("a library that fits is accepted, with what it is made for", linux(), () => {
   const { library, program } = fixtures();
   const found = target(program);
   const read = checkPreloadLibrary(library, found);
@@ -532,7 +533,7 @@ test("a library that fits is accepted, with what it is made for", LINUX, () => {
   checkLaunch(found, read, USER);
 });
 
-test("a library that cannot be read, or is none, is refused with the way out", LINUX, () => {
+test("a library that cannot be read, or is none, is refused with the way out", linux(), () => {
   const { directory, library, patched, program, script } = fixtures();
   const found = target(program);
   const shared = (path: string): unknown => checkPreloadLibrary(path, found);
@@ -569,7 +570,7 @@ test(
   },
 );
 
-test("a library for another processor, word size or libc is refused by name", LINUX, () => {
+test("a library for another processor, word size or libc is refused by name", linux(), () => {
   const { interpreter, library, patched, program } = fixtures();
   const found = target(program);
   const arm64 = patched("libarm64.so", library, asArm64);
@@ -596,7 +597,7 @@ test("a library for another processor, word size or libc is refused by name", LI
   checkPreloadLibrary(musl, target(muslProgram));
 });
 
-test("a library that names no libc is taken by its manifest's word", LINUX, () => {
+test("a library that names no libc is taken by its manifest's word", linux(), () => {
   const { directory, program } = fixtures();
   const path = join(directory, "libbare.so");
   execFileSync("cc", ["-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", path]);
@@ -607,7 +608,7 @@ test("a library that names no libc is taken by its manifest's word", LINUX, () =
   refuses(() => checkPreloadLibrary(path, found, other), 125, /libbare\.so" for (musl|glibc)/);
 });
 
-test("a library with static TLS is fine to preload", LINUX, () => {
+test("a library with static TLS is fine to preload", linux(), () => {
   const { directory, program, script } = fixtures();
   const source = script("tls.c", "__thread int here = 1; int *where(void) { return &here; }\n");
   const path = join(directory, "libtls.so");
@@ -615,7 +616,7 @@ test("a library with static TLS is fine to preload", LINUX, () => {
   checkPreloadLibrary(path, target(program));
 });
 
-test("a symbolic link is followed, and the command keeps the link's name", LINUX, () => {
+test("a symbolic link is followed, and the command keeps the link's name", linux(), () => {
   const { directory, program } = fixtures();
   const link = join(directory, "link");
   symlinkSync(program, link);

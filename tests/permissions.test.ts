@@ -12,10 +12,11 @@ import { builtLibrary, ROOT } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const RUNTIME = runtimeInfo().name;
-const IN_DENO = skipUnless(RUNTIME === "deno", "only Deno has these permissions");
-const IN_NODE = skipUnless(RUNTIME === "node", "only Node has this permission model");
+const inDeno = () => skipUnless(RUNTIME === "deno", "only Deno has these permissions");
+const inNode = () => skipUnless(RUNTIME === "node", "only Node has this permission model");
 const BACKEND = foreign().backend;
-const IN_NODE_FFI = skipUnless(BACKEND === "node:ffi", "only Node 26 has node:ffi to switch off");
+const inNodeFfi = () =>
+  skipUnless(BACKEND === "node:ffi", "only Node 26 has node:ffi to switch off");
 
 const EVERY_FUNCTION: readonly ApiCall[] = [
   ["verifyAllocator"],
@@ -93,14 +94,14 @@ const DENO_CASES: readonly {
 for (const { without, flags, calls, about } of DENO_CASES) {
   test(
     `Deno without ${without}: every function that needs it names that flag`,
-    IN_DENO,
+    inDeno(),
     async () => {
       assertRefused(calls, await callWith(flags, calls), without, about);
     },
   );
 }
 
-test("Deno with a part of a permission names the flag and what is missing", IN_DENO, async () => {
+test("Deno with a part of a permission names the flag and what is missing", inDeno(), async () => {
   const all = ["--allow-ffi", "--allow-read", "--allow-env"];
   const instead = (flag: string) => all.map((one) => flag.startsWith(one) ? flag : one);
   const calls: ApiCall[] = [["verifyAllocator"]];
@@ -118,7 +119,7 @@ test("Deno with a part of a permission names the flag and what is missing", IN_D
 
 test(
   "Deno needs no more than what is used: two variables, the program and the build",
-  IN_DENO,
+  inDeno(),
   async () => {
     const flags = [
       "--allow-ffi",
@@ -132,7 +133,7 @@ test(
 
 test(
   "Deno opens /proc with all permissions only: mappings are unavailable, and the rest proves it",
-  IN_DENO,
+  inDeno(),
   async () => {
     const flags = ["--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"];
     const calls: ApiCall[] = [["verifyAllocator"], ["getAllocatorInfo"], ["launchEnvironment"]];
@@ -155,7 +156,7 @@ test(
 
 test(
   "Deno with nothing allowed refuses every function, and asks the user nothing",
-  IN_DENO,
+  inDeno(),
   async () => {
     // Deno's child processes get every permission when no flag says otherwise.
     const outcomes = await callWith(["--deny-net"], EVERY_FUNCTION);
@@ -167,7 +168,7 @@ const FFI_FLAG = BACKEND === "koffi" ? "--allow-addons" : "--allow-ffi";
 
 test(
   "Node's permission model: the flag for native libraries is the one of the FFI in use",
-  IN_NODE,
+  inNode(),
   async () => {
     const flags = ["--permission", "--allow-fs-read=*"];
     assertRefused(READERS, await callWith(flags, READERS), FFI_FLAG);
@@ -179,7 +180,7 @@ test(
 
 test(
   "Node's permission model: what may not be read is named, with Node's own flag",
-  IN_NODE,
+  inNode(),
   async () => {
     const sources = ["ffi", "lib", "mod.ts", "package.json", "tests", "node_modules/@koromix"];
     const readable = [...sources, "node_modules/koffi"].map((name) =>
@@ -193,7 +194,7 @@ test(
 
 test(
   "Node with --no-experimental-ffi uses koffi, and its flag is --allow-addons",
-  IN_NODE_FFI,
+  inNodeFfi(),
   async () => {
     const calls: ApiCall[] = [["backend"], ["verifyAllocator"]];
     const [backend, verified] = await callWith(["--no-experimental-ffi"], calls);
@@ -204,7 +205,7 @@ test(
   },
 );
 
-test("Node with neither node:ffi nor koffi is told what to install", IN_NODE, async () => {
+test("Node with neither node:ffi nor koffi is told what to install", inNode(), async () => {
   const child = join(copyCheckout(), "tests", "fixtures", "api-child.ts");
   const flags = BACKEND === "node:ffi" ? ["--no-experimental-ffi"] : [];
   const calls = [...READERS, ["backend"] as const];
@@ -222,7 +223,7 @@ test("Node with neither node:ffi nor koffi is told what to install", IN_NODE, as
 
 test(
   "a koffi that is there but does not load is told apart from one that is missing",
-  IN_NODE,
+  inNode(),
   async () => {
     const copy = copyCheckout();
     const broken = join(copy, "node_modules", "koffi");
