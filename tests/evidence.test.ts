@@ -14,6 +14,7 @@ import {
 } from "../lib/verify/evidence.ts";
 import { isGlibcHeader } from "../lib/verify/glibc.ts";
 import type { AllocatorProbe, BlockSource } from "../lib/verify/probe.ts";
+import { mappingEvidence } from "../lib/verify/process.ts";
 import type { Evidence } from "../lib/verify/types.ts";
 
 const BLOCK = 0x1000_0000 as Address;
@@ -31,6 +32,7 @@ function probe(changes: Partial<AllocatorProbe> = {}): AllocatorProbe {
     askableRegion: null,
     owns: (address) => address === BLOCK,
     counterName: "fake_counter",
+    counterScope: "thread",
     counterBytes: 1000,
     counter: () => 0n,
     close() {},
@@ -301,6 +303,15 @@ test("a version that cannot be told speaks against the allocator", () => {
   assert.ok(evidence.every(({ scope }) => scope === "library"));
 });
 
+test("a mapping is evidence for a file that is mapped, and against one that is not", () => {
+  const program = mappingEvidence("process", system().executable());
+  assert.equal(program.outcome, "pass");
+  const nothing = mappingEvidence("library", "/nonexistent/libx.so");
+  assert.equal(nothing.outcome, "fail");
+  assert.equal(nothing.scope, "library");
+  assert.match(nothing.detail, /"\/nonexistent\/libx\.so" is not mapped into this process/);
+});
+
 test("verified needs ownership or a counter, and nothing that failed", () => {
   const item = (check: Evidence["check"], outcome: Evidence["outcome"]): Evidence => ({
     scope: "process",
@@ -349,4 +360,28 @@ test("glibc's chunk header is told from other words", () => {
   for (const [word, size, expected, what] of cases) {
     assert.equal(isGlibcHeader(word, size, PAGE), expected, what);
   }
+});
+
+/** A counter that moves by these amounts, one for each block. */
+function movingBy(amounts: readonly bigint[]): () => bigint {
+  let asked = 0;
+  let total = 0n;
+  return () => {
+    if (asked++ % 2 === 1) total += amounts[((asked >> 1) - 1) % amounts.length] ?? 0n;
+    return total;
+  };
+}
+
+test("a counter of the whole process that other threads move proves nothing, for or against", () => {
+  const counter = movingBy([5000n, 7000n, -100n, 20_000n]);
+  const busy = checkCounter(probe({ counter, counterScope: "process" }), blockSource());
+  assert.equal(busy.outcome, "unavailable");
+  assert.match(busy.detail, /other threads/);
+  const own = checkCounter(probe({ counter: movingBy([9000n]) }), blockSource());
+  assert.equal(own.outcome, "fail", "nobody else moves a thread's own counter");
+});
+
+test("a counter of the whole process that does not move at all speaks against the allocator", () => {
+  const finding = checkCounter(probe({ counterScope: "process" }), blockSource());
+  assert.equal(finding.outcome, "fail");
 });

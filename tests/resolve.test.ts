@@ -246,7 +246,12 @@ test("without XDG_CACHE_HOME the cache is in the home directory", async () => {
 test("a manifest covers its library: the hash must agree, wherever the library lies", async () => {
   const { build, cached, resolve } = await checkout();
   const good = place(cached(), "good");
-  const manifest = { sha256: sha256("good"), variant: "release", version: "5.3.0" };
+  const manifest = {
+    allocator: "jemalloc",
+    sha256: sha256("good"),
+    variant: "release",
+    version: "5.3.0",
+  };
   writeFileSync(`${good}.json`, JSON.stringify(manifest));
   assert.deepEqual(resolve().manifest, manifest);
   const path = place(build(), "altered");
@@ -287,9 +292,15 @@ test("a link is followed to the file, and the manifest beside either of them cou
   symlinkSync(real, link);
   assert.deepEqual([resolve().path, resolve().manifest], [real, null]);
   for (const beside of [real, link]) {
-    writeFileSync(`${beside}.json`, JSON.stringify({ sha256: sha256("other") }));
+    writeFileSync(
+      `${beside}.json`,
+      JSON.stringify({ allocator: "jemalloc", sha256: sha256("other") }),
+    );
     refusal(() => resolve());
-    writeFileSync(`${beside}.json`, JSON.stringify({ sha256: sha256("contents") }));
+    writeFileSync(
+      `${beside}.json`,
+      JSON.stringify({ allocator: "jemalloc", sha256: sha256("contents") }),
+    );
     assert.equal(resolve().manifest?.sha256, sha256("contents"));
     rmSync(`${beside}.json`);
   }

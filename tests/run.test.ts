@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -8,9 +9,10 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { foreign } from "../ffi/mod.ts";
 import type { Verification } from "../lib/verify/types.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "./support/compile.ts";
 import {
@@ -19,6 +21,7 @@ import {
   type ChildResult,
   FIXTURES,
   offheapCommand,
+  ROOT,
   runChild,
   runtimeCommand,
 } from "./support/runtime.ts";
@@ -158,6 +161,14 @@ test("arguments reach the command as they are, options of its own and empty ones
   assert.equal(stdout, args.map((arg) => `${arg}\n`).join(""));
   const bare = await run(["printf", "%s.", "--profile", "-h"]);
   assert.equal(bare.stdout, "--profile.-h.", "options behind the command are the command's");
+  const own = await run(["--", "cat", "/proc/self/cmdline"]);
+  assert.equal(own.stdout, "cat\0/proc/self/cmdline\0", "the command's name is as it was given");
+});
+
+test("--no-inherit refuses what it could not give back to the command's children", async () => {
+  const variables = { MALLOC_CONF: "abort:false\nnarenas:1" };
+  const stderr = await refused(["--no-inherit", "--", "echo", "started"], { variables });
+  assert.match(stderr, /MALLOC_CONF must be a single line .*; got "abort:false\\nnarenas:1"/);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -308,6 +319,39 @@ test(
   },
 );
 
+const AS_USER = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"] as const;
+const CLI = join(ROOT, "lib", "cli.ts");
+const HAS_USER = ROOT_USER && [`test -x '${process.execPath}'`, `test -r '${CLI}'`]
+  .every((probe) => spawnSync(AS_USER[0], [...AS_USER.slice(1), "sh", "-c", probe]).status === 0);
+
+test(
+  "a program with file capabilities is refused to a user to whom they give some",
+  skipUnless(HAS_USER, "needs root, setpriv, and a checkout that other users may read"),
+  async () => {
+    const program = compileProgram("hello.c", "hello-capable");
+    const { calls } = foreign().open(null, {
+      // int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)
+      setxattr: { parameters: ["cstring", "cstring", "buffer", "usize", "i32"], result: "i32" },
+    });
+    // Revision 2 and "effective", then CAP_NET_BIND_SERVICE among the permitted ones.
+    const capabilities = Uint32Array.of(0x0200_0001, 1 << 10, 0, 0, 0);
+    const name = "security.capability";
+    assert.equal(calls.setxattr(program, name, capabilities, capabilities.byteLength, 0), 0);
+    chmodSync(dirname(program), 0o755);
+    const home = temporaryDirectory();
+    chmodSync(home, 0o777);
+    const asUser = (...command: string[]): Promise<ChildResult> =>
+      runChild([...AS_USER, ...offheapCommand("run", "--", ...command)], {
+        variables: { HOME: home, DENO_DIR: join(home, "deno"), XDG_CACHE_HOME: undefined },
+      });
+    assert.equal((await asUser("echo", "started")).stdout, "started\n");
+    const { status, stdout, stderr } = await asUser(program);
+    assert.equal(status, 125, stdout + stderr);
+    assert.match(stderr, /^offheap: Cannot run ".*hello-capable".*capabilities/);
+    assert.equal((await run(["--", program])).stdout, "hello\n", "root has them anyway");
+  },
+);
+
 test(
   "the command can be process 1 of a container",
   skipUnless(ROOT_USER, "a process namespace of its own needs root"),
@@ -367,4 +411,11 @@ test("wrong usage of run ends with 125 and a hint; of the others with 2", async 
   assert.match(unknown.stderr, /auto, jemalloc, mimalloc, system/);
   assert.equal((await runChild(offheapCommand("verify", "--expect", "nothing"))).status, 2);
   assert.equal((await runChild(offheapCommand("no-such-command"))).status, 2);
+});
+
+test("a library that its manifest names as another allocator's is refused before the start", async () => {
+  for (const [allocator, other] of [["jemalloc", "mimalloc"], ["mimalloc", "jemalloc"]] as const) {
+    const args = ["-a", allocator, "--library", builtLibrary(other), "--", "echo", "started"];
+    assert.match(await refused(args), new RegExp(`it is ${other} [0-9.]+, not ${allocator}`));
+  }
 });

@@ -171,7 +171,9 @@ static uint64_t mallctl_allocated(mallctl_fn mallctl_call) {
  */
 static void *map_page_beside(const void *block) {
     uintptr_t region = (uintptr_t)block & ~((uintptr_t)LOOKUP_REGION - 1);
-    for (uintptr_t at = region; at < region + LOOKUP_REGION; at += LOOKUP_STEP) {
+    /* Never the page at 0, which root may map: a null pointer would then point to something. */
+    uintptr_t first = region == 0 ? LOOKUP_STEP : region;
+    for (uintptr_t at = first; at < region + LOOKUP_REGION; at += LOOKUP_STEP) {
         void *page = mmap((void *)at, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | FIXED_NOREPLACE, -1, 0);
         if (page == MAP_FAILED) continue;
         if (((uintptr_t)page & ~((uintptr_t)LOOKUP_REGION - 1)) == region) return page;

@@ -8,6 +8,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { readEnvironment } from "../environment.ts";
 import { BuildError, LaunchError, OffheapError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
+import { needsLink } from "../launch/preload-path.ts";
 import { PROFILE_NAMES } from "../launch/profiles.ts";
 import { runCommand } from "../launch/run.ts";
 import { cachedBuildDirectory, cacheDirectory } from "../library/directories.ts";
@@ -111,6 +112,12 @@ function addLaunching(program: Command): void {
     )
     .action(({ format, ...options }: EnvArguments) => {
       const plan = planLaunch(options);
+      const path = plan.library?.path ?? "";
+      if (needsLink(path)) {
+        process.stderr.write(
+          `offheap: LD_PRELOAD cannot hold "${path}": a link in this user's cache stands for it\n`,
+        );
+      }
       for (const kept of plan.kept) process.stderr.write(`offheap: kept as it is set: ${kept}\n`);
       print(ENVIRONMENT_FORMATS[format](plannedVariables(plan)));
     });
@@ -152,7 +159,10 @@ async function createProgram(args: readonly string[], setStatus: SetStatus): Pro
   addReports(program, setStatus);
   addLaunching(program);
   await addBuild(program, args);
-  for (const command of program.commands) command.exitOverride();
+  for (const command of program.commands) {
+    command.exitOverride()
+      .showHelpAfterError(`(offheap ${command.name()} --help lists the options)`);
+  }
   return program;
 }
 

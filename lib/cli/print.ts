@@ -6,17 +6,23 @@
 import process from "node:process";
 
 /** Whoever reads may have seen enough, as `head` has: that is no error of the report's. */
-function endQuietlyWhenUnread(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+function endUnwritten(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit();
+  process.stderr.write(`offheap: Cannot write the report: ${error.message}.\n`);
+  process.exit(1);
 }
 
 /** Prints a line on stdout. */
 export function print(text: string): void {
-  if (!process.stdout.listeners("error").includes(endQuietlyWhenUnread)) {
-    process.stdout.on("error", endQuietlyWhenUnread);
+  if (!process.stdout.listeners("error").includes(endUnwritten)) {
+    process.stdout.on("error", endUnwritten);
   }
-  process.stdout.write(`${text}\n`);
+  try {
+    process.stdout.write(`${text}\n`);
+  } catch (error) {
+    // Deno throws where Node and Bun emit.
+    endUnwritten(error as NodeJS.ErrnoException);
+  }
 }
 
 /** Prints a value as JSON on stdout. */

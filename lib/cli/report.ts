@@ -32,6 +32,10 @@ const HEALTH_TONES: Readonly<Record<string, Tone>> = {
   unhealthy: "bad",
 };
 
+function nameVersion(name: string, version: string | null): string {
+  return version === null ? name : `${name} ${version}`;
+}
+
 function describeSystem(info: SystemInfo): (readonly [string, string])[] {
   return [
     ["offheap", info.version],
@@ -41,7 +45,7 @@ function describeSystem(info: SystemInfo): (readonly [string, string])[] {
     ["memory", `${formatBytes(info.totalMemory)}, pages of ${formatBytes(info.pageSize)}`],
     [
       "offheap's blocks",
-      `${info.memoryAllocator} ${info.allocatorVersion ?? ""} ` +
+      `${nameVersion(info.memoryAllocator, info.allocatorVersion)} ` +
       `(${formatVerdict(info.memoryAllocatorVerified)})`,
     ],
     [
@@ -91,11 +95,11 @@ function printVerification(found: Verification): void {
   const { runtime, platform, arch, libc } = found;
   print(`${runtime.name} ${runtime.version} on ${platform} ${arch} (${libc})`);
   print(
-    `process's malloc: ${processAllocator} ${processAllocatorVersion ?? ""} ` +
+    `process's malloc: ${nameVersion(processAllocator, processAllocatorVersion)} ` +
       formatVerdict(processAllocatorVerified),
   );
   print(
-    `offheap's blocks: ${memoryAllocator} ${memoryAllocatorVersion ?? ""} ` +
+    `offheap's blocks: ${nameVersion(memoryAllocator, memoryAllocatorVersion)} ` +
       formatVerdict(memoryAllocatorVerified),
   );
   if (found.runtimeAllocator !== null) print(`note: ${found.runtimeAllocator.note}.`);

@@ -161,7 +161,7 @@ function translate(pid: number, path: string, error: unknown): unknown {
   if (REFUSED.includes(code)) {
     return new DoctorError(
       `Cannot examine process ${pid}: this user may not read "${path}". ` +
-        "Run offheap as the user who runs the process, or as root.",
+        "Run offheap as the user who runs the process, or as root; a container needs SYS_PTRACE.",
       { cause: error },
     );
   }

@@ -15,6 +15,11 @@ import { readEnvironment } from "../environment.ts";
 /** What separates the variable's entries; it knows no quoting (ld.so(8), LD_PRELOAD). */
 const SEPARATORS = /[\s:]/;
 
+/** Whether the preload variable cannot hold a path as it is. */
+export function needsLink(path: string): boolean {
+  return SEPARATORS.test(path);
+}
+
 /** What may stand in a link's name. */
 const UNSAFE = /[^A-Za-z0-9._-]/g;
 
@@ -25,7 +30,7 @@ function linkDirectories(): string[] {
   const cache = cacheDirectory(readEnvironment(), process.platform);
   const user = process.getuid?.() ?? 0;
   const inCache = cache === null ? [] : [join(cache, "links")];
-  return [...inCache, join(tmpdir(), `offheap-${user}`)].filter((path) => !SEPARATORS.test(path));
+  return [...inCache, join(tmpdir(), `offheap-${user}`)].filter((path) => !needsLink(path));
 }
 
 /** Whoever can write into the directory decides what is preloaded: it must be ours alone. */
@@ -60,7 +65,7 @@ function makeLink(path: string, directory: string): string {
  * @throws {LaunchError} when no such link can be made.
  */
 export function preloadName(path: string): string {
-  if (!SEPARATORS.test(path)) return path;
+  if (!needsLink(path)) return path;
   const [directory] = linkDirectories();
   if (directory === undefined) {
     throw new LaunchError(

@@ -162,6 +162,11 @@ function take(
     );
   }
   requireWhole(place, real, bytes, attempts);
+  if (manifest !== null && manifest.allocator !== request.name) {
+    const why = `its manifest says that it is ${manifest.allocator} ${manifest.version}, not ` +
+      request.name;
+    throw unusable(place, real, why, attempts);
+  }
   return { name: request.name, path: real, origin: place.origin, sha256, manifest, attempts };
 }
 

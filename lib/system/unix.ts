@@ -114,7 +114,10 @@ const MAPPING_ATTEMPTS = 2048;
  */
 export function mapPageWithin(base: Address, span: number, flags: number): Address | null {
   const { mmap, munmap } = libcCalls();
-  for (let at = base; at < base + span; at = (at + span / MAPPING_ATTEMPTS) as Address) {
+  const step = span / MAPPING_ATTEMPTS;
+  // Never the page at 0, which root may map: a null pointer would then point to something.
+  const first = base === NULL ? base + step : base;
+  for (let at = first as Address; at < base + span; at = (at + step) as Address) {
     const page = Number(mmap(at, 1, PROT_NONE, flags, -1, 0n)) as Address;
     if (page >= base && page < base + span) return page;
     // -1 is mmap's failure; another address is a system's answer that the range is taken there.

@@ -57,6 +57,7 @@ export function openGlibcProbe(object: string, shim: string | null): AllocatorPr
       return isGlibcHeader(new DataView(header.buffer).getBigUint64(0, true), size, pageSize);
     },
     counterName: "mallinfo2's bytes in use",
+    counterScope: "process",
     counterBytes: COUNTER_BYTES,
     counter() {
       if (counters === null) throw new RangeError("offheap's shim, which reads it, is not built");

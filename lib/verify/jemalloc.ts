@@ -35,6 +35,7 @@ export function openJemallocProbe(object: string | null): AllocatorProbe {
     askableRegion: LEAF_BYTES,
     owns: (address) => lookupArena(calls, address),
     counterName: 'mallctl("thread.allocated")',
+    counterScope: "thread",
     counterBytes: COUNTER_BYTES,
     counter: () => readMallctl(calls, "thread.allocated"),
     close,

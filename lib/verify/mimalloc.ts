@@ -29,6 +29,7 @@ export function openMimallocProbe(object: string | null): AllocatorProbe {
     askableRegion: null,
     owns: (address) => calls.mi_is_in_heap_region(address),
     counterName: "mi_process_info's committed bytes",
+    counterScope: "process",
     counterBytes: COUNTER_BYTES,
     counter() {
       const committed = new BigUint64Array(1);

@@ -23,6 +23,8 @@ export interface AllocatorProbe {
   owns(address: Address, size: number): boolean;
   /** The name of its counter, for reports. */
   readonly counterName: string;
+  /** What the counter counts: only `thread` is free of what other threads do meanwhile. */
+  readonly counterScope: "thread" | "process";
   /** The size, in bytes, whose allocation moves the counter visibly. */
   readonly counterBytes: number;
   /** Bytes that it counts; throws when it does not count in this build. */

@@ -15,6 +15,7 @@ import { symbolNames } from "./symbols.ts";
 import type { Recipe } from "./types.ts";
 
 const JOBS = 2;
+const VERSION_SCRIPT = "offheap-exports.map";
 
 const COMMON_OPTIONS: readonly string[] = [
   "--disable-cxx",
@@ -101,10 +102,12 @@ export const JEMALLOC_RECIPE: Recipe = {
           "profiling is on. Use gcc, or a clang with libgcc or libunwind.",
       );
     }
+    // Make hands its variables to a shell: a path of the checkout's may hold anything.
+    copyFileSync(job.versionScript, join(job.directory, VERSION_SCRIPT));
     const linkFlags = [
       ...LINK_FLAGS,
       `-Wl,-soname,${basename(job.output)}`,
-      `-Wl,--version-script=${job.versionScript}`,
+      `-Wl,--version-script=${VERSION_SCRIPT}`,
     ];
     await job.run([
       "make",
