@@ -6,10 +6,13 @@ import { test } from "node:test";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "../ffi/errors.ts";
 import { bindLibrary, type RawFunction } from "../ffi/library.ts";
 import { foreign } from "../ffi/mod.ts";
-import { readBytes, readCString } from "../ffi/memory.ts";
+import { PROCESS_MALLOC_SYMBOLS } from "../ffi/libc.ts";
+import { libcCalls, readBytes, readCString } from "../ffi/memory.ts";
 import { type Address, NULL, type SymbolTable } from "../ffi/types.ts";
 import { parseMappedFiles } from "../lib/system/linux.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
+import { FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
 
 const ECHOES = {
   echo_bool: { parameters: ["bool"], result: "bool" },
@@ -90,6 +93,11 @@ test("a size_t that no number holds exactly is a RangeError, not a rounded numbe
   assert.throws(() => opened.calls.echo_u64(2n ** 53n), RangeError);
   assert.throws(() => opened.calls.echo_u64(2n ** 64n - 1n), RangeError);
   opened.close();
+  const address = { echo_u64: { parameters: ["u64"], result: "pointer" } } as const;
+  const pointers = foreign().open(library, address);
+  assert.equal(pointers.calls.echo_u64(2n ** 52n), 2 ** 52);
+  assert.throws(() => pointers.calls.echo_u64(2n ** 53n), RangeError);
+  pointers.close();
 });
 
 test("a function without arguments or result is called once a call", () => {
@@ -223,6 +231,53 @@ test("a closed library is unmapped, also when a symbol was missing", () => {
   assert.throws(() => foreign().open(copy, required as SymbolTable), SymbolError);
   assert.equal(isMapped(), false);
 });
+
+test("a function works as long as it is held, whatever else of its library is collected", () => {
+  const copy = join(temporaryDirectory(), "libheld.so");
+  copyFileSync(library, copy);
+  const { sum } = foreign().open(copy, FUNCTIONS).calls;
+  // Where garbage can be collected at will: elsewhere the test says less.
+  for (let i = 0; i < 5; i++) Reflect.get(globalThis, "Bun")?.gc(true);
+  assert.equal(sum(Uint8Array.of(1, 2), 2), 3);
+  const { malloc, free } = foreign().open(null, PROCESS_MALLOC_SYMBOLS).calls;
+  for (let i = 0; i < 5; i++) Reflect.get(globalThis, "Bun")?.gc(true);
+  free(malloc(100));
+});
+
+test("the adapter and the C library are opened once", () => {
+  assert.equal(foreign(), foreign());
+  assert.equal(libcCalls(), libcCalls());
+});
+
+test("a Node that is too old is refused with a sentence", async () => {
+  const child = runtimeCommand(join(FIXTURES, "old-node.ts"));
+  const { stdout, stderr } = await runChild(child);
+  assert.match(
+    stdout,
+    /^UnsupportedRuntimeError ERR_OFFHEAP_UNSUPPORTED_RUNTIME Cannot use native libraries in Node 20\.20\.2: offheap needs Node 22 or newer\.\n$/,
+    stderr,
+  );
+});
+
+const inDeno = () =>
+  skipUnless(
+    foreign().runtime.name === "deno",
+    "only Deno permits libraries by path",
+  );
+
+test(
+  "in Deno, a missing file in a directory that is permitted is missing, not forbidden",
+  inDeno(),
+  async () => {
+    const open = async (path: string) => {
+      const flags = ["--quiet", "--no-check", "--no-prompt", "--allow-ffi=/nonexistent"];
+      const script = join(FIXTURES, "open-library.ts");
+      return (await runChild([process.execPath, "run", ...flags, script, path])).stdout;
+    };
+    assert.match(await open("/nonexistent/libnothing.so"), /^LibraryLoadError /);
+    assert.match(await open("/elsewhere/libnothing.so"), /^PermissionError /);
+  },
+);
 
 test("a missing optional symbol is undefined, and the others work", () => {
   const table = {

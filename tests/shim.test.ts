@@ -153,7 +153,7 @@ test("a program that has a stub for malloc runs, whatever else is preloaded", as
     "-fno-pie",
     "-DTAKES_ADDRESS",
   ]);
-  const other = compileShared("decoy-version.c", "shim-other.so");
+  const other = compileShared("decoy-version.c", "shim-other.so", ["-Wl,--no-as-needed"]);
   for (const allocator of ALLOCATORS) {
     for (const LD_PRELOAD of [undefined, other]) {
       const options = { variables: { LD_PRELOAD }, input: "line\n" };
@@ -191,6 +191,16 @@ test("descriptors that systemd passes in LISTEN_FDS reach the command, the last 
   const command = offheapCommand("run", "--", "sh", "-c", read);
   const { stdout, stderr } = await runChild(["sh", "-c", give, "sh", ...command]);
   assert.equal(stdout, "content of 3\ncontent of 4\n0 2\n", stderr);
+});
+
+test("a LISTEN_FDS beyond all sense delays nothing and closes nothing", async () => {
+  for (const LISTEN_FDS of ["x", "", "2000000000"]) {
+    const options = { variables: { LISTEN_FDS }, input: "in\n" };
+    const { status, stdout, stderr } = await run(["--", "sh", "-c", "cat; echo err >&2"], options);
+    assert.equal(status, 0, `${LISTEN_FDS}: ${stderr}`);
+    assert.equal(stdout, "in\n", LISTEN_FDS);
+    assert.equal(stderr, "err\n", LISTEN_FDS);
+  }
 });
 
 test("with --no-inherit a program behind #!/usr/bin/env has the allocator, and its children do not", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { copyFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Evidence, Verification } from "../lib/verify/types.ts";
 import type { VerifyOptions } from "../lib/verify/verify.ts";
@@ -55,6 +55,14 @@ test("a plain process is served by glibc, verified", async () => {
   assertPasses(found, "process", ALL_OF_PROCESS);
   assert.equal(found.libc, "glibc");
   assert.equal(found.memoryAllocator, "jemalloc");
+});
+
+test("a program that was started under another name is examined all the same", async () => {
+  const command = runtimeCommand(CHILD, "{}");
+  const renamed = ["bash", "-c", 'exec -a some-name "$@"', "bash", ...command] as const;
+  const { stdout, stderr } = await runChild([...renamed]);
+  assert.notEqual(stdout, "", stderr);
+  assertProcess(JSON.parse(stdout) as Verification, "glibc", true);
 });
 
 for (const allocator of ALLOCATORS) {
@@ -215,7 +223,19 @@ LIES.forEach(({ lie, flags, check, detail }, index) => {
     const item = against.find((one) => one.check === check);
     assert.match(String(item?.detail), detail, JSON.stringify(against));
     assert.equal(found.memoryAllocatorVerified, true, "the library beside it is real");
+    const nameless = check === "owner" ? /has no symbol by which offheap knows an allocator/ : /./;
+    assert.match(find(found, "process", "symbol").detail, nameless);
   });
+});
+
+test("a library calls its own functions, not those of the same names that are preloaded", async () => {
+  const preload = compileShared("interpose.c", "verify-interpose.so");
+  for (const allocator of ALLOCATORS) {
+    const found = await verify({ allocator }, [preload]);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assertPasses(found, "library", ALL_OF_LIBRARY);
+    assertProcess(found, "glibc", true);
+  }
 });
 
 test("a malloc whose free is another object's fails as owner", async () => {
@@ -232,6 +252,21 @@ test("tcmalloc is named and not verified: offheap has no way to ask it", async (
   assertProcess(found, "tcmalloc", false);
   assertPasses(found, "process", ["symbol", "owner", "mapping"]);
   assert.equal(find(found, "process", "ownership").outcome, "unavailable");
+});
+
+test("a library that only depends on jemalloc is not taken for it", async () => {
+  const real = builtLibrary("jemalloc");
+  const flags = ["-Wl,--no-as-needed", real, `-Wl,-rpath,${dirname(real)}`];
+  const library = compileShared("hello.c", "verify-depends.so", flags);
+  const found = await verify({ library });
+  assert.equal(found.memoryAllocatorVerified, false);
+  assert.match(
+    find(found, "library", "symbol").detail,
+    /^mallctl does not lie in ".*-depends\.so"/,
+  );
+  assertPasses(found, "library", ["version", "ownership", "counter"]);
+  assert.equal(found.library?.path, library);
+  assert.equal(found.library?.manifest, false);
 });
 
 test("a library that is no library is a finding, and the process has its own", async () => {
@@ -337,6 +372,15 @@ test("a missing library is a finding, with every place that was looked at", asyn
   assert.equal(found.library, null);
   assert.match(find(found, "library", "symbol").detail, /\/nonexistent\/libjemalloc\.so/);
   assertProcess(found, "glibc", true);
+});
+
+test("OFFHEAP_ALLOCATOR chooses the library, and an option comes before it", async () => {
+  const command = (options: VerifyOptions) => runtimeCommand(CHILD, JSON.stringify(options));
+  const variables = { OFFHEAP_ALLOCATOR: "mimalloc" };
+  const chosen = await runChild(command({}), { variables });
+  assert.equal((JSON.parse(chosen.stdout) as Verification).memoryAllocator, "mimalloc");
+  const option = await runChild(command({ allocator: "jemalloc" }), { variables });
+  assert.equal((JSON.parse(option.stdout) as Verification).memoryAllocator, "jemalloc");
 });
 
 test("an allocator of the runtime's own is named, and only where there is one", async () => {

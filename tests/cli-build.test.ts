@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { cacheDirectory, cachedSourcesDirectory } from "../lib/library/directories.ts";
+import { hostTarget } from "../lib/library/target.ts";
+import type { Verification } from "../lib/verify/types.ts";
+import { temporaryDirectory } from "./support/compile.ts";
+import { type ChildResult, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
+
+const PARTS = ["ffi", "lib", "scripts", "mod.ts", "package.json"];
+
+/** The user's archives of mimalloc; without one the build would need the network. */
+function cachedSources(): string | null {
+  const cache = cacheDirectory(process.env, process.platform);
+  const sources = cache === null ? null : cachedSourcesDirectory(cache);
+  if (sources === null || !existsSync(sources)) return null;
+  return readdirSync(sources).some((name) => name.includes("mimalloc")) ? sources : null;
+}
+
+const SOURCES = cachedSources();
+const hasSources = () =>
+  skipUnless(SOURCES !== null, "no source of mimalloc is in the user's cache");
+
+test(
+  "offheap build fills the cache, and a copy without a build of its own takes the libraries there",
+  hasSources(),
+  async () => {
+    const copy = temporaryDirectory();
+    for (const part of PARTS) cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+    const cache = temporaryDirectory();
+    mkdirSync(join(cache, "offheap"));
+    cpSync(SOURCES ?? "", join(cache, "offheap", "sources"), { recursive: true });
+    const variables = { XDG_CACHE_HOME: cache, OFFHEAP_ALLOCATOR: "mimalloc" };
+    const offheap = (...args: string[]): Promise<ChildResult> =>
+      runChild(runtimeCommand(join(copy, "lib", "cli.ts"), ...args), { variables });
+
+    const before = await offheap("run", "--", "echo", "started");
+    assert.equal(before.status, 125);
+    assert.equal(before.stdout, "");
+    assert.match(before.stderr, /^offheap: Cannot find mimalloc.*"offheap build"/);
+
+    // The cache is all that it may take: no archive is downloaded, and apt is not asked.
+    const options = ["--allocator", "mimalloc", "--no-debian", "--upstream", "file:///nonexistent"];
+    const built = await offheap("build", ...options);
+    assert.equal(built.status, 0, built.stdout + built.stderr);
+    const target = join(cache, "offheap", "native", hostTarget().name, "release");
+    assert.deepEqual(readdirSync(target).filter((name) => !name.startsWith(".")).sort(), [
+      "libmimalloc.so",
+      "libmimalloc.so.json",
+      "liboffheap.so",
+      "liboffheap.so.json",
+    ]);
+    assert.ok(built.stdout.includes(join(target, "libmimalloc.so")), built.stdout);
+    assert.ok(!existsSync(join(copy, "build")), "the checkout is left alone");
+
+    const again = await offheap("build", ...options);
+    assert.equal(again.status, 0, again.stderr);
+    assert.match(again.stdout, /^Nothing to do\.$/m);
+
+    const command = runtimeCommand(join(copy, "lib", "cli.ts"), "verify", "--json");
+    const under = await offheap("run", "--", ...command);
+    assert.equal(under.status, 0, under.stderr);
+    const found = JSON.parse(under.stdout) as Verification;
+    assert.equal(found.processAllocator, "mimalloc");
+    assert.equal(found.processAllocatorVerified, true);
+    assert.equal(found.memoryAllocatorVerified, true);
+    assert.equal(found.library?.origin, "cache");
+    assert.equal(found.library?.path, join(target, "libmimalloc.so"));
+    assert.equal(found.library?.manifest, true);
+  },
+);
+
+test("offheap build without a home to put a cache in says what to do", async () => {
+  const variables = { XDG_CACHE_HOME: undefined, HOME: undefined };
+  const command = runtimeCommand(join(ROOT, "lib", "cli.ts"), "build", "--allocator", "mimalloc");
+  const { status, stdout, stderr } = await runChild(command, { variables });
+  assert.equal(status, 1);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^offheap: Cannot build into this user's cache: neither HOME .* --out\.\n$/);
+});

@@ -1,0 +1,283 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { runtimeInfo } from "../ffi/mod.ts";
+import type { ProcessReport } from "../lib/doctor/types.ts";
+import type { Verification } from "../lib/verify/types.ts";
+import { VERSION } from "../lib/version.ts";
+import { withChild } from "./support/child.ts";
+import { compileShared } from "./support/compile.ts";
+import {
+  builtLibrary,
+  type ChildOptions,
+  type ChildResult,
+  offheapCommand,
+  ROOT,
+  runChild,
+} from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
+
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+const { name: RUNTIME, version: RUNTIME_VERSION } = runtimeInfo();
+const inNode = () => skipUnless(RUNTIME === "node", "only Node warns of what is experimental");
+/** A cell's wrapped lines make no sentence: rows are put together before they are looked at. */
+const GAPS = /\s*│\n│\s+│\s+│\s+│ /g;
+
+function offheap(args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
+  return runChild(offheapCommand(...args), options);
+}
+
+/** What a command prints that must end with 0 and complain about nothing. */
+async function printed(args: readonly string[], options: ChildOptions = {}): Promise<string> {
+  const { status, stdout, stderr } = await offheap(args, options);
+  assert.equal(stderr, "");
+  assert.equal(status, 0, stdout);
+  return stdout;
+}
+
+test("info tells the versions, the system, both allocators, the library, its options and the health", async () => {
+  const text = await printed(["info"]);
+  const row = (name: string): string =>
+    new RegExp(`│ ${name} +│ (.*?) *│`).exec(text)?.[1] ?? `there is no row "${name}"`;
+  assert.equal(row("offheap"), VERSION);
+  assert.equal(row("runtime"), `${RUNTIME} ${RUNTIME_VERSION}`);
+  assert.match(row("system"), /^linux (x64|arm64), kernel \d+\.\d+\S*, glibc 2\.\d+$/);
+  assert.match(row("processors"), /^\d+$/);
+  assert.match(row("memory"), /^\d+\.\d [MGT]iB, pages of \d+\.0 KiB$/);
+  assert.match(row("offheap's blocks"), /^jemalloc 5\.\d+\.\d+ \(verified\)$/);
+  assert.equal(row("process's malloc"), "glibc (verified)");
+  assert.match(row("build"), /^linux-\w+-gnu, release$/);
+  assert.match(row("uptime"), /^\d+\.\d s$/);
+  const library = `Library: ${builtLibrary("jemalloc")} (build, hash agrees with its manifest)`;
+  assert.ok(text.includes(`\n${library}\n`), text);
+  assert.match(text, /\nOptions of jemalloc in force:\n/);
+  assert.match(row("opt\\.dirty_decay_ms"), /^\d+$/);
+  assert.match(text, /\nHealth: (healthy|degraded|unhealthy)\n/);
+  assert.equal(text.match(/^ {2}(healthy|degraded|unhealthy): .+$/gm)?.length, 4);
+  assert.match(text, /^ {2}healthy: glibc was proven to serve this process's memory$/m);
+});
+
+test("info --json has the same as data", async () => {
+  const { system, allocator, health, ...rest } = JSON.parse(await printed(["info", "--json"]));
+  assert.deepEqual(rest, {});
+  assert.equal(system.version, VERSION);
+  assert.equal(system.runtime.name, RUNTIME);
+  assert.equal(system.processAllocator, "glibc");
+  assert.equal(system.processAllocatorVerified, true);
+  assert.equal(allocator.name, "jemalloc");
+  assert.equal(allocator.verified, true);
+  assert.equal(allocator.library.path, builtLibrary("jemalloc"));
+  assert.equal(typeof allocator.options["opt.dirty_decay_ms"], "number");
+  assert.equal(health.checks.length, 4);
+});
+
+test("info of the system's allocator has no library and no options, of a false one neither", async () => {
+  const own = await printed(["info"], { variables: { OFFHEAP_ALLOCATOR: "system" } });
+  assert.match(own, /│ offheap's blocks +│ system 2\.\d+ \(verified\)/);
+  assert.doesNotMatch(own, /Library:|in force/);
+  const decoy = compileShared("decoy-names.c", "cli-decoy-info.so");
+  const fake = await printed(["info"], { variables: { OFFHEAP_LIBRARY: decoy } });
+  assert.match(fake, /│ offheap's blocks +│ jemalloc +\(NOT VERIFIED\)/);
+  assert.ok(fake.includes(`\nLibrary: ${decoy} (environment)\n`), fake);
+  assert.doesNotMatch(fake, /in force/);
+});
+
+for (const allocator of ALLOCATORS) {
+  test(`verify under ${allocator} shows who serves malloc, offheap's blocks, and all evidence`, async () => {
+    const verify = offheapCommand("verify", "--expect", allocator);
+    const text = await printed(["run", "-a", allocator, "--", ...verify], {
+      variables: { OFFHEAP_ALLOCATOR: allocator },
+    });
+    const [first, second, third] = text.split("\n");
+    assert.equal(first, `${RUNTIME} ${RUNTIME_VERSION} on linux ${process.arch} (glibc)`);
+    assert.match(
+      String(second),
+      new RegExp(`^process's malloc: ${allocator} \\d+\\.\\d+\\.\\d+ verified$`),
+    );
+    assert.match(
+      String(third),
+      new RegExp(`^offheap's blocks: ${allocator} \\d+\\.\\d+\\.\\d+ verified$`),
+    );
+    assert.equal(text.includes("\nnote: bun links its own mimalloc"), RUNTIME === "bun");
+    assert.ok(text.includes(`\nlibrary: ${builtLibrary(allocator)} (build)\n`), text);
+    for (const scope of ["library", "process"]) {
+      for (const check of ["symbol", "mapping", "version", "counter", "ownership"]) {
+        assert.match(text, new RegExp(`│ ${scope} +│ ${check} +│ pass +│ \\S+`));
+      }
+    }
+    assert.match(text, /│ library +│ hash +│ pass +│ sha256 [0-9a-f]+/);
+    assert.match(text, /│ process +│ owner +│ pass +│ malloc is served by/);
+  });
+}
+
+test("verify of a false library says NOT VERIFIED, and shows what failed", async () => {
+  const decoy = compileShared("decoy-names.c", "cli-decoy.so");
+  const text = await printed(["verify"], { variables: { OFFHEAP_LIBRARY: decoy } });
+  assert.match(text, /^offheap's blocks: jemalloc +NOT VERIFIED$/m);
+  assert.match(text.replaceAll(GAPS, ""), /│ library │ version +│ fail +│ .*NULL/);
+  assert.match(text, /│ library +│ hash +│ unavailable │/);
+});
+
+test("verify --expect names the C library's allocator as system, and is met only by proof", async () => {
+  for (const expected of ["system", "glibc"]) await printed(["verify", "--expect", expected]);
+  const { status, stdout, stderr } = await offheap(["verify", "--expect", "musl"]);
+  assert.equal(status, 1);
+  assert.match(stdout, /^process's malloc: glibc 2\.\d+ verified$/m, "the report is there anyway");
+  assert.match(stderr, /^offheap: This process's malloc must be served by musl; it is served by/);
+  const decoy = compileShared("decoy-malloc.c", "cli-decoy-malloc.so", ["-DDECOY_COUNTS"]);
+  const fake = await offheap(["verify", "--expect", "mimalloc"], {
+    variables: { LD_PRELOAD: decoy },
+  });
+  assert.equal(fake.status, 1);
+  assert.match(fake.stdout, /^process's malloc: unknown +NOT VERIFIED$/m);
+  assert.match(fake.stderr, /served by unknown \(not verified\)\. ownership: .* prove nothing\./);
+});
+
+test("env prints what run would set, in each format", async () => {
+  const library = builtLibrary("mimalloc");
+  const env = (...args: string[]): Promise<string> =>
+    printed(["env", "-a", "mimalloc", "-p", "low-memory", ...args]);
+  const json = JSON.parse(await env("--format", "json")) as Record<string, string>;
+  assert.equal(json["LD_PRELOAD"], library);
+  const names = Object.keys(json);
+  assert.ok(names.length > 1 && names.slice(1).every((name) => name.startsWith("MIMALLOC_")));
+  const lines: readonly (readonly [string, (name: string) => string])[] = [
+    ["sh", (name) => `export ${name}=${json[name]}`],
+    ["dotenv", (name) => `${name}=${json[name]}`],
+    ["docker", (name) => `ENV ${name}="${json[name]}"`],
+    ["systemd", (name) => `Environment="${name}=${json[name]}"`],
+  ];
+  for (const [format, line] of lines) {
+    assert.equal(await env("-f", format), names.map((name) => `${line(name)}\n`).join(""));
+  }
+  assert.equal(await env(), await env("-f", "sh"));
+  assert.equal((await offheap(["env", "--format", "yaml"])).status, 2);
+});
+
+test("doctor tells from outside who serves malloc, as text and as data", async () => {
+  for (const allocator of ALLOCATORS) {
+    const [command, ...args] = offheapCommand("run", "-a", allocator, "--", "cat");
+    await withChild(command, args, {}, async ({ pid }) => {
+      const library = builtLibrary(allocator);
+      const text = await printed(["doctor", "--pid", String(pid)]);
+      const lines = text.split("\n");
+      assert.equal(lines[0], `process ${pid}: cat`);
+      assert.match(String(lines[1]), /^program: \/.*\/cat$/);
+      assert.equal(lines[2], `malloc: ${allocator} verified`);
+      assert.equal(lines[3], `served by: ${library}`);
+      assert.equal(lines[4], `LD_PRELOAD at its start: ${library} ${builtLibrary("offheap")}`);
+      assert.match(text, /│ process +│ binding +│ pass +│ \S+/);
+      const report = JSON.parse(
+        await printed(["doctor", "--json", "--pid", String(pid)]),
+      ) as ProcessReport;
+      assert.equal(report.pid, pid);
+      assert.equal(report.allocator, allocator);
+      assert.equal(report.verified, true);
+      assert.equal(report.object, library);
+    });
+  }
+});
+
+test("doctor of a plain process says that no preload is set, and how to get one", async () => {
+  await withChild("cat", [], {}, async ({ pid }) => {
+    const text = await printed(["doctor", "--pid", String(pid)]);
+    assert.match(text, /^malloc: glibc verified$/m);
+    assert.match(text, /^LD_PRELOAD at its start: \(not set\)$/m);
+    assert.match(text, /^- .*`offheap run -- (\S*\/)?cat`\.$/m);
+  });
+});
+
+test("doctor refuses what is no process's number, and names one that is not there", async () => {
+  for (const pid of ["0", "-1", "1.5", "x", "", "1e3", "99999999999999999999"]) {
+    const { status, stdout, stderr } = await offheap(["doctor", `--pid=${pid}`]);
+    assert.equal(status, 2, pid);
+    assert.equal(stdout, "");
+    assert.match(stderr, /a process's number/);
+  }
+  assert.equal((await offheap(["doctor"])).status, 2);
+  const { status, stderr } = await offheap(["doctor", "--pid", String(2 ** 22 + 1)]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^offheap: .*4194305/);
+});
+
+test("help and the version are printed with status 0, and wrong usage has a hint", async () => {
+  assert.equal(await printed(["--version"]), `${VERSION}\n`);
+  const help = await printed(["--help"]);
+  for (const command of ["info", "verify", "doctor", "run", "env", "build"]) {
+    assert.match(help, new RegExp(`^  ${command}\\b`, "m"));
+  }
+  assert.match(await printed(["run", "--help"]), /--no-inherit/);
+  assert.match(await printed(["build", "--help"]), /--variant/);
+  const none = await offheap([]);
+  assert.equal(none.status, 2);
+  for (const args of [["info", "--no-such"], ["info", "extra"], ["build", "--variant", "x"]]) {
+    const { status, stdout, stderr } = await offheap(args);
+    assert.equal(status, 2, args.join(" "));
+    assert.equal(stdout, "");
+    assert.match(stderr, /error: /);
+  }
+});
+
+test("a bad value from outside is a sentence and status 1; a launch that is refused has 125", async () => {
+  const variables = { OFFHEAP_ALLOCATOR: "tcmalloc" };
+  for (const args of [["info"], ["verify"], ["env"]]) {
+    const { status, stdout, stderr } = await offheap(args, { variables });
+    assert.equal(status, 1, args.join(" "));
+    assert.equal(stdout, "");
+    assert.match(stderr, /^offheap: .*OFFHEAP_ALLOCATOR must be one of .*; got 'tcmalloc'\n$/);
+  }
+  const run = await offheap(["run", "--", "true"], { variables });
+  assert.equal(run.status, 125);
+  assert.match(run.stderr, /^offheap: .*; got 'tcmalloc'\n$/);
+  const secure = await offheap(["env", "-a", "system", "--secure"]);
+  assert.equal(secure.status, 125);
+  assert.match(secure.stderr, /^offheap: Cannot run the system's allocator with --secure/);
+  assert.equal((await offheap(["env", "--library="])).status, 2);
+  const missing = await offheap(["env", "--library", "/nonexistent/x.so"]);
+  assert.equal(missing.status, 1);
+  assert.match(missing.stderr, /\/nonexistent\/x\.so/);
+});
+
+test(
+  "Node's warnings of experimental features are left out, and others are not",
+  inNode(),
+  async () => {
+    const cli = join(ROOT, "lib", "cli.ts");
+    const quiet = await runChild([process.execPath, cli, "verify", "--json"]);
+    assert.equal(quiet.stderr, "");
+    assert.equal((JSON.parse(quiet.stdout) as Verification).processAllocator, "glibc");
+    const warn = "data:text/javascript,setTimeout(()=>process.emitWarning('something else'))";
+    const loud = await runChild([process.execPath, "--import", warn, cli, "info", "--json"]);
+    assert.match(loud.stderr, /Warning: something else/);
+  },
+);
+
+const terminal = () =>
+  skipUnless(
+    spawnSync("script", ["-qec", "true", "/dev/null"]).status === 0,
+    "needs the program script, which gives a terminal",
+  );
+
+test("colours are for terminals, and NO_COLOR takes them away", terminal(), async () => {
+  const words = offheapCommand("verify").map((word) => `'${word}'`).join(" ");
+  const shown = async (NO_COLOR?: string): Promise<string> => {
+    const variables = { NO_COLOR, TERM: "xterm" };
+    return (await runChild(["script", "-qec", words, "/dev/null"], { variables })).stdout;
+  };
+  assert.ok((await shown()).includes("\x1b[32mverified\x1b[39m"));
+  assert.ok(!(await shown("1")).includes("\x1b[3"));
+  assert.ok(!(await printed(["verify"])).includes("\x1b["));
+});
+
+test("a reader that has seen enough ends a report quietly, and a full disk with one sentence", async () => {
+  const verify = offheapCommand("verify");
+  const script = '{ "$@"; echo "status $?" >&2; } | head -1';
+  const cut = await runChild(["sh", "-c", script, "sh", ...verify]);
+  assert.match(cut.stdout, new RegExp(`^${RUNTIME} .*\n$`));
+  assert.equal(cut.stderr, "status 0\n");
+  const full = await runChild(["sh", "-c", '"$@" > /dev/full', "sh", ...verify]);
+  assert.equal(full.status, 1);
+  assert.match(full.stderr, /^offheap: Cannot write the report: .*\.\n$/);
+});

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { foreign } from "../ffi/mod.ts";
+import { readBytes, readCString } from "../ffi/memory.ts";
+import type { Address } from "../ffi/types.ts";
+import { becomeProgram, encodeStringArray } from "../lib/launch/exec.ts";
+import { builtLibrary } from "./support/runtime.ts";
+
+test("an array of strings is one of C pointers, ended by NULL", () => {
+  for (const strings of [[], [""], ["a", "", "ünïcödé 🐋", "x=y\n"]]) {
+    const bytes = encodeStringArray(strings);
+    const address = foreign().addressOf(bytes);
+    const table = new BigUint64Array(readBytes(address, (strings.length + 1) * 8).buffer);
+    const read = [...table].map((pointer) =>
+      pointer === 0n ? null : readCString(Number(pointer) as Address)
+    );
+    assert.deepEqual(read, [...strings, null]);
+  }
+});
+
+test("a program that is gone has status 127, one that cannot be executed 126, with the reason", () => {
+  const shim = builtLibrary("offheap");
+  const become = (path: string) => () => becomeProgram(shim, path, [path], {});
+  assert.throws(become("/nonexistent/program"), {
+    name: "LaunchError",
+    status: 127,
+    message: 'Cannot run "/nonexistent/program": no such file or directory (ENOENT).',
+  });
+  assert.throws(become("/"), {
+    name: "LaunchError",
+    status: 126,
+    message: 'Cannot run "/": permission denied (EACCES).',
+  });
+  assert.throws(() => becomeProgram("/nonexistent/liboffheap.so", "/bin/true", ["true"], {}), {
+    name: "LibraryLoadError",
+  });
+});
