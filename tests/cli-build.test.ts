@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { cacheDirectory, cachedSourcesDirectory } from "../lib/library/directories.ts";
 import { hostTarget } from "../lib/library/target.ts";
 import type { Verification } from "../lib/verify/types.ts";
 import { temporaryDirectory } from "./support/compile.ts";
-import { type ChildResult, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
+import {
+  builtLibrary,
+  type ChildResult,
+  ROOT,
+  runChild,
+  runtimeCommand,
+} from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const PARTS = ["ffi", "lib", "scripts", "mod.ts", "package.json"];
@@ -81,4 +87,26 @@ test("offheap build without a home to put a cache in says what to do", async () 
   assert.equal(status, 1);
   assert.equal(stdout, "");
   assert.match(stderr, /^offheap: Cannot build into this user's cache: neither HOME .* --out\.\n$/);
+});
+
+test("a checkout at a path with spaces runs programs under its own libraries", async () => {
+  const copy = join(temporaryDirectory(), "with a space");
+  for (const part of PARTS) cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const built = dirname(builtLibrary("offheap"));
+  cpSync(built, join(copy, relative(ROOT, built)), { recursive: true });
+  const command = runtimeCommand(
+    join(copy, "lib", "cli.ts"),
+    "run",
+    "--",
+    "cat",
+    "/proc/self/maps",
+  );
+  const variables = { XDG_CACHE_HOME: temporaryDirectory() };
+  const { status, stdout, stderr } = await runChild(command, { variables });
+  assert.equal(status, 0, stderr);
+  assert.equal(stderr, "");
+  for (const name of ["jemalloc", "offheap"]) {
+    assert.match(stdout, new RegExp(`/with a space/build/.*/lib${name}\\.so`));
+  }
 });

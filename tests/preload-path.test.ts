@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { appendPreload } from "../lib/launch/plan.ts";
+import { appendPreload, preloadVariable } from "../lib/launch/plan.ts";
 import { preloadName } from "../lib/launch/preload-path.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { skipUnless } from "./support/skip.ts";
@@ -117,6 +117,21 @@ test("a directory of links that belongs to somebody else is refused", asRoot(), 
   link("/a b/libx.so", cache);
   chownSync(join(cache, "offheap", "links"), 12_345, 12_345);
   assert.throws(() => link("/a b/libx.so", cache), REFUSAL);
+});
+
+test("a system without a way to preload says so, and which have one", () => {
+  const { platform } = process;
+  assert.equal(preloadVariable(), "LD_PRELOAD");
+  Object.defineProperty(process, "platform", { value: "win32", configurable: true });
+  try {
+    assert.throws(() => preloadVariable(), {
+      name: "LaunchError",
+      message:
+        /^Cannot run a command under another allocator on "win32": .* linux, android, freebsd/,
+    });
+  } finally {
+    Object.defineProperty(process, "platform", { value: platform, configurable: true });
+  }
 });
 
 test("what is appended to a preload comes last, once, and between single colons", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -13,6 +14,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { foreign } from "../ffi/mod.ts";
+import { runCommand } from "../lib/launch/run.ts";
 import type { Verification } from "../lib/verify/types.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "./support/compile.ts";
 import {
@@ -300,6 +302,40 @@ test("a static command is refused, and so is a script that a static program inte
   const program = compileProgram("hello.c", "hello-static", ["-static"]);
   assert.match(await refused(["--", program]), /static/);
   assert.match(await refused(["--", script("by-static", `#!${program}\n`)]), /static/);
+});
+
+test("--allocator system is refused what would drop the check inside, too", async () => {
+  const program = compileProgram("hello.c", "hello-static-system", ["-static"]);
+  assert.match(await refused(["-a", "system", "--", program]), /liboffheap.*static/);
+});
+
+test("a library that does not show its C library is refused by what its manifest says", async () => {
+  const library = compileShared("decoy-version.c", "run-libc.so", ["-DDECOY_MALLCTL"]);
+  const sha256 = createHash("sha256").update(readFileSync(library)).digest("hex");
+  const manifest = { allocator: "jemalloc", version: "5.3.0", sha256 };
+  const attempt = (libc: string): Promise<ChildResult> => {
+    writeFileSync(`${library}.json`, JSON.stringify({ ...manifest, libc }));
+    return run(["-a", "jemalloc", "--library", library, "--", "echo", "started"]);
+  };
+  const other = await attempt("musl");
+  assert.equal(other.status, 125);
+  assert.match(other.stderr, /^offheap: Cannot run .*musl/);
+  const own = await attempt("glibc");
+  assert.match(own.stderr, /loaded, but does not serve malloc/, "only the check inside refuses it");
+});
+
+test("runCommand lets children inherit unless told otherwise, and refuses what is no answer", async () => {
+  const child = join(FIXTURES, "run-command.ts");
+  const command = ["sh", "-c", "cat /proc/self/maps"];
+  const maps = async (options: object): Promise<string> =>
+    (await runChild(runtimeCommand(child, JSON.stringify({ command, ...options })))).stdout;
+  assert.match(await maps({}), /libjemalloc\.so/);
+  assert.match(await maps({ inherit: true }), /libjemalloc\.so/);
+  assert.doesNotMatch(await maps({ inherit: false }), /libjemalloc\.so/);
+  assert.throws(
+    () => runCommand({ command: ["true"], inherit: "no" as unknown as boolean }),
+    new TypeError("Cannot run a command: inherit must be true or false; got 'no'"),
+  );
 });
 
 const ROOT_USER = process.getuid?.() === 0;
