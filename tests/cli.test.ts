@@ -82,6 +82,9 @@ test("info of the system's allocator has no library and no options, of a false o
   assert.match(fake, /│ offheap's blocks +│ jemalloc +\(NOT VERIFIED\)/);
   assert.ok(fake.includes(`\nLibrary: ${decoy} (environment)\n`), fake);
   assert.doesNotMatch(fake, /in force/);
+  const first = compileShared("decoy-malloc.c", "cli-decoy-first.so");
+  const served = await printed(["info"], { variables: { LD_PRELOAD: first } });
+  assert.match(served, /│ process's malloc +│ unknown \(NOT VERIFIED\)/);
 });
 
 for (const allocator of ALLOCATORS) {
@@ -108,6 +111,9 @@ for (const allocator of ALLOCATORS) {
       }
     }
     assert.match(text, /│ library +│ hash +│ pass +│ sha256 [0-9a-f]+/);
+    const unwrapped = text.replaceAll(GAPS, "");
+    const mapping = `"${builtLibrary(allocator)}" is mapped into this process`;
+    assert.equal(unwrapped.split(mapping).length, 3, "nothing of a long detail is cut off");
     assert.match(text, /│ process +│ owner +│ pass +│ malloc is served by/);
   });
 }
@@ -153,6 +159,11 @@ test("env prints what run would set, in each format", async () => {
     assert.equal(await env("-f", format), names.map((name) => `${line(name)}\n`).join(""));
   }
   assert.equal(await env(), await env("-f", "sh"));
+  const [unnamed, balanced, low] = await Promise.all(
+    [[], ["-p", "balanced"], ["-p", "low-memory"]].map((args) => printed(["env", ...args])),
+  );
+  assert.equal(unnamed, balanced);
+  assert.notEqual(unnamed, low);
   assert.equal((await offheap(["env", "--format", "yaml"])).status, 2);
 });
 
@@ -189,6 +200,15 @@ test("doctor of a plain process says that no preload is set, and how to get one"
   });
 });
 
+test("doctor of a process that a false allocator serves says NOT VERIFIED", async () => {
+  const decoy = compileShared("decoy-malloc.c", "cli-decoy-doctor.so", ["-DDECOY_NAMELESS"]);
+  await withChild("cat", [], { env: { LD_PRELOAD: decoy } }, async ({ pid }) => {
+    const text = await printed(["doctor", "--pid", String(pid)]);
+    assert.match(text, /^malloc: \w+ NOT VERIFIED$/m);
+    assert.match(text, /│ process +│ forwarding +│ fail +│ \S+/);
+  });
+});
+
 test("doctor refuses what is no process's number, and names one that is not there", async () => {
   for (const pid of ["0", "-1", "1.5", "x", "", "1e3", "99999999999999999999"]) {
     const { status, stdout, stderr } = await offheap(["doctor", `--pid=${pid}`]);
@@ -216,8 +236,12 @@ test("help and the version are printed with status 0, and wrong usage has a hint
     const { status, stdout, stderr } = await offheap(args);
     assert.equal(status, 2, args.join(" "));
     assert.equal(stdout, "");
-    assert.match(stderr, /error: /);
+    assert.match(stderr, /error: .*\(offheap \w+ --help lists the options\)/s);
   }
+  const unknown = await offheap(["no-such-command"]);
+  assert.match(unknown.stderr, /error: .*\(offheap --help lists the commands and options\)/s);
+  assert.equal((await offheap(["--no-such", "info"])).status, 2);
+  assert.equal((await offheap(["--no-such", "run", "--", "true"])).status, 125);
 });
 
 test("a bad value from outside is a sentence and status 1; a launch that is refused has 125", async () => {
@@ -262,13 +286,13 @@ const terminal = () =>
 
 test("colours are for terminals, and NO_COLOR takes them away", terminal(), async () => {
   const words = offheapCommand("verify").map((word) => `'${word}'`).join(" ");
-  const shown = async (NO_COLOR?: string): Promise<string> => {
-    const variables = { NO_COLOR, TERM: "xterm" };
-    return (await runChild(["script", "-qec", words, "/dev/null"], { variables })).stdout;
-  };
-  assert.ok((await shown()).includes("\x1b[32mverified\x1b[39m"));
-  assert.ok(!(await shown("1")).includes("\x1b[3"));
-  assert.ok(!(await printed(["verify"])).includes("\x1b["));
+  const coloured = { NO_COLOR: undefined, TERM: "xterm" };
+  const shown = async (variables: Readonly<Record<string, string | undefined>>): Promise<string> =>
+    (await runChild(["script", "-qec", words, "/dev/null"], { variables })).stdout;
+  assert.ok((await shown(coloured)).includes("\x1b[32mverified\x1b[39m"));
+  assert.ok(!(await shown({ ...coloured, NO_COLOR: "1" })).includes("\x1b[3"));
+  assert.ok(!(await shown({ ...coloured, TERM: "dumb" })).includes("\x1b[3"));
+  assert.ok(!(await printed(["verify"], { variables: coloured })).includes("\x1b["));
 });
 
 test("a reader that has seen enough ends a report quietly, and a full disk with one sentence", async () => {
