@@ -1,7 +1,7 @@
 /**
  * offheap gives Deno, Bun and Node programs mimalloc and jemalloc: it picks the one for the
- * operating system, proves by evidence which allocator serves memory, and puts whole processes
- * under it.
+ * operating system, proves by evidence which allocator serves memory, puts whole processes under
+ * it, and hands out native memory that cannot be used after it is freed.
  *
  * @example Prove which allocator serves this process
  * ```ts
@@ -11,19 +11,37 @@
  * console.log(processAllocator, processAllocatorVerified);
  * ```
  *
+ * @example Native memory
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(1024);
+ * block.bytes.fill(1);
+ * block.free();
+ * console.log(block.bytes.length);
+ * memory.close();
+ * ```
+ *
  * @module
  */
-export type { RuntimeInfo } from "./ffi/types.ts";
+export type { Address, NativePointer, RuntimeInfo } from "./ffi/types.ts";
 export {
+  BlockError,
+  type BlockErrorReason,
   BuildError,
+  ClosedError,
   LaunchError,
   LibraryLoadError,
   type LoadAttempt,
   MallctlError,
   OffheapError,
+  OutOfMemoryError,
   PermissionError,
+  PoolExhaustedError,
   SymbolError,
   SystemInfoError,
+  UnsupportedOperationError,
   UnsupportedRuntimeError,
   VerificationError,
 } from "./lib/errors.ts";
@@ -45,6 +63,26 @@ export { launchEnvironment, type LaunchOptions } from "./lib/launch/plan.ts";
 export { PROFILE_NAMES, type ProfileName } from "./lib/launch/profiles.ts";
 export type { Variant } from "./lib/library/manifest.ts";
 export type { LibraryOrigin } from "./lib/library/resolve.ts";
+export type { Allocator, AllocatorStatistics, OpenOptions } from "./lib/memory/api/allocator.ts";
+export type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./lib/memory/api/arena.ts";
+export type {
+  AllocateFromOptions,
+  AllocateOptions,
+  Block,
+  BlockHandle,
+  ViewConstructor,
+} from "./lib/memory/api/block.ts";
+export type { Heap, HeapStatistics } from "./lib/memory/api/heap.ts";
+export type { LeakKind, LeakLevel, LeakReport } from "./lib/memory/api/leaks.ts";
+export type {
+  AcquireOptions,
+  Lease,
+  Pool,
+  PoolOptions,
+  PoolStatistics,
+} from "./lib/memory/api/pool.ts";
+export type { CachedAllocator, CachedStatistics, RawAllocator } from "./lib/memory/api/raw.ts";
+export { openAllocator } from "./lib/memory/open.ts";
 export {
   ALLOCATOR_NAMES,
   ALLOCATOR_POLICY,

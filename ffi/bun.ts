@@ -34,11 +34,13 @@ interface BunFfi {
   dlopen(path: string, symbols: Record<string, BunSignature>): BunLibrary;
   linkSymbols(symbols: Record<string, BunSignature>): BunLibrary;
   ptr(view: ArrayBufferView): number;
+  toArrayBuffer(address: number, offset: number, length: number): ArrayBuffer;
 }
 
 const PARAMETERS: ParameterConversions = {
   usize: { native: "u64_fast" },
   pointer: { native: "ptr" },
+  address: { native: "f64" },
   buffer: { native: "ptr", convert: viewOrNull },
   cstring: { native: "ptr", convert: encodeCString },
 };
@@ -46,6 +48,7 @@ const PARAMETERS: ParameterConversions = {
 const RESULTS: ResultConversions = {
   usize: { native: "u64_fast", convert: toExactNumber },
   pointer: { native: "u64_fast", convert: toExactNumber },
+  address: { native: "f64" },
 };
 
 function toNative(signature: SymbolSignature): BunSignature {
@@ -137,6 +140,8 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
       return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
     },
     addressOf: (view) => ffi.ptr(view) as Address,
+    wrap: (address, length) => ffi.toArrayBuffer(address, 0, length),
+    pointer: (address) => address,
   };
   return adapter;
 }

@@ -44,10 +44,14 @@ interface DenoNamespace {
     of(view: ArrayBufferView): PointerObject | null;
     value(pointer: PointerObject | null): bigint | number;
   };
+  readonly UnsafePointerView: {
+    getArrayBuffer(pointer: PointerObject | null, length: number, offset: number): ArrayBuffer;
+  };
 }
 
 const PARAMETERS: ParameterConversions = {
   pointer: { native: "usize" },
+  address: { native: "f64" },
   buffer: { convert: viewOrNull },
   cstring: { native: "buffer", convert: encodeCString },
 };
@@ -57,6 +61,7 @@ const RESULTS: ResultConversions = {
   u64: { convert: widenToBigInt },
   usize: { convert: toExactNumber },
   pointer: { native: "usize", convert: toExactNumber },
+  address: { native: "f64" },
 };
 
 /** Every symbol is bound as optional: which of them are missing is decided in one place. */
@@ -120,6 +125,11 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     addressOf(view) {
       return toExactNumber(deno.UnsafePointer.value(deno.UnsafePointer.of(view))) as Address;
     },
+    wrap(address, length) {
+      const pointer = deno.UnsafePointer.create(BigInt(address));
+      return deno.UnsafePointerView.getArrayBuffer(pointer, length, 0);
+    },
+    pointer: (address) => deno.UnsafePointer.create(BigInt(address)),
   };
   return adapter;
 }

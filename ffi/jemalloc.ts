@@ -15,4 +15,9 @@ export const JEMALLOC_SYMBOLS = {
   dallocx: { parameters: ["pointer", "i32"], result: "void" },
   // size_t sallocx(const void *ptr, int flags)
   sallocx: { parameters: ["pointer", "i32"], result: "usize" },
+  // size_t nallocx(size_t size, int flags)
+  nallocx: { parameters: ["usize", "i32"], result: "usize" },
 } as const satisfies SymbolTable;
+
+/** What the shim binds in jemalloc besides the C library's names: `BINDINGS` in memory.c. */
+export const JEMALLOC_SHIM_SYMBOLS: readonly string[] = ["mallocx", "rallocx", "dallocx"];

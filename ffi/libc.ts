@@ -48,6 +48,12 @@ export const PROCESS_MALLOC_SYMBOLS = {
   free: { parameters: ["pointer"], result: "void" },
 } as const satisfies SymbolTable;
 
+/** What the process's allocator may have besides: bind it with `open(null, …)`. */
+export const GLIBC_MALLOC_SYMBOLS = {
+  // int malloc_trim(size_t pad)
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
+} as const satisfies SymbolTable;
+
 const LIBC_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   linux: "libc.so.6",
   darwin: "/usr/lib/libSystem.B.dylib",

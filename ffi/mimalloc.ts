@@ -26,4 +26,30 @@ export const MIMALLOC_SYMBOLS = {
   },
   // long mi_option_get(mi_option_t option)
   mi_option_get: { parameters: ["i32"], result: "i64" },
+  // size_t mi_good_size(size_t size)
+  mi_good_size: { parameters: ["usize"], result: "usize" },
+  // void mi_collect(bool force)
+  mi_collect: { parameters: ["bool"], result: "void" },
+  // mi_heap_t* mi_heap_new(void)
+  mi_heap_new: { parameters: [], result: "pointer" },
+  // void mi_heap_destroy(mi_heap_t* heap)
+  mi_heap_destroy: { parameters: ["pointer"], result: "void" },
 } as const satisfies SymbolTable;
+
+/** What the shim binds in mimalloc: `BINDINGS` and `offheap_mimalloc_heap_areas` in memory.c. */
+export const MIMALLOC_SHIM_SYMBOLS: readonly string[] = [
+  "mi_malloc",
+  "mi_calloc",
+  "mi_realloc",
+  "mi_free",
+  "mi_aligned_alloc",
+  "mi_usable_size",
+  "mi_zalloc",
+  "mi_malloc_aligned",
+  "mi_zalloc_aligned",
+  "mi_realloc_aligned",
+  "mi_heap_malloc_aligned",
+  "mi_heap_zalloc_aligned",
+  "mi_heap_realloc_aligned",
+  "mi_heap_visit_blocks",
+];

@@ -31,6 +31,7 @@ import type {
 interface NodeFfi {
   readonly DynamicLibrary: new (path: string | null) => NodeLibrary;
   getRawPointer(view: ArrayBufferView): bigint;
+  toArrayBuffer(address: bigint, length: number, copy: boolean): ArrayBuffer;
 }
 
 interface NodeLibrary {
@@ -46,6 +47,7 @@ interface NodeLibrary {
 interface Koffi {
   load(path: string | null): KoffiLibrary;
   address(view: ArrayBufferView): bigint | number;
+  view(address: number, length: number): ArrayBuffer;
 }
 
 interface KoffiLibrary {
@@ -66,6 +68,7 @@ function cNames(suffix: "" | "_t") {
     u64: { native: `uint64${suffix}` },
     f32: { native: "float" },
     f64: { native: "double" },
+    address: { native: "double" },
   };
 }
 
@@ -171,6 +174,8 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
       return bindLibrary(path, table, raw, BUILTIN_PARAMETERS, BUILTIN_RESULTS);
     },
     addressOf: (view) => toExactNumber(ffi.getRawPointer(view)) as Address,
+    wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
+    pointer: (address) => BigInt(address),
   };
 }
 
@@ -185,5 +190,7 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
       return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS);
     },
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
+    wrap: (address, length) => koffi.view(address, length),
+    pointer: (address) => BigInt(address),
   };
 }

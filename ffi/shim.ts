@@ -1,11 +1,11 @@
 /**
- * The symbols of offheap's own C shim, `ffi/native/offheap.c`.
+ * The symbols of offheap's own C shim, `ffi/native/`.
  *
  * @module
  */
 import type { SymbolTable } from "./types.ts";
 
-/** The functions that offheap calls in its shim. */
+/** The functions that launching and verification call in the shim. */
 export const SHIM_SYMBOLS = {
   // int offheap_abi_version(void)
   offheap_abi_version: { parameters: [], result: "i32" },
@@ -13,4 +13,64 @@ export const SHIM_SYMBOLS = {
   offheap_exec: { parameters: ["cstring", "buffer", "buffer"], result: "i32" },
   // int offheap_glibc_in_use(uint64_t *bytes); 0, or ENOSYS where libc has no mallinfo
   offheap_glibc_in_use: { parameters: ["buffer"], result: "i32" },
+} as const satisfies SymbolTable;
+
+/** The functions that memory for JavaScript calls in the shim. Sizes and addresses are doubles. */
+export const MEMORY_SYMBOLS = {
+  // double offheap_bind(const char *path, int kind, char *error, double error_length)
+  offheap_bind: { parameters: ["cstring", "i32", "buffer", "f64"], result: "address" },
+  // double offheap_heap_open(double allocator, double heap)
+  offheap_heap_open: { parameters: ["address", "f64"], result: "address" },
+  // void offheap_heap_close(double heap)
+  offheap_heap_close: { parameters: ["address"], result: "void" },
+  // int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums)
+  offheap_mimalloc_heap_areas: { parameters: ["cstring", "address", "buffer"], result: "i32" },
+  // double offheap_allocate(double source, double size, double alignment, double zeroed)
+  offheap_allocate: { parameters: ["address", "f64", "f64", "f64"], result: "address" },
+  // double offheap_reallocate(double source, double block, double size, double alignment)
+  offheap_reallocate: { parameters: ["address", "address", "f64", "f64"], result: "address" },
+  // void offheap_release(double source, double block)
+  offheap_release: { parameters: ["address", "address"], result: "void" },
+  // double offheap_malloc(double source, double size)
+  offheap_malloc: { parameters: ["address", "f64"], result: "address" },
+  // double offheap_calloc(double source, double count, double size)
+  offheap_calloc: { parameters: ["address", "f64", "f64"], result: "address" },
+  // double offheap_realloc(double source, double block, double size)
+  offheap_realloc: { parameters: ["address", "address", "f64"], result: "address" },
+  // void offheap_free(double source, double block)
+  offheap_free: { parameters: ["address", "address"], result: "void" },
+  // double offheap_aligned_alloc(double source, double alignment, double size)
+  offheap_aligned_alloc: { parameters: ["address", "f64", "f64"], result: "address" },
+  // double offheap_usable_size(double source, double block)
+  offheap_usable_size: { parameters: ["address", "address"], result: "f64" },
+  // void offheap_move(double to, double from, double length)
+  offheap_move: { parameters: ["address", "address", "f64"], result: "void" },
+  // void offheap_fill(double to, double byte, double length)
+  offheap_fill: { parameters: ["address", "f64", "f64"], result: "void" },
+  // double offheap_magazines_open(double source, double classes, double capacity)
+  offheap_magazines_open: { parameters: ["address", "f64", "f64"], result: "address" },
+  // void offheap_magazines_close(double magazines)
+  offheap_magazines_close: { parameters: ["address"], result: "void" },
+  // double offheap_refill(double source, double slots, double count, double size)
+  offheap_refill: { parameters: ["address", "address", "f64", "f64"], result: "f64" },
+  // void offheap_drain(double source, double slots, double drained, double count)
+  offheap_drain: { parameters: ["address", "address", "f64", "f64"], result: "void" },
+  // double offheap_ticket_put(double source, double block, double size, double alignment)
+  offheap_ticket_put: { parameters: ["address", "address", "f64", "f64"], result: "f64" },
+  // int offheap_ticket_take(double source, double number, double *out); errno
+  offheap_ticket_take: { parameters: ["address", "f64", "buffer"], result: "i32" },
+  // double offheap_ticket_count(double source)
+  offheap_ticket_count: { parameters: ["address"], result: "f64" },
+} as const satisfies SymbolTable;
+
+/** The loops in C that benchmarks compare with. */
+export const MEASURE_SYMBOLS = {
+  // double offheap_measure_pairs(double source, double size, double count); nanoseconds
+  offheap_measure_pairs: { parameters: ["address", "f64", "f64"], result: "f64" },
+  // double offheap_measure_churn(double source, double live, double count, const int32_t *picks,
+  //   const int32_t *sizes, double length); nanoseconds
+  offheap_measure_churn: {
+    parameters: ["address", "f64", "f64", "buffer", "buffer", "f64"],
+    result: "f64",
+  },
 } as const satisfies SymbolTable;

@@ -46,6 +46,11 @@ export interface ResultTypes {
   f64: number;
   /** Any pointer, as an {@linkcode Address}; 0 is `NULL`. */
   pointer: Address;
+  /**
+   * An {@linkcode Address} that the native function takes or returns as a `double`: every runtime
+   * passes doubles fastest. For functions of offheap's own shim.
+   */
+  address: Address;
 }
 
 /** JavaScript's side of each native type that a function may take. */
@@ -91,6 +96,12 @@ export type Calls<T extends SymbolTable> = {
     : Call<T[K]>;
 };
 
+/**
+ * A pointer as the runtime's own FFI takes it: a `Deno.PointerObject`, a number in Bun, a bigint for
+ * `node:ffi` and for koffi, whose pointer parameters take one. `null` for `NULL` in Deno.
+ */
+export type NativePointer = object | number | bigint | null;
+
 /** An opened native library. */
 export interface NativeLibrary<T extends SymbolTable> {
   /** The path it was opened by; `null` for the process itself. */
@@ -127,4 +138,13 @@ export interface Adapter {
   open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T>;
   /** The address of a view's first byte. It holds while the view's buffer is alive and attached. */
   addressOf(view: ArrayBufferView): Address;
+  /**
+   * An ArrayBuffer over `length` bytes of native memory at an address. It does not own them: they
+   * must stay allocated until it was detached or collected.
+   *
+   * @param length At least 1.
+   */
+  wrap(address: Address, length: number): ArrayBuffer;
+  /** What this runtime's own FFI takes as a pointer argument. */
+  pointer(address: Address): NativePointer;
 }

@@ -72,3 +72,91 @@ export class SystemInfoError extends OffheapError {
     super("ERR_OFFHEAP_SYSTEM_INFO", message, options);
   }
 }
+
+/** There is no memory for an allocation. All that is allocated stays usable. */
+export class OutOfMemoryError extends OffheapError {
+  /** The size that was asked for, in bytes. */
+  readonly size: number;
+  /** The alignment that was asked for, in bytes. */
+  readonly alignment: number;
+
+  /** Makes the error for one request. */
+  constructor(what: string, size: number, alignment: number, options?: ErrorOptions) {
+    super(
+      "ERR_OFFHEAP_OUT_OF_MEMORY",
+      `Cannot allocate ${what} of ${size} bytes, aligned to ${alignment}: the system gives no more ` +
+        "memory. Free blocks that are not needed, or raise the limit (ulimit -v, the control group).",
+      options,
+    );
+    this.size = size;
+    this.alignment = alignment;
+  }
+}
+
+/** Why a block was refused. */
+export type BlockErrorReason =
+  /** It was freed, or its owner was. */
+  | "freed"
+  /** Its ownership was released. */
+  | "released"
+  /** It was given to another thread. */
+  | "transferred"
+  /** It belongs to another allocator, heap, arena or process. */
+  | "foreign"
+  /** Its buffer was detached by something else. */
+  | "detached"
+  /** It belongs to a heap, which is destroyed as a whole. */
+  | "heap"
+  /** A handle that was claimed before. */
+  | "claimed"
+  /** A mark that has ended. */
+  | "stale"
+  /** An address that is in use already. */
+  | "in use"
+  /** Another size than the one it was allocated with. */
+  | "size";
+
+/** A block, a lease, a mark or a handle cannot be used for what was asked. */
+export class BlockError extends OffheapError {
+  /** Why, as a stable word. */
+  readonly reason: BlockErrorReason;
+
+  /** Makes the error with a sentence for the user. */
+  constructor(reason: BlockErrorReason, message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_BLOCK", message, options);
+    this.reason = reason;
+  }
+}
+
+/** An allocator, arena, heap or pool was closed. */
+export class ClosedError extends OffheapError {
+  /** Makes the error for an action, as it completes "Cannot …", and what was closed. */
+  constructor(action: string, what: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_CLOSED", `Cannot ${action}: ${what}.`, options);
+  }
+}
+
+/** All blocks of a pool are leased. */
+export class PoolExhaustedError extends OffheapError {
+  /** The most blocks there may be. */
+  readonly max: number;
+
+  /** Makes the error for a pool's limit. */
+  constructor(max: number, options?: ErrorOptions) {
+    super(
+      "ERR_OFFHEAP_POOL_EXHAUSTED",
+      `Cannot acquire a block: all ${max} of the pool are leased. Release one, raise "max", or ` +
+        "wait with acquire({ signal }).",
+      options,
+    );
+    this.max = max;
+  }
+}
+
+/** This allocator cannot do what was asked of it. */
+export class UnsupportedOperationError extends OffheapError {
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_UNSUPPORTED_OPERATION", message, options);
+  }
+}

@@ -39,7 +39,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #define REQUIRE "OFFHEAP_REQUIRE"
 #define RESTORE "OFFHEAP_RESTORE"
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 #define REFUSED 125
 #define PROBE_SIZE 3001
 /* No larger than what one leaf of jemalloc's radix tree covers, for any page and address size. */

@@ -63,5 +63,43 @@ export type MallctlName = keyof typeof MALLCTL_KEYS;
 export const OPTION_KEYS: readonly MallctlName[] = Object.keys(MALLCTL_KEYS)
   .filter((key): key is MallctlName => key.startsWith("opt."));
 
+/** Keys that are read and are no options; `<i>` stands for an arena's number. */
+export const STATISTICS_KEYS = {
+  "arenas.create": { type: "unsigned", unit: null, doc: "makes an arena and gives its number" },
+  "stats.arenas.<i>.small.allocated": {
+    type: "size",
+    unit: "bytes",
+    doc: "bytes in small blocks of an arena",
+  },
+  "stats.arenas.<i>.large.allocated": {
+    type: "size",
+    unit: "bytes",
+    doc: "bytes in large blocks of an arena",
+  },
+  "stats.arenas.<i>.resident": {
+    type: "size",
+    unit: "bytes",
+    doc: "most bytes that an arena has in physical pages, metadata included",
+  },
+  "stats.arenas.<i>.mapped": {
+    type: "size",
+    unit: "bytes",
+    doc: "bytes in active extents that an arena has mapped",
+  },
+} as const satisfies Readonly<Record<string, MallctlKey>>;
+
+/** Keys that do something and have no value; `<i>` stands for an arena's number. */
+export const COMMAND_KEYS = {
+  "thread.tcache.flush": "gives back what the calling thread has cached",
+  "arena.<i>.purge": "gives an arena's unused pages back to the system",
+  "arena.<i>.destroy": "gives all of an arena's memory back, its blocks included",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** A counter that any value written to it advances: statistics are refreshed then. */
+export const EPOCH_KEY = "epoch";
+
+/** The number that stands for all arenas together: `MALLCTL_ARENAS_ALL`. */
+export const ALL_ARENAS = 4096;
+
 /** Asks for the arena that owns the address given as its new value; an error when none does. */
 export const ARENA_LOOKUP_KEY = "arenas.lookup";

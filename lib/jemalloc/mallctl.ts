@@ -7,7 +7,15 @@ import type { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { readCString } from "../../ffi/memory.ts";
 import { type Address, type Calls, NULL } from "../../ffi/types.ts";
 import { MallctlError } from "../errors.ts";
-import { ARENA_LOOKUP_KEY, MALLCTL_KEYS, type MallctlName, type MallctlType } from "./keys.ts";
+import {
+  ARENA_LOOKUP_KEY,
+  type COMMAND_KEYS,
+  EPOCH_KEY,
+  MALLCTL_KEYS,
+  type MallctlName,
+  type MallctlType,
+  STATISTICS_KEYS,
+} from "./keys.ts";
 
 /** jemalloc's functions. */
 export type JemallocCalls = Calls<Pick<typeof JEMALLOC_SYMBOLS, "mallctl">>;
@@ -53,6 +61,19 @@ const CODECS: Readonly<Record<MallctlType, MallctlCodec>> = {
   u64: { bytes: 8, decode: (view) => view.getBigUint64(0, true) },
 };
 
+function read(calls: JemallocCalls, key: string, type: MallctlType): MallctlValues[MallctlType] {
+  const codec = CODECS[type];
+  const value = new DataView(new ArrayBuffer(codec.bytes));
+  const length = BigUint64Array.of(BigInt(codec.bytes));
+  const errno = calls.mallctl(key, value, length, null, 0);
+  if (errno !== 0) throw new MallctlError(key, errno);
+  return codec.decode(value);
+}
+
+function ofArena(key: string, arena: number): string {
+  return key.replace("<i>", String(arena));
+}
+
 /**
  * Reads a key.
  *
@@ -62,12 +83,45 @@ export function readMallctl<K extends MallctlName>(
   calls: JemallocCalls,
   key: K,
 ): MallctlValue<K> {
-  const codec = CODECS[MALLCTL_KEYS[key].type];
-  const value = new DataView(new ArrayBuffer(codec.bytes));
-  const length = BigUint64Array.of(BigInt(codec.bytes));
-  const errno = calls.mallctl(key, value, length, null, 0);
-  if (errno !== 0) throw new MallctlError(key, errno);
-  return codec.decode(value) as MallctlValue<K>;
+  return read(calls, key, MALLCTL_KEYS[key].type) as MallctlValue<K>;
+}
+
+/**
+ * Reads a number that is no option, of an arena where the key has one.
+ *
+ * @throws {MallctlError} with jemalloc's error number.
+ */
+export function readStatistic(
+  calls: JemallocCalls,
+  key: keyof typeof STATISTICS_KEYS,
+  arena = 0,
+): number {
+  return Number(read(calls, ofArena(key, arena), STATISTICS_KEYS[key].type));
+}
+
+/**
+ * Does what a key without a value does, to an arena where the key has one.
+ *
+ * @throws {MallctlError} with jemalloc's error number.
+ */
+export function runMallctl(
+  calls: JemallocCalls,
+  key: keyof typeof COMMAND_KEYS,
+  arena = 0,
+): void {
+  const name = ofArena(key, arena);
+  const errno = calls.mallctl(name, null, null, null, 0);
+  if (errno !== 0) throw new MallctlError(name, errno);
+}
+
+/**
+ * Brings the statistics up to date.
+ *
+ * @throws {MallctlError} with jemalloc's error number.
+ */
+export function refreshStatistics(calls: JemallocCalls): void {
+  const errno = calls.mallctl(EPOCH_KEY, null, null, BigUint64Array.of(1n), 8);
+  if (errno !== 0) throw new MallctlError(EPOCH_KEY, errno);
 }
 
 /** Whether jemalloc owns the block at an address, by its `arenas.lookup`. */

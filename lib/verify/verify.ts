@@ -7,7 +7,12 @@ import process from "node:process";
 import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
-import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
+import {
+  ALLOCATOR_VARIABLE,
+  type AllocatorChoice,
+  type AllocatorName,
+  selectAllocator,
+} from "../policy.ts";
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";
@@ -39,8 +44,7 @@ const OPTION_NAMES: readonly (keyof VerifyOptions)[] = ["allocator", "library", 
 
 const CONTROL_BYTES = 3001;
 
-function checkOptions(options: VerifyOptions): void {
-  const action = "verify the allocator";
+function checkOptions(action: string, options: VerifyOptions): void {
   requireOptions(action, options, OPTION_NAMES);
   const { allocator, library, variant } = options;
   requirePath(action, "the library", library);
@@ -191,6 +195,49 @@ function examineSystem(): Findings {
   return { process: found, library: systemFinding(found), resolved: null };
 }
 
+function chooseAllocator({ allocator }: VerifyOptions): AllocatorName {
+  return selectAllocator({
+    platform: process.platform,
+    option: allocator,
+    environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
+  }).allocator;
+}
+
+/** What was found of the blocks that offheap hands out itself. */
+export interface OwnBlocks extends LibraryFinding {
+  /** The allocator. */
+  readonly name: AllocatorName;
+  /** Its library file; `null` for the system's allocator. */
+  readonly resolved: ResolvedLibrary | null;
+  /** The same, for reports. */
+  readonly library: LibraryReport | null;
+}
+
+/** What was proven before in this thread, by path: a file that is loaded does not change. */
+const proven = new Map<string, LibraryFinding>();
+
+/**
+ * The library half of {@linkcode verifyAllocator}, for whoever is to use the blocks: that there is
+ * no library is an error here.
+ *
+ * @throws {LibraryLoadError} when there is no library, or it cannot be loaded.
+ * @throws {SymbolError} when it is another library.
+ * @throws {TypeError | RangeError} for bad options.
+ */
+export function proveOwnBlocks(action: string, options: VerifyOptions): OwnBlocks {
+  checkOptions(action, options);
+  const name = chooseAllocator(options);
+  if (name === "system") {
+    return { name, ...examineSystem().library, resolved: null, library: null };
+  }
+  const { library: path, variant } = options;
+  const resolved = resolveLibrary({ name, path, variant });
+  const key = `${name} ${resolved.path} ${resolved.sha256}`;
+  const finding = proven.get(key) ?? examineLibrary(name, resolved);
+  if (finding.verified) proven.set(key, finding);
+  return { name, ...finding, resolved, library: describeLibrary(resolved) };
+}
+
 /**
  * Finds out, by evidence, which allocator offheap's own blocks come from and which one serves
  * libc's `malloc` in this process. Loads the library when it is not loaded yet. Allocates and
@@ -203,12 +250,8 @@ function examineSystem(): Findings {
  * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
  */
 export function verifyAllocator(options: VerifyOptions = {}): Verification {
-  checkOptions(options);
-  const { allocator } = selectAllocator({
-    platform: process.platform,
-    option: options.allocator,
-    environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
-  });
+  checkOptions("verify the allocator", options);
+  const allocator = chooseAllocator(options);
   const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, options);
   return {
     runtime: foreign().runtime,

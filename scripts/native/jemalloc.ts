@@ -5,7 +5,7 @@
  */
 import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_SHIM_SYMBOLS, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
@@ -35,10 +35,13 @@ const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
   secure: ["--enable-opt-safety-checks", "--enable-opt-size-checks", "--enable-uaf-detection"],
 };
 
+/** sallocx answers 0 for an address that is not jemalloc's own, where it would crash else. */
+const SAFE_LOOKUP = "-DJEMALLOC_FORCE_IVSALLOC";
+
 const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
-  release: ["-g0"],
-  debug: [],
-  secure: ["-g0"],
+  release: ["-g0", SAFE_LOOKUP],
+  debug: [SAFE_LOOKUP],
+  secure: ["-g0", SAFE_LOOKUP],
 };
 
 const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
@@ -48,7 +51,7 @@ const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
 };
 
 const LARGE_PAGE_ARCHITECTURES: readonly string[] = ["arm64"];
-const symbols = symbolNames(JEMALLOC_SYMBOLS);
+const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
 function configureOptions(variant: Variant, target: Target): string[] {
   // A build serves all page sizes up to this one; arm64 has kernels of 64 KiB.
@@ -120,6 +123,7 @@ export const JEMALLOC_RECIPE: Recipe = {
     return {
       features: [
         ...VARIANT_FEATURES[job.variant],
+        "safe-lookup",
         ...(configured(printed, "stats") ? ["statistics"] : []),
         ...(configured(printed, "prof") ? ["profiling"] : []),
       ],

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
+import { MIMALLOC_SHIM_SYMBOLS, MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
@@ -38,7 +38,7 @@ const COMMON_FLAGS: readonly string[] = [
 
 const HEADERS: readonly string[] = ["include/mimalloc/types.h", "include/mimalloc-types.h"];
 const UNIT = "src/static.c";
-const symbols = symbolNames(MIMALLOC_SYMBOLS);
+const symbols = symbolNames([MIMALLOC_SYMBOLS], MIMALLOC_SHIM_SYMBOLS);
 
 /** How mimalloc is built. */
 export const MIMALLOC_RECIPE: Recipe = {

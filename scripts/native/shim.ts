@@ -5,16 +5,24 @@
  */
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import { MEASURE_SYMBOLS, MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { BuildError } from "../../lib/errors.ts";
 import { LINK_FLAGS } from "./link.ts";
 import { symbolNames } from "./symbols.ts";
 import type { Recipe } from "./types.ts";
 
-/** The shim's source file. */
+/** The source file that defines the version of the binary interface. */
 export const SHIM_FILE = "offheap.c";
 
-const symbols = symbolNames(SHIM_SYMBOLS);
+const SHIM_FILES: readonly string[] = [
+  SHIM_FILE,
+  "memory.c",
+  "magazine.c",
+  "transfer.c",
+  "measure.c",
+];
+
+const symbols = symbolNames([SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS]);
 
 /** How the shim is built. Its version is that of its binary interface. */
 export const SHIM_RECIPE: Recipe = {
@@ -34,6 +42,7 @@ export const SHIM_RECIPE: Recipe = {
     "-Wall",
     "-Wextra",
     ...LINK_FLAGS,
+    "-pthread",
     "-ldl",
   ],
   version(directory) {
@@ -51,7 +60,7 @@ export const SHIM_RECIPE: Recipe = {
       "-shared",
       "-o",
       job.output,
-      SHIM_FILE,
+      ...SHIM_FILES,
       ...flags,
       `-Wl,-soname,${basename(job.output)}`,
       `-Wl,--version-script=${job.versionScript}`,

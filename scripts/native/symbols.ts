@@ -1,5 +1,5 @@
 /**
- * The names in a symbol table, for the linker.
+ * The names in symbol tables, for the linker.
  *
  * @module
  */
@@ -13,11 +13,19 @@ export interface SymbolNames {
   readonly optional: readonly string[];
 }
 
-/** The names of a symbol table's rows. */
-export function symbolNames(table: SymbolTable): SymbolNames {
-  const rows = Object.entries(table);
+/**
+ * The names of symbol tables' rows.
+ *
+ * @param more Names that are required besides.
+ */
+export function symbolNames(
+  tables: readonly SymbolTable[],
+  more: readonly string[] = [],
+): SymbolNames {
+  const rows = tables.flatMap((table) => Object.entries(table));
+  const required = rows.filter(([, row]) => row.optional !== true).map(([name]) => name);
   return {
-    required: rows.filter(([, row]) => row.optional !== true).map(([name]) => name),
+    required: [...new Set([...required, ...more])],
     optional: rows.filter(([, row]) => row.optional === true).map(([name]) => name),
   };
 }

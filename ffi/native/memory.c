@@ -1,0 +1,305 @@
+/*
+ * Blocks for JavaScript: an allocator's functions, called with doubles.
+ *
+ * Nothing here checks an argument: JavaScript has done so before it calls.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
+
+/* Every block is aligned at least to this, as C's max_align_t is. */
+#define LEAST_ALIGNMENT 16
+/* jemalloc's flags, from its jemalloc_macros.h: MALLOCX_ZERO, MALLOCX_TCACHE_NONE, MALLOCX_ARENA. */
+#define JEMALLOC_ZERO 0x40
+#define JEMALLOC_TCACHE_NONE 0x100
+#define JEMALLOC_ARENA_SHIFT 20
+
+static inline size_t least(size_t size) {
+    return size < LEAST_ALIGNMENT ? LEAST_ALIGNMENT : size;
+}
+
+static inline int jemalloc_flags(const struct source *source, size_t alignment, int zeroed) {
+    int lg_alignment = alignment > LEAST_ALIGNMENT ? __builtin_ctzl(alignment) : 0;
+    return source->flags | lg_alignment | (zeroed ? JEMALLOC_ZERO : 0);
+}
+
+static void *jemalloc_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
+    return source->call.mallocx(least(size), jemalloc_flags(source, alignment, zeroed));
+}
+
+static void *jemalloc_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
+    return source->call.rallocx(block, least(size), jemalloc_flags(source, alignment, 0));
+}
+
+static void jemalloc_release(const struct source *source, void *block) {
+    source->call.dallocx(block, source->flags);
+}
+
+static void *mimalloc_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
+    const struct functions *call = &source->call;
+    if (alignment > LEAST_ALIGNMENT) {
+        return zeroed ? call->mi_zalloc_aligned(size, alignment) : call->mi_malloc_aligned(size, alignment);
+    }
+    return zeroed ? call->mi_zalloc(least(size)) : call->malloc(least(size));
+}
+
+static void *mimalloc_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
+    const struct functions *call = &source->call;
+    return alignment > LEAST_ALIGNMENT ? call->mi_realloc_aligned(block, size, alignment)
+                                       : call->realloc(block, least(size));
+}
+
+static void plain_release(const struct source *source, void *block) {
+    source->call.free(block);
+}
+
+static void *mimalloc_heap_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
+    const struct functions *call = &source->call;
+    return zeroed ? call->mi_heap_zalloc_aligned(source->heap, least(size), alignment)
+                  : call->mi_heap_malloc_aligned(source->heap, least(size), alignment);
+}
+
+static void *mimalloc_heap_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
+    return source->call.mi_heap_realloc_aligned(source->heap, block, least(size), alignment);
+}
+
+static void *system_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
+    if (alignment <= LEAST_ALIGNMENT) {
+        return zeroed ? source->call.calloc(1, least(size)) : source->call.malloc(least(size));
+    }
+    void *block = NULL;
+    if (posix_memalign(&block, alignment, least(size)) != 0) return NULL;
+    if (zeroed) memset(block, 0, size);
+    return block;
+}
+
+/* C has no aligned realloc: an aligned block moves, unless it stays aligned by itself. */
+static void *system_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
+    if (alignment <= LEAST_ALIGNMENT) return source->call.realloc(block, least(size));
+    size_t old = source->call.malloc_usable_size(block);
+    void *moved = system_allocate(source, size, alignment, 0);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, old < size ? old : size);
+    source->call.free(block);
+    return moved;
+}
+
+static const struct methods METHODS[] = {
+    [JEMALLOC] = {jemalloc_allocate, jemalloc_reallocate, jemalloc_release},
+    [MIMALLOC] = {mimalloc_allocate, mimalloc_reallocate, plain_release},
+    [SYSTEM] = {system_allocate, system_reallocate, plain_release},
+};
+
+static const struct methods MIMALLOC_HEAP_METHODS = {
+    mimalloc_heap_allocate,
+    mimalloc_heap_reallocate,
+    plain_release,
+};
+
+#define SLOT(name) offsetof(struct functions, name)
+
+/* The functions of each kind by the names that it exports; ffi/shim.ts lists the same names. */
+static const struct {
+    enum kind kind;
+    size_t slot;
+    const char *name;
+} BINDINGS[] = {
+    {JEMALLOC, SLOT(malloc), "malloc"},
+    {JEMALLOC, SLOT(calloc), "calloc"},
+    {JEMALLOC, SLOT(realloc), "realloc"},
+    {JEMALLOC, SLOT(free), "free"},
+    {JEMALLOC, SLOT(aligned_alloc), "aligned_alloc"},
+    {JEMALLOC, SLOT(malloc_usable_size), "malloc_usable_size"},
+    {JEMALLOC, SLOT(mallocx), "mallocx"},
+    {JEMALLOC, SLOT(rallocx), "rallocx"},
+    {JEMALLOC, SLOT(dallocx), "dallocx"},
+    {MIMALLOC, SLOT(malloc), "mi_malloc"},
+    {MIMALLOC, SLOT(calloc), "mi_calloc"},
+    {MIMALLOC, SLOT(realloc), "mi_realloc"},
+    {MIMALLOC, SLOT(free), "mi_free"},
+    {MIMALLOC, SLOT(aligned_alloc), "mi_aligned_alloc"},
+    {MIMALLOC, SLOT(malloc_usable_size), "mi_usable_size"},
+    {MIMALLOC, SLOT(mi_zalloc), "mi_zalloc"},
+    {MIMALLOC, SLOT(mi_malloc_aligned), "mi_malloc_aligned"},
+    {MIMALLOC, SLOT(mi_zalloc_aligned), "mi_zalloc_aligned"},
+    {MIMALLOC, SLOT(mi_realloc_aligned), "mi_realloc_aligned"},
+    {MIMALLOC, SLOT(mi_heap_malloc_aligned), "mi_heap_malloc_aligned"},
+    {MIMALLOC, SLOT(mi_heap_zalloc_aligned), "mi_heap_zalloc_aligned"},
+    {MIMALLOC, SLOT(mi_heap_realloc_aligned), "mi_heap_realloc_aligned"},
+};
+
+static pthread_mutex_t bound_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct source *bound;
+
+static void say_missing(char *error, size_t length, const char *text) {
+    if (length > 0) snprintf(error, length, "%s", text);
+}
+
+static int bind_functions(struct source *source, char *error, size_t length) {
+    if (source->kind == SYSTEM) {
+        source->call.malloc = malloc;
+        source->call.calloc = calloc;
+        source->call.realloc = realloc;
+        source->call.free = free;
+        source->call.aligned_alloc = aligned_alloc;
+        source->call.malloc_usable_size = malloc_usable_size;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof BINDINGS / sizeof BINDINGS[0]; i++) {
+        if (BINDINGS[i].kind != (enum kind)source->kind) continue;
+        void *symbol = dlsym(source->object, BINDINGS[i].name);
+        if (symbol == NULL) {
+            say_missing(error, length, BINDINGS[i].name);
+            return ENOENT;
+        }
+        memcpy((char *)&source->call + BINDINGS[i].slot, &symbol, sizeof symbol);
+    }
+    return 0;
+}
+
+static struct source *find_bound(const void *object, int kind) {
+    for (struct source *each = bound; each != NULL; each = each->next) {
+        if (each->object == object && each->kind == kind) return each;
+    }
+    return NULL;
+}
+
+/*
+ * The source of the allocator in an object file, the same in all threads; an empty path is for the
+ * system's allocator. 0 when it cannot be had: the error then says what is missing. It stays bound.
+ */
+EXPORT double offheap_bind(const char *path, int kind, char *error, double error_length) {
+    size_t length = to_size(error_length);
+    void *object = NULL;
+    if (kind != SYSTEM && (object = dlopen(path, RTLD_NOW | RTLD_LOCAL)) == NULL) {
+        say_missing(error, length, dlerror());
+        return 0;
+    }
+    pthread_mutex_lock(&bound_lock);
+    struct source *source = find_bound(object, kind);
+    if (source == NULL && (source = calloc(1, sizeof *source)) != NULL) {
+        source->kind = kind;
+        source->object = object;
+        source->methods = &METHODS[kind];
+        source->allocator = source;
+        if (bind_functions(source, error, length) == 0) {
+            source->next = bound;
+            bound = source;
+        } else {
+            free(source);
+            source = NULL;
+        }
+    }
+    pthread_mutex_unlock(&bound_lock);
+    return to_address(source);
+}
+
+/* The source of one heap: of an arena by its number for jemalloc, of a mi_heap_t for mimalloc. */
+EXPORT double offheap_heap_open(double allocator, double heap) {
+    const struct source *base = to_source(allocator);
+    struct source *source = malloc(sizeof *source);
+    if (source == NULL) return 0;
+    *source = *base;
+    source->next = NULL;
+    if (base->kind == JEMALLOC) {
+        source->flags = (((int)heap + 1) << JEMALLOC_ARENA_SHIFT) | JEMALLOC_TCACHE_NONE;
+    } else {
+        source->heap = to_pointer(heap);
+        source->methods = &MIMALLOC_HEAP_METHODS;
+    }
+    return to_address(source);
+}
+
+/* Forgets a heap's source; the heap itself is the allocator's affair. */
+EXPORT void offheap_heap_close(double heap) {
+    free(to_pointer(heap));
+}
+
+EXPORT double offheap_allocate(double source, double size, double alignment, double zeroed) {
+    const struct source *from = to_source(source);
+    return to_address(from->methods->allocate(from, to_size(size), to_size(alignment), zeroed != 0));
+}
+
+/* 0 leaves the block as it was. */
+EXPORT double offheap_reallocate(double source, double block, double size, double alignment) {
+    const struct source *from = to_source(source);
+    return to_address(from->methods->reallocate(from, to_pointer(block), to_size(size), to_size(alignment)));
+}
+
+EXPORT void offheap_release(double source, double block) {
+    const struct source *from = to_source(source);
+    from->methods->release(from, to_pointer(block));
+}
+
+EXPORT double offheap_malloc(double source, double size) {
+    return to_address(to_source(source)->call.malloc(to_size(size)));
+}
+
+EXPORT double offheap_calloc(double source, double count, double size) {
+    return to_address(to_source(source)->call.calloc(to_size(count), to_size(size)));
+}
+
+EXPORT double offheap_realloc(double source, double block, double size) {
+    return to_address(to_source(source)->call.realloc(to_pointer(block), to_size(size)));
+}
+
+EXPORT void offheap_free(double source, double block) {
+    to_source(source)->call.free(to_pointer(block));
+}
+
+EXPORT double offheap_aligned_alloc(double source, double alignment, double size) {
+    return to_address(to_source(source)->call.aligned_alloc(to_size(alignment), to_size(size)));
+}
+
+EXPORT double offheap_usable_size(double source, double block) {
+    return (double)to_source(source)->call.malloc_usable_size(to_pointer(block));
+}
+
+/* Copies within native memory; the ranges may overlap. */
+EXPORT void offheap_move(double to, double from, double length) {
+    memmove(to_pointer(to), to_pointer(from), to_size(length));
+}
+
+EXPORT void offheap_fill(double to, double byte, double length) {
+    memset(to_pointer(to), (int)byte, to_size(length));
+}
+
+struct area {
+    void *blocks;
+    size_t reserved, committed, used, block_size;
+};
+
+static _Bool add_area(const void *heap, const struct area *area, void *block, size_t size, void *sums) {
+    (void)heap, (void)block, (void)size;
+    double *out = sums;
+    out[0] += (double)area->used * (double)area->block_size;
+    out[1] += (double)area->committed;
+    out[2] += (double)area->reserved;
+    out[3] += (double)area->used;
+    return 1;
+}
+
+typedef _Bool (*mi_visitor)(const void *, const struct area *, void *, size_t, void *);
+
+/*
+ * Sums over the areas of a mimalloc heap: bytes allocated, committed and reserved, and blocks. The
+ * first five fields of mi_heap_area_t are the same in mimalloc 2.0 to 3.4.
+ */
+EXPORT int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums) {
+    _Bool (*visit)(const void *, _Bool, mi_visitor, void *);
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (object == NULL) return ENOENT;
+    *(void **)&visit = dlsym(object, "mi_heap_visit_blocks");
+    if (visit == NULL) return ENOENT;
+    memset(sums, 0, 4 * sizeof *sums);
+    return visit(to_pointer(heap), 0, add_area, sums) ? 0 : EAGAIN;
+}

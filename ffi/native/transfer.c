@@ -1,0 +1,79 @@
+/*
+ * Blocks between threads: what one JavaScript thread gives up is kept here until exactly one
+ * other claims it by its ticket.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+struct ticket {
+    struct ticket *next;
+    double number;
+    const struct source *source;
+    double block, size, alignment;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ticket *waiting;
+static double last;
+
+/* Deposits a block; its ticket's number, or 0 when there is no memory for one. */
+EXPORT double offheap_ticket_put(double source, double block, double size, double alignment) {
+    struct ticket *ticket = malloc(sizeof *ticket);
+    if (ticket == NULL) return 0;
+    ticket->source = to_source(source);
+    ticket->block = block;
+    ticket->size = size;
+    ticket->alignment = alignment;
+    pthread_mutex_lock(&lock);
+    double number = ++last;
+    ticket->number = number;
+    ticket->next = waiting;
+    waiting = ticket;
+    pthread_mutex_unlock(&lock);
+    return number;
+}
+
+static struct ticket **find(double number) {
+    struct ticket **link = &waiting;
+    while (*link != NULL && (*link)->number != number) link = &(*link)->next;
+    return link;
+}
+
+/* How a claim ends; lib/memory/transfer.ts has the same numbers. */
+enum { TAKEN = 0, UNKNOWN = 1, OTHER_ALLOCATOR = 2, CLAIMED_BEFORE = 3 };
+
+/* Takes a block out: its address, size and alignment. One of another allocator is left. */
+EXPORT int offheap_ticket_take(double source, double number, double *out) {
+    pthread_mutex_lock(&lock);
+    int status = number >= 1 && number <= last ? CLAIMED_BEFORE : UNKNOWN;
+    struct ticket **link = find(number);
+    struct ticket *found = *link;
+    if (found != NULL && found->source != to_source(source)) {
+        status = OTHER_ALLOCATOR;
+        found = NULL;
+    }
+    if (found != NULL) {
+        *link = found->next;
+        status = TAKEN;
+    }
+    pthread_mutex_unlock(&lock);
+    if (found == NULL) return status;
+    out[0] = found->block;
+    out[1] = found->size;
+    out[2] = found->alignment;
+    free(found);
+    return TAKEN;
+}
+
+/* How many blocks of an allocator wait to be claimed. */
+EXPORT double offheap_ticket_count(double source) {
+    double count = 0;
+    pthread_mutex_lock(&lock);
+    for (struct ticket *each = waiting; each != NULL; each = each->next) {
+        if (each->source == to_source(source)) count++;
+    }
+    pthread_mutex_unlock(&lock);
+    return count;
+}

@@ -1,0 +1,233 @@
+/**
+ * Allocators: one native source, and all that is made of it.
+ *
+ * @module
+ */
+import type { Address } from "../../ffi/types.ts";
+import { BlockError } from "../errors.ts";
+import type { AllocatorName } from "../policy.ts";
+import type { Evidence, LibraryReport } from "../verify/types.ts";
+import type { Allocator, AllocatorStatistics } from "./api/allocator.ts";
+import type { Arena, ArenaOptions } from "./api/arena.ts";
+import type { AllocateFromOptions, AllocateOptions, Block, BlockHandle } from "./api/block.ts";
+import type { Heap } from "./api/heap.ts";
+import type { LeakReport } from "./api/leaks.ts";
+import type { Pool, PoolOptions } from "./api/pool.ts";
+import type { CachedAllocator, RawAllocator } from "./api/raw.ts";
+import { BumpArena } from "./arena.ts";
+import {
+  allocateBlock,
+  allocateBlockFrom,
+  NativeBlock,
+  ownBlock,
+  reallocateBlock,
+} from "./block.ts";
+import { CachedMemory } from "./cached.ts";
+import { CheckedMemory } from "./checked.ts";
+import { IsolatedHeap } from "./heap.ts";
+import type { AllocatorKind } from "./kinds/types.ts";
+import type { LeakTracker } from "./leaks.ts";
+import type { MemoryCalls } from "./native.ts";
+import { Owners } from "./owners.ts";
+import { BlockPool } from "./pool.ts";
+import { openRaw, type RawFunctions } from "./raw.ts";
+import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./sizes.ts";
+import { type Account, Store } from "./store.ts";
+import { claim } from "./transfer.ts";
+
+/** What was proven of an allocator, and how it is reached. */
+export interface AllocatorParts {
+  /** Which one. */
+  readonly name: AllocatorName;
+  /** Its version. */
+  readonly version: string | null;
+  /** The evidence. */
+  readonly evidence: readonly Evidence[];
+  /** Its library. */
+  readonly library: LibraryReport | null;
+  /** The shim's functions. */
+  readonly calls: MemoryCalls;
+  /** Its source in the shim. */
+  readonly source: Address;
+  /** Its own functions. */
+  readonly kind: AllocatorKind;
+  /** Tells of leaks. */
+  readonly tracker: LeakTracker;
+  /** Whether cached memory is checked. */
+  readonly debug: boolean;
+}
+
+/** An allocator that was proven. */
+export class NativeAllocator implements Allocator {
+  readonly name: AllocatorName;
+  readonly version: string | null;
+  readonly verified = true;
+  readonly evidence: readonly Evidence[];
+  readonly library: LibraryReport | null;
+  readonly #parts: AllocatorParts;
+  readonly #account: Account = { blocks: 0, bytes: 0, peakBytes: 0, allocations: 0 };
+  readonly #store: Store;
+  readonly #owners = new Owners();
+  readonly #raw: RawFunctions;
+  #cached: CachedMemory | CheckedMemory | null = null;
+  #open = true;
+
+  /** Makes the allocator of a source. */
+  constructor(parts: AllocatorParts) {
+    const { name, version, evidence, library, calls, source, tracker } = parts;
+    this.name = name;
+    this.version = version;
+    this.evidence = evidence;
+    this.library = library;
+    this.#parts = parts;
+    this.#store = new Store({
+      calls,
+      source,
+      tracker,
+      account: this.#account,
+      what: `this ${name} allocator`,
+      whole: true,
+      makeRoom: () => this.#makeRoom(),
+    });
+    this.#raw = openRaw(calls, source);
+  }
+
+  get raw(): RawAllocator {
+    return this.#raw.raw;
+  }
+
+  get cached(): CachedAllocator {
+    return this.#cached ?? this.#openCached();
+  }
+
+  allocate(size: number, options?: AllocateOptions): Block {
+    return allocateBlock(this.#store, size, options);
+  }
+
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options?: AllocateFromOptions,
+  ): Block {
+    return allocateBlockFrom(this.#store, data, options);
+  }
+
+  reallocate(
+    block: Block,
+    size: number,
+    options?: { readonly zeroed?: boolean | undefined },
+  ): Block {
+    return reallocateBlock(this.#store, block, size, options);
+  }
+
+  free(block: Block): void {
+    ownBlock(this.#store, "free a block", block).free();
+  }
+
+  adopt(address: Address, size: number): Block {
+    const action = "adopt a block";
+    requireAddress(action, address);
+    requireSize(action, size);
+    this.#store.requireOpen(action);
+    this.#requireAdoptable(action, address);
+    requireWhole(action, "the size", size, 0, this.#raw.raw.usableSize(address));
+    return new NativeBlock(this.#store, ...this.#store.adopt(address, size, LEAST_ALIGNMENT));
+  }
+
+  claim(handle: BlockHandle): Block {
+    this.#store.requireOpen("claim a block");
+    const { address, size, alignment } = claim(this.#store, handle);
+    return new NativeBlock(this.#store, ...this.#store.adopt(address, size, alignment));
+  }
+
+  usableSize(block: Block): number {
+    return ownBlock(this.#store, "measure a block", block).usableSize;
+  }
+
+  goodSize(size: number): number {
+    requireSize("tell a good size", size);
+    return this.#parts.kind.goodSize(size);
+  }
+
+  owns(address: Address): boolean {
+    const action = "ask for the owner of an address";
+    requireWhole(action, "the address", address, 0, Number.MAX_SAFE_INTEGER);
+    this.#store.requireOpen(action);
+    return this.#parts.kind.owns(address);
+  }
+
+  collect(): void {
+    this.#store.requireOpen("collect");
+    this.#makeRoom();
+  }
+
+  arena(options?: ArenaOptions): Arena {
+    return new BumpArena(this.#store, this.#owners, options);
+  }
+
+  heap(): Heap {
+    return new IsolatedHeap(
+      this.#store,
+      this.#owners,
+      this.#parts.kind.heaps,
+      () => this.#makeRoom(),
+    );
+  }
+
+  pool(options: PoolOptions): Pool {
+    return new BlockPool(this.#store, this.#owners, options);
+  }
+
+  statistics(): AllocatorStatistics {
+    const { calls, source, tracker } = this.#parts;
+    return {
+      ...this.#account,
+      leaks: tracker.count,
+      unclaimed: calls.offheap_ticket_count(source),
+    };
+  }
+
+  close(): readonly LeakReport[] {
+    this.#store.requireOpen("close an allocator");
+    this.#open = false;
+    const open = [...this.#owners.end(), ...this.#store.close(true)];
+    this.#cached?.close();
+    this.#raw.close();
+    this.#parts.tracker.closed(open);
+    return open;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) this.close();
+  }
+
+  #openCached(): CachedAllocator {
+    this.#store.requireOpen("open cached memory");
+    const { calls, source, debug } = this.#parts;
+    const cached = new CachedMemory(calls, source);
+    this.#cached = debug ? new CheckedMemory(cached) : cached;
+    return this.#cached;
+  }
+
+  #makeRoom(): void {
+    this.#cached?.flush();
+    this.#parts.kind.collect();
+  }
+
+  #requireAdoptable(action: string, address: Address): void {
+    const at = `0x${address.toString(16)}`;
+    const { kind } = this.#parts;
+    if (kind.knowsOwn && !kind.owns(address)) {
+      throw new BlockError(
+        "foreign",
+        `Cannot ${action} at ${at}: it is not ${this.name}'s own memory. Free it with the function ` +
+          "that belongs to its allocator.",
+      );
+    }
+    const known = this.#store.find(address);
+    if (known === null) return;
+    throw new BlockError(
+      "in use",
+      `Cannot ${action} at ${at}: it is in use by a block of ${known.size} bytes here.`,
+    );
+  }
+}

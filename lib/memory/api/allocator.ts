@@ -1,0 +1,189 @@
+/**
+ * What an allocator offers.
+ *
+ * @module
+ */
+import type { Address } from "../../../ffi/types.ts";
+import type { Variant } from "../../library/manifest.ts";
+import type { AllocatorChoice, AllocatorName } from "../../policy.ts";
+import type { Evidence, LibraryReport } from "../../verify/types.ts";
+import type { Arena, ArenaOptions } from "./arena.ts";
+import type { AllocateFromOptions, AllocateOptions, Block, BlockHandle } from "./block.ts";
+import type { Heap } from "./heap.ts";
+import type { LeakLevel, LeakReport } from "./leaks.ts";
+import type { Pool, PoolOptions } from "./pool.ts";
+import type { CachedAllocator, RawAllocator } from "./raw.ts";
+
+/** Which allocator to open, and how it watches. */
+export interface OpenOptions {
+  /** The allocator; `auto`, the default, is that of `OFFHEAP_ALLOCATOR`, else the policy's. */
+  readonly allocator?: AllocatorChoice | undefined;
+  /** The path of its library; without it the usual places are looked at. */
+  readonly library?: string | undefined;
+  /** How the library was built; `release` unless told otherwise. */
+  readonly variant?: Variant | undefined;
+  /** Which leaks are told; that of `OFFHEAP_LEAKS` without it, else `sampled`. */
+  readonly leaks?: LeakLevel | undefined;
+  /** Told of each leak; without it a process warning of the type `OffheapLeak` is emitted. */
+  readonly onLeak?: ((leak: LeakReport) => void) | undefined;
+  /** Check addresses and sizes in {@linkcode CachedAllocator}, at the price of its speed. */
+  readonly debug?: boolean | undefined;
+}
+
+/** What an allocator's blocks come to. What goes through `raw` and `cached` is not in it. */
+export interface AllocatorStatistics {
+  /** Blocks in use: those of pools and heaps, and an arena's chunks, are counted. */
+  readonly blocks: number;
+  /** Bytes in them, as they were asked for. */
+  readonly bytes: number;
+  /** The most that was ever in {@linkcode AllocatorStatistics.bytes}. */
+  readonly peakBytes: number;
+  /** Blocks there have ever been, adopted and claimed ones included. */
+  readonly allocations: number;
+  /** Blocks that were dropped and then freed by the garbage collector's word. */
+  readonly leaks: number;
+  /** Blocks that were transferred, of this allocator in any thread, and that nobody has claimed. */
+  readonly unclaimed: number;
+}
+
+/**
+ * An allocator whose blocks were proven to be its own. It belongs to the JavaScript thread that
+ * opened it; other threads open their own, over the same native library.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * console.log(memory.name, memory.version, memory.verified);
+ * const block = memory.allocateFrom("hello");
+ * memory.reallocate(block, 100);
+ * console.log(block.bytes.subarray(0, 5), block.usableSize >= 100);
+ * block.free();
+ * console.log(memory.statistics().blocks, memory.close().length);
+ * ```
+ */
+export interface Allocator extends Disposable {
+  /** Which allocator it is. */
+  readonly name: AllocatorName;
+  /** Its version; `null` when it could not be read. */
+  readonly version: string | null;
+  /** That ownership or a counter proved it, and nothing spoke against it. */
+  readonly verified: true;
+  /** What was looked at to prove it. */
+  readonly evidence: readonly Evidence[];
+  /** Its library; `null` for the system's allocator. */
+  readonly library: LibraryReport | null;
+  /** The C functions, unchecked. */
+  readonly raw: RawAllocator;
+  /** The C functions through magazines. */
+  readonly cached: CachedAllocator;
+  /**
+   * A block of native memory. A size of 0 gives a block with an address of its own, whose views are
+   * empty, and which is freed like any other.
+   *
+   * @param size In bytes: a whole number from 0 to 2^47.
+   * @throws {OutOfMemoryError} when there is none; all else goes on.
+   * @throws {RangeError} for a size or an alignment that is none.
+   * @throws {TypeError} for options that are none.
+   * @throws {ClosedError} after the allocator was closed.
+   */
+  allocate(size: number, options?: AllocateOptions): Block;
+  /**
+   * A block with a copy of these bytes, or of this string as UTF-8.
+   *
+   * @throws As {@linkcode Allocator.allocate}.
+   */
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options?: AllocateFromOptions,
+  ): Block;
+  /**
+   * Resizes a block, in place or elsewhere, with its alignment. It stays the same block; its views
+   * from before are detached, also when the address has not changed. When it throws, the block and
+   * its views are as they were.
+   *
+   * @param options `zeroed` fills what is new with zeros.
+   * @returns The block.
+   * @throws As {@linkcode Allocator.allocate}, and {@linkcode Block.free}.
+   */
+  reallocate(
+    block: Block,
+    size: number,
+    options?: { readonly zeroed?: boolean | undefined },
+  ): Block;
+  /**
+   * Frees a block of this allocator.
+   *
+   * @throws {BlockError} for a block of another, and as {@linkcode Block.free}.
+   */
+  free(block: Block): void;
+  /**
+   * Takes over a block that native code allocated with the same allocator; offheap then frees it.
+   * Where the allocator can tell that an address is not its own, that is refused.
+   *
+   * @param size Its size in bytes, of which views are made.
+   * @throws {BlockError} for an address that is not the allocator's, or in use by a block here.
+   * @throws {RangeError} for a size that is none, or larger than what was set aside.
+   */
+  adopt(address: Address, size: number): Block;
+  /**
+   * Takes a block over from another thread of this process. Exactly one claim of a handle succeeds.
+   *
+   * @throws {BlockError} when it was claimed before, or is of another allocator or process.
+   * @throws {TypeError} for what is no handle.
+   */
+  claim(handle: BlockHandle): Block;
+  /**
+   * The bytes that the allocator set aside for a block of this allocator.
+   *
+   * @throws {BlockError} as {@linkcode Block.usableSize}, and for a block of another allocator.
+   */
+  usableSize(block: Block): number;
+  /**
+   * The bytes that a block of `size` bytes would have set aside.
+   *
+   * @throws {UnsupportedOperationError} for the system's allocator, which cannot be asked.
+   */
+  goodSize(size: number): number;
+  /**
+   * Whether an address lies in memory that this allocator gave out, in any thread.
+   *
+   * @throws {UnsupportedOperationError} for the system's allocator, and for a jemalloc that was not
+   * built by offheap: both would crash at a wrong address.
+   */
+  owns(address: Address): boolean;
+  /** Gives free memory back: magazines to the allocator, and what it has cached to the system. */
+  collect(): void;
+  /**
+   * An arena, for many allocations that end together.
+   *
+   * @throws {RangeError | TypeError} for bad options.
+   */
+  arena(options?: ArenaOptions): Arena;
+  /**
+   * A heap apart from all other memory.
+   *
+   * @throws {UnsupportedOperationError} for the system's allocator.
+   * @throws {OutOfMemoryError} when none can be made.
+   */
+  heap(): Heap;
+  /**
+   * A pool of blocks of one size.
+   *
+   * @throws {RangeError | TypeError} for bad options.
+   */
+  pool(options: PoolOptions): Pool;
+  /** What the blocks come to. */
+  statistics(): AllocatorStatistics;
+  /**
+   * Ends the allocator: frees and detaches all that is still open, and empties the magazines.
+   *
+   * @returns What was still open, apart from pools' idle blocks; it is told as a leak, too. Memory
+   * whose buffer was detached by something else stays allocated, as it may be in use elsewhere.
+   * @throws {ClosedError} when it was closed before.
+   */
+  close(): readonly LeakReport[];
+  /** Closes the allocator, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,114 @@
+/**
+ * What an arena offers.
+ *
+ * @module
+ */
+import type { Address } from "../../../ffi/types.ts";
+import type { ViewConstructor } from "./block.ts";
+
+/** How an arena grows. */
+export interface ArenaOptions {
+  /**
+   * The size of the first chunk in bytes, from 1 KiB to 1 GiB; 64 KiB without it. Each further
+   * chunk is twice as large as the one before, up to 1 MiB or this size, whichever is larger.
+   */
+  readonly chunkSize?: number | undefined;
+}
+
+/** What an arena holds. */
+export interface ArenaStatistics {
+  /** Chunks, those for single large allocations included. */
+  readonly chunks: number;
+  /** The size of all chunks, in bytes. */
+  readonly capacity: number;
+  /** Bytes given out since the last reset, with what alignment and the ends of chunks cost. */
+  readonly used: number;
+  /** Allocations since the last reset, or since the mark that was rewound to. */
+  readonly allocations: number;
+  /** The most that was ever in {@linkcode ArenaStatistics.used}. */
+  readonly peak: number;
+}
+
+/** A place in an arena to which it can be rewound. */
+export interface ArenaMark {
+  /** Bytes that were in use when it was set. */
+  readonly used: number;
+}
+
+/**
+ * Many allocations that end together. An allocation only moves a position in a chunk; there is no
+ * freeing of a single one. The memory of a fresh allocation is not zeroed.
+ *
+ * Resetting, rewinding and freeing detach whole buffers, so every view that was given out has
+ * length 0 afterwards. Views may share a buffer with others of the same arena.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const arena = memory.arena();
+ * for (let request = 0; request < 3; request++) {
+ *   const header = arena.allocate(16);
+ *   const samples = arena.view(Float64Array, 100);
+ *   header[0] = request;
+ *   samples.fill(0.5);
+ *   arena.reset();
+ *   console.log(header.length, samples.length);
+ * }
+ * arena.free();
+ * memory.close();
+ * ```
+ */
+export interface Arena extends Disposable {
+  /**
+   * Bytes in the arena. A size of 0 gives an empty view.
+   *
+   * @param alignment The address is a multiple of it: a power of two, from 1 to 4096; 8 without it.
+   * @throws {OutOfMemoryError} when a chunk is needed that cannot be had; the arena stays usable.
+   * @throws {RangeError} for a size or an alignment that is none.
+   * @throws {ClosedError} after the arena was freed or its allocator closed.
+   */
+  allocate(size: number, alignment?: number): Uint8Array<ArrayBuffer>;
+  /**
+   * Elements of another type, aligned to their size.
+   *
+   * @param length How many elements; bytes for a `DataView`.
+   * @throws As {@linkcode Arena.allocate}.
+   */
+  view<V extends ArrayBufferView>(type: ViewConstructor<V>, length: number): V;
+  /**
+   * A copy of bytes, or of a string as UTF-8.
+   *
+   * @throws As {@linkcode Arena.allocate}.
+   */
+  allocateFrom(data: string | ArrayBufferView | ArrayBufferLike): Uint8Array<ArrayBuffer>;
+  /**
+   * The address of a view's first byte, for native code. It holds until the reset, the rewinding
+   * or the freeing that ends the view.
+   *
+   * @throws {BlockError} for a view that is not of this arena, or has ended.
+   */
+  addressOf(view: ArrayBufferView): Address;
+  /** Marks the present place. The next allocation begins a new buffer, which a rewind detaches. */
+  mark(): ArenaMark;
+  /**
+   * Ends all allocations since a mark, which can be rewound to again.
+   *
+   * @throws {BlockError} for a mark of another arena, or one that a reset or an earlier mark's
+   * rewind has ended.
+   */
+  rewind(mark: ArenaMark): void;
+  /** Ends all allocations. Chunks are kept for the next ones, but for those of large allocations. */
+  reset(): void;
+  /** What the arena holds. */
+  statistics(): ArenaStatistics;
+  /**
+   * Ends all allocations and gives the chunks back.
+   *
+   * @throws {ClosedError} when the arena was freed before.
+   */
+  free(): void;
+  /** Frees the arena, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,137 @@
+/**
+ * What a block of native memory offers.
+ *
+ * @module
+ */
+import type { Address, NativePointer } from "../../../ffi/types.ts";
+
+/** A typed array's constructor, or that of `DataView`. */
+export interface ViewConstructor<V extends ArrayBufferView> {
+  /** Makes a view of `length` elements, or bytes for a `DataView`, from a byte offset on. */
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): V;
+  /** An element's size in bytes; a `DataView` has none, and 1 is taken. */
+  readonly BYTES_PER_ELEMENT?: number;
+}
+
+/** How a block is allocated. */
+export interface AllocateOptions {
+  /**
+   * The address is a multiple of it: a power of two, in bytes, from 1 to 2^30. 16 without it, and
+   * never less.
+   */
+  readonly alignment?: number | undefined;
+  /** Fill the block with zeros. Without it the bytes are what they last were. */
+  readonly zeroed?: boolean | undefined;
+}
+
+/** How a block is allocated for bytes that are there already. */
+export interface AllocateFromOptions {
+  /** As in {@linkcode AllocateOptions}. */
+  readonly alignment?: number | undefined;
+  /** Put a zero byte behind the bytes, as C strings have it; it counts in the block's size. */
+  readonly terminated?: boolean | undefined;
+}
+
+/** What {@linkcode Block.transfer} gives, to be posted to another thread of this process. */
+export interface BlockHandle {
+  /** What it is. */
+  readonly type: "offheap.block";
+  /** The number under which exactly one claim succeeds. */
+  readonly ticket: number;
+  /** The process that the block is in; elsewhere the handle means nothing. */
+  readonly process: number;
+  /** The block's size in bytes. */
+  readonly size: number;
+}
+
+/**
+ * A block of native memory. It belongs to whoever allocated it until it is freed, released or
+ * transferred; from then on its views have length 0, and its address cannot be had from it.
+ *
+ * Its buffer must not be put on a transfer list, nor be detached otherwise: its memory would then
+ * be reachable behind the block's back, and {@linkcode Block.free} refuses to free it. What moves a
+ * block to another thread is {@linkcode Block.transfer}.
+ *
+ * A block that is dropped without being freed is freed some time after the last view of it was
+ * collected, and counts as a leak. Keep the block while native code uses its address, or
+ * {@linkcode Block.release} it.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(1024);
+ * const numbers = block.as(Float64Array);
+ * numbers[0] = 0.5;
+ * console.log(numbers.length, block.address % 16);
+ * block.free();
+ * console.log(numbers.length);
+ * memory.close();
+ * ```
+ */
+export interface Block extends Disposable {
+  /** The size asked for, in bytes. */
+  readonly size: number;
+  /** Whether the block can be used: not freed, released or transferred. */
+  readonly live: boolean;
+  /** All of its bytes; empty after the block's end. After a reallocation it is another view. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The buffer that all views of the block share; detached at the block's end. */
+  readonly buffer: ArrayBuffer;
+  /**
+   * The address of its first byte.
+   *
+   * @throws {BlockError} after the block's end.
+   */
+  readonly address: Address;
+  /**
+   * The address as this runtime's own FFI takes it: a `Deno.PointerObject`, a number in Bun, a
+   * bigint for `node:ffi` and for koffi.
+   *
+   * @throws {BlockError} after the block's end.
+   */
+  readonly pointer: NativePointer;
+  /**
+   * The bytes that the allocator really set aside, at least {@linkcode Block.size}. Those behind
+   * the size are in no view.
+   *
+   * @throws {BlockError} after the block's end.
+   */
+  readonly usableSize: number;
+  /**
+   * A view of the block as elements of another type, such as `Float64Array`, or as a `DataView`.
+   *
+   * @param byteOffset Where it begins; a multiple of the element's size. 0 without it.
+   * @param length How many elements; as many as fit without it.
+   * @throws {RangeError} when it does not fit the block.
+   * @throws {BlockError} after the block's end.
+   */
+  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset?: number, length?: number): V;
+  /**
+   * Gives the memory back, and detaches every view.
+   *
+   * @throws {BlockError} when the block was freed, released or transferred before, or its buffer
+   * was detached by something else.
+   */
+  free(): void;
+  /**
+   * Ends offheap's ownership: native code that was given the address now frees it, with the free
+   * function of the same allocator. Every view is detached.
+   *
+   * @returns The address.
+   * @throws {BlockError} as {@linkcode Block.free}, and for a block of a heap, which is destroyed
+   * as a whole.
+   */
+  release(): Address;
+  /**
+   * Gives the block up to whoever claims the handle first: post it to a worker, which passes it to
+   * {@linkcode Allocator.claim} of an allocator over the same library. Nothing is copied; every
+   * view here is detached. A handle that nobody claims keeps its memory allocated.
+   *
+   * @throws {BlockError} as {@linkcode Block.free}, and for a block of a heap.
+   */
+  transfer(): BlockHandle;
+  /** Frees the block, unless it has ended already: `using` calls it. */
+  [Symbol.dispose](): void;
+}

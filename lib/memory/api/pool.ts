@@ -1,0 +1,146 @@
+/**
+ * What a pool offers.
+ *
+ * @module
+ */
+import type { Address, NativePointer } from "../../../ffi/types.ts";
+import type { ViewConstructor } from "./block.ts";
+
+/** What a pool keeps. */
+export interface PoolOptions {
+  /** The size of each block in bytes; at least 1. */
+  readonly blockSize: number;
+  /** The alignment of each block, as in {@linkcode AllocateOptions}. */
+  readonly alignment?: number | undefined;
+  /** The most blocks there may be at once; no limit without it. */
+  readonly max?: number | undefined;
+  /**
+   * Detach a block's views when its lease is released, so that nothing can look into the next
+   * lease's bytes. It costs wrapping the block anew at the next lease. Without it a view that was
+   * kept shows what the next lease writes.
+   */
+  readonly strict?: boolean | undefined;
+  /** Fill a block with zeros at each lease. */
+  readonly zeroed?: boolean | undefined;
+}
+
+/** How to wait for a block. */
+export interface AcquireOptions {
+  /** Ends the waiting, with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a pool holds. */
+export interface PoolStatistics {
+  /** The size of each block in bytes. */
+  readonly blockSize: number;
+  /** Blocks that are leased. */
+  readonly leased: number;
+  /** Blocks that are kept for the next lease. */
+  readonly idle: number;
+  /** Callers that wait for a block. */
+  readonly waiting: number;
+  /** Leases there have ever been. */
+  readonly leases: number;
+  /** Leases for which a block was allocated. */
+  readonly allocations: number;
+}
+
+/**
+ * The use of one block of a pool, until it is released.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 65_536, strict: true });
+ * const lease = pool.acquire();
+ * const { bytes } = lease;
+ * bytes.fill(1);
+ * lease.release();
+ * console.log(bytes.length);
+ * memory.close();
+ * ```
+ */
+export interface Lease extends Disposable {
+  /**
+   * All bytes of the block.
+   *
+   * @throws {BlockError} after the release, as do the other members.
+   */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The buffer behind them. It must not be detached, as with {@linkcode Block.buffer}. */
+  readonly buffer: ArrayBuffer;
+  /** The block's size in bytes. */
+  readonly size: number;
+  /** The address of its first byte. */
+  readonly address: Address;
+  /** The address as this runtime's own FFI takes it, see {@linkcode Block.pointer}. */
+  readonly pointer: NativePointer;
+  /** A view of the block as elements of another type, see {@linkcode Block.as}. */
+  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset?: number, length?: number): V;
+  /**
+   * Gives the block back to the pool, or to the caller that has waited longest.
+   *
+   * @throws {BlockError} when it was released before, or its buffer was detached by something else.
+   */
+  release(): void;
+  /** Releases the lease, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Blocks of one size that are wrapped once and used again and again. A lease that is dropped
+ * without being released counts as a leak; its block is freed, and its place in the pool too.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, max: 2 });
+ * const first = pool.acquire();
+ * const second = pool.acquire();
+ * const third = pool.acquire({ signal: AbortSignal.timeout(1000) });
+ * first.release();
+ * (await third).release();
+ * second.release();
+ * console.log(pool.statistics().idle, pool.trim());
+ * pool.close();
+ * memory.close();
+ * ```
+ */
+export interface Pool extends Disposable {
+  /**
+   * A block, at once.
+   *
+   * @throws {PoolExhaustedError} when all of `max` blocks are leased.
+   * @throws {OutOfMemoryError} when a block is needed that cannot be had.
+   * @throws {ClosedError} after the pool or its allocator was closed.
+   */
+  acquire(): Lease;
+  /**
+   * A block as soon as there is one: whoever waits longest gets it first.
+   *
+   * @throws As {@linkcode Pool.acquire} but for exhaustion; the signal's reason when it is aborted.
+   */
+  acquire(options: AcquireOptions): Promise<Lease>;
+  /**
+   * Gives idle blocks back to the allocator.
+   *
+   * @param keep How many to keep; 0 without it.
+   * @returns How many were given back.
+   */
+  trim(keep?: number): number;
+  /** What the pool holds. */
+  statistics(): PoolStatistics;
+  /**
+   * Frees all blocks, detaches the views of those that are leased, and refuses those that wait.
+   *
+   * @throws {ClosedError} when it was closed before.
+   */
+  close(): void;
+  /** Closes the pool, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,219 @@
+/**
+ * Blocks: what callers hold of an allocation.
+ *
+ * @module
+ */
+import { inspect } from "node:util";
+import { foreign } from "../../ffi/mod.ts";
+import type { Address, NativePointer } from "../../ffi/types.ts";
+import { BlockError } from "../errors.ts";
+import { requireOptions } from "../options.ts";
+import type {
+  AllocateFromOptions,
+  AllocateOptions,
+  Block,
+  BlockHandle,
+  ViewConstructor,
+} from "./api/block.ts";
+import type { LeakKind } from "./api/leaks.ts";
+import type { Live } from "./live.ts";
+import { bytesOf, LEAST_ALIGNMENT, requireAlignment, requireSize } from "./sizes.ts";
+import { endedError, requireUsable, type Store } from "./store.ts";
+import { deposit } from "./transfer.ts";
+import { viewOf } from "./views.ts";
+
+const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = ["alignment", "zeroed"];
+const FROM_OPTIONS: readonly (keyof AllocateFromOptions)[] = ["alignment", "terminated"];
+const REALLOCATE_OPTIONS: readonly string[] = ["zeroed"];
+const NO_OPTIONS: AllocateOptions = {};
+
+/** A block of a store. */
+export class NativeBlock implements Block {
+  readonly #store: Store;
+  readonly #record: Live;
+  #buffer: ArrayBuffer;
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
+
+  /** Makes the block of an allocation. */
+  constructor(store: Store, live: Live, buffer: ArrayBuffer) {
+    this.#store = store;
+    this.#record = live;
+    this.#buffer = buffer;
+  }
+
+  get size(): number {
+    return this.#record.size;
+  }
+
+  get live(): boolean {
+    return this.#record.state === "live";
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes ??= this.live ? new Uint8Array(this.#buffer) : new Uint8Array(0);
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#buffer;
+  }
+
+  get address(): Address {
+    return this.#usable("use").address;
+  }
+
+  get pointer(): NativePointer {
+    return foreign().pointer(this.address);
+  }
+
+  get usableSize(): number {
+    const { calls, source } = this.#store;
+    return calls.offheap_usable_size(source, this.#usable("measure").address);
+  }
+
+  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset = 0, length?: number): V {
+    return viewOf(type, this.#buffer, this.#usable("view").size, byteOffset, length);
+  }
+
+  free(): void {
+    this.#store.free(this.#record, this.#buffer);
+  }
+
+  release(): Address {
+    this.#leave("release", "released");
+    return this.#record.address;
+  }
+
+  transfer(): BlockHandle {
+    this.#leave("transfer", "transferred");
+    return deposit(this.#store, this.#record);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.live) this.free();
+  }
+
+  /** The record of the allocation. */
+  get record(): Live {
+    return this.#record;
+  }
+
+  /** Whether it is of this store. */
+  isOf(store: Store): boolean {
+    return this.#store === store;
+  }
+
+  /** Refuses to go on when something else has detached its buffer. */
+  requireAttached(action: string): void {
+    requireUsable(action, this.#record, this.#buffer);
+  }
+
+  /** Resizes it. */
+  resize(size: number, zeroed: boolean): void {
+    this.#buffer = this.#store.reallocate(this.#record, this.#buffer, size, zeroed);
+    this.#bytes = null;
+  }
+
+  /** Detaches its views and wraps it anew. */
+  renew(): void {
+    this.#buffer = this.#store.rewrap(this.#record, this.#buffer);
+    this.#bytes = null;
+  }
+
+  #usable(action: string): Live {
+    if (this.#record.state !== "live") throw endedError(action, this.#record);
+    return this.#record;
+  }
+
+  #leave(action: string, state: "released" | "transferred"): void {
+    if (this.#record.state === "live" && !this.#store.whole) {
+      throw new BlockError(
+        "heap",
+        `Cannot ${action} a block of ${this.size} bytes: it belongs to a heap, which is destroyed ` +
+          "as a whole. Allocate what is to leave from the allocator itself.",
+      );
+    }
+    this.#store.end(action, this.#record, this.#buffer, state);
+  }
+}
+
+/** Allocates a block of a store. */
+export function allocateBlock(
+  store: Store,
+  size: number,
+  options: AllocateOptions = NO_OPTIONS,
+  kind: LeakKind = "block",
+): NativeBlock {
+  const action = "allocate a block";
+  requireSize(action, size);
+  let alignment = LEAST_ALIGNMENT;
+  let zeroed = false;
+  if (options !== NO_OPTIONS) {
+    requireOptions(action, options, ALLOCATE_OPTIONS);
+    alignment = alignmentOf(action, options.alignment);
+    zeroed = flagOf(action, "zeroed", options.zeroed);
+  }
+  store.requireOpen(action);
+  const [live, buffer] = store.allocate(size, alignment, zeroed, kind);
+  return new NativeBlock(store, live, buffer);
+}
+
+/** Allocates a block with bytes in it. */
+export function allocateBlockFrom(
+  store: Store,
+  data: string | ArrayBufferView | ArrayBufferLike,
+  options: AllocateFromOptions = {},
+): NativeBlock {
+  const action = "allocate a block";
+  requireOptions(action, options, FROM_OPTIONS);
+  const terminated = flagOf(action, "terminated", options.terminated);
+  const bytes = bytesOf(action, data);
+  const size = bytes.length + (terminated ? 1 : 0);
+  const block = allocateBlock(store, size, { alignment: options.alignment });
+  block.bytes.set(bytes);
+  if (terminated) block.bytes[bytes.length] = 0;
+  return block;
+}
+
+/** Resizes a block of a store. */
+export function reallocateBlock(
+  store: Store,
+  block: Block,
+  size: number,
+  options: { readonly zeroed?: boolean | undefined } = {},
+): Block {
+  const action = "reallocate a block";
+  const own = ownBlock(store, action, block);
+  requireSize(action, size);
+  requireOptions(action, options, REALLOCATE_OPTIONS);
+  own.resize(size, flagOf(action, "zeroed", options.zeroed));
+  return own;
+}
+
+/**
+ * A block that is of this store.
+ *
+ * @throws {BlockError} when it is of another; {TypeError} for what is no block.
+ */
+export function ownBlock(store: Store, action: string, block: Block): NativeBlock {
+  if (!(block instanceof NativeBlock)) {
+    throw new TypeError(`Cannot ${action}: it must be one of offheap's; got ${inspect(block)}`);
+  }
+  if (block.isOf(store)) return block;
+  throw new BlockError(
+    "foreign",
+    `Cannot ${action} of ${block.size} bytes: it does not belong to ${store.what}.`,
+  );
+}
+
+/** An alignment from a caller, checked. */
+export function alignmentOf(action: string, alignment: number | undefined): number {
+  if (alignment === undefined) return LEAST_ALIGNMENT;
+  requireAlignment(action, alignment);
+  return Math.max(alignment, LEAST_ALIGNMENT);
+}
+
+/** A flag from a caller, checked. */
+export function flagOf(action: string, what: string, value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw new TypeError(`Cannot ${action}: ${what} must be true or false; got ${inspect(value)}`);
+}

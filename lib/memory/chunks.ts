@@ -1,0 +1,81 @@
+/**
+ * The native memory of an arena: its chunks, without the JavaScript side that may be collected.
+ *
+ * @module
+ */
+import type { Address } from "../../ffi/types.ts";
+import type { LeakReport } from "./api/leaks.ts";
+import type { Leak } from "./leaks.ts";
+import type { Reclaimable } from "./reclaim.ts";
+import type { Store } from "./store.ts";
+
+/** Every chunk begins at a multiple of it, in bytes. */
+export const CHUNK_ALIGNMENT = 64;
+
+/** One chunk. */
+export interface Chunk {
+  /** Its first byte. */
+  readonly address: Address;
+  /** Its size in bytes. */
+  readonly size: number;
+}
+
+/** All chunks of one arena. */
+export class Chunks implements Reclaimable {
+  /** The store that they are of. */
+  readonly store: Store;
+  readonly #trace: Error | null;
+  readonly #chunks = new Set<Chunk>();
+  /** Their size in bytes. */
+  size = 0;
+
+  /** No chunks yet. */
+  constructor(store: Store) {
+    this.store = store;
+    this.#trace = store.tracker.trace();
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#chunks.size;
+  }
+
+  /** What a report says of them. */
+  get leak(): Leak {
+    return { kind: "arena", size: this.size, trace: this.#trace };
+  }
+
+  /** What is told of them when the allocator is closed. */
+  report(): LeakReport {
+    return this.store.tracker.describe(this.leak, "closed");
+  }
+
+  /** One more. */
+  take(size: number, alignment: number): Chunk {
+    const address = this.store.take("an arena's chunk", size, alignment, false);
+    const chunk = { address, size };
+    this.#chunks.add(chunk);
+    this.size += size;
+    return chunk;
+  }
+
+  /** Gives one back. */
+  give(chunk: Chunk): void {
+    if (!this.#chunks.delete(chunk)) return;
+    this.size -= chunk.size;
+    this.store.give(chunk.address, chunk.size);
+  }
+
+  /** Gives all back. */
+  giveAll(): void {
+    for (const chunk of this.#chunks) this.give(chunk);
+  }
+
+  /** The arena was collected, and all of its buffers: a leak when there is anything. */
+  reclaim(): void {
+    if (this.count === 0) return;
+    const { leak } = this;
+    this.giveAll();
+    this.store.tracker.collected(leak);
+  }
+}

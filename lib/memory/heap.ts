@@ -1,0 +1,182 @@
+/**
+ * Heaps: memory that the allocator itself keeps apart.
+ *
+ * @module
+ */
+import { NULL } from "../../ffi/types.ts";
+import { ClosedError, OutOfMemoryError } from "../errors.ts";
+import type { AllocateFromOptions, AllocateOptions, Block } from "./api/block.ts";
+import type { Heap, HeapStatistics } from "./api/heap.ts";
+import type { LeakReport } from "./api/leaks.ts";
+import { allocateBlock, allocateBlockFrom, ownBlock, reallocateBlock } from "./block.ts";
+import type { NativeHeaps } from "./kinds/types.ts";
+import type { Leak } from "./leaks.ts";
+import type { Owner, Owners } from "./owners.ts";
+import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
+import { type Account, Store } from "./store.ts";
+
+/** The native side of a heap, without the JavaScript side that may be collected. */
+class NativeHeap implements Reclaimable {
+  readonly heaps: NativeHeaps;
+  /** As the allocator numbers it. */
+  readonly number: number;
+  /** The part of the account that is this heap's. */
+  readonly account: Account;
+  readonly #allocator: Store;
+  readonly #trace: Error | null;
+  /** Its source in the shim. */
+  readonly source;
+
+  constructor(allocator: Store, heaps: NativeHeaps) {
+    const { calls } = allocator;
+    const number = heaps.create();
+    if (number === null) throw new OutOfMemoryError("a heap", 0, 1);
+    const source = calls.offheap_heap_open(allocator.source, number);
+    if (source === NULL) {
+      heaps.destroy(number);
+      throw new OutOfMemoryError("a heap", 0, 1);
+    }
+    this.heaps = heaps;
+    this.number = number;
+    this.source = source;
+    this.account = new SharedAccount(allocator.account);
+    this.#allocator = allocator;
+    this.#trace = allocator.tracker.trace();
+  }
+
+  /** What a report says of it. */
+  get leak(): Leak {
+    return { kind: "heap", size: this.account.bytes, trace: this.#trace };
+  }
+
+  destroy(): void {
+    this.heaps.destroy(this.number);
+    this.#allocator.calls.offheap_heap_close(this.source);
+  }
+
+  /** Neither the heap nor a block of it can be reached any more. */
+  reclaim(): void {
+    const { leak } = this;
+    this.destroy();
+    this.#allocator.tracker.collected(leak);
+  }
+}
+
+/** A heap's account: what is in it counts for its allocator as well. */
+class SharedAccount implements Account {
+  readonly #whole: Account;
+  #blocks = 0;
+  #bytes = 0;
+  #allocations = 0;
+  peakBytes = 0;
+
+  constructor(whole: Account) {
+    this.#whole = whole;
+  }
+
+  get blocks(): number {
+    return this.#blocks;
+  }
+
+  set blocks(value: number) {
+    this.#whole.blocks += value - this.#blocks;
+    this.#blocks = value;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  set bytes(value: number) {
+    this.#whole.bytes += value - this.#bytes;
+    this.#whole.peakBytes = Math.max(this.#whole.peakBytes, this.#whole.bytes);
+    this.#bytes = value;
+  }
+
+  get allocations(): number {
+    return this.#allocations;
+  }
+
+  set allocations(value: number) {
+    this.#whole.allocations += value - this.#allocations;
+    this.#allocations = value;
+  }
+}
+
+/** A heap of an allocator. */
+export class IsolatedHeap implements Heap, Owner {
+  readonly #native: NativeHeap;
+  readonly #store: Store;
+  readonly #owners: Owners;
+  readonly #reference: WeakRef<Owner>;
+  #open = true;
+
+  /** Makes a heap. */
+  constructor(allocator: Store, owners: Owners, heaps: NativeHeaps, makeRoom: () => void) {
+    allocator.requireOpen("make a heap");
+    const native = new NativeHeap(allocator, heaps);
+    const { calls, tracker } = allocator;
+    const { source, account } = native;
+    const what = "this heap";
+    this.#native = native;
+    this.#store = new Store({ calls, source, tracker, account, what, whole: false, makeRoom });
+    this.#owners = owners;
+    this.#reference = owners.add(this);
+    // A block of it keeps the store, so that the heap goes after the last of them.
+    watch(this.#store, native);
+  }
+
+  allocate(size: number, options?: AllocateOptions): Block {
+    return allocateBlock(this.#store, size, options);
+  }
+
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options?: AllocateFromOptions,
+  ): Block {
+    return allocateBlockFrom(this.#store, data, options);
+  }
+
+  reallocate(
+    block: Block,
+    size: number,
+    options?: { readonly zeroed?: boolean | undefined },
+  ): Block {
+    return reallocateBlock(this.#store, block, size, options);
+  }
+
+  free(block: Block): void {
+    ownBlock(this.#store, "free a block", block).free();
+  }
+
+  statistics(): HeapStatistics {
+    this.#requireOpen("read the statistics of a heap");
+    const { heaps, number, account } = this.#native;
+    return { ...heaps.counters(number), blocks: account.blocks };
+  }
+
+  destroy(): void {
+    this.#requireOpen("destroy a heap");
+    this.#owners.remove(this.#reference);
+    this.end();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) this.destroy();
+  }
+
+  end(): LeakReport[] {
+    if (!this.#open) return [];
+    this.#open = false;
+    const { tracker } = this.#store;
+    const report = tracker.describe(this.#native.leak, "closed");
+    this.#store.close(false);
+    unwatch(this.#native);
+    this.#native.destroy();
+    return [report];
+  }
+
+  #requireOpen(action: string): void {
+    if (!this.#open) throw new ClosedError(action, "it was destroyed, or its allocator was closed");
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * jemalloc: arenas as heaps, purging by mallctl.
+ *
+ * @module
+ */
+import { JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
+import { ALL_ARENAS } from "../../jemalloc/keys.ts";
+import { readStatistic, refreshStatistics, runMallctl } from "../../jemalloc/mallctl.ts";
+import type { ResolvedLibrary } from "../../library/resolve.ts";
+import type { AllocatorKind } from "./types.ts";
+
+/** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */
+const SAFE_LOOKUP = "safe-lookup";
+
+/** `EAGAIN`: what mallctl returns when there is no memory. */
+const OUT_OF_MEMORY = 11;
+
+/** Opens jemalloc's functions. */
+export function openJemallocKind({ path, manifest }: ResolvedLibrary): AllocatorKind {
+  const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
+  const { calls } = foreign().open(path, { mallctl, nallocx, sallocx });
+  const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
+  return {
+    number: 1,
+    goodSize: (size) => calls.nallocx(Math.max(1, size), 0),
+    knowsOwn,
+    owns(address) {
+      if (knowsOwn) return calls.sallocx(address, 0) > 0;
+      throw new UnsupportedOperationError(
+        `Cannot ask jemalloc for the owner of an address: "${path}" was not built by offheap with ` +
+          'safe look-ups, and would crash at a wrong address. Build it with "offheap build".',
+      );
+    },
+    collect() {
+      runMallctl(calls, "thread.tcache.flush");
+      runMallctl(calls, "arena.<i>.purge", ALL_ARENAS);
+    },
+    heaps: {
+      create() {
+        try {
+          return readStatistic(calls, "arenas.create");
+        } catch (error) {
+          if (error instanceof MallctlError && error.errno === OUT_OF_MEMORY) return null;
+          throw error;
+        }
+      },
+      destroy: (heap) => runMallctl(calls, "arena.<i>.destroy", heap),
+      counters(heap) {
+        refreshStatistics(calls);
+        return {
+          allocated: readStatistic(calls, "stats.arenas.<i>.small.allocated", heap) +
+            readStatistic(calls, "stats.arenas.<i>.large.allocated", heap),
+          resident: readStatistic(calls, "stats.arenas.<i>.resident", heap),
+          mapped: readStatistic(calls, "stats.arenas.<i>.mapped", heap),
+        };
+      },
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * mimalloc: its own heaps.
+ *
+ * @module
+ */
+import { MIMALLOC_SYMBOLS } from "../../../ffi/mimalloc.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { OffheapError } from "../../errors.ts";
+import type { ResolvedLibrary } from "../../library/resolve.ts";
+import type { MemoryCalls } from "../native.ts";
+import type { AllocatorKind } from "./types.ts";
+
+/** Opens mimalloc's functions. */
+export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): AllocatorKind {
+  const { mi_good_size, mi_is_in_heap_region, mi_collect, mi_heap_new, mi_heap_destroy } =
+    MIMALLOC_SYMBOLS;
+  const { calls } = foreign().open(path, {
+    mi_good_size,
+    mi_is_in_heap_region,
+    mi_collect,
+    mi_heap_new,
+    mi_heap_destroy,
+  });
+  return {
+    number: 2,
+    goodSize: (size) => calls.mi_good_size(size),
+    knowsOwn: true,
+    owns: (address) => calls.mi_is_in_heap_region(address),
+    collect: () => calls.mi_collect(true),
+    heaps: {
+      create() {
+        const heap = calls.mi_heap_new();
+        return heap === NULL ? null : heap;
+      },
+      destroy: (heap) => calls.mi_heap_destroy(heap as Address),
+      counters(heap) {
+        const sums = new Float64Array(4);
+        const status = shim.offheap_mimalloc_heap_areas(path, heap as Address, sums);
+        if (status !== 0) {
+          throw new OffheapError(
+            "ERR_OFFHEAP_STATISTICS",
+            `Cannot read the statistics of a mimalloc heap: error number ${status}.`,
+          );
+        }
+        const [allocated = 0, resident = 0, mapped = 0] = sums;
+        return { allocated, resident, mapped };
+      },
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/**
+ * What differs between the allocators, behind one contract.
+ *
+ * @module
+ */
+import type { Address } from "../../../ffi/types.ts";
+
+/** What a heap's own counters say, in bytes. */
+export interface HeapCounters {
+  /** In blocks, by their size classes. */
+  readonly allocated: number;
+  /** Held from the system. */
+  readonly resident: number;
+  /** Addresses set aside. */
+  readonly mapped: number;
+}
+
+/** One heap, as the allocator numbers it: an arena's number, or the address of a `mi_heap_t`. */
+export interface NativeHeaps {
+  /** Makes one; `null` when there is no memory for it. */
+  create(): number | null;
+  /** Gives all of its memory back. */
+  destroy(heap: number): void;
+  /** What it holds. */
+  counters(heap: number): HeapCounters;
+}
+
+/** An allocator's functions that are not called often. */
+export interface AllocatorKind {
+  /** Its number in the shim: `enum kind` in memory.c. */
+  readonly number: 1 | 2 | 3;
+  /** The bytes that a size would have set aside. */
+  goodSize(size: number): number;
+  /** Whether an address lies in memory that it gave out. */
+  owns(address: Address): boolean;
+  /** Whether {@linkcode AllocatorKind.owns} can be asked. */
+  readonly knowsOwn: boolean;
+  /** Gives what it caches back to the system. */
+  collect(): void;
+  /** Its heaps. */
+  readonly heaps: NativeHeaps;
+}

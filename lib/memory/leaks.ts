@@ -1,0 +1,128 @@
+/**
+ * Which allocations record their stack, and how leaks are told.
+ *
+ * @module
+ */
+import process from "node:process";
+import { readVariable } from "../environment.ts";
+import { requireOneOf } from "../options.ts";
+import type { AllocatorName } from "../policy.ts";
+import { LEAK_LEVELS, type LeakKind, type LeakLevel, type LeakReport } from "./api/leaks.ts";
+
+/** The environment variable for the level, where the program does not say. */
+export const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
+
+/** With `sampled`, one allocation in so many records its stack: the rate of Netty's detector. */
+const SAMPLE = 128;
+
+/** How many frames a stack shows. */
+const FRAMES = 12;
+
+/** This project's own frames are left out: what matters is who called. */
+const OWN_FRAME = /[/\\]lib[/\\]memory[/\\]/;
+
+/** Finds out the level: the option, then the variable, then `sampled`. */
+export function leakLevel(option: LeakLevel | undefined): LeakLevel {
+  const action = "open an allocator";
+  if (option !== undefined) return requireOneOf(action, "leaks", option, LEAK_LEVELS);
+  const variable = readVariable(LEAKS_VARIABLE);
+  return variable === undefined
+    ? "sampled"
+    : requireOneOf(action, LEAKS_VARIABLE, variable, LEAK_LEVELS);
+}
+
+/** What a leak was. */
+export interface Leak {
+  /** What it was allocated as. */
+  readonly kind: LeakKind;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Where it was allocated, when that was sampled. */
+  readonly trace: Error | null;
+}
+
+/** Records stacks by the level, and tells of leaks. */
+export class LeakTracker {
+  readonly #allocator: AllocatorName;
+  readonly #level: LeakLevel;
+  readonly #onLeak: ((leak: LeakReport) => void) | undefined;
+  /** Leaks that were noticed by the garbage collector, told or not. */
+  count = 0;
+
+  /** Makes the tracker of one allocator. */
+  constructor(
+    allocator: AllocatorName,
+    level: LeakLevel,
+    onLeak: ((leak: LeakReport) => void) | undefined,
+  ) {
+    this.#allocator = allocator;
+    this.#level = level;
+    this.#onLeak = onLeak;
+  }
+
+  /** The stack of an allocation that is to be watched, else `null`. */
+  trace(): Error | null {
+    if (this.#level === "off") return null;
+    return this.#level === "all" || Math.random() * SAMPLE < 1 ? captureStack() : null;
+  }
+
+  /** A leak that the garbage collector has found: told when its stack was recorded. */
+  collected(leak: Leak): void {
+    this.count++;
+    if (leak.trace !== null) this.#tell(this.describe(leak, "collected"));
+  }
+
+  /** Tells of what was open when the allocator was closed. */
+  closed(open: readonly LeakReport[]): void {
+    if (this.#level === "off" || open.length === 0) return;
+    if (this.#onLeak !== undefined) return open.forEach((leak) => this.#tell(leak));
+    const bytes = open.reduce((sum, { size }) => sum + size, 0);
+    const shown = open.slice(0, 5).map((leak) => `\n  ${sentence(leak)}`);
+    const more = open.length > shown.length ? `\n  and ${open.length - shown.length} more` : "";
+    warn(
+      `The ${this.#allocator} allocator was closed with ${open.length} allocations still open, ` +
+        `${bytes} bytes together; they were freed:${shown.join("")}${more}`,
+    );
+  }
+
+  /** What callers are told of a leak. */
+  describe({ kind, size, trace }: Leak, noticed: LeakReport["noticed"]): LeakReport {
+    const stack = trace === null ? null : stackOf(trace);
+    return { kind, size, allocator: this.#allocator, noticed, stack };
+  }
+
+  #tell(leak: LeakReport): void {
+    if (this.#onLeak !== undefined) return this.#onLeak(leak);
+    warn(
+      `A ${sentence(leak)} It was freed when it was collected; free it, or declare it with ` +
+        '"using". One leak may stand for many: OFFHEAP_LEAKS=all shows each.',
+    );
+  }
+}
+
+function captureStack(): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = FRAMES + 4;
+  const trace = new Error("allocated here");
+  Error.stackTraceLimit = limit;
+  return trace;
+}
+
+function stackOf(trace: Error): string {
+  return (trace.stack ?? "").split("\n")
+    .filter((line) => /^\s*at /.test(line) && !OWN_FRAME.test(line))
+    .slice(0, FRAMES)
+    .map((line) => line.trim())
+    .join("\n");
+}
+
+function sentence({ kind, size, stack }: LeakReport): string {
+  const where = stack === null || stack === ""
+    ? ""
+    : ` It was allocated\n    ${stack.replaceAll("\n", "\n    ")}\n `;
+  return `${kind} of ${size} bytes was not freed.${where}`;
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, { type: "OffheapLeak" });
+}

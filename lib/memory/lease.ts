@@ -1,0 +1,66 @@
+/**
+ * Leases: what callers hold of a pool's block.
+ *
+ * @module
+ */
+import type { Address, NativePointer } from "../../ffi/types.ts";
+import { BlockError } from "../errors.ts";
+import type { ViewConstructor } from "./api/block.ts";
+import type { Lease } from "./api/pool.ts";
+import type { NativeBlock } from "./block.ts";
+
+/** Where a lease's block goes back to. */
+interface Lessor {
+  giveBack(block: NativeBlock): void;
+}
+
+/** A lease of one block. */
+export class BlockLease implements Lease {
+  readonly #lessor: Lessor;
+  #block: NativeBlock | null;
+
+  /** Leases a block. */
+  constructor(lessor: Lessor, block: NativeBlock) {
+    this.#lessor = lessor;
+    this.#block = block;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#leased("use").bytes;
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#leased("use").buffer;
+  }
+
+  get size(): number {
+    return this.#leased("use").size;
+  }
+
+  get address(): Address {
+    return this.#leased("use").address;
+  }
+
+  get pointer(): NativePointer {
+    return this.#leased("use").pointer;
+  }
+
+  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset = 0, length?: number): V {
+    return this.#leased("view").as(type, byteOffset, length);
+  }
+
+  release(): void {
+    const block = this.#leased("release");
+    this.#lessor.giveBack(block);
+    this.#block = null;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#block?.live === true) this.release();
+  }
+
+  #leased(action: string): NativeBlock {
+    if (this.#block !== null) return this.#block;
+    throw new BlockError("released", `Cannot ${action} a lease: it was released before.`);
+  }
+}

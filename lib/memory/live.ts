@@ -1,0 +1,160 @@
+/**
+ * The allocations that are in use: what is needed to free them, kept without keeping their buffers
+ * alive.
+ *
+ * @module
+ */
+import type { Address } from "../../ffi/types.ts";
+import type { LeakKind } from "./api/leaks.ts";
+import type { Reclaimable } from "./reclaim.ts";
+
+/** Where an allocation stands. */
+export type LiveState = "live" | "freed" | "released" | "transferred";
+
+/** A place in a list that is closed to a ring: an entry needs no list to be taken out. */
+class Link {
+  /** The one behind. */
+  next: Link = this;
+  /** The one in front. */
+  previous: Link = this;
+
+  /** Puts an entry behind this one. */
+  insert(entry: Link): void {
+    const { next } = this;
+    entry.next = next;
+    entry.previous = this;
+    next.previous = entry;
+    this.next = entry;
+  }
+
+  /** Takes this entry out. */
+  unlink(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
+  }
+}
+
+/** Who frees an allocation that was collected. */
+export interface LiveOwner {
+  /** Its JavaScript side is gone. */
+  reclaim(live: Live): void;
+}
+
+/** One allocation. The block that callers see holds it, and never the other way round. */
+export class Live extends Link implements Reclaimable {
+  /** The store that it is of. */
+  readonly owner: LiveOwner;
+  /** Its first byte. */
+  address: Address;
+  /** The size asked for, in bytes. */
+  size: number;
+  /** The alignment asked for, in bytes. */
+  readonly alignment: number;
+  /** What it was allocated as. */
+  readonly kind: LeakKind;
+  /** Where it was allocated, when that was sampled. */
+  readonly trace: Error | null;
+  /** Where it stands. */
+  state: LiveState = "live";
+  /** Its buffer, while it is young. */
+  buffer: ArrayBuffer | null;
+  /** Its buffer, later: held weakly, so that it is collected when the caller drops it. */
+  reference: WeakRef<ArrayBuffer> | null = null;
+  /** Told when it was collected. */
+  onCollected: WeakRef<Collectable> | null = null;
+
+  /** Makes the record of an allocation. */
+  constructor(
+    owner: LiveOwner,
+    address: Address,
+    size: number,
+    alignment: number,
+    kind: LeakKind,
+    trace: Error | null,
+    buffer: ArrayBuffer,
+  ) {
+    super();
+    this.owner = owner;
+    this.address = address;
+    this.size = size;
+    this.alignment = alignment;
+    this.kind = kind;
+    this.trace = trace;
+    this.buffer = buffer;
+  }
+
+  /** Its JavaScript side was collected. */
+  reclaim(): void {
+    this.owner.reclaim(this);
+  }
+}
+
+/** What wants to know of an allocation that was collected. */
+export interface Collectable {
+  /** One allocation of it was collected, and is freed. */
+  collected(): void;
+}
+
+/**
+ * The list of a store. Entries hold their buffers strongly until the running job ends, and weakly
+ * from then on: a WeakRef costs more than a block that lives for a moment should, and nothing is
+ * collected within a job anyway.
+ */
+export class LiveList {
+  readonly #young = new Link();
+  readonly #old = new Link();
+  #scheduled = false;
+
+  /** Adds an entry. */
+  add(live: Live): void {
+    this.#young.insert(live);
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  /** Takes an entry out. */
+  remove(live: Live): void {
+    live.unlink();
+    live.buffer = null;
+    live.reference = null;
+  }
+
+  /** An entry's buffer is another one now. */
+  renew(live: Live, buffer: ArrayBuffer): void {
+    live.unlink();
+    live.buffer = buffer;
+    live.reference = null;
+    this.add(live);
+  }
+
+  /** All entries. Each may be removed when it is given. */
+  *[Symbol.iterator](): Generator<Live> {
+    for (const ring of [this.#young, this.#old]) {
+      for (let link = ring.next; link !== ring;) {
+        const { next } = link;
+        yield link as Live;
+        link = next;
+      }
+    }
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    queueMicrotask(() => this.#age());
+  }
+
+  #age(): void {
+    this.#scheduled = false;
+    for (let link = this.#young.next; link !== this.#young; link = this.#young.next) {
+      const live = link as Live;
+      if (live.buffer !== null) live.reference = new WeakRef(live.buffer);
+      live.buffer = null;
+      live.unlink();
+      this.#old.insert(live);
+    }
+  }
+}
+
+/** The buffer of an entry; `null` when it was collected. */
+export function bufferOf(live: Live): ArrayBuffer | null {
+  return live.buffer ?? live.reference?.deref() ?? null;
+}

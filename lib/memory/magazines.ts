@@ -1,0 +1,122 @@
+/**
+ * The native side of the magazines: their memory, and what is done in batches.
+ *
+ * @module
+ */
+import process from "node:process";
+import { foreign } from "../../ffi/mod.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
+import { OutOfMemoryError } from "../errors.ts";
+import type { MemoryCalls } from "./native.ts";
+import { type Reclaimable, unwatch } from "./reclaim.ts";
+import { CAPACITY_SHIFT, CLASS_CAPACITIES, CLASS_SIZES } from "./size-classes.ts";
+import { detach } from "./store.ts";
+
+/** The layout of magazine.c: a header, a count for each class, and its slots. */
+const HEADER_BYTES = 64;
+const COUNT_BYTES = 4;
+const SLOT_BYTES = 8;
+const LINE = 64;
+
+const CLASSES: number = CLASS_SIZES.length;
+const SLOTS: number = 1 << CAPACITY_SHIFT;
+const SLOTS_OFFSET: number = HEADER_BYTES + Math.ceil(CLASSES * COUNT_BYTES / LINE) * LINE;
+const BYTES: number = SLOTS_OFFSET + CLASSES * SLOTS * SLOT_BYTES;
+
+/** Closed magazines: a count below 0 is empty for whoever takes, and full for whoever puts. */
+const CLOSED = -1;
+
+/** Magazines of this thread that are flushed when its process or worker exits. */
+const open = new Set<Magazines>();
+let listening = false;
+
+function flushAll(): void {
+  for (const magazines of open) magazines.flush();
+}
+
+/** The magazines of one source in this thread. */
+export class Magazines implements Reclaimable {
+  /** How many blocks are in each class's magazine. */
+  readonly counts: Int32Array<ArrayBuffer>;
+  /** The most blocks in each class's magazine. */
+  readonly capacities: Int32Array<ArrayBuffer>;
+  /** The blocks: a row of 2^{@linkcode CAPACITY_SHIFT} slots for each class. */
+  readonly slots: Float64Array<ArrayBuffer>;
+  /** How often native code was called to fill and to empty them. */
+  refills = 0;
+  drains = 0;
+  readonly #calls: MemoryCalls;
+  readonly #source: Address;
+  readonly #address: Address;
+
+  /**
+   * Allocates empty magazines. The shim gives them back when the thread ends, however it ends.
+   *
+   * @throws {OutOfMemoryError} when there is no memory for them.
+   */
+  constructor(calls: MemoryCalls, source: Address) {
+    const address = calls.offheap_magazines_open(source, CLASSES, SLOTS);
+    if (address === NULL) throw new OutOfMemoryError("magazines", BYTES, LINE);
+    const buffer = foreign().wrap(address, BYTES);
+    this.counts = new Int32Array(buffer, HEADER_BYTES, CLASSES);
+    this.slots = new Float64Array(buffer, SLOTS_OFFSET, CLASSES * SLOTS);
+    this.capacities = Int32Array.from(CLASS_CAPACITIES);
+    this.#calls = calls;
+    this.#source = source;
+    this.#address = address;
+    open.add(this);
+    if (!listening) process.once("exit", flushAll);
+    listening = true;
+  }
+
+  /** Fills a class's empty magazine to half; how many blocks there are now. */
+  refill(index: number): number {
+    const wanted = Math.ceil((this.capacities[index] ?? 1) / 2);
+    const size = CLASS_SIZES[index] ?? 0;
+    this.refills++;
+    const count = this.#calls.offheap_refill(this.#source, this.#row(index), wanted, size);
+    this.counts[index] = count;
+    return count;
+  }
+
+  /** Gives the older half of a class's full magazine back; how many blocks are left. */
+  drain(index: number): number {
+    const count = this.counts[index] ?? 0;
+    const drained = Math.ceil(count / 2);
+    this.drains++;
+    this.#calls.offheap_drain(this.#source, this.#row(index), drained, count);
+    this.counts[index] = count - drained;
+    return count - drained;
+  }
+
+  /** Gives every block back. */
+  flush(): void {
+    for (const [index, count] of this.counts.entries()) {
+      if (count <= 0) continue;
+      this.#calls.offheap_drain(this.#source, this.#row(index), count, count);
+      this.counts[index] = 0;
+    }
+  }
+
+  /** Gives every block and the magazines' own memory back. Counts read as closed from then on. */
+  close(): void {
+    unwatch(this);
+    this.reclaim();
+  }
+
+  /** Nobody can use them any more. */
+  reclaim(): void {
+    if (!open.delete(this)) return;
+    this.#calls.offheap_magazines_close(this.#address);
+    detach(this.counts.buffer);
+  }
+
+  #row(index: number): Address {
+    return this.#address + SLOTS_OFFSET + index * SLOTS * SLOT_BYTES as Address;
+  }
+}
+
+/** What stands in for the counts of magazines that were closed. */
+export function closedCounts(): Int32Array<ArrayBuffer> {
+  return new Int32Array(CLASSES).fill(CLOSED);
+}

@@ -1,0 +1,45 @@
+/**
+ * The shim's memory functions, opened once a thread.
+ *
+ * @module
+ */
+import { foreign } from "../../ffi/mod.ts";
+import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import type { Calls } from "../../ffi/types.ts";
+import { LibraryLoadError } from "../errors.ts";
+import { resolveLibrary } from "../library/resolve.ts";
+
+/** The shim's memory functions. */
+export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;
+
+/** The version of the shim's binary interface that this code calls: `ABI_VERSION` in offheap.c. */
+const ABI_VERSION = 2;
+
+let opened: MemoryCalls | undefined;
+
+function requireVersion(path: string): void {
+  const { offheap_abi_version } = SHIM_SYMBOLS;
+  const { calls, close } = foreign().open(path, { offheap_abi_version });
+  const version = calls.offheap_abi_version();
+  close();
+  if (version === ABI_VERSION) return;
+  throw new LibraryLoadError(
+    `Cannot use offheap's shim "${path}": its interface is version ${version}, and this offheap ` +
+      `needs version ${ABI_VERSION}. Build it anew with "offheap build --force".`,
+    [{ origin: "path", path, outcome: `interface version ${version}` }],
+  );
+}
+
+/**
+ * The shim's functions.
+ *
+ * @throws {LibraryLoadError} when there is no shim, or one of another version.
+ * @throws {PermissionError} when the runtime does not permit FFI or reading.
+ */
+export function memoryCalls(): MemoryCalls {
+  if (opened !== undefined) return opened;
+  const { path } = resolveLibrary({ name: "offheap" });
+  requireVersion(path);
+  opened = foreign().open(path, MEMORY_SYMBOLS).calls;
+  return opened;
+}

@@ -1,0 +1,120 @@
+/**
+ * Opening an allocator: found, proven, bound.
+ *
+ * @module
+ */
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { NULL } from "../../ffi/types.ts";
+import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
+import { requireFlag, requireOptions } from "../options.ts";
+import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
+import type { Allocator, OpenOptions } from "./api/allocator.ts";
+import { NativeAllocator } from "./allocator.ts";
+import { openJemallocKind } from "./kinds/jemalloc.ts";
+import { openMimallocKind } from "./kinds/mimalloc.ts";
+import { openSystemKind } from "./kinds/system.ts";
+import type { AllocatorKind } from "./kinds/types.ts";
+import { leakLevel, LeakTracker } from "./leaks.ts";
+import { type MemoryCalls, memoryCalls } from "./native.ts";
+
+const ACTION = "open an allocator";
+const OPTION_NAMES: readonly (keyof OpenOptions)[] = [
+  "allocator",
+  "library",
+  "variant",
+  "leaks",
+  "onLeak",
+  "debug",
+];
+
+/** How long a message of the shim's may be. */
+const MESSAGE_BYTES = 512;
+
+function openKind({ name, resolved }: OwnBlocks, calls: MemoryCalls): AllocatorKind {
+  if (name === "system" || resolved === null) return openSystemKind();
+  return name === "jemalloc" ? openJemallocKind(resolved) : openMimallocKind(resolved, calls);
+}
+
+function requireProof({ name, verified, evidence, resolved }: OwnBlocks): void {
+  if (verified) return;
+  const against = evidence
+    .filter(({ outcome }) => outcome === "fail")
+    .map(({ check, detail }) => ` ${check}: ${detail}.`);
+  const where = resolved === null ? "" : ` in "${resolved.path}"`;
+  throw new VerificationError(
+    `Cannot ${ACTION}: it could not be proven that blocks of ${name}${where} are its own.` +
+      `${against.join("")} "offheap verify" shows all of the evidence.`,
+  );
+}
+
+function bindSource(path: string, kind: AllocatorKind, calls: MemoryCalls) {
+  const message = new Uint8Array(MESSAGE_BYTES);
+  const source = calls.offheap_bind(path, kind.number, message, MESSAGE_BYTES);
+  if (source !== NULL) return source;
+  const text = new TextDecoder().decode(message.subarray(0, message.indexOf(0)));
+  if (/^\w+$/.test(text)) throw new SymbolError(path, [text]);
+  throw new LibraryLoadError(`Cannot load "${path}": ${text || "there is no memory for it"}.`, [
+    { origin: "path", path, outcome: text },
+  ]);
+}
+
+/** Some permissions are asked for at the first use only; it must not be somebody's first block. */
+function requireUse(allocator: Allocator): void {
+  try {
+    allocator.allocate(1).free();
+  } catch (error) {
+    allocator.close();
+    if (isPermissionRefusal(error)) {
+      throw permissionError("wrap native memory", "--allow-ffi", error);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Opens an allocator for native memory, and proves by evidence that its blocks are its own. It may
+ * be opened more than once; each is closed by itself.
+ *
+ * @throws {LibraryLoadError} when its library, or offheap's shim, cannot be found or loaded.
+ * @throws {VerificationError} when its blocks could not be proven to be its own.
+ * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment; Deno
+ * wraps native memory with an unscoped `--allow-ffi` only.
+ * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
+ * @throws {TypeError | RangeError} for bad options.
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator({ allocator: "mimalloc", leaks: "all" });
+ * const block = memory.allocate(4096, { alignment: 4096, zeroed: true });
+ * console.log(memory.name, block.address % 4096, block.bytes[0]);
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export function openAllocator(options: OpenOptions = {}): Allocator {
+  requireOptions(ACTION, options, OPTION_NAMES);
+  const { leaks, onLeak, debug, ...choice } = options;
+  requireFlag(ACTION, "debug", debug);
+  if (onLeak !== undefined && typeof onLeak !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(onLeak)}`);
+  }
+  const level = leakLevel(leaks);
+  const own = proveOwnBlocks(ACTION, choice);
+  requireProof(own);
+  const calls = memoryCalls();
+  const kind = openKind(own, calls);
+  const allocator = new NativeAllocator({
+    name: own.name,
+    version: own.version,
+    evidence: own.evidence,
+    library: own.library,
+    calls,
+    source: bindSource(own.resolved?.path ?? "", kind, calls),
+    kind,
+    tracker: new LeakTracker(own.name, level, onLeak),
+    debug: debug ?? false,
+  });
+  requireUse(allocator);
+  return allocator;
+}

@@ -1,0 +1,48 @@
+/**
+ * What an allocator has to end when it is closed: its arenas, heaps and pools, held weakly.
+ *
+ * @module
+ */
+import type { LeakReport } from "./api/leaks.ts";
+
+/** Something made of an allocator's memory. */
+export interface Owner {
+  /** Ends it for its allocator; what was still in use, apart from the allocator's own blocks. */
+  end(): LeakReport[];
+}
+
+/** Below this many nothing is swept. */
+const FEW = 64;
+
+/** The owners of one allocator. */
+export class Owners {
+  readonly #references = new Set<WeakRef<Owner>>();
+  #limit = FEW;
+
+  /** Adds one; the reference is what removes it. */
+  add<O extends Owner>(owner: O): WeakRef<O> {
+    if (this.#references.size >= this.#limit) this.#sweep();
+    const reference = new WeakRef(owner);
+    this.#references.add(reference);
+    return reference;
+  }
+
+  /** Takes one out that has ended by itself. */
+  remove(reference: WeakRef<Owner>): void {
+    this.#references.delete(reference);
+  }
+
+  /** Ends all of them. */
+  end(): LeakReport[] {
+    const owners = [...this.#references].map((reference) => reference.deref());
+    this.#references.clear();
+    return owners.flatMap((owner) => owner?.end() ?? []);
+  }
+
+  #sweep(): void {
+    for (const reference of this.#references) {
+      if (reference.deref() === undefined) this.#references.delete(reference);
+    }
+    this.#limit = Math.max(FEW, 2 * this.#references.size);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Pools: blocks of one size, wrapped once and leased again and again.
+ *
+ * @module
+ */
+import { ClosedError, PoolExhaustedError } from "../errors.ts";
+import { requireOptions } from "../options.ts";
+import type { LeakReport } from "./api/leaks.ts";
+import type { AcquireOptions, Lease, Pool, PoolOptions, PoolStatistics } from "./api/pool.ts";
+import { alignmentOf, allocateBlock, flagOf, type NativeBlock } from "./block.ts";
+import { BlockLease } from "./lease.ts";
+import type { Collectable } from "./live.ts";
+import type { Owner, Owners } from "./owners.ts";
+import { MAX_SIZE, requireWhole } from "./sizes.ts";
+import type { Store } from "./store.ts";
+
+const MAKE = "make a pool";
+const ACQUIRE = "acquire a block";
+const CLOSED = "the pool or its allocator was closed";
+const OPTION_NAMES: readonly (keyof PoolOptions)[] = [
+  "blockSize",
+  "alignment",
+  "max",
+  "strict",
+  "zeroed",
+];
+const ACQUIRE_OPTIONS: readonly (keyof AcquireOptions)[] = ["signal"];
+
+/** A caller that waits for a block. */
+interface Waiter {
+  readonly grant: (lease: Lease) => void;
+  readonly refuse: (error: unknown) => void;
+}
+
+/** A pool of an allocator. */
+export class BlockPool implements Pool, Owner, Collectable {
+  readonly #store: Store;
+  readonly #owners: Owners;
+  readonly #reference: WeakRef<BlockPool>;
+  readonly #blockSize: number;
+  readonly #alignment: number;
+  readonly #max: number;
+  readonly #strict: boolean;
+  readonly #zeroed: boolean;
+  readonly #idle: NativeBlock[] = [];
+  readonly #waiting = new Set<Waiter>();
+  #leased = 0;
+  #leases = 0;
+  #allocations = 0;
+  #open = true;
+
+  /** A pool without blocks yet. */
+  constructor(store: Store, owners: Owners, options: PoolOptions) {
+    requireOptions(MAKE, options, OPTION_NAMES);
+    const { blockSize, alignment, max, strict, zeroed } = options;
+    requireWhole(MAKE, "the block size", blockSize, 1, MAX_SIZE);
+    if (max !== undefined) requireWhole(MAKE, "max", max, 1, Number.MAX_SAFE_INTEGER);
+    store.requireOpen(MAKE);
+    this.#store = store;
+    this.#owners = owners;
+    this.#blockSize = blockSize;
+    this.#alignment = alignmentOf(MAKE, alignment);
+    this.#max = max ?? Infinity;
+    this.#strict = flagOf(MAKE, "strict", strict);
+    this.#zeroed = flagOf(MAKE, "zeroed", zeroed);
+    this.#reference = owners.add(this);
+  }
+
+  acquire(): Lease;
+  acquire(options: AcquireOptions): Promise<Lease>;
+  acquire(options?: AcquireOptions): Lease | Promise<Lease> {
+    if (options !== undefined) return this.#wait(options);
+    const lease = this.#lease();
+    if (lease === null) throw new PoolExhaustedError(this.#max);
+    return lease;
+  }
+
+  trim(keep = 0): number {
+    requireWhole("trim a pool", "the number to keep", keep, 0, Number.MAX_SAFE_INTEGER);
+    this.#requireOpen("trim a pool");
+    const given = this.#idle.splice(keep);
+    for (const block of given) block.free();
+    return given.length;
+  }
+
+  statistics(): PoolStatistics {
+    return {
+      blockSize: this.#blockSize,
+      leased: this.#leased,
+      idle: this.#idle.length,
+      waiting: this.#waiting.size,
+      leases: this.#leases,
+      allocations: this.#allocations,
+    };
+  }
+  close(): void {
+    this.#requireOpen("close a pool");
+    this.#owners.remove(this.#reference);
+    this.end();
+    this.#store.freeAll((live) => live.onCollected === this.#reference);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) this.close();
+  }
+
+  end(): LeakReport[] {
+    this.#open = false;
+    for (const block of this.#idle.splice(0)) block.free();
+    for (const { refuse } of this.#takeWaiting()) refuse(new ClosedError(ACQUIRE, CLOSED));
+    return [];
+  }
+
+  /** A lease gives its block back. */
+  giveBack(block: NativeBlock): void {
+    if (this.#strict) block.renew();
+    else block.requireAttached("release");
+    const next = this.#nextWaiter();
+    if (next !== undefined) return next.grant(this.#hand(block));
+    this.#leased--;
+    this.#idle.push(block);
+  }
+
+  collected(): void {
+    this.#leased--;
+    const next = this.#open ? this.#nextWaiter() : undefined;
+    if (next === undefined) return;
+    try {
+      next.grant(this.#hand(this.#allocate()));
+      this.#leased++;
+    } catch (error) {
+      next.refuse(error);
+    }
+  }
+
+  #requireOpen(action: string): void {
+    if (!this.#open) throw new ClosedError(action, CLOSED);
+  }
+
+  /** A lease at once; `null` when all blocks are leased. */
+  #lease(): Lease | null {
+    if (!this.#open) throw new ClosedError(ACQUIRE, CLOSED);
+    const idle = this.#idle.pop();
+    if (idle === undefined && this.#leased >= this.#max) return null;
+    const lease = this.#hand(idle ?? this.#allocate());
+    this.#leased++;
+    return lease;
+  }
+
+  #allocate(): NativeBlock {
+    const options = { alignment: this.#alignment };
+    const block = allocateBlock(this.#store, this.#blockSize, options, "pool block");
+    block.record.onCollected = this.#reference;
+    this.#allocations++;
+    return block;
+  }
+
+  #hand(block: NativeBlock): Lease {
+    if (this.#zeroed) block.bytes.fill(0);
+    this.#leases++;
+    return new BlockLease(this, block);
+  }
+
+  #wait(options: AcquireOptions): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      requireOptions(ACQUIRE, options, ACQUIRE_OPTIONS);
+      const { signal } = options;
+      if (signal !== undefined && !(signal instanceof AbortSignal)) {
+        throw new TypeError(`Cannot ${ACQUIRE}: the signal must be an AbortSignal`);
+      }
+      signal?.throwIfAborted();
+      const lease = this.#lease();
+      if (lease !== null) return resolve(lease);
+      const abort = (): void => {
+        this.#waiting.delete(waiter);
+        reject(signal?.reason);
+      };
+      const waiter = {
+        grant(lease: Lease): void {
+          signal?.removeEventListener("abort", abort);
+          resolve(lease);
+        },
+        refuse(error: unknown): void {
+          signal?.removeEventListener("abort", abort);
+          reject(error);
+        },
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(waiter);
+    });
+  }
+
+  /** Whoever has waited longest, taken out of the line. */
+  #nextWaiter(): Waiter | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    const [first] = this.#waiting;
+    if (first !== undefined) this.#waiting.delete(first);
+    return first;
+  }
+
+  #takeWaiting(): Waiter[] {
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    return all;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Sizes and alignments from callers, checked before native code is reached.
+ *
+ * @module
+ */
+import { inspect } from "node:util";
+
+/** The largest size that can be asked for: the addresses of the supported systems end there. */
+export const MAX_SIZE: number = 2 ** 47;
+
+/** The alignment that every block has, in bytes: that of C's `max_align_t`. */
+export const LEAST_ALIGNMENT = 16;
+
+/** The largest alignment that can be asked for, in bytes. */
+export const MAX_ALIGNMENT: number = 2 ** 30;
+
+/** Throws what is wrong with a number that was to be whole and within bounds. */
+function refuse(action: string, what: string, value: unknown, wanted: string): never {
+  const Kind = typeof value === "number" ? RangeError : TypeError;
+  throw new Kind(`Cannot ${action}: ${what} must be ${wanted}; got ${inspect(value)}`);
+}
+
+/**
+ * Refuses what is no whole number within bounds.
+ *
+ * @throws {TypeError} for another type, {RangeError} for another number.
+ */
+export function requireWhole(
+  action: string,
+  what: string,
+  value: unknown,
+  least: number,
+  most: number,
+): asserts value is number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  refuse(action, what, value, `a whole number from ${least} to ${most}`);
+}
+
+/** Refuses what is no size in bytes. */
+export function requireSize(action: string, value: unknown): asserts value is number {
+  requireWhole(action, "the size", value, 0, MAX_SIZE);
+}
+
+/** Refuses what is no alignment: a power of two. */
+export function requireAlignment(
+  action: string,
+  value: unknown,
+  most: number = MAX_ALIGNMENT,
+): asserts value is number {
+  const whole = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
+  if (whole && Number.isInteger(Math.log2(value as number))) return;
+  refuse(action, "the alignment", value, `a power of two from 1 to ${most}`);
+}
+
+/** Refuses what is no address of user space. */
+export function requireAddress(action: string, value: unknown): void {
+  requireWhole(action, "the address", value, 1, 2 ** 52);
+}
+
+/** The bytes of a string or a buffer, for copying. */
+export function bytesOf(
+  action: string,
+  data: string | ArrayBufferView | ArrayBufferLike,
+): Uint8Array {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);
+  throw new TypeError(
+    `Cannot ${action}: the data must be a string, a view or an ArrayBuffer; got ${inspect(data)}`,
+  );
+}

@@ -1,0 +1,311 @@
+/**
+ * Where blocks come from: an allocator or one of its heaps, with the account of what is in use.
+ *
+ * @module
+ */
+import { foreign } from "../../ffi/mod.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
+import { BlockError, type BlockErrorReason, ClosedError, OutOfMemoryError } from "../errors.ts";
+import type { LeakKind, LeakReport } from "./api/leaks.ts";
+import type { LeakTracker } from "./leaks.ts";
+import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
+import type { MemoryCalls } from "./native.ts";
+import { unwatch, watch } from "./reclaim.ts";
+
+/** `transfer` of the language, whatever a program has made of a buffer's own. */
+const transfer = ArrayBuffer.prototype.transfer;
+
+/** Detaches a buffer: every view of it has length 0 from then on. */
+export function detach(buffer: ArrayBuffer): void {
+  transfer.call(buffer, 0);
+}
+
+/** A buffer over native memory; of its own kind for an empty one, which runtimes cannot wrap. */
+export function wrapBytes(address: Address, size: number): ArrayBuffer {
+  return size === 0 ? new ArrayBuffer(0) : foreign().wrap(address, size);
+}
+
+const ENDED: Readonly<Record<"freed" | "released" | "transferred", string>> = {
+  freed: "it was freed before",
+  released: "its ownership was released",
+  transferred: "it was given to another thread",
+};
+
+/** The error for an allocation that has ended. */
+export function endedError(action: string, live: Live): BlockError {
+  const reason: BlockErrorReason = live.state === "live" ? "freed" : live.state;
+  return new BlockError(
+    reason,
+    `Cannot ${action} a ${live.kind} of ${live.size} bytes: ${
+      ENDED[reason as keyof typeof ENDED]
+    }.`,
+  );
+}
+
+/** What a store's account comes to. */
+export interface Account {
+  /** Allocations in use. */
+  blocks: number;
+  /** Their size in bytes. */
+  bytes: number;
+  /** The most bytes there ever were. */
+  peakBytes: number;
+  /** Allocations there have ever been. */
+  allocations: number;
+}
+
+/** How a store is made. */
+export interface StoreOptions {
+  /** The shim's functions. */
+  readonly calls: MemoryCalls;
+  /** The source in the shim. */
+  readonly source: Address;
+  /** Tells of leaks. */
+  readonly tracker: LeakTracker;
+  /** The account, which a heap shares with its allocator. */
+  readonly account: Account;
+  /** What it is, for messages. */
+  readonly what: string;
+  /** Whether it belongs to an allocator as a whole. */
+  readonly whole: boolean;
+  /** Tries to make room when there is no memory. */
+  readonly makeRoom: () => void;
+}
+
+/** Blocks of one source. */
+export class Store implements LiveOwner {
+  /** The shim's functions. */
+  readonly calls: MemoryCalls;
+  /** The source in the shim. */
+  readonly source: Address;
+  /** Tells of leaks. */
+  readonly tracker: LeakTracker;
+  /** The account. */
+  readonly account: Account;
+  /** What it is, for messages. */
+  readonly what: string;
+  /** Whether it belongs to an allocator as a whole, so that its blocks can leave it. */
+  readonly whole: boolean;
+  readonly #makeRoom: () => void;
+  readonly #list = new LiveList();
+  #open = true;
+
+  /** Makes the store of a source. */
+  constructor(options: StoreOptions) {
+    this.calls = options.calls;
+    this.source = options.source;
+    this.tracker = options.tracker;
+    this.account = options.account;
+    this.what = options.what;
+    this.whole = options.whole;
+    this.#makeRoom = options.makeRoom;
+  }
+
+  /** Refuses to go on when it was closed. */
+  requireOpen(action: string): void {
+    if (!this.#open) throw new ClosedError(action, `${this.what} was closed`);
+  }
+
+  /** Native memory without a buffer: an address that {@linkcode Store.give} gives back. */
+  take(what: string, size: number, alignment: number, zeroed: boolean): Address {
+    const { offheap_allocate } = this.calls;
+    const zero = zeroed ? 1 : 0;
+    let address = offheap_allocate(this.source, size, alignment, zero);
+    if (address === NULL) {
+      this.#makeRoom();
+      address = offheap_allocate(this.source, size, alignment, zero);
+      if (address === NULL) throw new OutOfMemoryError(what, size, alignment);
+    }
+    this.#count(size);
+    return address;
+  }
+
+  /** Gives memory back that was taken. */
+  give(address: Address, size: number): void {
+    this.calls.offheap_release(this.source, address);
+    this.#discount(size);
+  }
+
+  /** Memory that has come from elsewhere counts from now on. */
+  adopt(address: Address, size: number, alignment: number): [Live, ArrayBuffer] {
+    this.#count(size);
+    return this.#enter(address, size, alignment, "block");
+  }
+
+  /** Allocates memory with a buffer over it. */
+  allocate(
+    size: number,
+    alignment: number,
+    zeroed: boolean,
+    kind: LeakKind,
+  ): [Live, ArrayBuffer] {
+    const address = this.take(`a ${kind}`, size, alignment, zeroed);
+    return this.#enter(address, size, alignment, kind);
+  }
+
+  #enter(
+    address: Address,
+    size: number,
+    alignment: number,
+    kind: LeakKind,
+  ): [Live, ArrayBuffer] {
+    let buffer;
+    try {
+      buffer = wrapBytes(address, size);
+    } catch (error) {
+      this.give(address, size);
+      throw error;
+    }
+    const live = new Live(this, address, size, alignment, kind, this.tracker.trace(), buffer);
+    this.#list.add(live);
+    watch(buffer, live);
+    return [live, buffer];
+  }
+
+  /** Resizes an allocation; the buffer that it has from then on. When it throws, all is as it was. */
+  reallocate(live: Live, buffer: ArrayBuffer, size: number, zeroed: boolean): ArrayBuffer {
+    requireUsable("reallocate", live, buffer);
+    const { address: before, size: old, alignment } = live;
+    // Whether the runtime can wrap so much at all must be known while there is a way back.
+    if (size > ALWAYS_WRAPPED) detach(wrapBytes(before, size));
+    const { offheap_reallocate } = this.calls;
+    let address = offheap_reallocate(this.source, before, size, alignment);
+    if (address === NULL) {
+      this.#makeRoom();
+      address = offheap_reallocate(this.source, before, size, alignment);
+      if (address === NULL) throw new OutOfMemoryError(`a ${live.kind}`, size, alignment);
+    }
+    detach(buffer);
+    unwatch(live);
+    const next = wrapBytes(address, size);
+    live.address = address;
+    live.size = size;
+    this.#list.renew(live, next);
+    watch(next, live);
+    this.#discount(old);
+    this.#count(size, 0);
+    if (zeroed && size > old) new Uint8Array(next).fill(0, old);
+    return next;
+  }
+
+  /** A fresh buffer over an allocation; the one before is detached. */
+  rewrap(live: Live, buffer: ArrayBuffer): ArrayBuffer {
+    requireUsable("release", live, buffer);
+    detach(buffer);
+    unwatch(live);
+    const next = wrapBytes(live.address, live.size);
+    this.#list.renew(live, next);
+    watch(next, live);
+    return next;
+  }
+
+  /** Ends an allocation and gives its memory back. */
+  free(live: Live, buffer: ArrayBuffer): void {
+    this.end("free", live, buffer, "freed");
+    this.calls.offheap_release(this.source, live.address);
+  }
+
+  /** Ends an allocation, and leaves its memory to whoever has the address. */
+  end(
+    action: string,
+    live: Live,
+    buffer: ArrayBuffer,
+    state: Exclude<LiveState, "live">,
+  ): void {
+    requireUsable(action, live, buffer);
+    detach(buffer);
+    unwatch(live);
+    this.#forget(live, state);
+  }
+
+  /** The allocation that an address lies in; `null` when it lies in none of this store. */
+  find(address: Address): Live | null {
+    for (const live of this.#list) {
+      if (address >= live.address && address < live.address + Math.max(1, live.size)) return live;
+    }
+    return null;
+  }
+
+  /** Frees the allocations that are meant, with their buffers; what is in use elsewhere stays. */
+  freeAll(meant: (live: Live) => boolean): void {
+    for (const live of this.#list) {
+      if (!meant(live)) continue;
+      const buffer = bufferOf(live);
+      if (buffer === null) this.reclaim(live);
+      else if (!isElsewhere(live, buffer)) this.free(live, buffer);
+    }
+  }
+
+  /** An allocation whose JavaScript side was collected: a leak, and freed here. */
+  reclaim(live: Live): void {
+    if (live.state !== "live") return;
+    this.#forget(live, "freed");
+    this.calls.offheap_release(this.source, live.address);
+    this.tracker.collected(live);
+    live.onCollected?.deref()?.collected();
+  }
+
+  /**
+   * Ends the store with all that is in it; what was still in use. A buffer that something else has
+   * detached may be in use elsewhere: its memory stays allocated.
+   *
+   * @param release Whether each allocation is given back; a heap's go with the heap.
+   */
+  close(release: boolean): LeakReport[] {
+    this.#open = false;
+    const open: LeakReport[] = [];
+    for (const live of this.#list) {
+      const buffer = bufferOf(live);
+      if (buffer === null) {
+        if (release) this.reclaim(live);
+        else this.#forget(live, "freed");
+        continue;
+      }
+      const elsewhere = isElsewhere(live, buffer);
+      if (!elsewhere) detach(buffer);
+      unwatch(live);
+      this.#forget(live, "freed");
+      if (release && !elsewhere) this.calls.offheap_release(this.source, live.address);
+      open.push(this.tracker.describe(live, "closed"));
+    }
+    return open;
+  }
+
+  #forget(live: Live, state: Exclude<LiveState, "live">): void {
+    live.state = state;
+    this.#list.remove(live);
+    this.#discount(live.size);
+  }
+
+  #count(size: number, allocations = 1): void {
+    const { account } = this;
+    account.allocations += allocations;
+    account.blocks++;
+    account.bytes += size;
+    if (account.bytes > account.peakBytes) account.peakBytes = account.bytes;
+  }
+
+  #discount(size: number): void {
+    this.account.blocks--;
+    this.account.bytes -= size;
+  }
+}
+
+/** Sizes up to this one are wrapped by every runtime. */
+const ALWAYS_WRAPPED = 2 ** 30;
+
+function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
+  return live.size > 0 && buffer.byteLength === 0;
+}
+
+/** Refuses an allocation that has ended, or whose buffer something else has detached. */
+export function requireUsable(action: string, live: Live, buffer: ArrayBuffer): void {
+  if (live.state !== "live") throw endedError(action, live);
+  if (!isElsewhere(live, buffer)) return;
+  throw new BlockError(
+    "detached",
+    `Cannot ${action} a ${live.kind} of ${live.size} bytes: its buffer was detached by something ` +
+      "else, such as a transfer list, and may be in use there. Its memory stays allocated. To give " +
+      "a block to another thread, use its transfer().",
+  );
+}

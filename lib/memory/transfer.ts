@@ -1,0 +1,71 @@
+/**
+ * Blocks that go from one thread to another.
+ *
+ * @module
+ */
+import process from "node:process";
+import { inspect } from "node:util";
+import type { Address } from "../../ffi/types.ts";
+import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../errors.ts";
+import type { BlockHandle } from "./api/block.ts";
+import type { Live } from "./live.ts";
+import type { Store } from "./store.ts";
+
+/** Leaves an allocation that has ended here to whoever claims it. */
+export function deposit({ calls, source }: Store, live: Live): BlockHandle {
+  const { address, size, alignment } = live;
+  const ticket = calls.offheap_ticket_put(source, address, size, alignment);
+  if (ticket === 0) {
+    // Nobody can claim it: it goes back, as if it had been freed.
+    calls.offheap_release(source, address);
+    throw new OutOfMemoryError("a ticket for a block", size, alignment);
+  }
+  return { type: "offheap.block", ticket, process: process.pid, size };
+}
+
+/** What `offheap_ticket_take` returns when it has not taken the block: see transfer.c. */
+const REFUSALS: ReadonlyMap<number, readonly [BlockErrorReason, string]> = new Map([
+  [1, ["foreign", "no such block was ever transferred in this process"]],
+  [2, ["foreign", "it is of another allocator, or of another copy of its library"]],
+  [3, ["claimed", "it was claimed before"]],
+]);
+
+/** An allocation that another thread has left. */
+export interface Claimed {
+  /** Its first byte. */
+  readonly address: Address;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its alignment in bytes. */
+  readonly alignment: number;
+}
+
+/**
+ * Takes an allocation over by its handle.
+ *
+ * @throws {BlockError} when it was claimed, or is of another allocator or process.
+ * @throws {TypeError} for what is no handle.
+ */
+export function claim({ calls, source, what }: Store, handle: BlockHandle): Claimed {
+  const action = "claim a block";
+  if (typeof handle !== "object" || handle === null || handle.type !== "offheap.block") {
+    throw new TypeError(
+      `Cannot ${action}: the handle must be what a block's transfer() gave; got ${inspect(handle)}`,
+    );
+  }
+  if (handle.process !== process.pid) {
+    throw new BlockError(
+      "foreign",
+      `Cannot ${action} of ${handle.size} bytes for ${what}: it is of process ${handle.process}, ` +
+        `and this is process ${process.pid}.`,
+    );
+  }
+  const out = new Float64Array(3);
+  const status = calls.offheap_ticket_take(source, Number(handle.ticket), out);
+  if (status === 0) {
+    const [address = 0, size = 0, alignment = 0] = out;
+    return { address: address as Address, size, alignment };
+  }
+  const [reason, why] = REFUSALS.get(status) ?? ["foreign", `status ${status}`];
+  throw new BlockError(reason, `Cannot ${action} of ${handle.size} bytes for ${what}: ${why}.`);
+}
