@@ -28,6 +28,7 @@ const ECHOES = {
   echo_f32: { parameters: ["f32"], result: "f32" },
   echo_f64: { parameters: ["f64"], result: "f64" },
   echo_pointer: { parameters: ["pointer"], result: "pointer" },
+  echo_address: { parameters: ["address"], result: "address" },
 } as const satisfies SymbolTable;
 
 const FUNCTIONS = {
@@ -61,6 +62,7 @@ const LIMITS: Record<keyof typeof ECHOES, readonly (boolean | number | bigint)[]
   echo_f32: [0, -0, 1.5, -(2 ** 127), Infinity, NaN],
   echo_f64: [0, -0, 0.1, Number.MAX_VALUE, Number.MIN_VALUE, -Infinity, NaN],
   echo_pointer: [0, 1, 0x7fff_ffff_f000, 2 ** 52],
+  echo_address: [0, 1, 0x7fff_ffff_f000, 2 ** 52],
 };
 
 test("the tests run in the runtime that the runner names", () => {
@@ -126,6 +128,29 @@ test("what native code writes into a buffer is seen by JavaScript, at the right 
   assert.equal(address, foreign().addressOf(bytes) + 2);
   assert.equal(foreign().addressOf(bytes.subarray(4)), foreign().addressOf(bytes) + 4);
   assert.deepEqual([...readBytes(address, 3)], [1, 2, 3]);
+});
+
+test("wrapped memory is the native memory itself, until it is detached", () => {
+  const address = libcCalls().mmap(NULL, 8192, 3, 0x22, -1, 0n);
+  const start = Number(address) as Address;
+  const buffer = foreign().wrap(start, 8192);
+  assert.equal(buffer.byteLength, 8192);
+  const view = new Uint8Array(buffer);
+  view.set([1, 2, 3], 4096);
+  assert.deepEqual([...readBytes(start + 4096 as Address, 3)], [1, 2, 3]);
+  assert.equal(foreign().addressOf(view.subarray(4096)), start + 4096);
+  const moved = buffer.transfer(0);
+  assert.equal(view.length + moved.byteLength + buffer.byteLength, 0);
+  assert.deepEqual([...readBytes(start + 4096 as Address, 3)], [1, 2, 3], "it was not copied");
+  libcCalls().munmap(start, 8192);
+});
+
+test("a pointer is what the runtime's own FFI takes", () => {
+  const { pointer, runtime } = foreign();
+  const kinds: Record<string, string> = { deno: "object", bun: "number", node: "bigint" };
+  const made = pointer(4096 as Address);
+  assert.equal(typeof made, kinds[runtime.name]);
+  if (typeof made !== "object") assert.equal(Number(made), 4096);
 });
 
 test("strings go in as UTF-8 and come out again; one with a NUL inside is refused", () => {

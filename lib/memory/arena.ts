@@ -246,7 +246,7 @@ export class BumpArena implements Arena, Owner {
     let at = this.#fit(size, alignment);
     if (at < 0) {
       const slack = Math.max(0, alignment - CHUNK_ALIGNMENT);
-      if (this.#buffer === null && this.#room() >= size + slack) {
+      if (this.#buffer === null && this.#room() >= Math.max(1, size + slack)) {
         this.#openSegment();
       } else {
         const next = this.#row[this.#chunk + 1]?.size ?? this.#nextChunk;
