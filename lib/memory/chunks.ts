@@ -24,7 +24,7 @@ export interface Chunk {
 export class Chunks implements Reclaimable {
   /** The store that they are of. */
   readonly store: Store;
-  readonly #trace: Error | null;
+  readonly #trace: string | null;
   readonly #chunks = new Set<Chunk>();
   /** Their size in bytes. */
   size = 0;

@@ -23,7 +23,7 @@ class NativeHeap implements Reclaimable {
   /** The part of the account that is this heap's. */
   readonly account: Account;
   readonly #allocator: Store;
-  readonly #trace: Error | null;
+  readonly #trace: string | null;
   /** Its source in the shim. */
   readonly source;
 

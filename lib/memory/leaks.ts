@@ -18,6 +18,9 @@ const SAMPLE = 128;
 /** How many frames a stack shows. */
 const FRAMES = 12;
 
+/** How many leaks one warning lists. */
+const SHOWN = 5;
+
 /** This project's own frames are left out: what matters is who called. */
 const OWN_FRAME = /[/\\]lib[/\\]memory[/\\]/;
 
@@ -38,7 +41,7 @@ export interface Leak {
   /** Its size in bytes. */
   readonly size: number;
   /** Where it was allocated, when that was sampled. */
-  readonly trace: Error | null;
+  readonly trace: string | null;
 }
 
 /** Records stacks by the level, and tells of leaks. */
@@ -61,7 +64,7 @@ export class LeakTracker {
   }
 
   /** The stack of an allocation that is to be watched, else `null`. */
-  trace(): Error | null {
+  trace(): string | null {
     if (this.#level === "off") return null;
     return this.#level === "all" || Math.random() * SAMPLE < 1 ? captureStack() : null;
   }
@@ -77,39 +80,43 @@ export class LeakTracker {
     if (this.#level === "off" || open.length === 0) return;
     if (this.#onLeak !== undefined) return open.forEach((leak) => this.#tell(leak));
     const bytes = open.reduce((sum, { size }) => sum + size, 0);
-    const shown = open.slice(0, 5).map((leak) => `\n  ${sentence(leak)}`);
-    const more = open.length > shown.length ? `\n  and ${open.length - shown.length} more` : "";
+    const shown = open.slice(0, SHOWN).map((leak) => `\n  A ${sentence(leak)}`);
+    const more = open.length > shown.length ? `\n  And ${open.length - shown.length} more.` : "";
     warn(
-      `The ${this.#allocator} allocator was closed with ${open.length} allocations still open, ` +
-        `${bytes} bytes together; they were freed:${shown.join("")}${more}`,
+      `The ${this.#allocator} allocator was closed with ${bytes} bytes still in use ` +
+        `(allocations: ${open.length}). They were freed, and their views detached:` +
+        `${shown.join("")}${more}`,
     );
   }
 
   /** What callers are told of a leak. */
   describe({ kind, size, trace }: Leak, noticed: LeakReport["noticed"]): LeakReport {
-    const stack = trace === null ? null : stackOf(trace);
+    const stack = trace === null ? null : callersOf(trace);
     return { kind, size, allocator: this.#allocator, noticed, stack };
   }
 
   #tell(leak: LeakReport): void {
     if (this.#onLeak !== undefined) return this.#onLeak(leak);
     warn(
-      `A ${sentence(leak)} It was freed when it was collected; free it, or declare it with ` +
-        '"using". One leak may stand for many: OFFHEAP_LEAKS=all shows each.',
+      `A ${
+        sentence(leak)
+      }\nIt was freed when it was collected. Free it where it is no longer used, ` +
+        "or declare it with using. One leak may stand for many: OFFHEAP_LEAKS=all shows each.",
     );
   }
 }
 
-function captureStack(): Error {
+/** As text at once: V8 keeps the objects of all frames alive for as long as it has not made one. */
+function captureStack(): string {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = FRAMES + 4;
-  const trace = new Error("allocated here");
+  Error.stackTraceLimit = FRAMES + 8;
+  const text = new Error("allocated here").stack ?? "";
   Error.stackTraceLimit = limit;
-  return trace;
+  return text;
 }
 
-function stackOf(trace: Error): string {
-  return (trace.stack ?? "").split("\n")
+function callersOf(trace: string): string {
+  return trace.split("\n")
     .filter((line) => /^\s*at /.test(line) && !OWN_FRAME.test(line))
     .slice(0, FRAMES)
     .map((line) => line.trim())

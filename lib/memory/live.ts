@@ -53,7 +53,7 @@ export class Live extends Link implements Reclaimable {
   /** What it was allocated as. */
   readonly kind: LeakKind;
   /** Where it was allocated, when that was sampled. */
-  readonly trace: Error | null;
+  readonly trace: string | null;
   /** Where it stands. */
   state: LiveState = "live";
   /** Its buffer, while it is young. */
@@ -70,7 +70,7 @@ export class Live extends Link implements Reclaimable {
     size: number,
     alignment: number,
     kind: LeakKind,
-    trace: Error | null,
+    trace: string | null,
     buffer: ArrayBuffer,
   ) {
     super();
