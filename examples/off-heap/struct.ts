@@ -37,7 +37,7 @@ interface Koffi {
 
 function openLibc(path: string): Libc {
   if ("deno" in process.versions) {
-    return (Reflect.get(globalThis, "Deno") as Dlopen).dlopen(path, {
+    return (Reflect.get(globalThis, "Deno") as unknown as Dlopen).dlopen(path, {
       gmtime_r: { parameters: ["pointer", "pointer"], result: "pointer" },
       argz_add: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
     }).symbols;
@@ -119,7 +119,8 @@ const memory = openAllocator({ allocator: "system" });
 const libc = openLibc("libc.so.6");
 console.log(utc(memory, libc, 1_000_000_000));
 const words = joinStrings(memory, libc, "one", "two", "three");
-console.log(words.size, new TextDecoder().decode(words.bytes).split("\0").join(" "));
+const text: string = new TextDecoder().decode(words.bytes).replaceAll("\0", ";");
+console.log(`${words.size} bytes: ${text}`);
 words.free();
 console.log(`${memory.statistics().blocks} blocks in use`);
 memory.close();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError, type BlockErrorReason, ClosedError, OutOfMemoryError } from "../errors.ts";
@@ -20,9 +21,23 @@ export function detach(buffer: ArrayBuffer): void {
   transfer.call(buffer, 0);
 }
 
-/** A buffer over native memory; of its own kind for an empty one, which runtimes cannot wrap. */
+/**
+ * A buffer over native memory; of its own kind for an empty one, which runtimes cannot wrap.
+ *
+ * @throws {RangeError} when this runtime's buffers cannot be so large.
+ */
 export function wrapBytes(address: Address, size: number): ArrayBuffer {
-  return size === 0 ? new ArrayBuffer(0) : foreign().wrap(address, size);
+  if (size === 0) return new ArrayBuffer(0);
+  try {
+    return foreign().wrap(address, size);
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    throw new RangeError(
+      `Cannot see ${size} bytes of native memory as one ArrayBuffer: this runtime refuses it ` +
+        `(${error instanceof Error ? error.message : error}). Use several blocks, or raw memory.`,
+      { cause: error },
+    );
+  }
 }
 
 const ENDED: Readonly<Record<"freed" | "released" | "transferred", string>> = {

@@ -52,7 +52,10 @@ const ALIGNMENTS: readonly number[] = [16, 1, 2, 4, 8, 32, 64, 128, 256, 512, 10
 /** Random programs of operations that come up as often as their weights say. */
 export function programs(weights: readonly (readonly [string, number])[]): fc.Arbitrary<Program> {
   const kinds = weights.flatMap(([kind, weight]) => Array<string>(weight).fill(kind));
-  const sizes = SIZES.map(([weight, min, max]) => ({ weight, arbitrary: fc.integer({ min, max }) }));
+  const sizes = SIZES.map(([weight, min, max]) => ({
+    weight,
+    arbitrary: fc.integer({ min, max }),
+  }));
   const operation: fc.Arbitrary<Operation> = fc.record({
     kind: fc.constantFrom(...kinds),
     size: fc.oneof(...sizes),

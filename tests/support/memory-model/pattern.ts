@@ -35,7 +35,13 @@ export function pattern(id: number, size: number): Uint8Array<ArrayBuffer> {
   return table.subarray(start, start + size);
 }
 
-function requireEqual(bytes: Uint8Array, wanted: Uint8Array, from: number, what: string): void {
+/** Bytes are those that they were to be; what is said counts from an index. */
+export function requireBytes(
+  bytes: Uint8Array,
+  wanted: Uint8Array,
+  what: string,
+  from = 0,
+): void {
   if (Buffer.compare(bytes, wanted) === 0) return;
   const index = bytes.findIndex((byte, at) => byte !== wanted[at]);
   assert.fail(
@@ -46,13 +52,13 @@ function requireEqual(bytes: Uint8Array, wanted: Uint8Array, from: number, what:
 
 /** The first bytes are those of a piece. */
 export function requirePattern(bytes: Uint8Array, id: number, size: number, what: string): void {
-  requireEqual(bytes.subarray(0, size), pattern(id, size), 0, what);
+  requireBytes(bytes.subarray(0, size), pattern(id, size), what);
 }
 
 /** Every byte from an index on is zero. */
 export function requireZeros(bytes: Uint8Array, from: number, what: string): void {
   if (bytes.length <= from) return;
-  requireEqual(bytes.subarray(from), zeros.subarray(0, bytes.length - from), from, what);
+  requireBytes(bytes.subarray(from), zeros.subarray(0, bytes.length - from), what, from);
 }
 
 /** Views that have ended: nothing can be reached by them. */
