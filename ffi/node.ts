@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isMainThread } from "node:worker_threads";
 import { isPermissionRefusal, permissionError } from "./errors.ts";
 import {
   bindLibrary,
@@ -18,6 +19,7 @@ import {
   viewOrNull,
   widenToBigInt,
 } from "./library.ts";
+import { awaitCompilerAtExit, callIndirectly } from "./optimised-calls.ts";
 import type {
   Adapter,
   Address,
@@ -133,7 +135,8 @@ function openBuiltin(ffi: NodeFfi, path: string | null): RawLibrary {
     find(symbol, signature) {
       if (!hasSymbol(library, symbol)) return undefined;
       const { parameters, result } = nameTypes(signature, BUILTIN_PARAMETERS, BUILTIN_RESULTS);
-      return library.getFunction(symbol, { arguments: parameters, return: result });
+      const native = library.getFunction(symbol, { arguments: parameters, return: result });
+      return isMainThread ? native : callIndirectly(native, parameters.length);
     },
     close: () => library.close(),
   };
@@ -166,6 +169,7 @@ function openKoffi(koffi: Koffi, path: string | null): RawLibrary {
 /** The adapter over the builtin module `node:ffi`. */
 export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const ffi = module as NodeFfi;
+  if (isMainThread) awaitCompilerAtExit();
   return {
     runtime,
     backend: "node:ffi",
