@@ -167,14 +167,19 @@ for (const name of NAMES) {
     withAllocator(name, (memory) => {
       const other = openAllocator({ allocator: name });
       const block = other.allocate(10);
-      for (const action of [memory.free, memory.usableSize, memory.reallocate]) {
-        assert.throws(() => action.call(memory, block, 5), {
+      const actions: ((block: Block) => unknown)[] = [
+        (block) => memory.free(block),
+        (block) => memory.usableSize(block),
+        (block) => memory.reallocate(block, 5),
+      ];
+      for (const action of actions) {
+        assert.throws(() => action(block), {
           name: "BlockError",
           reason: "foreign",
           message: /does not belong to this \w+ allocator/,
         });
         for (const value of [null, undefined, 5, {}, block.bytes]) {
-          assert.throws(() => action.call(memory, value as unknown as Block, 5), TypeError);
+          assert.throws(() => action(value as unknown as Block), TypeError);
         }
       }
       assert.equal(block.live, true);
