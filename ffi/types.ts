@@ -10,6 +10,18 @@
  *
  * A number holds every user-space address of the supported systems exactly (at most 2^52, which is
  * below `Number.MAX_SAFE_INTEGER`). Why not a bigint: see `docs/development/architecture.md`.
+ *
+ * @example
+ * ```ts
+ * import { type Address, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(64);
+ * const behind = block.address + block.size as Address; // what native code takes as the end
+ * console.log(behind - block.address, block.address % 16);
+ * block.free();
+ * memory.close();
+ * ```
  */
 export type Address = number & { readonly __address: true };
 
@@ -99,6 +111,18 @@ export type Calls<T extends SymbolTable> = {
 /**
  * A pointer as the runtime's own FFI takes it: a `Deno.PointerObject`, a number in Bun, a bigint for
  * `node:ffi` and for koffi, whose pointer parameters take one. `null` for `NULL` in Deno.
+ *
+ * @example
+ * ```ts
+ * import { type NativePointer, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(64);
+ * const pointer: NativePointer = block.pointer; // for a parameter declared as a pointer
+ * console.log(pointer !== null);
+ * block.free();
+ * memory.close();
+ * ```
  */
 export type NativePointer = object | number | bigint | null;
 

@@ -73,20 +73,44 @@ export class SystemInfoError extends OffheapError {
   }
 }
 
-/** There is no memory for an allocation. All that is allocated stays usable. */
+/**
+ * There is no memory for an allocation. All that is allocated stays usable.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, OutOfMemoryError } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * try {
+ *   memory.allocate(2 ** 47);
+ * } catch (error) {
+ *   if (error instanceof OutOfMemoryError) console.log(error.code, error.size, error.alignment);
+ * }
+ * memory.allocate(16).free();
+ * memory.close();
+ * ```
+ */
 export class OutOfMemoryError extends OffheapError {
   /** The size that was asked for, in bytes. */
   readonly size: number;
   /** The alignment that was asked for, in bytes. */
   readonly alignment: number;
 
-  /** Makes the error for one request. */
-  constructor(what: string, size: number, alignment: number, options?: ErrorOptions) {
+  /**
+   * Makes the error for one request.
+   *
+   * @param request What was asked for, where its size and alignment do not say it.
+   */
+  constructor(
+    what: string,
+    size: number,
+    alignment: number,
+    request = `allocate ${what} of ${size} bytes, aligned to ${alignment}`,
+  ) {
     super(
       "ERR_OFFHEAP_OUT_OF_MEMORY",
-      `Cannot allocate ${what} of ${size} bytes, aligned to ${alignment}: the system gives no more ` +
-        "memory. Free blocks that are not needed, or raise the limit (ulimit -v, the control group).",
-      options,
+      `Cannot ${request}: the system gives no more memory. Free blocks that are not needed, or ` +
+        "raise the limit (ulimit -v, the control group).",
     );
     this.size = size;
     this.alignment = alignment;
@@ -116,7 +140,24 @@ export type BlockErrorReason =
   /** Another size than the one it was allocated with. */
   | "size";
 
-/** A block, a lease, a mark or a handle cannot be used for what was asked. */
+/**
+ * A block, a lease, a mark or a handle cannot be used for what was asked.
+ *
+ * @example
+ * ```ts
+ * import { BlockError, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(16);
+ * block.free();
+ * try {
+ *   block.free();
+ * } catch (error) {
+ *   if (error instanceof BlockError) console.log(error.code, error.reason);
+ * }
+ * memory.close();
+ * ```
+ */
 export class BlockError extends OffheapError {
   /** Why, as a stable word. */
   readonly reason: BlockErrorReason;
@@ -128,7 +169,22 @@ export class BlockError extends OffheapError {
   }
 }
 
-/** An allocator, arena, heap or pool was closed. */
+/**
+ * An allocator, arena, heap or pool was closed.
+ *
+ * @example
+ * ```ts
+ * import { ClosedError, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * memory.close();
+ * try {
+ *   memory.allocate(16);
+ * } catch (error) {
+ *   if (error instanceof ClosedError) console.log(error.code, error.message);
+ * }
+ * ```
+ */
 export class ClosedError extends OffheapError {
   /** Makes the error for an action, as it completes "Cannot …", and what was closed. */
   constructor(action: string, what: string, options?: ErrorOptions) {
@@ -136,7 +192,25 @@ export class ClosedError extends OffheapError {
   }
 }
 
-/** All blocks of a pool are leased. */
+/**
+ * All blocks of a pool are leased.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, PoolExhaustedError } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, max: 1 });
+ * const lease = pool.acquire();
+ * try {
+ *   pool.acquire();
+ * } catch (error) {
+ *   if (error instanceof PoolExhaustedError) console.log(error.code, error.max);
+ * }
+ * lease.release();
+ * memory.close();
+ * ```
+ */
 export class PoolExhaustedError extends OffheapError {
   /** The most blocks there may be. */
   readonly max: number;
@@ -153,7 +227,22 @@ export class PoolExhaustedError extends OffheapError {
   }
 }
 
-/** This allocator cannot do what was asked of it. */
+/**
+ * This allocator cannot do what was asked of it.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, UnsupportedOperationError } from "@offheap/offheap";
+ *
+ * const memory = openAllocator({ allocator: "system" });
+ * try {
+ *   memory.heap();
+ * } catch (error) {
+ *   if (error instanceof UnsupportedOperationError) console.log(error.code, error.message);
+ * }
+ * memory.close();
+ * ```
+ */
 export class UnsupportedOperationError extends OffheapError {
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { openAllocator } from "../mod.ts";
+import { type Heap, openAllocator } from "../mod.ts";
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
   test(`${allocator}: a heap counts its own blocks, and is destroyed with those that are left`, () => {
@@ -92,6 +92,20 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
     assert.equal(memory.statistics().bytes, 0);
   });
 }
+
+test("jemalloc's heaps are as many as it has arenas; one more is refused with the reason", () => {
+  const memory = openAllocator({ allocator: "jemalloc", leaks: "off" });
+  const heaps: Heap[] = [];
+  assert.throws(() => {
+    for (let i = 0; i < 5000; i++) heaps.push(memory.heap());
+  }, {
+    name: "OutOfMemoryError",
+    message: /^Cannot make a heap \(jemalloc has at most 4,095 at once/,
+  });
+  heaps.pop()?.destroy();
+  memory.heap().destroy();
+  assert.equal(memory.close().length, heaps.length);
+});
 
 function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)}`;

@@ -150,8 +150,7 @@ export class BumpArena implements Arena, Owner {
     if (segment !== undefined) return segment.address + view.byteOffset as Address;
     throw new BlockError(
       "foreign",
-      `Cannot tell the address of a view of ${view.byteLength} bytes: it is not of this arena, or ` +
-        "has ended.",
+      "Cannot tell the address of a view: it is not of this arena, or has ended.",
     );
   }
 

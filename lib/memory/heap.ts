@@ -15,6 +15,12 @@ import type { Owner, Owners } from "./owners.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
 import { type Account, Store } from "./store.ts";
 
+/** jemalloc has numbers for 4,095 arenas (`MALLOCX_ARENA_LIMIT`), and does not say which it lacks. */
+function noHeap(): OutOfMemoryError {
+  const request = "make a heap (jemalloc has at most 4,095 at once; destroy what is not needed)";
+  return new OutOfMemoryError("a heap", 0, 1, request);
+}
+
 /** The native side of a heap, without the JavaScript side that may be collected. */
 class NativeHeap implements Reclaimable {
   readonly heaps: NativeHeaps;
@@ -30,11 +36,11 @@ class NativeHeap implements Reclaimable {
   constructor(allocator: Store, heaps: NativeHeaps) {
     const { calls } = allocator;
     const number = heaps.create();
-    if (number === null) throw new OutOfMemoryError("a heap", 0, 1);
+    if (number === null) throw noHeap();
     const source = calls.offheap_heap_open(allocator.source, number);
     if (source === NULL) {
       heaps.destroy(number);
-      throw new OutOfMemoryError("a heap", 0, 1);
+      throw noHeap();
     }
     this.heaps = heaps;
     this.number = number;

@@ -14,7 +14,21 @@ import type { LeakLevel, LeakReport } from "./leaks.ts";
 import type { Pool, PoolOptions } from "./pool.ts";
 import type { CachedAllocator, RawAllocator } from "./raw.ts";
 
-/** Which allocator to open, and how it watches. */
+/**
+ * Which allocator to open, and how it watches.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, type OpenOptions } from "@offheap/offheap";
+ *
+ * const options: OpenOptions = { allocator: "jemalloc", leaks: "off", debug: true };
+ * const memory = openAllocator(options);
+ * const address = memory.cached.malloc(48);
+ * memory.cached.free(address, 48);
+ * console.log(memory.name, memory.cached.statistics().live);
+ * memory.close();
+ * ```
+ */
 export interface OpenOptions {
   /** The allocator; `auto`, the default, is that of `OFFHEAP_ALLOCATOR`, else the policy's. */
   readonly allocator?: AllocatorChoice | undefined;
@@ -30,7 +44,22 @@ export interface OpenOptions {
   readonly debug?: boolean | undefined;
 }
 
-/** What an allocator's blocks come to. What goes through `raw` and `cached` is not in it. */
+/**
+ * What an allocator's blocks come to. What goes through `raw` and `cached` is not in it.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const first = memory.allocate(1000);
+ * memory.allocate(500).free();
+ * const { blocks, bytes, peakBytes } = memory.statistics();
+ * console.log(blocks, bytes, peakBytes);
+ * first.free();
+ * memory.close();
+ * ```
+ */
 export interface AllocatorStatistics {
   /** Blocks in use: those of pools and heaps, and an arena's chunks, are counted. */
   readonly blocks: number;
@@ -141,7 +170,7 @@ export interface Allocator extends Disposable {
    */
   usableSize(block: Block): number;
   /**
-   * The bytes that a block of `size` bytes would have set aside.
+   * The bytes that a block of `size` bytes would have set aside, or a little less.
    *
    * @throws {UnsupportedOperationError} for the system's allocator, which cannot be asked.
    */

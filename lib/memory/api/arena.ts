@@ -29,7 +29,24 @@ export interface ArenaStatistics {
   readonly peak: number;
 }
 
-/** A place in an arena to which it can be rewound. */
+/**
+ * A place in an arena to which it can be rewound.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const arena = memory.arena();
+ * const kept = arena.allocateFrom("kept");
+ * const mark = arena.mark();
+ * const scratch = arena.allocate(1000);
+ * arena.rewind(mark);
+ * console.log(kept.length, scratch.length, arena.statistics().used === mark.used);
+ * arena.free();
+ * memory.close();
+ * ```
+ */
 export interface ArenaMark {
   /** Bytes that were in use when it was set. */
   readonly used: number;
@@ -99,7 +116,13 @@ export interface Arena extends Disposable {
    * rewind has ended.
    */
   rewind(mark: ArenaMark): void;
-  /** Ends all allocations. Chunks are kept for the next ones, but for those of large allocations. */
+  /**
+   * Ends all allocations. Chunks are kept for the next ones, but for those of large allocations.
+   * Await what still works on a view before: see {@linkcode Block}.
+   *
+   * @throws {ClosedError} after the arena was freed or its allocator closed.
+   * @throws {BlockError} when something else has detached a buffer of it.
+   */
   reset(): void;
   /** What the arena holds. */
   statistics(): ArenaStatistics;

@@ -5,7 +5,25 @@
  */
 import type { Address, NativePointer } from "../../../ffi/types.ts";
 
-/** A typed array's constructor, or that of `DataView`. */
+/**
+ * A typed array's constructor, or that of `DataView`.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, type ViewConstructor } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(64, { zeroed: true });
+ * function lengthAs<V extends ArrayBufferView & { readonly length: number }>(
+ *   type: ViewConstructor<V>,
+ * ): number {
+ *   return block.as(type).length;
+ * }
+ * console.log(lengthAs(Float64Array), lengthAs(Uint16Array));
+ * block.free();
+ * memory.close();
+ * ```
+ */
 export interface ViewConstructor<V extends ArrayBufferView> {
   /** Makes a view of `length` elements, or bytes for a `DataView`, from a byte offset on. */
   new (buffer: ArrayBuffer, byteOffset: number, length: number): V;
@@ -13,7 +31,20 @@ export interface ViewConstructor<V extends ArrayBufferView> {
   readonly BYTES_PER_ELEMENT?: number;
 }
 
-/** How a block is allocated. */
+/**
+ * How a block is allocated.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const page = memory.allocate(4096, { alignment: 4096, zeroed: true });
+ * console.log(page.address % 4096, page.bytes[4095]);
+ * page.free();
+ * memory.close();
+ * ```
+ */
 export interface AllocateOptions {
   /**
    * The address is a multiple of it: a power of two, in bytes, from 1 to 2^30. 16 without it, and
@@ -24,7 +55,20 @@ export interface AllocateOptions {
   readonly zeroed?: boolean | undefined;
 }
 
-/** How a block is allocated for bytes that are there already. */
+/**
+ * How a block is allocated for bytes that are there already.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const text = memory.allocateFrom("hi", { terminated: true });
+ * console.log(text.size, text.bytes.join(" "));
+ * text.free();
+ * memory.close();
+ * ```
+ */
 export interface AllocateFromOptions {
   /** As in {@linkcode AllocateOptions}. */
   readonly alignment?: number | undefined;
@@ -32,7 +76,22 @@ export interface AllocateFromOptions {
   readonly terminated?: boolean | undefined;
 }
 
-/** What {@linkcode Block.transfer} gives, to be posted to another thread of this process. */
+/**
+ * What {@linkcode Block.transfer} gives, to be posted to another thread of this process.
+ *
+ * @example
+ * ```ts
+ * import { type BlockHandle, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const handle: BlockHandle = memory.allocateFrom("hello").transfer();
+ * const posted = structuredClone(handle); // as postMessage does it
+ * const block = memory.claim(posted);
+ * console.log(handle.size, new TextDecoder().decode(block.bytes));
+ * block.free();
+ * memory.close();
+ * ```
+ */
 export interface BlockHandle {
   /** What it is. */
   readonly type: "offheap.block";
@@ -49,8 +108,12 @@ export interface BlockHandle {
  * transferred; from then on its views have length 0, and its address cannot be had from it.
  *
  * Its buffer must not be put on a transfer list, nor be detached otherwise: its memory would then
- * be reachable behind the block's back, and {@linkcode Block.free} refuses to free it. What moves a
- * block to another thread is {@linkcode Block.transfer}.
+ * be reachable behind the block's back, {@linkcode Block.free} refuses to free it, and dropping the
+ * block would free memory that the other end still sees. What moves a block to another thread is
+ * {@linkcode Block.transfer}.
+ *
+ * A block must not end while an asynchronous operation of the runtime, such as a write to a socket,
+ * works on a view of it: the operation has the address, and goes on with whatever lies there next.
  *
  * A block that is dropped without being freed is freed some time after the last view of it was
  * collected, and counts as a leak. Keep the block while native code uses its address, or
@@ -109,7 +172,7 @@ export interface Block extends Disposable {
    */
   as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset?: number, length?: number): V;
   /**
-   * Gives the memory back, and detaches every view.
+   * Gives the memory back, and detaches every view. Await what still works on a view of it before.
    *
    * @throws {BlockError} when the block was freed, released or transferred before, or its buffer
    * was detached by something else.

@@ -5,7 +5,22 @@
  */
 import type { AllocateFromOptions, AllocateOptions, Block } from "./block.ts";
 
-/** What a heap holds, as the allocator itself counts it. */
+/**
+ * What a heap holds, as the allocator itself counts it.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const heap = memory.heap();
+ * heap.allocate(1000);
+ * const { allocated, resident, mapped, blocks } = heap.statistics();
+ * console.log(blocks, allocated >= 1000, resident >= allocated, mapped >= allocated);
+ * heap.destroy();
+ * memory.close();
+ * ```
+ */
 export interface HeapStatistics {
   /** Bytes in blocks, rounded up to their size classes. */
   readonly allocated: number;

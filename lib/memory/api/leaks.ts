@@ -7,8 +7,18 @@ import type { AllocatorName } from "../../policy.ts";
 
 /**
  * What is watched: with `sampled` one allocation in 128 records the stack that it was made on, with
- * `all` each one does, which costs microseconds; only these are reported. Memory that is dropped is
- * freed at every level.
+ * `all` each one does, which costs tens of microseconds; only these are reported. Memory that is
+ * dropped is freed at every level.
+ *
+ * @example
+ * ```ts
+ * import { type LeakLevel, openAllocator } from "@offheap/offheap";
+ *
+ * const level: LeakLevel = "off";
+ * const memory = openAllocator({ leaks: level });
+ * memory.allocate(100);
+ * console.log(memory.close().map(({ kind, size }) => `${kind} of ${size} bytes`).join());
+ * ```
  */
 export type LeakLevel = "off" | "sampled" | "all";
 

@@ -6,7 +6,22 @@
 import type { Address, NativePointer } from "../../../ffi/types.ts";
 import type { ViewConstructor } from "./block.ts";
 
-/** What a pool keeps. */
+/**
+ * What a pool keeps.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, alignment: 4096, max: 8, strict: true, zeroed: true });
+ * const lease = pool.acquire();
+ * console.log(lease.address % 4096, lease.bytes[0]);
+ * lease.release();
+ * pool.close();
+ * memory.close();
+ * ```
+ */
 export interface PoolOptions {
   /** The size of each block in bytes; at least 1. */
   readonly blockSize: number;
@@ -24,7 +39,24 @@ export interface PoolOptions {
   readonly zeroed?: boolean | undefined;
 }
 
-/** How to wait for a block. */
+/**
+ * How to wait for a block.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, max: 1 });
+ * const lease = pool.acquire();
+ * const controller = new AbortController();
+ * const waiting = pool.acquire({ signal: controller.signal });
+ * controller.abort(new Error("too long"));
+ * await waiting.catch((error: Error) => console.log(error.message));
+ * lease.release();
+ * memory.close();
+ * ```
+ */
 export interface AcquireOptions {
   /** Ends the waiting, with its reason. */
   readonly signal?: AbortSignal | undefined;

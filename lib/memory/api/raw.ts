@@ -38,7 +38,21 @@ export interface RawAllocator {
   usableSize(address: Address): number;
 }
 
-/** What the magazines of a {@linkcode CachedAllocator} hold. */
+/**
+ * What the magazines of a {@linkcode CachedAllocator} hold.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const { cached } = memory;
+ * cached.free(cached.malloc(48), 48);
+ * const { blocks, bytes, refills } = cached.statistics();
+ * console.log(blocks * 48 === bytes, refills);
+ * memory.close();
+ * ```
+ */
 export interface CachedStatistics {
   /** Free blocks that wait in magazines. */
   readonly blocks: number;

@@ -5,6 +5,7 @@
  */
 import { JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
+import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "../../jemalloc/keys.ts";
 import { readStatistic, refreshStatistics, runMallctl } from "../../jemalloc/mallctl.ts";
@@ -27,7 +28,8 @@ export function openJemallocKind({ path, manifest }: ResolvedLibrary): Allocator
     goodSize: (size) => calls.nallocx(Math.max(1, size), 0),
     knowsOwn,
     owns(address) {
-      if (knowsOwn) return calls.sallocx(address, 0) > 0;
+      // A debug build asserts that there is an address at all.
+      if (knowsOwn) return address !== NULL && calls.sallocx(address, 0) > 0;
       throw new UnsupportedOperationError(
         `Cannot ask jemalloc for the owner of an address: "${path}" was not built by offheap with ` +
           'safe look-ups, and would crash at a wrong address. Build it with "offheap build".',

@@ -11,6 +11,12 @@ import type { ResolvedLibrary } from "../../library/resolve.ts";
 import type { MemoryCalls } from "../native.ts";
 import type { AllocatorKind } from "./types.ts";
 
+/**
+ * Its memory lies above: a debug build of mimalloc 2 asserts that an address it is asked about is
+ * not in the first segment's place, and mimalloc 3.0 says of the first 64 KiB that they are its own.
+ */
+const LEAST_ADDRESS: number = 32 * 2 ** 20;
+
 /** Opens mimalloc's functions. */
 export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): AllocatorKind {
   const { mi_good_size, mi_is_in_heap_region, mi_collect, mi_heap_new, mi_heap_destroy } =
@@ -26,7 +32,7 @@ export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): 
     number: 2,
     goodSize: (size) => calls.mi_good_size(size),
     knowsOwn: true,
-    owns: (address) => calls.mi_is_in_heap_region(address),
+    owns: (address) => address >= LEAST_ADDRESS && calls.mi_is_in_heap_region(address),
     collect: () => calls.mi_collect(true),
     heaps: {
       create() {
