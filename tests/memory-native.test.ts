@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { JEMALLOC_SHIM_SYMBOLS } from "../ffi/jemalloc.ts";
+import { MIMALLOC_SHIM_SYMBOLS } from "../ffi/mimalloc.ts";
+import { temporaryDirectory } from "./support/compile.ts";
+import { builtLibrary, FIXTURES, ROOT, runChild } from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
+
+const NATIVE = join(ROOT, "ffi", "native");
+const SOURCES = ["memory.c", "magazine.c", "transfer.c", "measure.c"];
+const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+const directory = temporaryDirectory();
+
+/** Whether this machine's compiler has the sanitizers, and can run what it makes with them. */
+function sanitizerMissing(): string | null {
+  const program = join(directory, "probe");
+  const source = join(directory, "probe.c");
+  writeFileSync(source, "int main(void) { return 0; }\n");
+  try {
+    execFileSync("cc", [...SANITIZERS, source, "-o", program], { stdio: "pipe" });
+    execFileSync(program, { stdio: "pipe" });
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message.split("\n").slice(0, 2).join(" ") : String(error);
+  }
+}
+
+const missing = sanitizerMissing();
+const sanitized = skipUnless(missing === null, `the compiler has no sanitizers (${missing})`);
+
+function build(name: string, sources: readonly string[]): string {
+  const program = join(directory, name);
+  const driver = join(FIXTURES, "shim-driver.c");
+  const flags = ["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
+  const files = [driver, ...sources];
+  execFileSync("cc", [...flags, ...SANITIZERS, `-I${NATIVE}`, ...files, "-o", program, "-ldl"]);
+  return program;
+}
+
+test(
+  "the shim's memory functions touch nothing out of place and leak nothing",
+  sanitized,
+  async () => {
+    const program = build("driver", SOURCES.map((name) => join(NATIVE, name)));
+    const libraries = [builtLibrary("jemalloc"), builtLibrary("mimalloc")];
+    const variables = { ASAN_OPTIONS: "detect_leaks=1" };
+    const { status, stdout, stderr } = await runChild([program, ...libraries], { variables });
+    assert.equal(stderr, "");
+    assert.equal(stdout, "done\n");
+    assert.equal(status, 0);
+  },
+);
+
+test("the sanitizers do see a block that the shim forgets", sanitized, async () => {
+  const broken = join(directory, "magazine.c");
+  const text = readFileSync(join(NATIVE, "magazine.c"), "utf8");
+  const changed = text.replace(
+    "owned_failed = pthread_key_create(&owned_key, thread_ends);",
+    () => "(void)thread_ends; owned_failed = pthread_key_create(&owned_key, NULL);",
+  );
+  assert.notEqual(changed, text);
+  writeFileSync(broken, changed);
+  const others = SOURCES.filter((name) => name !== "magazine.c").map((name) => join(NATIVE, name));
+  const { status, stderr } = await runChild([build("broken", [...others, broken])]);
+  assert.notEqual(status, 0);
+  assert.match(stderr, /LeakSanitizer: detected memory leaks/);
+});
+
+test("what the shim binds in the allocators is what the tables export for it", () => {
+  const text = readFileSync(join(NATIVE, "memory.c"), "utf8");
+  const bound = (kind: string): string[] =>
+    [...text.matchAll(new RegExp(`\\{${kind}, SLOT\\(\\w+\\), "(\\w+)"\\}`, "g"))]
+      .map(([, name = ""]) => name);
+  const asked = [...text.matchAll(/dlsym\(object, "(\w+)"\)/g)].map(([, name = ""]) => name);
+  const own = bound("JEMALLOC").filter((name) => name.endsWith("x"));
+  assert.deepEqual(own, [...JEMALLOC_SHIM_SYMBOLS]);
+  assert.deepEqual([...bound("MIMALLOC"), ...asked], [...MIMALLOC_SHIM_SYMBOLS]);
+});
