@@ -83,6 +83,7 @@ export type {
 } from "./lib/memory/api/pool.ts";
 export type { CachedAllocator, CachedStatistics, RawAllocator } from "./lib/memory/api/raw.ts";
 export { openAllocator } from "./lib/memory/open.ts";
+export { nativePointer } from "./lib/memory/pointer.ts";
 export {
   ALLOCATOR_NAMES,
   ALLOCATOR_POLICY,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { markAsUntransferable } from "node:worker_threads";
 import { LIBC_SYMBOLS, libcLibrary, rtldDefault } from "./libc.ts";
 import {
   bindLibrary,
@@ -140,7 +141,13 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
       return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
     },
     addressOf: (view) => ffi.ptr(view) as Address,
-    wrap: (address, length) => ffi.toArrayBuffer(address, 0, length),
+    wrap(address, length) {
+      const buffer = ffi.toArrayBuffer(address, 0, length);
+      // A transfer list would take the memory away unseen. Elsewhere a marked buffer could not be
+      // detached by its owner either.
+      markAsUntransferable(buffer);
+      return buffer;
+    },
     pointer: (address) => address,
   };
   return adapter;

@@ -13,6 +13,7 @@ const FUNCTIONS = [
   "getSystemInfo",
   "healthCheck",
   "launchEnvironment",
+  "nativePointer",
   "openAllocator",
   "requireAllocator",
   "selectAllocator",

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { foreign } from "../ffi/mod.ts";
 import {
   type Address,
   type Allocator,
   type Block,
   type BlockHandle,
+  nativePointer,
   openAllocator,
 } from "../mod.ts";
 
@@ -342,4 +344,37 @@ test("good sizes and owners are what the allocators say; the system's cannot be 
     assert.throws(() => memory.owns(4096 as Address), unsupported);
     assert.throws(() => memory.heap(), unsupported);
   });
+});
+
+test("a pointer is made of any address, and of nothing else", () => {
+  withAllocator("mimalloc", (memory) => {
+    const block = memory.allocate(16);
+    assert.equal(typeof nativePointer(block.address), typeof block.pointer);
+    const behind = nativePointer(block.address + 8 as Address);
+    if (typeof behind === "bigint") assert.equal(behind, BigInt(block.address) + 8n);
+    if (typeof behind === "number") assert.equal(behind, block.address + 8);
+    assert.notEqual(behind, block.pointer);
+    for (const wrong of [-1, 0.5, NaN, 2 ** 60]) {
+      assert.throws(() => nativePointer(wrong as Address), RangeError);
+    }
+    assert.throws(() => nativePointer(block as unknown as Address), TypeError);
+    block.free();
+  });
+});
+
+test("a transfer list does not take a block's buffer away unseen", () => {
+  const memory = openAllocator({ leaks: "off" });
+  const block = memory.allocateFrom("here");
+  let refused = false;
+  try {
+    structuredClone(block.buffer, { transfer: [block.buffer] });
+  } catch (error) {
+    refused = (error as Error).name === "DataCloneError";
+  }
+  // Bun and koffi's buffers refuse; elsewhere the block notices that its buffer has gone.
+  if (refused) block.free();
+  else assert.throws(() => block.free(), { name: "BlockError", reason: "detached" });
+  const refusing = ["bun:ffi", "koffi"].includes(foreign().backend);
+  assert.equal(refused, refusing);
+  assert.equal(memory.close().length, refusing ? 0 : 1);
 });
