@@ -25,6 +25,7 @@ const EVERY_FUNCTION: readonly ApiCall[] = [
   ["getAllocatorInfo"],
   ["healthCheck"],
   ["launchEnvironment"],
+  ["openAllocator"],
 ];
 
 const READERS = EVERY_FUNCTION.filter(([name]) => name !== "launchEnvironment");
@@ -118,16 +119,18 @@ test("Deno with a part of a permission names the flag and what is missing", inDe
 });
 
 test(
-  "Deno needs no more than what is used: two variables, the program and the build",
+  "Deno needs no more than what is used: three variables, the program and the build",
   inDeno(),
   async () => {
     const flags = [
       "--allow-ffi",
       `--allow-read=${process.execPath},${join(ROOT, "build")}`,
-      "--allow-env=OFFHEAP_ALLOCATOR,OFFHEAP_LIBRARY",
+      "--allow-env=OFFHEAP_ALLOCATOR,OFFHEAP_LIBRARY,OFFHEAP_LEAKS",
     ];
-    const [outcome] = await callWith<Verification>(flags, [["verifyAllocator"]]);
+    const calls: ApiCall[] = [["verifyAllocator"], ["openAllocator"]];
+    const [outcome, opened] = await callWith<Verification>(flags, calls);
     assert.equal(outcome?.value?.memoryAllocatorVerified, true, String(outcome?.error?.message));
+    assert.equal(opened?.error, undefined);
   },
 );
 

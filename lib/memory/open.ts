@@ -4,6 +4,7 @@
  * @module
  */
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { foreign } from "../../ffi/mod.ts";
 import { NULL } from "../../ffi/types.ts";
 import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
 import { requireFlag, requireOptions } from "../options.ts";
@@ -99,6 +100,8 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
   if (onLeak !== undefined && typeof onLeak !== "function") {
     throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(onLeak)}`);
   }
+  // A runtime without foreign functions is told so before anything else is missing.
+  foreign();
   const level = leakLevel(leaks);
   const own = proveOwnBlocks(ACTION, choice);
   requireProof(own);
