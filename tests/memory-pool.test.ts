@@ -227,3 +227,26 @@ test("options of a pool that are none are refused", () => {
   }
   memory.close();
 });
+
+test("a pool does not lease a block whose buffer was detached while it was idle", () => {
+  const memory = openAllocator({ leaks: "off" });
+  const pool = memory.pool({ blockSize: 64 });
+  const leases = [pool.acquire(), pool.acquire()];
+  const kept = leases.map(({ bytes }) => bytes);
+  leases.forEach((lease) => lease.release());
+  const stolen = kept[1]?.buffer.transfer();
+  const next = pool.acquire();
+  assert.equal(next.bytes.length, 64);
+  assert.equal(next.bytes, kept[0]);
+  next.release();
+  const again = [pool.acquire(), pool.acquire()].map((lease) => {
+    const { bytes } = lease;
+    lease.release();
+    return bytes.length;
+  });
+  assert.deepEqual(again, [64, 64]);
+  kept[0]?.buffer.transfer();
+  assert.equal(pool.trim(), 1);
+  assert.equal(stolen?.byteLength, 64);
+  assert.equal(memory.close().length, 2, "those that are elsewhere stay, and are listed");
+});

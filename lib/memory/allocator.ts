@@ -136,7 +136,13 @@ export class NativeAllocator implements Allocator {
   claim(handle: BlockHandle): Block {
     this.#store.requireOpen("claim a block");
     const { address, size, alignment } = claim(this.#store, handle);
-    return new NativeBlock(this.#store, ...this.#store.adopt(address, size, alignment));
+    try {
+      return new NativeBlock(this.#store, ...this.#store.adopt(address, size, alignment));
+    } catch (error) {
+      // Nobody else can claim it any more.
+      this.#raw.raw.free(address);
+      throw error;
+    }
   }
 
   usableSize(block: Block): number {

@@ -18,7 +18,7 @@ import type {
 import type { LeakKind } from "./api/leaks.ts";
 import type { Live } from "./live.ts";
 import { bytesOf, LEAST_ALIGNMENT, requireAlignment, requireSize } from "./sizes.ts";
-import { endedError, requireUsable, type Store } from "./store.ts";
+import { endedError, isElsewhere, requireUsable, type Store } from "./store.ts";
 import { deposit } from "./transfer.ts";
 import { viewOf } from "./views.ts";
 
@@ -100,6 +100,11 @@ export class NativeBlock implements Block {
   /** Whether it is of this store. */
   isOf(store: Store): boolean {
     return this.#store === store;
+  }
+
+  /** Whether its buffer is still its own: something else may have detached it. */
+  get attached(): boolean {
+    return !isElsewhere(this.#record, this.#buffer);
   }
 
   /** Refuses to go on when something else has detached its buffer. */

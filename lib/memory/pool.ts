@@ -78,7 +78,7 @@ export class BlockPool implements Pool, Owner, Collectable {
   trim(keep = 0): number {
     requireWhole("trim a pool", "the number to keep", keep, 0, Number.MAX_SAFE_INTEGER);
     this.#requireOpen("trim a pool");
-    const given = this.#idle.splice(keep);
+    const given = this.#idle.splice(keep).filter(({ attached }) => attached);
     for (const block of given) block.free();
     return given.length;
   }
@@ -106,7 +106,7 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   end(): LeakReport[] {
     this.#open = false;
-    for (const block of this.#idle.splice(0)) block.free();
+    for (const block of this.#idle.splice(0)) if (block.attached) block.free();
     for (const { refuse } of this.#takeWaiting()) refuse(new ClosedError(ACQUIRE, CLOSED));
     return [];
   }
@@ -140,7 +140,9 @@ export class BlockPool implements Pool, Owner, Collectable {
   /** A lease at once; `null` when all blocks are leased. */
   #lease(): Lease | null {
     if (!this.#open) throw new ClosedError(ACQUIRE, CLOSED);
-    const idle = this.#idle.pop();
+    let idle = this.#idle.pop();
+    // A view that was kept may have taken the buffer elsewhere meanwhile: that block is lost.
+    while (idle?.attached === false) idle = this.#idle.pop();
     if (idle === undefined && this.#leased >= this.#max) return null;
     const lease = this.#hand(idle ?? this.#allocate());
     this.#leased++;

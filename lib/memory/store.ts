@@ -141,10 +141,11 @@ export class Store implements LiveOwner {
     this.#discount(size);
   }
 
-  /** Memory that has come from elsewhere counts from now on. */
+  /** Memory that has come from elsewhere counts from now on. When it throws, it does not. */
   adopt(address: Address, size: number, alignment: number): [Live, ArrayBuffer] {
+    const buffer = wrapBytes(address, size);
     this.#count(size);
-    return this.#enter(address, size, alignment, "block");
+    return [this.#enter(address, size, alignment, "block", buffer), buffer];
   }
 
   /** Allocates memory with a buffer over it. */
@@ -155,15 +156,6 @@ export class Store implements LiveOwner {
     kind: LeakKind,
   ): [Live, ArrayBuffer] {
     const address = this.take(`a ${kind}`, size, alignment, zeroed);
-    return this.#enter(address, size, alignment, kind);
-  }
-
-  #enter(
-    address: Address,
-    size: number,
-    alignment: number,
-    kind: LeakKind,
-  ): [Live, ArrayBuffer] {
     let buffer;
     try {
       buffer = wrapBytes(address, size);
@@ -171,10 +163,20 @@ export class Store implements LiveOwner {
       this.give(address, size);
       throw error;
     }
+    return [this.#enter(address, size, alignment, kind, buffer), buffer];
+  }
+
+  #enter(
+    address: Address,
+    size: number,
+    alignment: number,
+    kind: LeakKind,
+    buffer: ArrayBuffer,
+  ): Live {
     const live = new Live(this, address, size, alignment, kind, this.tracker.trace(), buffer);
     this.#list.add(live);
     watch(buffer, live);
-    return [live, buffer];
+    return live;
   }
 
   /** Resizes an allocation; the buffer that it has from then on. When it throws, all is as it was. */
@@ -309,7 +311,8 @@ export class Store implements LiveOwner {
 /** Sizes up to this one are wrapped by every runtime. */
 const ALWAYS_WRAPPED = 2 ** 30;
 
-function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
+/** Whether something else has detached an allocation's buffer. */
+export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
   return live.size > 0 && buffer.byteLength === 0;
 }
 
