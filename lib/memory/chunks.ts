@@ -32,7 +32,7 @@ export class Chunks implements Reclaimable {
   /** No chunks yet. */
   constructor(store: Store) {
     this.store = store;
-    this.#trace = store.tracker.trace();
+    this.#trace = store.tracker.trace(Chunks);
   }
 
   /** How many there are. */

@@ -47,7 +47,7 @@ class NativeHeap implements Reclaimable {
     this.source = source;
     this.account = new SharedAccount(allocator.account);
     this.#allocator = allocator;
-    this.#trace = allocator.tracker.trace();
+    this.#trace = allocator.tracker.trace(NativeHeap);
   }
 
   /** What a report says of it. */

@@ -15,8 +15,11 @@ export const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
 /** With `sampled`, one allocation in so many records its stack: the rate of Netty's detector. */
 const SAMPLE = 128;
 
-/** How many frames a stack shows. */
-const FRAMES = 12;
+/**
+ * How many frames are recorded, up to two of them this project's own. A frame costs 1 to 6 µs, so
+ * that sampling records few.
+ */
+const FRAMES: Readonly<Record<LeakLevel, number>> = { off: 0, sampled: 6, all: 16 };
 
 /** How many leaks one warning lists. */
 const SHOWN = 5;
@@ -33,6 +36,9 @@ export function leakLevel(option: LeakLevel | undefined): LeakLevel {
     ? "sampled"
     : requireOneOf(action, LEAKS_VARIABLE, variable, LEAK_LEVELS);
 }
+
+/** A function or a constructor. */
+type Callee = Parameters<typeof Error.captureStackTrace>[1];
 
 /** What a leak was. */
 export interface Leak {
@@ -63,10 +69,16 @@ export class LeakTracker {
     this.#onLeak = onLeak;
   }
 
-  /** The stack of an allocation that is to be watched, else `null`. */
-  trace(): string | null {
-    if (this.#level === "off") return null;
-    return this.#level === "all" || Math.random() * SAMPLE < 1 ? captureStack() : null;
+  /**
+   * The stack of an allocation that is to be watched, else `null`.
+   *
+   * @param below The function whose callers are meant.
+   */
+  trace(below: Callee): string | null {
+    const level = this.#level;
+    if (level === "off") return null;
+    if (level === "sampled" && Math.random() * SAMPLE >= 1) return null;
+    return captureStack(FRAMES[level], below);
   }
 
   /** A leak that the garbage collector has found: told when its stack was recorded. */
@@ -107,10 +119,12 @@ export class LeakTracker {
 }
 
 /** As text at once: V8 keeps the objects of all frames alive for as long as it has not made one. */
-function captureStack(): string {
+function captureStack(frames: number, below: Callee): string {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = FRAMES + 8;
-  const text = new Error("allocated here").stack ?? "";
+  Error.stackTraceLimit = frames;
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, below);
+  const text = holder.stack ?? "";
   Error.stackTraceLimit = limit;
   return text;
 }
@@ -118,7 +132,6 @@ function captureStack(): string {
 function callersOf(trace: string): string {
   return trace.split("\n")
     .filter((line) => /^\s*at /.test(line) && !OWN_FRAME.test(line))
-    .slice(0, FRAMES)
     .map((line) => line.trim())
     .join("\n");
 }

@@ -145,7 +145,7 @@ export class Store implements LiveOwner {
   adopt(address: Address, size: number, alignment: number): [Live, ArrayBuffer] {
     const buffer = wrapBytes(address, size);
     this.#count(size);
-    return [this.#enter(address, size, alignment, "block", buffer), buffer];
+    return [this.#enter(address, size, alignment, "block", buffer, this.adopt), buffer];
   }
 
   /** Allocates memory with a buffer over it. */
@@ -163,7 +163,7 @@ export class Store implements LiveOwner {
       this.give(address, size);
       throw error;
     }
-    return [this.#enter(address, size, alignment, kind, buffer), buffer];
+    return [this.#enter(address, size, alignment, kind, buffer, this.allocate), buffer];
   }
 
   #enter(
@@ -172,8 +172,10 @@ export class Store implements LiveOwner {
     alignment: number,
     kind: LeakKind,
     buffer: ArrayBuffer,
+    below: (...args: never[]) => unknown,
   ): Live {
-    const live = new Live(this, address, size, alignment, kind, this.tracker.trace(), buffer);
+    const trace = this.tracker.trace(below);
+    const live = new Live(this, address, size, alignment, kind, trace, buffer);
     this.#list.add(live);
     watch(buffer, live);
     return live;
