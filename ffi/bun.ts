@@ -9,6 +9,7 @@ import {
   bindLibrary,
   encodeCString,
   loadError,
+  moveBuffer,
   nameTypes,
   type ParameterConversions,
   type RawFunction,
@@ -130,6 +131,15 @@ function openProcess(adapter: Adapter, ffi: BunFfi): RawLibrary {
   };
 }
 
+/**
+ * A transfer list would take the memory away unseen. In Deno and Node 26 a marked buffer could not
+ * be detached by its owner either.
+ */
+function protect(buffer: ArrayBuffer): ArrayBuffer {
+  markAsUntransferable(buffer);
+  return buffer;
+}
+
 /** The adapter for Bun, from its version and its `bun:ffi` module. */
 export function createBunAdapter(version: string, module: unknown): Adapter {
   const ffi = module as BunFfi;
@@ -141,13 +151,8 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
       return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
     },
     addressOf: (view) => ffi.ptr(view) as Address,
-    wrap(address, length) {
-      const buffer = ffi.toArrayBuffer(address, 0, length);
-      // A transfer list would take the memory away unseen. Elsewhere a marked buffer could not be
-      // detached by its owner either.
-      markAsUntransferable(buffer);
-      return buffer;
-    },
+    wrap: (address, length) => protect(ffi.toArrayBuffer(address, 0, length)),
+    rewrap: (buffer) => protect(moveBuffer(buffer)),
     pointer: (address) => address,
   };
   return adapter;

@@ -9,6 +9,7 @@ import {
   bindLibrary,
   encodeCString,
   loadError,
+  moveBuffer,
   nameTypes,
   type NativeSignature,
   type ParameterConversions,
@@ -129,6 +130,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
       const pointer = deno.UnsafePointer.create(BigInt(address));
       return deno.UnsafePointerView.getArrayBuffer(pointer, length, 0);
     },
+    rewrap: moveBuffer,
     pointer: (address) => deno.UnsafePointer.create(BigInt(address)),
   };
   return adapter;

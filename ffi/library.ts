@@ -76,6 +76,14 @@ export function viewOrNull(value: unknown): unknown {
   return ArrayBuffer.isView(value) && value.byteLength > 0 ? value : null;
 }
 
+/** `transfer` of the language, whatever a program has made of a buffer's own. */
+const transfer = ArrayBuffer.prototype.transfer;
+
+/** Moves a buffer's memory to another one, without copying. */
+export function moveBuffer(buffer: ArrayBuffer): ArrayBuffer {
+  return transfer.call(buffer);
+}
+
 /** A 64-bit result as an exact number, or a `RangeError`. */
 export function toExactNumber(value: unknown): number {
   const number = Number(value);

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { isMainThread } from "node:worker_threads";
+import { isMainThread, markAsUntransferable } from "node:worker_threads";
 import { isPermissionRefusal, permissionError } from "./errors.ts";
 import {
   bindLibrary,
   encodeCString,
   loadError,
+  moveBuffer,
   nameTypes,
   type ParameterConversions,
   type RawFunction,
@@ -179,6 +180,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     },
     addressOf: (view) => toExactNumber(ffi.getRawPointer(view)) as Address,
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
+    rewrap: moveBuffer,
     pointer: (address) => BigInt(address),
   };
 }
@@ -195,6 +197,12 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
     },
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     wrap: (address, length) => koffi.view(address, length),
+    rewrap(buffer) {
+      const moved = moveBuffer(buffer);
+      // As koffi's own buffers are; here a marked buffer can still be detached by its owner.
+      markAsUntransferable(moved);
+      return moved;
+    },
     pointer: (address) => BigInt(address),
   };
 }

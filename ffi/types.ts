@@ -169,6 +169,8 @@ export interface Adapter {
    * @param length At least 1.
    */
   wrap(address: Address, length: number): ArrayBuffer;
+  /** Another buffer over the memory of one that was wrapped, which is detached. */
+  rewrap(buffer: ArrayBuffer): ArrayBuffer;
   /** What this runtime's own FFI takes as a pointer argument. */
   pointer(address: Address): NativePointer;
 }

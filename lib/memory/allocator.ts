@@ -53,6 +53,8 @@ export interface AllocatorParts {
   readonly kind: AllocatorKind;
   /** Tells of leaks. */
   readonly tracker: LeakTracker;
+  /** Whether a few freed blocks are kept for the next ones. */
+  readonly keepsIdle: boolean;
   /** Whether cached memory is checked. */
   readonly debug: boolean;
 }
@@ -87,6 +89,7 @@ export class NativeAllocator implements Allocator {
       account: this.#account,
       what: `this ${name} allocator`,
       whole: true,
+      keepsIdle: parts.keepsIdle,
       makeRoom: () => this.#makeRoom(),
     });
     this.#raw = openRaw(calls, source);
@@ -215,6 +218,7 @@ export class NativeAllocator implements Allocator {
   }
 
   #makeRoom(): void {
+    this.#store.flush();
     this.#cached?.flush();
     this.#parts.kind.collect();
   }

@@ -125,7 +125,16 @@ export class IsolatedHeap implements Heap, Owner {
     const { source, account } = native;
     const what = "this heap";
     this.#native = native;
-    this.#store = new Store({ calls, source, tracker, account, what, whole: false, makeRoom });
+    this.#store = new Store({
+      calls,
+      source,
+      tracker,
+      account,
+      what,
+      whole: false,
+      keepsIdle: false,
+      makeRoom,
+    });
     this.#owners = owners;
     this.#reference = owners.add(this);
     // A block of it keeps the store, so that the heap goes after the last of them.

@@ -4,24 +4,14 @@
  * @module
  */
 import process from "node:process";
-import { foreign } from "../../ffi/mod.ts";
-import { type Address, NULL } from "../../ffi/types.ts";
-import { OutOfMemoryError } from "../errors.ts";
+import type { Address } from "../../ffi/types.ts";
 import type { MemoryCalls } from "./native.ts";
+import { NativeSlots } from "./native-slots.ts";
 import { type Reclaimable, unwatch } from "./reclaim.ts";
 import { CAPACITY_SHIFT, CLASS_CAPACITIES, CLASS_SIZES } from "./size-classes.ts";
-import { detach } from "./store.ts";
-
-/** The layout of magazine.c: a header, a count for each class, and its slots. */
-const HEADER_BYTES = 64;
-const COUNT_BYTES = 4;
-const SLOT_BYTES = 8;
-const LINE = 64;
 
 const CLASSES: number = CLASS_SIZES.length;
 const SLOTS: number = 1 << CAPACITY_SHIFT;
-const SLOTS_OFFSET: number = HEADER_BYTES + Math.ceil(CLASSES * COUNT_BYTES / LINE) * LINE;
-const BYTES: number = SLOTS_OFFSET + CLASSES * SLOTS * SLOT_BYTES;
 
 /** Closed magazines: a count below 0 is empty for whoever takes, and full for whoever puts. */
 const CLOSED = -1;
@@ -47,7 +37,7 @@ export class Magazines implements Reclaimable {
   drains = 0;
   readonly #calls: MemoryCalls;
   readonly #source: Address;
-  readonly #address: Address;
+  readonly #native: NativeSlots;
 
   /**
    * Allocates empty magazines. The shim gives them back when the thread ends, however it ends.
@@ -55,15 +45,12 @@ export class Magazines implements Reclaimable {
    * @throws {OutOfMemoryError} when there is no memory for them.
    */
   constructor(calls: MemoryCalls, source: Address) {
-    const address = calls.offheap_magazines_open(source, CLASSES, SLOTS);
-    if (address === NULL) throw new OutOfMemoryError("magazines", BYTES, LINE);
-    const buffer = foreign().wrap(address, BYTES);
-    this.counts = new Int32Array(buffer, HEADER_BYTES, CLASSES);
-    this.slots = new Float64Array(buffer, SLOTS_OFFSET, CLASSES * SLOTS);
+    this.#native = new NativeSlots(calls, source, CLASSES, SLOTS);
+    this.counts = this.#native.counts;
+    this.slots = this.#native.slots;
     this.capacities = Int32Array.from(CLASS_CAPACITIES);
     this.#calls = calls;
     this.#source = source;
-    this.#address = address;
     open.add(this);
     if (!listening) process.once("exit", flushAll);
     listening = true;
@@ -74,7 +61,7 @@ export class Magazines implements Reclaimable {
     const wanted = Math.ceil((this.capacities[index] ?? 1) / 2);
     const size = CLASS_SIZES[index] ?? 0;
     this.refills++;
-    const count = this.#calls.offheap_refill(this.#source, this.#row(index), wanted, size);
+    const count = this.#calls.offheap_refill(this.#source, this.#native.row(index), wanted, size);
     this.counts[index] = count;
     return count;
   }
@@ -84,7 +71,7 @@ export class Magazines implements Reclaimable {
     const count = this.counts[index] ?? 0;
     const drained = Math.ceil(count / 2);
     this.drains++;
-    this.#calls.offheap_drain(this.#source, this.#row(index), drained, count);
+    this.#calls.offheap_drain(this.#source, this.#native.row(index), drained, count);
     this.counts[index] = count - drained;
     return count - drained;
   }
@@ -93,7 +80,7 @@ export class Magazines implements Reclaimable {
   flush(): void {
     for (const [index, count] of this.counts.entries()) {
       if (count <= 0) continue;
-      this.#calls.offheap_drain(this.#source, this.#row(index), count, count);
+      this.#calls.offheap_drain(this.#source, this.#native.row(index), count, count);
       this.counts[index] = 0;
     }
   }
@@ -107,12 +94,7 @@ export class Magazines implements Reclaimable {
   /** Nobody can use them any more. */
   reclaim(): void {
     if (!open.delete(this)) return;
-    this.#calls.offheap_magazines_close(this.#address);
-    detach(this.counts.buffer);
-  }
-
-  #row(index: number): Address {
-    return this.#address + SLOTS_OFFSET + index * SLOTS * SLOT_BYTES as Address;
+    this.#native.close();
   }
 }
 

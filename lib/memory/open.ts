@@ -116,6 +116,8 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
     source: bindSource(own.resolved?.path ?? "", kind, calls),
     kind,
     tracker: new LeakTracker(own.name, level, onLeak),
+    // What watches for the use of freed memory has to see that it is freed.
+    keepsIdle: (own.resolved?.manifest?.variant ?? "release") === "release" && debug !== true,
     debug: debug ?? false,
   });
   requireUse(allocator);

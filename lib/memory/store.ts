@@ -8,6 +8,7 @@ import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError, type BlockErrorReason, ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { LeakKind, LeakReport } from "./api/leaks.ts";
+import { IdleBlocks } from "./idle-blocks.ts";
 import type { LeakTracker } from "./leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "./native.ts";
@@ -83,6 +84,8 @@ export interface StoreOptions {
   readonly what: string;
   /** Whether it belongs to an allocator as a whole. */
   readonly whole: boolean;
+  /** Whether a few freed blocks are kept for the next ones. */
+  readonly keepsIdle: boolean;
   /** Tries to make room when there is no memory. */
   readonly makeRoom: () => void;
 }
@@ -102,6 +105,7 @@ export class Store implements LiveOwner {
   /** Whether it belongs to an allocator as a whole, so that its blocks can leave it. */
   readonly whole: boolean;
   readonly #makeRoom: () => void;
+  readonly #idle: IdleBlocks | null;
   readonly #list = new LiveList();
   #open = true;
 
@@ -114,6 +118,7 @@ export class Store implements LiveOwner {
     this.what = options.what;
     this.whole = options.whole;
     this.#makeRoom = options.makeRoom;
+    this.#idle = options.keepsIdle ? new IdleBlocks(options.calls, options.source) : null;
   }
 
   /** Refuses to go on when it was closed. */
@@ -155,6 +160,12 @@ export class Store implements LiveOwner {
     zeroed: boolean,
     kind: LeakKind,
   ): [Live, ArrayBuffer] {
+    const idle = this.#idle?.take(size, alignment) ?? null;
+    if (idle !== null && this.#idle !== null) {
+      if (zeroed) new Uint8Array(idle).fill(0);
+      this.#count(size);
+      return [this.#enter(this.#idle.taken, size, alignment, kind, idle, this.allocate), idle];
+    }
     const address = this.take(`a ${kind}`, size, alignment, zeroed);
     let buffer;
     try {
@@ -210,9 +221,8 @@ export class Store implements LiveOwner {
   /** A fresh buffer over an allocation; the one before is detached. */
   rewrap(live: Live, buffer: ArrayBuffer): ArrayBuffer {
     requireUsable("release", live, buffer);
-    detach(buffer);
     unwatch(live);
-    const next = wrapBytes(live.address, live.size);
+    const next = foreign().rewrap(buffer);
     this.#list.renew(live, next);
     watch(next, live);
     return next;
@@ -220,8 +230,17 @@ export class Store implements LiveOwner {
 
   /** Ends an allocation and gives its memory back. */
   free(live: Live, buffer: ArrayBuffer): void {
-    this.end("free", live, buffer, "freed");
+    requireUsable("free", live, buffer);
+    unwatch(live);
+    this.#forget(live, "freed");
+    if (this.#idle?.keep(live.address, buffer)) return;
+    detach(buffer);
     this.calls.offheap_release(this.source, live.address);
+  }
+
+  /** Gives the freed blocks that are kept back to the allocator. */
+  flush(): void {
+    this.#idle?.flush();
   }
 
   /** Ends an allocation, and leaves its memory to whoever has the address. */
@@ -272,6 +291,7 @@ export class Store implements LiveOwner {
    */
   close(release: boolean): LeakReport[] {
     this.#open = false;
+    this.flush();
     const open: LeakReport[] = [];
     for (const live of this.#list) {
       const buffer = bufferOf(live);
