@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type Address, type Allocator, openAllocator } from "../mod.ts";
 import { foreign } from "../ffi/mod.ts";
-import { CLASS_CAPACITIES, CLASS_SIZES, MAX_CACHED } from "../lib/memory/size-classes.ts";
+import { CLASS_CAPACITIES, CLASS_SIZES, classOf, MAX_CACHED } from "../lib/memory/size-classes.ts";
 import { FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
 
 const NAMES = ["jemalloc", "mimalloc", "system"] as const;
@@ -32,11 +32,18 @@ test("the size classes cover every size with at most a quarter more, within thei
   for (const [index, size] of CLASS_SIZES.entries()) {
     const before = CLASS_SIZES[index - 1] ?? 0;
     assert.equal(size % 16, 0);
-    assert.ok(size > before && (before < 128 || size <= before * 1.25), `${before} ${size}`);
+    if (index < 2) assert.equal(size, 16, "the first is that of size 0");
+    else assert.ok(size > before && size <= Math.max(before + 16, before * 1.25), `${size}`);
   }
   const bytes = CLASS_SIZES.reduce((sum, size, i) => sum + size * (CLASS_CAPACITIES[i] ?? 0), 0);
-  assert.ok(bytes <= 2 * 2 ** 20, `${bytes}`);
-  assert.ok(CLASS_CAPACITIES.every((capacity) => capacity >= 2 && capacity <= 127));
+  assert.ok(bytes <= 4 * 2 ** 20, `${bytes}`);
+  for (let size = 0; size <= MAX_CACHED; size++) {
+    const index = classOf(size);
+    const [own = 0, smaller = 0] = [CLASS_SIZES[index], CLASS_SIZES[index - 1]];
+    assert.ok(own >= size && (index < 2 || smaller < size), `${size} in the class of ${own}`);
+    if (size <= 1024) assert.equal(index, Math.ceil(size / 16));
+  }
+  assert.ok(CLASS_CAPACITIES.every((capacity) => capacity >= 2 && capacity <= 63));
 });
 
 test("blocks of all sizes lie apart and are as large as they have to be", () => {
@@ -68,7 +75,7 @@ test("a pair crosses into native code only now and then, and magazines are bound
       for (const address of all) cached.free(address, size);
     }
     const { blocks, bytes, drains, live } = cached.statistics();
-    assert.ok(blocks > 0 && bytes <= 2 * 2 ** 20 && drains > 0, `${blocks} ${bytes} ${drains}`);
+    assert.ok(blocks > 0 && bytes <= 4 * 2 ** 20 && drains > 0, `${blocks} ${bytes} ${drains}`);
     assert.equal(live, null);
     memory.collect();
     assert.equal(cached.statistics().blocks, 0);
@@ -219,5 +226,5 @@ test("magazines are empty when a process exits, and can still be used by later h
   const script = join(FIXTURES, "cached-exit.ts");
   const { status, stdout, stderr } = await runChild(runtimeCommand(script));
   assert.equal(status, 0, stderr);
-  assert.equal(stdout, "64 0 true\n");
+  assert.equal(stdout, "32 0 true\n");
 });

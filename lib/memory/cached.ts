@@ -6,40 +6,36 @@
 import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { CachedAllocator, CachedStatistics } from "./api/raw.ts";
-import { closedCounts, Magazines } from "./magazines.ts";
+import { Magazines } from "./magazines.ts";
 import type { MemoryCalls } from "./native.ts";
 import { watch } from "./reclaim.ts";
-import {
-  CAPACITY_SHIFT,
-  CLASS_SIZES,
-  classTable,
-  MAX_CACHED,
-  QUANTUM_SHIFT,
-} from "./size-classes.ts";
+import { CLASS_CAPACITIES, CLASS_SIZES, classOf, MAX_CACHED } from "./size-classes.ts";
 import { LEAST_ALIGNMENT, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "./sizes.ts";
 
-const ROUND: number = (1 << QUANTUM_SHIFT) - 1;
+/** What the hot path needs: constants of this module, for imported ones cost it time. */
+const SMALL = 1024;
+const ROUND = 15;
+const QUANTUM_SHIFT = 4;
+const ROW_SHIFT = 6;
+const FULL = 63;
 
-let table: Uint8Array<ArrayBuffer> | undefined;
+const ACTION = "allocate cached memory";
+const REALLOC = "reallocate cached memory";
 
 /** Magazines over a source. What is slow about them is in {@linkcode Magazines}. */
 export class CachedMemory implements CachedAllocator {
-  readonly #table: Uint8Array<ArrayBuffer>;
   readonly #magazines: Magazines;
-  #counts: Int32Array<ArrayBuffer>;
-  #capacities: Int32Array<ArrayBuffer>;
-  #slots: Float64Array<ArrayBuffer>;
+  readonly #counts: Int32Array<ArrayBuffer>;
+  readonly #slots: Float64Array<ArrayBuffer>;
   readonly #calls: MemoryCalls;
   readonly #source: Address;
   #open = true;
 
   /** Opens magazines over a source. */
   constructor(calls: MemoryCalls, source: Address) {
-    this.#table = table ??= classTable();
     const magazines = new Magazines(calls, source);
     this.#magazines = magazines;
     this.#counts = magazines.counts;
-    this.#capacities = magazines.capacities;
     this.#slots = magazines.slots;
     this.#calls = calls;
     this.#source = source;
@@ -47,30 +43,28 @@ export class CachedMemory implements CachedAllocator {
   }
 
   malloc(size: number): Address {
-    if (size <= MAX_CACHED && size >>> 0 === size) {
-      const index = this.#table[(size + ROUND) >>> QUANTUM_SHIFT] as number;
+    if (size <= SMALL && size >>> 0 === size) {
+      const index = (size + ROUND) >>> QUANTUM_SHIFT;
       const count = this.#counts[index] as number;
       if (count > 0) {
         this.#counts[index] = count - 1;
-        return this.#slots[(index << CAPACITY_SHIFT) + count - 1] as Address;
+        return this.#slots[(index << ROW_SHIFT) + count - 1] as Address;
       }
-      return this.#refill(index, size);
     }
-    return this.#large(size);
+    return this.#allocate(size);
   }
 
   free(address: Address, size: number): void {
-    if (size <= MAX_CACHED && size >>> 0 === size && address !== NULL) {
-      const index = this.#table[(size + ROUND) >>> QUANTUM_SHIFT] as number;
+    if (size <= SMALL && size >>> 0 === size && address !== NULL) {
+      const index = (size + ROUND) >>> QUANTUM_SHIFT;
       const count = this.#counts[index] as number;
-      if (count < (this.#capacities[index] as number)) {
-        this.#slots[(index << CAPACITY_SHIFT) + count] = address;
+      if (count < FULL) {
+        this.#slots[(index << ROW_SHIFT) + count] = address;
         this.#counts[index] = count + 1;
         return;
       }
-      return this.#drain(index, address);
     }
-    this.#freeLarge(address, size);
+    this.#release(address, size);
   }
 
   calloc(count: number, size: number): Address {
@@ -99,7 +93,7 @@ export class CachedMemory implements CachedAllocator {
       if (moved === NULL) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
       return moved;
     }
-    if (allocatedSize(this.#table, oldSize) === allocatedSize(this.#table, size)) return address;
+    if (allocatedSize(oldSize) === allocatedSize(size)) return address;
     const moved = this.malloc(size);
     this.#calls.offheap_move(moved, address, Math.min(oldSize, size));
     this.free(address, oldSize);
@@ -112,7 +106,7 @@ export class CachedMemory implements CachedAllocator {
     requireSize(action, size);
     this.#requireOpen();
     // As large as its class, since it may go into that class's magazine.
-    const bytes = allocatedSize(this.#table, size);
+    const bytes = allocatedSize(size);
     const address = this.#calls.offheap_allocate(this.#source, bytes, alignment, 0);
     if (address === NULL) throw new OutOfMemoryError("memory", size, alignment);
     return address;
@@ -142,8 +136,8 @@ export class CachedMemory implements CachedAllocator {
   /** Gives all back, and refuses all from then on. */
   close(): void {
     this.#open = false;
-    this.#counts = closedCounts();
-    this.#capacities = this.#counts;
+    // It detaches the counts: `undefined` is neither above 0 nor below what is full, so that being
+    // closed costs the hot path nothing.
     this.#magazines.close();
   }
 
@@ -151,41 +145,38 @@ export class CachedMemory implements CachedAllocator {
     if (!this.#open) throw new ClosedError("use cached memory", "the allocator was closed");
   }
 
-  #refill(index: number, size: number): Address {
-    this.#requireOpen();
-    const count = this.#magazines.refill(index);
-    if (count === 0) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
-    this.#counts[index] = count - 1;
-    return this.#slots[(index << CAPACITY_SHIFT) + count - 1] as Address;
-  }
-
-  #drain(index: number, address: Address): void {
-    this.#requireOpen();
-    const count = this.#magazines.drain(index);
-    this.#slots[(index << CAPACITY_SHIFT) + count] = address;
-    this.#counts[index] = count + 1;
-  }
-
-  #large(size: number): Address {
+  /** A block of a class without blocks, of a class that is not small, or of none. */
+  #allocate(size: number): Address {
     requireSize(ACTION, size);
     this.#requireOpen();
-    const address = this.#calls.offheap_malloc(this.#source, size);
-    if (address === NULL) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
-    return address;
+    if (size > MAX_CACHED) {
+      const address = this.#calls.offheap_malloc(this.#source, size);
+      if (address === NULL) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
+      return address;
+    }
+    const index = classOf(size);
+    const count = this.#counts[index] || this.#magazines.refill(index);
+    if (count === 0) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
+    this.#counts[index] = count - 1;
+    return this.#slots[(index << ROW_SHIFT) + count - 1] as Address;
   }
 
-  #freeLarge(address: Address, size: number): void {
+  /** Gives a block back to a class that is full, to one that is not small, or to the allocator. */
+  #release(address: Address, size: number): void {
     requireSize("free cached memory", size);
     this.#requireOpen();
-    this.#calls.offheap_free(this.#source, address);
+    if (size > MAX_CACHED || address === NULL) {
+      return this.#calls.offheap_free(this.#source, address);
+    }
+    const index = classOf(size);
+    const full = this.#counts[index] === CLASS_CAPACITIES[index];
+    const count = full ? this.#magazines.drain(index) : this.#counts[index] as number;
+    this.#slots[(index << ROW_SHIFT) + count] = address;
+    this.#counts[index] = count + 1;
   }
 }
 
-const ACTION = "allocate cached memory";
-const REALLOC = "reallocate cached memory";
-
 /** The bytes that are allocated for a size: those of its class, where it has one. */
-function allocatedSize(classes: Uint8Array, size: number): number {
-  if (size > MAX_CACHED) return size;
-  return CLASS_SIZES[classes[(size + ROUND) >>> QUANTUM_SHIFT] ?? 0] ?? size;
+function allocatedSize(size: number): number {
+  return size > MAX_CACHED ? size : CLASS_SIZES[classOf(size)] as number;
 }

@@ -8,13 +8,9 @@ import type { Address } from "../../ffi/types.ts";
 import type { MemoryCalls } from "./native.ts";
 import { NativeSlots } from "./native-slots.ts";
 import { type Reclaimable, unwatch } from "./reclaim.ts";
-import { CAPACITY_SHIFT, CLASS_CAPACITIES, CLASS_SIZES } from "./size-classes.ts";
+import { CLASS_CAPACITIES, CLASS_SIZES, ROW_SLOTS } from "./size-classes.ts";
 
 const CLASSES: number = CLASS_SIZES.length;
-const SLOTS: number = 1 << CAPACITY_SHIFT;
-
-/** Closed magazines: a count below 0 is empty for whoever takes, and full for whoever puts. */
-const CLOSED = -1;
 
 /** Magazines of this thread that are flushed when its process or worker exits. */
 const open = new Set<Magazines>();
@@ -28,9 +24,7 @@ function flushAll(): void {
 export class Magazines implements Reclaimable {
   /** How many blocks are in each class's magazine. */
   readonly counts: Int32Array<ArrayBuffer>;
-  /** The most blocks in each class's magazine. */
-  readonly capacities: Int32Array<ArrayBuffer>;
-  /** The blocks: a row of 2^{@linkcode CAPACITY_SHIFT} slots for each class. */
+  /** The blocks: a row of {@linkcode ROW_SLOTS} slots for each class. */
   readonly slots: Float64Array<ArrayBuffer>;
   /** How often native code was called to fill and to empty them. */
   refills = 0;
@@ -45,10 +39,9 @@ export class Magazines implements Reclaimable {
    * @throws {OutOfMemoryError} when there is no memory for them.
    */
   constructor(calls: MemoryCalls, source: Address) {
-    this.#native = new NativeSlots(calls, source, CLASSES, SLOTS);
+    this.#native = new NativeSlots(calls, source, CLASSES, ROW_SLOTS);
     this.counts = this.#native.counts;
     this.slots = this.#native.slots;
-    this.capacities = Int32Array.from(CLASS_CAPACITIES);
     this.#calls = calls;
     this.#source = source;
     open.add(this);
@@ -58,7 +51,7 @@ export class Magazines implements Reclaimable {
 
   /** Fills a class's empty magazine to half; how many blocks there are now. */
   refill(index: number): number {
-    const wanted = Math.ceil((this.capacities[index] ?? 1) / 2);
+    const wanted = Math.ceil((CLASS_CAPACITIES[index] ?? 1) / 2);
     const size = CLASS_SIZES[index] ?? 0;
     this.refills++;
     const count = this.#calls.offheap_refill(this.#source, this.#native.row(index), wanted, size);
@@ -85,7 +78,7 @@ export class Magazines implements Reclaimable {
     }
   }
 
-  /** Gives every block and the magazines' own memory back. Counts read as closed from then on. */
+  /** Gives every block and the magazines' own memory back, and detaches counts and slots. */
   close(): void {
     unwatch(this);
     this.reclaim();
@@ -96,9 +89,4 @@ export class Magazines implements Reclaimable {
     if (!open.delete(this)) return;
     this.#native.close();
   }
-}
-
-/** What stands in for the counts of magazines that were closed. */
-export function closedCounts(): Int32Array<ArrayBuffer> {
-  return new Int32Array(CLASSES).fill(CLOSED);
 }

@@ -68,7 +68,7 @@ export interface CachedStatistics {
 
 /**
  * The C functions through magazines: free blocks of the common sizes, up to 32 KiB, are kept in
- * JavaScript and handed out without a call into native code. At most 2 MiB wait there, until
+ * JavaScript and handed out without a call into native code. At most 4 MiB wait there, until
  * {@linkcode Allocator.collect}, until the allocator is closed, or until the thread ends.
  *
  * Sizes are checked; addresses are not, and a double free or a use after free is what it is in C,
