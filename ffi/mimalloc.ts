@@ -42,7 +42,6 @@ export const MIMALLOC_SHIM_SYMBOLS: readonly string[] = [
   "mi_calloc",
   "mi_realloc",
   "mi_free",
-  "mi_aligned_alloc",
   "mi_usable_size",
   "mi_zalloc",
   "mi_malloc_aligned",

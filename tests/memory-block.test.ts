@@ -311,6 +311,42 @@ for (const name of NAMES) {
   });
 }
 
+test("what a heap or an arena holds cannot be adopted beside it", () => {
+  for (const name of ["jemalloc", "mimalloc"] as const) {
+    withAllocator(name, (memory) => {
+      const [heap, arena] = [memory.heap(), memory.arena()];
+      const inArena = arena.addressOf(arena.allocate(100));
+      const inUse = { name: "BlockError", reason: "in use", message: /by a heap or an arena here/ };
+      assert.throws(() => memory.adopt(heap.allocate(100).address, 100), inUse);
+      assert.throws(() => memory.adopt(inArena, 100), inUse);
+      heap.destroy();
+      arena.free();
+    });
+  }
+});
+
+test("mimalloc's blocks are aligned where small powers of two meet large alignments", () => {
+  withAllocator("mimalloc", (memory) => {
+    const heap = memory.heap();
+    for (const size of [128, 256, 512, 1024, 2048]) {
+      for (let alignment = 16; alignment <= 4096; alignment *= 2) {
+        const held = Array.from({ length: 20 }, () => [
+          memory.allocate(size, { alignment }).release(),
+          memory.cached.alignedAlloc(alignment, size),
+          memory.raw.alignedAlloc(alignment, size),
+        ]).flat();
+        const inHeap = heap.allocate(size, { alignment }).address;
+        for (const address of [...held, inHeap]) {
+          assert.notEqual(address, 0);
+          assert.equal(address % alignment, 0, `${size}`);
+        }
+        for (const address of held) memory.raw.free(address);
+      }
+    }
+    heap.destroy();
+  });
+});
+
 test("good sizes and owners are what the allocators say; the system's cannot be asked", () => {
   for (const name of ["jemalloc", "mimalloc"] as const) {
     withAllocator(name, (memory) => {

@@ -72,9 +72,8 @@ EXPORT double offheap_magazines_open(double source, double classes, double capac
     if (owned_failed != 0) return 0;
     size_t bytes = HEADER_BYTES + counts_bytes((int32_t)classes) +
                    (size_t)classes * (size_t)capacity * sizeof(double);
-    struct magazines *magazines = from->call.aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    struct magazines *magazines = from->methods->allocate(from, bytes, HEADER_BYTES, 1);
     if (magazines == NULL) return 0;
-    memset(magazines, 0, bytes);
     magazines->source = from;
     magazines->classes = (int32_t)classes;
     magazines->capacity = (int32_t)capacity;

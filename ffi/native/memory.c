@@ -44,10 +44,20 @@ static void jemalloc_release(const struct source *source, void *block) {
     source->call.dallocx(block, source->flags);
 }
 
+/*
+ * mimalloc 2.0.9 without padding takes each small block whose size is a power of two to be aligned
+ * to that size. Its pages begin 384 bytes behind a multiple of 64 KiB: it holds up to 128 bytes only.
+ * Any other size is aligned by looking at the address.
+ */
+static inline size_t mimalloc_aligned_size(size_t size, size_t alignment) {
+    return alignment > 128 && size <= 1024 && (size & (size - 1)) == 0 ? size + 1 : size;
+}
+
 static void *mimalloc_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
     const struct functions *call = &source->call;
     if (alignment > LEAST_ALIGNMENT) {
-        return zeroed ? call->mi_zalloc_aligned(size, alignment) : call->mi_malloc_aligned(size, alignment);
+        return zeroed ? call->mi_zalloc_aligned(size, alignment)
+                      : call->mi_malloc_aligned(mimalloc_aligned_size(size, alignment), alignment);
     }
     return zeroed ? call->mi_zalloc(least(size)) : call->malloc(least(size));
 }
@@ -64,8 +74,10 @@ static void plain_release(const struct source *source, void *block) {
 
 static void *mimalloc_heap_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
     const struct functions *call = &source->call;
-    return zeroed ? call->mi_heap_zalloc_aligned(source->heap, least(size), alignment)
-                  : call->mi_heap_malloc_aligned(source->heap, least(size), alignment);
+    size = least(size);
+    return zeroed ? call->mi_heap_zalloc_aligned(source->heap, size, alignment)
+                  : call->mi_heap_malloc_aligned(source->heap, mimalloc_aligned_size(size, alignment),
+                                                 alignment);
 }
 
 static void *mimalloc_heap_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
@@ -126,7 +138,6 @@ static const struct {
     {MIMALLOC, SLOT(calloc), "mi_calloc"},
     {MIMALLOC, SLOT(realloc), "mi_realloc"},
     {MIMALLOC, SLOT(free), "mi_free"},
-    {MIMALLOC, SLOT(aligned_alloc), "mi_aligned_alloc"},
     {MIMALLOC, SLOT(malloc_usable_size), "mi_usable_size"},
     {MIMALLOC, SLOT(mi_zalloc), "mi_zalloc"},
     {MIMALLOC, SLOT(mi_malloc_aligned), "mi_malloc_aligned"},
@@ -257,7 +268,11 @@ EXPORT void offheap_free(double source, double block) {
 }
 
 EXPORT double offheap_aligned_alloc(double source, double alignment, double size) {
-    return to_address(to_source(source)->call.aligned_alloc(to_size(alignment), to_size(size)));
+    const struct functions *call = &to_source(source)->call;
+    size_t bytes = to_size(size), multiple = to_size(alignment);
+    if (call->mi_malloc_aligned == NULL) return to_address(call->aligned_alloc(multiple, bytes));
+    /* Its aligned_alloc takes multiples of the alignment only. */
+    return to_address(call->mi_malloc_aligned(mimalloc_aligned_size(bytes, multiple), multiple));
 }
 
 EXPORT double offheap_usable_size(double source, double block) {

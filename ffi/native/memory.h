@@ -25,7 +25,7 @@ struct functions {
     void *(*mallocx)(size_t size, int flags);
     void *(*rallocx)(void *block, size_t size, int flags);
     void (*dallocx)(void *block, int flags);
-    /* mimalloc's. */
+    /* mimalloc's, NULL elsewhere. */
     void *(*mi_zalloc)(size_t size);
     void *(*mi_malloc_aligned)(size_t size, size_t alignment);
     void *(*mi_zalloc_aligned)(size_t size, size_t alignment);

@@ -154,7 +154,7 @@ export class NativeAllocator implements Allocator {
 
   goodSize(size: number): number {
     requireSize("tell a good size", size);
-    return this.#parts.kind.goodSize(size);
+    return this.#parts.kind.goodSize(Math.max(size, LEAST_ALIGNMENT));
   }
 
   owns(address: Address): boolean {
@@ -234,10 +234,8 @@ export class NativeAllocator implements Allocator {
       );
     }
     const known = this.#store.find(address);
-    if (known === null) return;
-    throw new BlockError(
-      "in use",
-      `Cannot ${action} at ${at}: it is in use by a block of ${known.size} bytes here.`,
-    );
+    if (known === null && !this.#owners.contains(address)) return;
+    const user = known === null ? "a heap or an arena" : `a block of ${known.size} bytes`;
+    throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
   }
 }

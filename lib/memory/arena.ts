@@ -213,6 +213,10 @@ export class BumpArena implements Arena, Owner {
     if (this.#open) this.free();
   }
 
+  contains(address: Address): boolean {
+    return this.#chunks.contains(address);
+  }
+
   end(): LeakReport[] {
     if (!this.#open) return [];
     const report = this.#chunks.report();

@@ -158,7 +158,7 @@ export function allocateBlock(
     zeroed = flagOf(action, "zeroed", options.zeroed);
   }
   store.requireOpen(action);
-  const [live, buffer] = store.allocate(size, alignment, zeroed, kind);
+  const [live, buffer] = store.allocate(size, alignment, zeroed, kind, allocateBlock);
   return new NativeBlock(store, live, buffer);
 }
 

@@ -50,6 +50,11 @@ export class Chunks implements Reclaimable {
     return this.store.tracker.describe(this.leak, "closed");
   }
 
+  /** Whether an address lies in one of them. */
+  contains(at: Address): boolean {
+    return [...this.#chunks].some(({ address, size }) => at >= address && at < address + size);
+  }
+
   /** One more. */
   take(size: number, alignment: number): Chunk {
     const address = this.store.take("an arena's chunk", size, alignment, false);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NULL } from "../../ffi/types.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { AllocateFromOptions, AllocateOptions, Block } from "./api/block.ts";
 import type { Heap, HeapStatistics } from "./api/heap.ts";
@@ -180,12 +180,16 @@ export class IsolatedHeap implements Heap, Owner {
     if (this.#open) this.destroy();
   }
 
+  contains(address: Address): boolean {
+    return this.#store.find(address) !== null;
+  }
+
   end(): LeakReport[] {
     if (!this.#open) return [];
     this.#open = false;
     const { tracker } = this.#store;
     const report = tracker.describe(this.#native.leak, "closed");
-    this.#store.close(false);
+    this.#store.close(this.#native.heaps.wantEmpty);
     unwatch(this.#native);
     this.#native.destroy();
     return [report];

@@ -16,10 +16,10 @@ export const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
 const SAMPLE = 128;
 
 /**
- * How many frames are recorded, up to two of them this project's own. A frame costs 1 to 6 µs, so
- * that sampling records few.
+ * How many frames are recorded, one of them this project's own. A frame costs 1 to 6 µs, so that
+ * sampling records few.
  */
-const FRAMES: Readonly<Record<LeakLevel, number>> = { off: 0, sampled: 6, all: 16 };
+const FRAMES: Readonly<Record<LeakLevel, number>> = { off: 0, sampled: 4, all: 16 };
 
 /** How many leaks one warning lists. */
 const SHOWN = 5;
@@ -38,7 +38,7 @@ export function leakLevel(option: LeakLevel | undefined): LeakLevel {
 }
 
 /** A function or a constructor. */
-type Callee = Parameters<typeof Error.captureStackTrace>[1];
+export type Callee = Parameters<typeof Error.captureStackTrace>[1];
 
 /** What a leak was. */
 export interface Leak {

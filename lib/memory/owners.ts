@@ -3,10 +3,13 @@
  *
  * @module
  */
+import type { Address } from "../../ffi/types.ts";
 import type { LeakReport } from "./api/leaks.ts";
 
 /** Something made of an allocator's memory. */
 export interface Owner {
+  /** Whether an address lies in memory of it that the allocator's own list does not have. */
+  contains(address: Address): boolean;
   /** Ends it for its allocator; what was still in use, apart from the allocator's own blocks. */
   end(): LeakReport[];
 }
@@ -30,6 +33,11 @@ export class Owners {
   /** Takes one out that has ended by itself. */
   remove(reference: WeakRef<Owner>): void {
     this.#references.delete(reference);
+  }
+
+  /** Whether an address lies in memory of one of them. */
+  contains(address: Address): boolean {
+    return [...this.#references].some((reference) => reference.deref()?.contains(address) === true);
   }
 
   /** Ends all of them. */

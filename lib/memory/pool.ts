@@ -104,6 +104,11 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (this.#open) this.close();
   }
 
+  /** Its blocks are in the allocator's own list. */
+  contains(): boolean {
+    return false;
+  }
+
   end(): LeakReport[] {
     this.#open = false;
     for (const block of this.#idle.splice(0)) if (block.attached) block.free();

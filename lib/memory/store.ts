@@ -9,7 +9,7 @@ import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError, type BlockErrorReason, ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { LeakKind, LeakReport } from "./api/leaks.ts";
 import { IdleBlocks } from "./idle-blocks.ts";
-import type { LeakTracker } from "./leaks.ts";
+import type { Callee, LeakTracker } from "./leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "./native.ts";
 import { unwatch, watch } from "./reclaim.ts";
@@ -153,18 +153,19 @@ export class Store implements LiveOwner {
     return [this.#enter(address, size, alignment, "block", buffer, this.adopt), buffer];
   }
 
-  /** Allocates memory with a buffer over it. */
+  /** Allocates memory with a buffer over it; a stack that is recorded begins behind `below`. */
   allocate(
     size: number,
     alignment: number,
     zeroed: boolean,
     kind: LeakKind,
+    below: Callee,
   ): [Live, ArrayBuffer] {
     const idle = this.#idle?.take(size, alignment) ?? null;
     if (idle !== null && this.#idle !== null) {
       if (zeroed) new Uint8Array(idle).fill(0);
       this.#count(size);
-      return [this.#enter(this.#idle.taken, size, alignment, kind, idle, this.allocate), idle];
+      return [this.#enter(this.#idle.taken, size, alignment, kind, idle, below), idle];
     }
     const address = this.take(`a ${kind}`, size, alignment, zeroed);
     let buffer;
@@ -174,7 +175,7 @@ export class Store implements LiveOwner {
       this.give(address, size);
       throw error;
     }
-    return [this.#enter(address, size, alignment, kind, buffer, this.allocate), buffer];
+    return [this.#enter(address, size, alignment, kind, buffer, below), buffer];
   }
 
   #enter(
@@ -183,7 +184,7 @@ export class Store implements LiveOwner {
     alignment: number,
     kind: LeakKind,
     buffer: ArrayBuffer,
-    below: (...args: never[]) => unknown,
+    below: Callee,
   ): Live {
     const trace = this.tracker.trace(below);
     const live = new Live(this, address, size, alignment, kind, trace, buffer);

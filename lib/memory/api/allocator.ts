@@ -149,7 +149,8 @@ export interface Allocator extends Disposable {
   free(block: Block): void;
   /**
    * Takes over a block that native code allocated with the same allocator; offheap then frees it.
-   * Where the allocator can tell that an address is not its own, that is refused.
+   * Where the allocator can tell that an address is not its own, that is refused; mimalloc 2 says so
+   * of its blocks of 1 GiB and more, too.
    *
    * @param size Its size in bytes, of which views are made.
    * @throws {BlockError} for an address that is not the allocator's, or in use by a block here.
@@ -176,7 +177,9 @@ export interface Allocator extends Disposable {
    */
   goodSize(size: number): number;
   /**
-   * Whether an address lies in memory that this allocator gave out, in any thread.
+   * Whether this allocator gave out, in any thread, the block that begins at an address. Of an
+   * address inside a block the allocators say different things. mimalloc 2 does not know its blocks
+   * above 20 TiB, those of 1 GiB and more among them, and denies them.
    *
    * @throws {UnsupportedOperationError} for the system's allocator, and for a jemalloc that was not
    * built by offheap: both would crash at a wrong address.

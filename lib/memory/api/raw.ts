@@ -28,7 +28,10 @@ export interface RawAllocator {
   malloc(size: number): Address;
   /** `calloc(count, size)`: zeroed memory for `count` elements of `size` bytes, or 0. */
   calloc(count: number, size: number): Address;
-  /** `realloc(address, size)`: the block with a new size, perhaps elsewhere; 0 leaves it as it was. */
+  /**
+   * `realloc(address, size)`: the block with a new size, perhaps elsewhere; 0 leaves it as it was.
+   * What a size of 0 does differs between allocators, as it does in C.
+   */
   realloc(address: Address, size: number): Address;
   /** `free(address)`: gives a block back; 0 does nothing. */
   free(address: Address): void;

@@ -40,6 +40,7 @@ export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): 
         return heap === NULL ? null : heap;
       },
       destroy: (heap) => calls.mi_heap_destroy(heap as Address),
+      wantEmpty: false,
       counters(heap) {
         const sums = new Float64Array(4);
         const status = shim.offheap_mimalloc_heap_areas(path, heap as Address, sums);

@@ -29,6 +29,7 @@ export function openSystemKind(): AllocatorKind {
     heaps: {
       create: () => unsupported("make a heap"),
       destroy: () => unsupported("destroy a heap"),
+      wantEmpty: false,
       counters: () => unsupported("read a heap's statistics"),
     },
   };

@@ -21,6 +21,8 @@ export interface NativeHeaps {
   create(): number | null;
   /** Gives all of its memory back. */
   destroy(heap: number): void;
+  /** Whether its blocks have to be freed before. */
+  readonly wantEmpty: boolean;
   /** What it holds. */
   counters(heap: number): HeapCounters;
 }
