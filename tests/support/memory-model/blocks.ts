@@ -160,7 +160,7 @@ export function free(
   world: World,
   owner: Owner,
   held: HeldBlock | undefined,
-  { pick }: Operation,
+  { pick }: Pick<Operation, "pick">,
 ): boolean {
   if (held === undefined) return false;
   const { block, address, size } = held;

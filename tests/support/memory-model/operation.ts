@@ -47,6 +47,9 @@ const SIZES: readonly (readonly [weight: number, from: number, to: number])[] = 
   [1, 66_000, MOST_BYTES],
 ];
 
+/** Sizes that come again: freed blocks are kept for the next ones of the same size. */
+const COMMON_SIZES: readonly number[] = [48, 100, 256, 512, 1000, 4096, 20_000, 65_536];
+
 const ALIGNMENTS: readonly number[] = [16, 1, 2, 4, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 /** Random programs of operations that come up as often as their weights say. */
@@ -58,7 +61,7 @@ export function programs(weights: readonly (readonly [string, number])[]): fc.Ar
   }));
   const operation: fc.Arbitrary<Operation> = fc.record({
     kind: fc.constantFrom(...kinds),
-    size: fc.oneof(...sizes),
+    size: fc.oneof(...sizes, { weight: 20, arbitrary: fc.constantFrom(...COMMON_SIZES) }),
     alignment: fc.oneof(
       { weight: 3, arbitrary: fc.constant(16) },
       { weight: 2, arbitrary: fc.constantFrom(...ALIGNMENTS) },

@@ -9,7 +9,6 @@ import type { ArenaMark } from "../../../lib/memory/api/arena.ts";
 import {
   type Address,
   type Allocator,
-  type AllocatorStatistics,
   type Arena,
   type Block,
   type BlockErrorReason,
@@ -21,6 +20,7 @@ import {
   type OpenOptions,
   type Pool,
 } from "../../../mod.ts";
+import { Account } from "./account.ts";
 import type { Operation, Program } from "./operation.ts";
 import { Ranges } from "./ranges.ts";
 
@@ -125,29 +125,11 @@ export interface HeldPool {
 /** The most memory in use at a time. */
 const MOST_LIVE: number = 32 * 2 ** 20;
 
-/** What the allocator's statistics have to be. */
-class Account {
-  blocks: number;
-  bytes: number;
-  peakBytes: number;
-  allocations: number;
-
-  constructor({ blocks, bytes, peakBytes, allocations }: AllocatorStatistics) {
-    assert.deepEqual([blocks, bytes], [0, 0], "a fresh allocator");
-    this.blocks = blocks;
-    this.bytes = bytes;
-    this.peakBytes = peakBytes;
-    this.allocations = allocations;
-  }
-
-  /** Blocks came, or went, and how many of them are new. */
-  add(blocks: number, bytes: number, allocations = Math.max(0, blocks)): void {
-    this.blocks += blocks;
-    this.bytes += bytes;
-    this.allocations += allocations;
-    this.peakBytes = Math.max(this.peakBytes, this.bytes);
-  }
-}
+/**
+ * mimalloc 2 keeps no account of its memory above 20 TiB. It asks the system for addresses below
+ * that, but gets others when something else is in the way: some blocks in a million.
+ */
+const MOST_KNOWN: number = 20 * 2 ** 40;
 
 /** An allocator beside what the model says of it. */
 export class World {
@@ -187,6 +169,12 @@ export class World {
   /** Whether so much more may be allocated. */
   hasRoom(bytes: number): boolean {
     return this.account.bytes + this.uncounted + bytes <= MOST_LIVE;
+  }
+
+  /** Whether the allocator has to know that an address is its own. */
+  knows(address: Address): boolean {
+    const { name, version } = this.memory;
+    return name !== "mimalloc" || version?.startsWith("2.") === false || address < MOST_KNOWN;
   }
 
   /** Keeps a block that has ended, to be misused. */

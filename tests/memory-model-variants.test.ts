@@ -1,0 +1,56 @@
+// The programs of memory-model.test.ts against other builds: see there how to go on with one.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { secureEnvironment } from "../lib/library/secure-options.ts";
+import { openAllocator } from "../mod.ts";
+import { debianFile } from "./support/debian.ts";
+import {
+  modelLimit,
+  requireCoverage,
+  runModel,
+  wantedOperations,
+} from "./support/memory-model/run.ts";
+import { FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
+
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+const CHILD = join(FIXTURES, "memory-model-child.ts");
+
+for (const allocator of ALLOCATORS) {
+  for (const variant of ["debug", "secure"] as const) {
+    const name = `${variant} ${allocator}: random programs find memory as the model has it`;
+    test(name, modelLimit(), async () => {
+      const wanted = wantedOperations(40_000);
+      const run = await runModel(`${variant} ${allocator}`, { allocator, variant }, wanted);
+      requireCoverage(run, wanted);
+    });
+  }
+
+  test(`secure ${allocator}, its guards on: random programs find memory as the model has it`, async () => {
+    const options = { allocator, variant: "secure" } as const;
+    const memory = openAllocator(options);
+    const variables = secureEnvironment(allocator, memory.version ?? "");
+    memory.close();
+    assert.notDeepEqual(variables, {});
+    const title = `secure ${allocator}, its guards on`;
+    const command = runtimeCommand(CHILD, title, JSON.stringify(options), "20000");
+    const { status, signal, stdout, stderr } = await runChild(command, { variables });
+    assert.equal(status, 0, `${signal ?? status}: ${stdout}${stderr}`);
+    assert.doesNotMatch(stderr, /(je|mi)malloc/, "what the allocator complained about");
+  });
+}
+
+// Its heaps, its alignments and its statistics are made otherwise than those of mimalloc 2.
+const debian = debianFile("libmimalloc3", "/libmimalloc.so.3", "trixie");
+
+test(
+  "mimalloc 3 of Debian: random programs find memory as the model has it",
+  { ...modelLimit(), ...skipUnless("path" in debian, "missing" in debian ? debian.missing : "") },
+  async () => {
+    assert.ok("path" in debian);
+    const wanted = wantedOperations(20_000);
+    const options = { allocator: "mimalloc", library: debian.path } as const;
+    requireCoverage(await runModel("Debian's mimalloc 3", options, wanted), wanted);
+  },
+);
