@@ -57,5 +57,7 @@ if (options.json !== undefined) {
   writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
 }
 const above = rows.filter(isAbove);
-for (const { case: name, runtime } of above) console.error(`Above its limit: ${name} in ${runtime}`);
+for (const { case: name, runtime } of above) {
+  console.error(`Above its limit: ${name} in ${runtime}`);
+}
 if (options.check === true && (above.length > 0 || missing.length > 0)) process.exitCode = 1;

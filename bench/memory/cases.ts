@@ -21,7 +21,7 @@ export interface Context {
 }
 
 /** A subject, and what it is compared with: the fastest of them. */
-interface Sides {
+export interface Sides {
   readonly subject: Side;
   readonly baselines: readonly Side[];
 }
@@ -106,7 +106,8 @@ function koffiSide(): Side {
   return sideOf("koffi.alloc + koffi.free", fresh(loops.koffiPairs)(loadKoffi(), 1024));
 }
 
-const SIDES: Readonly<Record<string, (context: Context) => Sides>> = {
+/** The cases of the table by their names. */
+export const SIDES: Readonly<Record<string, (context: Context) => Sides>> = {
   "raw/malloc-free-64": (context) => ({
     subject: rawSide(context, 64),
     baselines: directSides(context, 64),
@@ -130,6 +131,12 @@ const SIDES: Readonly<Record<string, (context: Context) => Sides>> = {
   }),
   "pool/65536": (context) => poolSides(context, 65_536),
   "arena/64x1000": arenaSides,
+  "arena/64x1000/views": (context) => ({
+    subject: arenaSides(context).subject,
+    baselines: [
+      sideOf(`${LIVE} live views of an ArrayBuffer`, fresh(loops.bufferViews)(LIVE, 64)),
+    ],
+  }),
   "koffi/alloc-free-1024": (context) => ({
     subject: cachedSide(context, 1024),
     baselines: [koffiSide()],

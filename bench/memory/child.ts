@@ -15,7 +15,7 @@ import { EFFORTS } from "./rows.ts";
 const [name = "", runtime = "", allocator = "", effort = ""] = process.argv.slice(2);
 const found = CASES.find((each) => each.name === name);
 if (found === undefined) throw new RangeError(`Cannot measure: there is no case "${name}"`);
-const memory = openAllocator({ allocator: allocator as AllocatorChoice, leaks: "off" });
+const memory = openAllocator({ allocator: allocator as AllocatorChoice });
 const rows = await found.measure({
   memory,
   path: memory.library?.path ?? "",

@@ -5,14 +5,14 @@
  *
  * @module
  */
-import type { Allocator, Arena, CachedAllocator, Pool, RawAllocator } from "../../mod.ts";
+import type { Address, Allocator, Arena, CachedAllocator, Pool, RawAllocator } from "../../mod.ts";
 import type { Fn, Koffi } from "./direct.ts";
 import type { Loop } from "./measure.ts";
 
 /** malloc and free by hand. */
 export function directPairs(malloc: Fn, free: Fn, size: number | bigint): Loop {
   return (count) => {
-    let address;
+    let address: unknown = 0;
     for (let i = 0; i < count; i++) {
       address = malloc(size);
       free(address);
@@ -24,7 +24,7 @@ export function directPairs(malloc: Fn, free: Fn, size: number | bigint): Loop {
 /** malloc and free of `raw`. */
 export function rawPairs(raw: RawAllocator, size: number): Loop {
   return (count) => {
-    let address;
+    let address = 0 as Address;
     for (let i = 0; i < count; i++) {
       address = raw.malloc(size);
       raw.free(address);
@@ -36,7 +36,7 @@ export function rawPairs(raw: RawAllocator, size: number): Loop {
 /** malloc and free of `cached`. */
 export function cachedPairs(cached: CachedAllocator, size: number): Loop {
   return (count) => {
-    let address;
+    let address = 0 as Address;
     for (let i = 0; i < count; i++) {
       address = cached.malloc(size);
       cached.free(address, size);
@@ -64,7 +64,6 @@ export function churn(
   picks: Int32Array,
   sizes: Int32Array,
 ): Loop {
-  type Address = ReturnType<CachedAllocator["malloc"]>;
   const mask = sizes.length - 1;
   const blocks = new Float64Array(live);
   const held = new Int32Array(live);
@@ -150,6 +149,23 @@ export function liveArrays(live: number, size: number): Loop {
         bytes[0] = 1;
         views[j] = bytes;
       }
+    }
+    return views;
+  };
+}
+
+/** As `arenaViews` with nothing around it: views of a buffer that is then detached. */
+export function bufferViews(live: number, size: number): Loop {
+  const views: Uint8Array[] = new Array(live).fill(new Uint8Array(size));
+  return (count) => {
+    for (let i = 0; i < count; i++) {
+      const buffer = new ArrayBuffer(live * size);
+      for (let j = 0; j < live; j++) {
+        const bytes = new Uint8Array(buffer, j * size, size);
+        bytes[0] = 1;
+        views[j] = bytes;
+      }
+      buffer.transfer(0);
     }
     return views;
   };

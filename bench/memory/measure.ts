@@ -5,7 +5,7 @@
  * the next, so that noise of the machine, the clock's frequency and the state of the heap meet the
  * sides differently, and it calls a function for each iteration, which is as expensive as the pair
  * of calls that is to be measured. Here, the sides take turns of equal length, the order swaps each
- * round, and the medians are compared. Of each side, the loop is part of what is compiled.
+ * round, and the median of the rounds' ratios counts. Of each side, the loop is part of what is compiled.
  *
  * @module
  */
@@ -23,16 +23,12 @@ export interface Side {
   readonly time: (count: number) => number;
 }
 
-let sink: unknown;
+/** Nobody reads it, which the compiler does not know. */
+export let sink: unknown;
 
 /** Keeps a result: the compiler has to believe that it is used. */
 export function keep(result: unknown): void {
   sink = result;
-}
-
-/** What was kept last. */
-export function kept(): unknown {
-  return sink;
 }
 
 let copies = 0;
@@ -58,14 +54,32 @@ export function sideOf(name: string, loop: Loop): Side {
   };
 }
 
-interface Contender {
+/** A lead-in's share of a turn. */
+const LEAD_IN = 1 / 3;
+
+/**
+ * Runs a side without counting it, before its turn: what the other side has left to the garbage
+ * collector is collected here. (To call the collector would not do: V8 then makes the heap small, and
+ * the turn begins by growing it.)
+ */
+export async function leadIn({ time }: Side, count: number): Promise<void> {
+  await setImmediate();
+  time(Math.ceil(count * LEAD_IN));
+  await setImmediate();
+}
+
+/** A side in its turns. */
+export interface Contender {
+  /** What is measured. */
   readonly side: Side;
+  /** How often in one turn. */
   readonly count: number;
+  /** What came out, of each turn. */
   readonly values: number[];
 }
 
 /** Runs a side until it is compiled; how often it goes in one turn. */
-async function warmUp({ time }: Side, { turn, warmUp }: Effort): Promise<number> {
+export async function warmUp({ time }: Side, { turn, warmUp }: Effort): Promise<number> {
   let count = 1;
   let spent = 0;
   let last = 0;
@@ -78,7 +92,15 @@ async function warmUp({ time }: Side, { turn, warmUp }: Effort): Promise<number>
   return Math.max(1, Math.round(count * turn * 1e6 / Math.max(last, 1)));
 }
 
-/** Measures a subject and what it may be compared with; the fastest of the baselines counts. */
+function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/**
+ * Measures a subject and what it may be compared with; the baseline that is fastest counts. The
+ * values are those of the round whose ratio is the median of all rounds' ratios: the two turns of a
+ * round met the same noise.
+ */
 export async function compare(
   subject: Side,
   baselines: readonly Side[],
@@ -88,20 +110,20 @@ export async function compare(
   for (const side of [subject, ...baselines]) {
     contenders.push({ side, count: await warmUp(side, effort), values: [] });
   }
+  const [own, ...rest] = contenders;
+  const turns = [...contenders];
   for (let round = 0; round < effort.rounds; round++) {
-    for (const { side, count, values } of contenders.reverse()) {
+    for (const { side, count, values } of turns.reverse()) {
+      await leadIn(side, count);
       values.push(side.time(count) / count);
-      // What is freed by the garbage collector's word is freed here, outside of the turns.
-      await setImmediate();
     }
   }
-  const medians = contenders.map(({ side, values }) => ({ side, value: quantile(values, 0.5) }));
-  const rest = medians.filter(({ side }) => side !== subject).sort((a, b) => a.value - b.value);
-  const [best] = rest;
-  return {
-    subject: subject.name,
-    baseline: best?.side.name ?? "",
-    subjectValue: medians.find(({ side }) => side === subject)?.value ?? NaN,
-    baselineValue: best?.value ?? NaN,
-  };
+  const best = rest.sort((a, b) => median(a.values) - median(b.values))[0];
+  if (own === undefined || best === undefined) {
+    throw new RangeError("Cannot compare: there must be a subject and a baseline");
+  }
+  const pairs = own.values.map((value, round) => [value, best.values[round] ?? NaN] as const);
+  const ranked = pairs.sort(([a, b], [c, d]) => a / b - c / d);
+  const [subjectValue, baselineValue] = ranked[ranked.length >> 1] ?? [NaN, NaN];
+  return { subject: subject.name, baseline: best.side.name, subjectValue, baselineValue };
 }

@@ -34,8 +34,7 @@ export function nativeLoops(allocator: string, path: string): NativeLoops {
     }),
     churn: (live, picks, sizes) => ({
       name: `${allocator}: free + malloc among ${live} in C`,
-      time: (count) =>
-        calls.offheap_measure_churn(source, live, count, picks, sizes, sizes.length),
+      time: (count) => calls.offheap_measure_churn(source, live, count, picks, sizes, sizes.length),
     }),
   };
 }

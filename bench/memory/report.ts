@@ -14,7 +14,17 @@ function shown(value: number): string {
 /** The rows, each with its limit. */
 export function tableOf(rows: readonly Row[]): string {
   const table = new Table({
-    head: ["case", "runtime", "subject", "baseline", "unit", "subject", "baseline", "ratio", "limit"],
+    head: [
+      "case",
+      "runtime",
+      "subject",
+      "baseline",
+      "unit",
+      "subject",
+      "baseline",
+      "ratio",
+      "limit",
+    ],
     colAligns: ["left", "left", "left", "left", "left", "right", "right", "right", "right"],
     style: { head: [], border: [], compact: true },
   });

@@ -44,8 +44,8 @@ export interface Effort {
 
 /** What `--quick` chooses between. */
 export const EFFORTS: Readonly<Record<"full" | "quick", Effort>> = {
-  full: { rounds: 31, turn: 16, warmUp: 300, samples: 20_000, work: 1000 },
-  quick: { rounds: 9, turn: 6, warmUp: 150, samples: 4000, work: 250 },
+  full: { rounds: 31, turn: 24, warmUp: 300, samples: 20_000, work: 1000 },
+  quick: { rounds: 9, turn: 10, warmUp: 150, samples: 4000, work: 250 },
 };
 
 /** Makes the row of some values. */
