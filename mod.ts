@@ -65,6 +65,7 @@ export type { Variant } from "./lib/library/manifest.ts";
 export type { LibraryOrigin } from "./lib/library/resolve.ts";
 export type { Allocator, AllocatorStatistics, OpenOptions } from "./lib/memory/api/allocator.ts";
 export type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./lib/memory/api/arena.ts";
+export type { BlockAllocator, ReallocateOptions } from "./lib/memory/api/block-allocator.ts";
 export type {
   AllocateFromOptions,
   AllocateOptions,

@@ -9,19 +9,13 @@ import type { AllocatorName } from "../policy.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
 import type { Allocator, AllocatorStatistics } from "./api/allocator.ts";
 import type { Arena, ArenaOptions } from "./api/arena.ts";
-import type { AllocateFromOptions, AllocateOptions, Block, BlockHandle } from "./api/block.ts";
+import type { Block, BlockHandle } from "./api/block.ts";
 import type { Heap } from "./api/heap.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import type { Pool, PoolOptions } from "./api/pool.ts";
 import type { CachedAllocator, RawAllocator } from "./api/raw.ts";
 import { BumpArena } from "./arena.ts";
-import {
-  allocateBlock,
-  allocateBlockFrom,
-  NativeBlock,
-  ownBlock,
-  reallocateBlock,
-} from "./block.ts";
+import { NativeBlock, ownBlock } from "./block.ts";
 import { CachedMemory } from "./cached.ts";
 import { CheckedMemory } from "./checked.ts";
 import { IsolatedHeap } from "./heap.ts";
@@ -32,6 +26,7 @@ import { Owners } from "./owners.ts";
 import { BlockPool } from "./pool.ts";
 import { openRaw, type RawFunctions } from "./raw.ts";
 import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./sizes.ts";
+import { StoreBlocks } from "./store-blocks.ts";
 import { type Account, Store } from "./store.ts";
 import { claim } from "./transfer.ts";
 
@@ -60,14 +55,14 @@ export interface AllocatorParts {
 }
 
 /** An allocator that was proven. */
-export class NativeAllocator implements Allocator {
+export class NativeAllocator extends StoreBlocks implements Allocator {
   readonly name: AllocatorName;
   readonly version: string | null;
   readonly verified = true;
   readonly evidence: readonly Evidence[];
   readonly library: LibraryReport | null;
   readonly #parts: AllocatorParts;
-  readonly #account: Account = { blocks: 0, bytes: 0, peakBytes: 0, allocations: 0 };
+  readonly #account: Account;
   readonly #store: Store;
   readonly #owners = new Owners();
   readonly #raw: RawFunctions;
@@ -76,22 +71,26 @@ export class NativeAllocator implements Allocator {
 
   /** Makes the allocator of a source. */
   constructor(parts: AllocatorParts) {
-    const { name, version, evidence, library, calls, source, tracker } = parts;
+    const { name, version, evidence, library, calls, source, tracker, keepsIdle } = parts;
+    const account: Account = { blocks: 0, bytes: 0, peakBytes: 0, allocations: 0 };
+    const store = new Store({
+      calls,
+      source,
+      tracker,
+      account,
+      what: `this ${name} allocator`,
+      whole: true,
+      keepsIdle,
+      makeRoom: () => this.#makeRoom(),
+    });
+    super(store);
     this.name = name;
     this.version = version;
     this.evidence = evidence;
     this.library = library;
     this.#parts = parts;
-    this.#store = new Store({
-      calls,
-      source,
-      tracker,
-      account: this.#account,
-      what: `this ${name} allocator`,
-      whole: true,
-      keepsIdle: parts.keepsIdle,
-      makeRoom: () => this.#makeRoom(),
-    });
+    this.#account = account;
+    this.#store = store;
     this.#raw = openRaw(calls, source);
   }
 
@@ -101,29 +100,6 @@ export class NativeAllocator implements Allocator {
 
   get cached(): CachedAllocator {
     return this.#cached ?? this.#openCached();
-  }
-
-  allocate(size: number, options?: AllocateOptions): Block {
-    return allocateBlock(this.#store, size, options);
-  }
-
-  allocateFrom(
-    data: string | ArrayBufferView | ArrayBufferLike,
-    options?: AllocateFromOptions,
-  ): Block {
-    return allocateBlockFrom(this.#store, data, options);
-  }
-
-  reallocate(
-    block: Block,
-    size: number,
-    options?: { readonly zeroed?: boolean | undefined },
-  ): Block {
-    return reallocateBlock(this.#store, block, size, options);
-  }
-
-  free(block: Block): void {
-    ownBlock(this.#store, "free a block", block).free();
   }
 
   adopt(address: Address, size: number): Block {

@@ -15,6 +15,7 @@ import type {
   BlockHandle,
   ViewConstructor,
 } from "./api/block.ts";
+import type { ReallocateOptions } from "./api/block-allocator.ts";
 import type { LeakKind } from "./api/leaks.ts";
 import type { Live } from "./live.ts";
 import { bytesOf, LEAST_ALIGNMENT, requireAlignment, requireSize } from "./sizes.ts";
@@ -24,7 +25,7 @@ import { viewOf } from "./views.ts";
 
 const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = ["alignment", "zeroed"];
 const FROM_OPTIONS: readonly (keyof AllocateFromOptions)[] = ["alignment", "terminated"];
-const REALLOCATE_OPTIONS: readonly string[] = ["zeroed"];
+const REALLOCATE_OPTIONS: readonly (keyof ReallocateOptions)[] = ["zeroed"];
 const NO_OPTIONS: AllocateOptions = {};
 
 /** A block of a store. */
@@ -184,7 +185,7 @@ export function reallocateBlock(
   store: Store,
   block: Block,
   size: number,
-  options: { readonly zeroed?: boolean | undefined } = {},
+  options: ReallocateOptions = {},
 ): Block {
   const action = "reallocate a block";
   const own = ownBlock(store, action, block);

@@ -5,14 +5,13 @@
  */
 import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
-import type { AllocateFromOptions, AllocateOptions, Block } from "./api/block.ts";
 import type { Heap, HeapStatistics } from "./api/heap.ts";
 import type { LeakReport } from "./api/leaks.ts";
-import { allocateBlock, allocateBlockFrom, ownBlock, reallocateBlock } from "./block.ts";
 import type { NativeHeaps } from "./kinds/types.ts";
 import type { Leak } from "./leaks.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
+import { StoreBlocks } from "./store-blocks.ts";
 import { type Account, Store } from "./store.ts";
 
 /** jemalloc has numbers for 4,095 arenas (`MALLOCX_ARENA_LIMIT`), and does not say which it lacks. */
@@ -110,7 +109,7 @@ class SharedAccount implements Account {
 }
 
 /** A heap of an allocator. */
-export class IsolatedHeap implements Heap, Owner {
+export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
   readonly #native: NativeHeap;
   readonly #store: Store;
   readonly #owners: Owners;
@@ -124,8 +123,7 @@ export class IsolatedHeap implements Heap, Owner {
     const { calls, tracker } = allocator;
     const { source, account } = native;
     const what = "this heap";
-    this.#native = native;
-    this.#store = new Store({
+    const store = new Store({
       calls,
       source,
       tracker,
@@ -135,33 +133,13 @@ export class IsolatedHeap implements Heap, Owner {
       keepsIdle: false,
       makeRoom,
     });
+    super(store);
+    this.#native = native;
+    this.#store = store;
     this.#owners = owners;
     this.#reference = owners.add(this);
     // A block of it keeps the store, so that the heap goes after the last of them.
     watch(this.#store, native);
-  }
-
-  allocate(size: number, options?: AllocateOptions): Block {
-    return allocateBlock(this.#store, size, options);
-  }
-
-  allocateFrom(
-    data: string | ArrayBufferView | ArrayBufferLike,
-    options?: AllocateFromOptions,
-  ): Block {
-    return allocateBlockFrom(this.#store, data, options);
-  }
-
-  reallocate(
-    block: Block,
-    size: number,
-    options?: { readonly zeroed?: boolean | undefined },
-  ): Block {
-    return reallocateBlock(this.#store, block, size, options);
-  }
-
-  free(block: Block): void {
-    ownBlock(this.#store, "free a block", block).free();
   }
 
   statistics(): HeapStatistics {

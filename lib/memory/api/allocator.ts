@@ -8,7 +8,8 @@ import type { Variant } from "../../library/manifest.ts";
 import type { AllocatorChoice, AllocatorName } from "../../policy.ts";
 import type { Evidence, LibraryReport } from "../../verify/types.ts";
 import type { Arena, ArenaOptions } from "./arena.ts";
-import type { AllocateFromOptions, AllocateOptions, Block, BlockHandle } from "./block.ts";
+import type { BlockAllocator } from "./block-allocator.ts";
+import type { Block, BlockHandle } from "./block.ts";
 import type { Heap } from "./heap.ts";
 import type { LeakLevel, LeakReport } from "./leaks.ts";
 import type { Pool, PoolOptions } from "./pool.ts";
@@ -92,7 +93,7 @@ export interface AllocatorStatistics {
  * console.log(memory.statistics().blocks, memory.close().length);
  * ```
  */
-export interface Allocator extends Disposable {
+export interface Allocator extends BlockAllocator, Disposable {
   /** Which allocator it is. */
   readonly name: AllocatorName;
   /** Its version; `null` when it could not be read. */
@@ -107,46 +108,6 @@ export interface Allocator extends Disposable {
   readonly raw: RawAllocator;
   /** The C functions through magazines. */
   readonly cached: CachedAllocator;
-  /**
-   * A block of native memory. A size of 0 gives a block with an address of its own, whose views are
-   * empty, and which is freed like any other.
-   *
-   * @param size In bytes: a whole number from 0 to 2^47.
-   * @throws {OutOfMemoryError} when there is none; all else goes on.
-   * @throws {RangeError} for a size or an alignment that is none.
-   * @throws {TypeError} for options that are none.
-   * @throws {ClosedError} after the allocator was closed.
-   */
-  allocate(size: number, options?: AllocateOptions): Block;
-  /**
-   * A block with a copy of these bytes, or of this string as UTF-8.
-   *
-   * @throws As {@linkcode Allocator.allocate}.
-   */
-  allocateFrom(
-    data: string | ArrayBufferView | ArrayBufferLike,
-    options?: AllocateFromOptions,
-  ): Block;
-  /**
-   * Resizes a block, in place or elsewhere, with its alignment. It stays the same block; its views
-   * from before are detached, also when the address has not changed. When it throws, the block and
-   * its views are as they were.
-   *
-   * @param options `zeroed` fills what is new with zeros.
-   * @returns The block.
-   * @throws As {@linkcode Allocator.allocate}, and {@linkcode Block.free}.
-   */
-  reallocate(
-    block: Block,
-    size: number,
-    options?: { readonly zeroed?: boolean | undefined },
-  ): Block;
-  /**
-   * Frees a block of this allocator.
-   *
-   * @throws {BlockError} for a block of another, and as {@linkcode Block.free}.
-   */
-  free(block: Block): void;
   /**
    * Takes over a block that native code allocated with the same allocator; offheap then frees it.
    * Where the allocator can tell that an address is not its own, that is refused; mimalloc 2 says so

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AllocateFromOptions, AllocateOptions, Block } from "./block.ts";
+import type { BlockAllocator } from "./block-allocator.ts";
 
 /**
  * What a heap holds, as the allocator itself counts it.
@@ -50,38 +50,7 @@ export interface HeapStatistics {
  * memory.close();
  * ```
  */
-export interface Heap extends Disposable {
-  /**
-   * A block in this heap.
-   *
-   * @throws As {@linkcode Allocator.allocate}.
-   */
-  allocate(size: number, options?: AllocateOptions): Block;
-  /**
-   * A block in this heap with these bytes.
-   *
-   * @throws As {@linkcode Allocator.allocateFrom}.
-   */
-  allocateFrom(
-    data: string | ArrayBufferView | ArrayBufferLike,
-    options?: AllocateFromOptions,
-  ): Block;
-  /**
-   * Resizes a block of this heap.
-   *
-   * @throws As {@linkcode Allocator.reallocate}.
-   */
-  reallocate(
-    block: Block,
-    size: number,
-    options?: { readonly zeroed?: boolean | undefined },
-  ): Block;
-  /**
-   * Frees a block of this heap.
-   *
-   * @throws As {@linkcode Allocator.free}.
-   */
-  free(block: Block): void;
+export interface Heap extends BlockAllocator, Disposable {
   /**
    * What the heap holds.
    *

@@ -1,0 +1,38 @@
+/**
+ * The blocks of a store, as allocators and heaps offer them.
+ *
+ * @module
+ */
+import type { BlockAllocator, ReallocateOptions } from "./api/block-allocator.ts";
+import type { AllocateFromOptions, AllocateOptions, Block } from "./api/block.ts";
+import { allocateBlock, allocateBlockFrom, ownBlock, reallocateBlock } from "./block.ts";
+import type { Store } from "./store.ts";
+
+/** What has blocks of a store. */
+export class StoreBlocks implements BlockAllocator {
+  readonly #store: Store;
+
+  /** Offers the blocks of a store. */
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  allocate(size: number, options?: AllocateOptions): Block {
+    return allocateBlock(this.#store, size, options);
+  }
+
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options?: AllocateFromOptions,
+  ): Block {
+    return allocateBlockFrom(this.#store, data, options);
+  }
+
+  reallocate(block: Block, size: number, options?: ReallocateOptions): Block {
+    return reallocateBlock(this.#store, block, size, options);
+  }
+
+  free(block: Block): void {
+    ownBlock(this.#store, "free a block", block).free();
+  }
+}
