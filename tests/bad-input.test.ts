@@ -93,6 +93,40 @@ const VERIFY: readonly Refusal[] = [
   [{ allocator: "system", variant: "x" }, "RangeError", /the variant must be one of/],
 ];
 
+const OPEN: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...BAD_ALLOCATORS,
+  ...BAD_LIBRARIES,
+  ...unknownNames(
+    "allocator, library, variant, leaks, onLeak, debug",
+    "alocator",
+    "Leaks",
+    "profile",
+    "toString",
+  ),
+  ...badValues(
+    "variant",
+    [5, null, true, {}],
+    ["", "x", "Release", "constructor"],
+    /the variant must be one of release, debug, secure; got /,
+  ),
+  ...badValues(
+    "leaks",
+    [5, null, true, {}],
+    ["", "x", "All", "constructor"],
+    /leaks must be one of off, sampled, all; got /,
+  ),
+  ...badValues("onLeak", [5, null, "x", true, {}], [], /onLeak must be a function; got /),
+  ...badValues("debug", [0, 1, "", "yes", null, {}], [], /debug must be true or false; got /),
+  [{ allocator: "system", library: "/x.so" }, "TypeError", /library must be left out/],
+];
+
+const ADDRESS = /the address must be a whole number from 0 to 4503599627370496; got /;
+const POINTER: readonly Refusal[] = [
+  ...[-1, 0.5, NaN, Infinity, 2 ** 53].map((bad): Refusal => [bad, "RangeError", ADDRESS]),
+  ...[5n, "5", null, undefined, {}, true].map((bad): Refusal => [bad, "TypeError", ADDRESS]),
+];
+
 const LAUNCH: readonly Refusal[] = [
   ...NO_OPTIONS,
   ...BAD_ALLOCATORS,
@@ -171,6 +205,8 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   healthCheck: HEALTH,
   requireAllocator: REQUIRE,
   selectAllocator: SELECT,
+  openAllocator: OPEN,
+  nativePointer: POINTER,
 };
 
 for (const [name, refusals] of Object.entries(TABLE)) {
@@ -479,6 +515,19 @@ const ERRORS:
     [new libErrors.DoctorError("x"), "ERR_OFFHEAP_DOCTOR", {}],
     [new offheap.SystemInfoError("x"), "ERR_OFFHEAP_SYSTEM_INFO", {}],
     [new ElfError("x"), "ERR_OFFHEAP_ELF", {}],
+    [
+      new offheap.OutOfMemoryError("a block", 5, 16),
+      "ERR_OFFHEAP_OUT_OF_MEMORY",
+      { size: 5, alignment: 16 },
+    ],
+    [new offheap.BlockError("freed", "x"), "ERR_OFFHEAP_BLOCK", { reason: "freed" }],
+    [
+      new offheap.ClosedError("do it", "it was closed"),
+      "ERR_OFFHEAP_CLOSED",
+      { message: "Cannot do it: it was closed." },
+    ],
+    [new offheap.PoolExhaustedError(2), "ERR_OFFHEAP_POOL_EXHAUSTED", { max: 2 }],
+    [new offheap.UnsupportedOperationError("x"), "ERR_OFFHEAP_UNSUPPORTED_OPERATION", {}],
   ];
 
 test("each kind of error has one class, its name, and a code that is its own", () => {
