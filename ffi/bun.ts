@@ -153,6 +153,7 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
     addressOf: (view) => ffi.ptr(view) as Address,
     wrap: (address, length) => protect(ffi.toArrayBuffer(address, 0, length)),
     rewrap: (buffer) => protect(moveBuffer(buffer)),
+    detachable: () => true,
     pointer: (address) => address,
   };
   return adapter;

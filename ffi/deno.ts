@@ -8,6 +8,7 @@ import { LIBC_SYMBOLS, libcLibrary, rtldDefault } from "./libc.ts";
 import {
   bindLibrary,
   encodeCString,
+  isUnmarked,
   loadError,
   moveBuffer,
   nameTypes,
@@ -131,6 +132,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
       return deno.UnsafePointerView.getArrayBuffer(pointer, length, 0);
     },
     rewrap: moveBuffer,
+    detachable: isUnmarked,
     pointer: (address) => deno.UnsafePointer.create(BigInt(address)),
   };
   return adapter;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isMarkedAsUntransferable } from "node:worker_threads";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
 import type {
   Calls,
@@ -82,6 +83,11 @@ const transfer = ArrayBuffer.prototype.transfer;
 /** Moves a buffer's memory to another one, without copying. */
 export function moveBuffer(buffer: ArrayBuffer): ArrayBuffer {
   return transfer.call(buffer);
+}
+
+/** Whether a buffer can be detached where marking it as untransferable prevents that, too. */
+export function isUnmarked(buffer: ArrayBuffer): boolean {
+  return !isMarkedAsUntransferable(buffer);
 }
 
 /** A 64-bit result as an exact number, or a `RangeError`. */

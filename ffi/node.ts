@@ -8,6 +8,7 @@ import { isPermissionRefusal, permissionError } from "./errors.ts";
 import {
   bindLibrary,
   encodeCString,
+  isUnmarked,
   loadError,
   moveBuffer,
   nameTypes,
@@ -181,6 +182,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     addressOf: (view) => toExactNumber(ffi.getRawPointer(view)) as Address,
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
     rewrap: moveBuffer,
+    detachable: isUnmarked,
     pointer: (address) => BigInt(address),
   };
 }
@@ -203,6 +205,7 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
       markAsUntransferable(moved);
       return moved;
     },
+    detachable: () => true,
     pointer: (address) => BigInt(address),
   };
 }

@@ -171,6 +171,8 @@ export interface Adapter {
   wrap(address: Address, length: number): ArrayBuffer;
   /** Another buffer over the memory of one that was wrapped, which is detached. */
   rewrap(buffer: ArrayBuffer): ArrayBuffer;
+  /** Whether a buffer that was wrapped can be detached: a program may have marked it. */
+  detachable(buffer: ArrayBuffer): boolean;
   /** What this runtime's own FFI takes as a pointer argument. */
   pointer(address: Address): NativePointer;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { markAsUntransferable } from "node:worker_threads";
 import { foreign } from "../ffi/mod.ts";
 import {
   type Address,
@@ -413,4 +414,59 @@ test("a transfer list does not take a block's buffer away unseen", () => {
   const refusing = ["bun:ffi", "koffi"].includes(foreign().backend);
   assert.equal(refused, refusing);
   assert.equal(memory.close().length, refusing ? 0 : 1);
+});
+
+test("a buffer that cannot be detached fails before anything is freed or moved", () => {
+  const marking = foreign().detachable(new ArrayBuffer(8));
+  assert.equal(marking, true);
+  for (const allocator of NAMES) {
+    const memory = openAllocator({ allocator, leaks: "off" });
+    const [block, other] = [memory.allocateFrom("kept"), memory.allocate(10)];
+    const { bytes } = block;
+    markAsUntransferable(block.buffer);
+    if (foreign().detachable(block.buffer)) {
+      block.free();
+    } else {
+      assert.throws(() => memory.reallocate(block, 500_000), { reason: "detached" });
+      assert.throws(() => block.free());
+      assert.equal(block.live, true);
+      assert.equal(new TextDecoder().decode(bytes), "kept");
+      assert.equal(memory.close().length, 2, "and closing goes on to the others");
+      assert.equal(other.bytes.length, 0);
+      assert.equal(bytes.length, 4, "its memory stays allocated");
+    }
+  }
+});
+
+test("an address that was freed here is not adopted, and adopted memory is really given back", () => {
+  for (const name of NAMES) {
+    withAllocator(name, (memory) => {
+      const block = memory.allocate(4096);
+      const { address } = block;
+      block.free();
+      assert.throws(() => memory.adopt(address, 4096), { name: "BlockError" });
+      const large = memory.raw.malloc(1 << 20);
+      memory.adopt(large, 64).free();
+      const small = memory.allocate(64);
+      assert.notEqual(small.address, large, "a large block does not wait as a small one");
+      small.free();
+    });
+  }
+});
+
+test("what a program has made of Error.prepareStackTrace does not disturb an allocator", () => {
+  const before = [Error.prepareStackTrace, Error.stackTraceLimit];
+  try {
+    for (const prepare of [(_: unknown, sites: unknown) => sites, () => assert.fail("called")]) {
+      Error.prepareStackTrace = prepare as typeof Error.prepareStackTrace;
+      const memory = openAllocator({ leaks: "all", onLeak: () => {} });
+      memory.allocate(100);
+      assert.equal(Error.prepareStackTrace, prepare);
+      const [report] = memory.close();
+      assert.equal(typeof report?.stack, "string");
+    }
+  } finally {
+    Error.prepareStackTrace = before[0] as typeof Error.prepareStackTrace;
+  }
+  assert.equal(Error.stackTraceLimit, before[1]);
 });

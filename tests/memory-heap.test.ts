@@ -93,6 +93,29 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
   });
 }
 
+test("a heap lives as long as a block of it, and is closed with its allocator", () => {
+  const memory = openAllocator({ leaks: "off" });
+  const block = (() => memory.heap().allocate(100))();
+  assert.deepEqual(memory.close().map(({ kind, size }) => [kind, size]), [["heap", 100]]);
+  assert.equal(block.bytes.length, 0);
+});
+
+test("a heap whose block is in use elsewhere leaves its memory allocated", () => {
+  for (const allocator of ["jemalloc", "mimalloc"] as const) {
+    const memory = openAllocator({ allocator, leaks: "off" });
+    const heap = memory.heap();
+    const block = heap.allocate(1 << 16);
+    block.bytes.fill(7);
+    const stolen = new Uint8Array(block.buffer.transfer());
+    heap.destroy();
+    const next = memory.heap();
+    for (let i = 0; i < 20; i++) next.allocate(1 << 16).bytes.fill(9);
+    assert.ok(stolen.every((byte) => byte === 7), allocator);
+    next.destroy();
+    memory.close();
+  }
+});
+
 test("jemalloc's heaps are as many as it has arenas; one more is refused with the reason", () => {
   const memory = openAllocator({ allocator: "jemalloc", leaks: "off" });
   const heaps: Heap[] = [];

@@ -210,6 +210,9 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
       );
     }
     const known = this.#store.find(address);
+    if (this.#store.isIdle(address)) {
+      throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
+    }
     if (known === null && !this.#owners.contains(address)) return;
     const user = known === null ? "a heap or an arena" : `a block of ${known.size} bytes`;
     throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);

@@ -7,6 +7,7 @@
  * @module
  */
 import { inspect } from "node:util";
+import { foreign } from "../../ffi/mod.ts";
 import type { Address } from "../../ffi/types.ts";
 import { BlockError, ClosedError } from "../errors.ts";
 import { requireOptions } from "../options.ts";
@@ -353,7 +354,7 @@ export class BumpArena implements Arena, Owner {
 }
 
 function isElsewhere({ buffer, single }: Segment): boolean {
-  return buffer.byteLength === 0 && single?.size !== 0;
+  return (buffer.byteLength === 0 && single?.size !== 0) || !foreign().detachable(buffer);
 }
 
 function roundUp(value: number, multiple: number): number {

@@ -136,6 +136,7 @@ export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
     super(store);
     this.#native = native;
     this.#store = store;
+    store.keeper = this;
     this.#owners = owners;
     this.#reference = owners.add(this);
     // A block of it keeps the store, so that the heap goes after the last of them.
@@ -167,9 +168,11 @@ export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
     this.#open = false;
     const { tracker } = this.#store;
     const report = tracker.describe(this.#native.leak, "closed");
+    // What something else may be using stays allocated, and the heap with it.
+    const elsewhere = this.#store.isElsewhere();
     this.#store.close(this.#native.heaps.wantEmpty);
     unwatch(this.#native);
-    this.#native.destroy();
+    if (!elsewhere) this.#native.destroy();
     return [report];
   }
 

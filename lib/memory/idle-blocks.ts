@@ -10,6 +10,7 @@ import type { Address } from "../../ffi/types.ts";
 import { OutOfMemoryError } from "../errors.ts";
 import type { MemoryCalls } from "./native.ts";
 import { NativeSlots } from "./native-slots.ts";
+import { unwatch, watch } from "./reclaim.ts";
 import { detach } from "./store.ts";
 
 /** The most blocks that are kept. */
@@ -72,11 +73,21 @@ export class IdleBlocks {
     return true;
   }
 
+  /** Whether an address lies in a block that is kept. */
+  contains(address: Address): boolean {
+    return this.#buffers.some(({ byteLength }, index) => {
+      const begin = this.#native?.slots[index] ?? 0;
+      return address >= begin && address < begin + byteLength;
+    });
+  }
+
   /** Gives all of them back. */
   flush(): void {
     for (const buffer of this.#buffers.splice(0)) detach(buffer);
     this.#bytes = 0;
-    this.#native?.close();
+    if (this.#native === null) return;
+    unwatch(this.#native);
+    this.#native.close();
     this.#native = null;
   }
 
@@ -84,6 +95,7 @@ export class IdleBlocks {
   #open(): NativeSlots | null {
     try {
       this.#native = new NativeSlots(this.#calls, this.#source, 1, MOST_BLOCKS);
+      watch(this, this.#native);
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
     }

@@ -107,8 +107,19 @@ export class LeakTracker {
     return { kind, size, allocator: this.#allocator, noticed, stack };
   }
 
+  /** What a hook throws is its own affair: it must not leave what is being freed half done. */
+  #call(onLeak: (leak: LeakReport) => void, leak: LeakReport): void {
+    try {
+      onLeak(leak);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
   #tell(leak: LeakReport): void {
-    if (this.#onLeak !== undefined) return this.#onLeak(leak);
+    if (this.#onLeak !== undefined) return this.#call(this.#onLeak, leak);
     warn(
       `A ${
         sentence(leak)
@@ -120,13 +131,18 @@ export class LeakTracker {
 
 /** As text at once: V8 keeps the objects of all frames alive for as long as it has not made one. */
 function captureStack(frames: number, below: Callee): string {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = frames;
+  const { stackTraceLimit, prepareStackTrace } = Error;
   const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, below);
-  const text = holder.stack ?? "";
-  Error.stackTraceLimit = limit;
-  return text;
+  try {
+    Error.stackTraceLimit = frames;
+    // A program's own may give anything, or throw.
+    Reflect.deleteProperty(Error, "prepareStackTrace");
+    Error.captureStackTrace(holder, below);
+    return holder.stack ?? "";
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    if (prepareStackTrace !== undefined) Error.prepareStackTrace = prepareStackTrace;
+  }
 }
 
 function callersOf(trace: string): string {

@@ -56,6 +56,8 @@ export class Live extends Link implements Reclaimable {
   readonly trace: string | null;
   /** Where it stands. */
   state: LiveState = "live";
+  /** Whether the allocator may keep its memory for the next block: what was adopted may be larger. */
+  reusable = true;
   /** Its buffer, while it is young. */
   buffer: ArrayBuffer | null;
   /** Its buffer, later: held weakly, so that it is collected when the caller drops it. */
@@ -126,15 +128,13 @@ export class LiveList {
     this.add(live);
   }
 
-  /** All entries. Each may be removed when it is given. */
+  /** All entries that there are now and that are still live when their turn comes. */
   *[Symbol.iterator](): Generator<Live> {
+    const all: Live[] = [];
     for (const ring of [this.#young, this.#old]) {
-      for (let link = ring.next; link !== ring;) {
-        const { next } = link;
-        yield link as Live;
-        link = next;
-      }
+      for (let link = ring.next; link !== ring; link = link.next) all.push(link as Live);
     }
+    for (const live of all) if (live.state === "live") yield live;
   }
 
   #schedule(): void {

@@ -8,6 +8,7 @@ import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { OutOfMemoryError } from "../errors.ts";
 import type { MemoryCalls } from "./native.ts";
+import type { Reclaimable } from "./reclaim.ts";
 import { detach } from "./store.ts";
 
 /** The layout of magazine.c: a header, a count for each row, and the rows' slots. */
@@ -17,7 +18,7 @@ const SLOT_BYTES = 8;
 const LINE = 64;
 
 /** Rows of slots, each with a count of those in use. */
-export class NativeSlots {
+export class NativeSlots implements Reclaimable {
   /** How many slots of each row are in use. */
   readonly counts: Int32Array<ArrayBuffer>;
   /** The addresses, row by row. */
@@ -48,6 +49,11 @@ export class NativeSlots {
   /** Where a row's slots begin in native memory. */
   row(index: number): Address {
     return this.#address + this.#first + index * this.#rowBytes as Address;
+  }
+
+  /** Whoever used the rows was collected. */
+  reclaim(): void {
+    this.close();
   }
 
   /** Gives the blocks that are in the rows and the rows' own memory back. */

@@ -78,9 +78,10 @@ export class BlockPool implements Pool, Owner, Collectable {
   trim(keep = 0): number {
     requireWhole("trim a pool", "the number to keep", keep, 0, Number.MAX_SAFE_INTEGER);
     this.#requireOpen("trim a pool");
-    const given = this.#idle.splice(keep).filter(({ attached }) => attached);
-    for (const block of given) block.free();
-    return given.length;
+    return this.#idle.splice(keep).filter((block) => this.#isOwn(block)).map((block) =>
+      block.free()
+    )
+      .length;
   }
 
   statistics(): PoolStatistics {
@@ -112,6 +113,7 @@ export class BlockPool implements Pool, Owner, Collectable {
   end(): LeakReport[] {
     this.#open = false;
     for (const block of this.#idle.splice(0)) if (block.attached) block.free();
+    this.#leased = 0;
     for (const { refuse } of this.#takeWaiting()) refuse(new ClosedError(ACQUIRE, CLOSED));
     return [];
   }
@@ -127,15 +129,24 @@ export class BlockPool implements Pool, Owner, Collectable {
   }
 
   collected(): void {
+    if (!this.#open) return;
     this.#leased--;
-    const next = this.#open ? this.#nextWaiter() : undefined;
+    const next = this.#nextWaiter();
     if (next === undefined) return;
     try {
       next.grant(this.#hand(this.#allocate()));
       this.#leased++;
     } catch (error) {
       next.refuse(error);
+      // With nothing leased, nobody would ever call the others.
+      if (this.#leased === 0) { for (const { refuse } of this.#takeWaiting()) refuse(error); }
     }
+  }
+
+  /** Whether an idle block can be used; one whose buffer something else has is given up. */
+  #isOwn(block: NativeBlock): boolean {
+    if (!block.attached) this.#store.abandon(block.record);
+    return block.attached;
   }
 
   #requireOpen(action: string): void {
@@ -147,7 +158,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (!this.#open) throw new ClosedError(ACQUIRE, CLOSED);
     let idle = this.#idle.pop();
     // A view that was kept may have taken the buffer elsewhere meanwhile: that block is lost.
-    while (idle?.attached === false) idle = this.#idle.pop();
+    while (idle !== undefined && !this.#isOwn(idle)) idle = this.#idle.pop();
     if (idle === undefined && this.#leased >= this.#max) return null;
     const lease = this.#hand(idle ?? this.#allocate());
     this.#leased++;

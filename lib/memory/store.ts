@@ -104,6 +104,8 @@ export class Store implements LiveOwner {
   readonly what: string;
   /** Whether it belongs to an allocator as a whole, so that its blocks can leave it. */
   readonly whole: boolean;
+  /** A heap that lives as long as a block of it does. */
+  keeper: unknown = null;
   readonly #makeRoom: () => void;
   readonly #idle: IdleBlocks | null;
   readonly #list = new LiveList();
@@ -150,7 +152,9 @@ export class Store implements LiveOwner {
   adopt(address: Address, size: number, alignment: number): [Live, ArrayBuffer] {
     const buffer = wrapBytes(address, size);
     this.#count(size);
-    return [this.#enter(address, size, alignment, "block", buffer, this.adopt), buffer];
+    const live = this.#enter(address, size, alignment, "block", buffer, this.adopt);
+    live.reusable = false;
+    return [live, buffer];
   }
 
   /** Allocates memory with a buffer over it; a stack that is recorded begins behind `below`. */
@@ -196,6 +200,7 @@ export class Store implements LiveOwner {
   /** Resizes an allocation; the buffer that it has from then on. When it throws, all is as it was. */
   reallocate(live: Live, buffer: ArrayBuffer, size: number, zeroed: boolean): ArrayBuffer {
     requireUsable("reallocate", live, buffer);
+    if (!foreign().detachable(buffer)) throw detachedError("reallocate", live);
     const { address: before, size: old, alignment } = live;
     // Whether the runtime can wrap so much at all must be known while there is a way back.
     if (size > ALWAYS_WRAPPED) detach(wrapBytes(before, size));
@@ -222,8 +227,8 @@ export class Store implements LiveOwner {
   /** A fresh buffer over an allocation; the one before is detached. */
   rewrap(live: Live, buffer: ArrayBuffer): ArrayBuffer {
     requireUsable("release", live, buffer);
-    unwatch(live);
     const next = foreign().rewrap(buffer);
+    unwatch(live);
     this.#list.renew(live, next);
     watch(next, live);
     return next;
@@ -232,11 +237,32 @@ export class Store implements LiveOwner {
   /** Ends an allocation and gives its memory back. */
   free(live: Live, buffer: ArrayBuffer): void {
     requireUsable("free", live, buffer);
+    const kept = live.reusable && this.#idle?.keep(live.address, buffer) === true;
+    // It throws when a program has made the buffer impossible to detach: nothing has ended then.
+    if (!kept) detach(buffer);
     unwatch(live);
     this.#forget(live, "freed");
-    if (this.#idle?.keep(live.address, buffer)) return;
-    detach(buffer);
-    this.calls.offheap_release(this.source, live.address);
+    if (!kept) this.calls.offheap_release(this.source, live.address);
+  }
+
+  /** Gives up an allocation whose buffer something else has: its memory stays allocated, a leak. */
+  abandon(live: Live): void {
+    unwatch(live);
+    this.#forget(live, "released");
+    this.tracker.count++;
+  }
+
+  /** Whether an address lies in a freed block that is kept. */
+  isIdle(address: Address): boolean {
+    return this.#idle?.contains(address) ?? false;
+  }
+
+  /** Whether something else has the memory of any allocation. */
+  isElsewhere(): boolean {
+    return [...this.#list].some((live) => {
+      const buffer = bufferOf(live);
+      return buffer !== null && isHeld(live, buffer);
+    });
   }
 
   /** Gives the freed blocks that are kept back to the allocator. */
@@ -271,7 +297,7 @@ export class Store implements LiveOwner {
       if (!meant(live)) continue;
       const buffer = bufferOf(live);
       if (buffer === null) this.reclaim(live);
-      else if (!isElsewhere(live, buffer)) this.free(live, buffer);
+      else if (!isHeld(live, buffer)) this.free(live, buffer);
     }
   }
 
@@ -280,8 +306,8 @@ export class Store implements LiveOwner {
     if (live.state !== "live") return;
     this.#forget(live, "freed");
     this.calls.offheap_release(this.source, live.address);
-    this.tracker.collected(live);
     live.onCollected?.deref()?.collected();
+    this.tracker.collected(live);
   }
 
   /**
@@ -301,13 +327,15 @@ export class Store implements LiveOwner {
         else this.#forget(live, "freed");
         continue;
       }
-      const elsewhere = isElsewhere(live, buffer);
+      const elsewhere = isHeld(live, buffer);
       if (!elsewhere) detach(buffer);
       unwatch(live);
       this.#forget(live, "freed");
       if (release && !elsewhere) this.calls.offheap_release(this.source, live.address);
       open.push(this.tracker.describe(live, "closed"));
     }
+    // What a hook has freed meanwhile.
+    this.flush();
     return open;
   }
 
@@ -342,8 +370,16 @@ export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
 /** Refuses an allocation that has ended, or whose buffer something else has detached. */
 export function requireUsable(action: string, live: Live, buffer: ArrayBuffer): void {
   if (live.state !== "live") throw endedError(action, live);
-  if (!isElsewhere(live, buffer)) return;
-  throw new BlockError(
+  if (isElsewhere(live, buffer)) throw detachedError(action, live);
+}
+
+/** Whether something else has an allocation's memory, or has seen to it that no view can be ended. */
+function isHeld(live: Live, buffer: ArrayBuffer): boolean {
+  return isElsewhere(live, buffer) || !foreign().detachable(buffer);
+}
+
+function detachedError(action: string, live: Live): BlockError {
+  return new BlockError(
     "detached",
     `Cannot ${action} a ${live.kind} of ${live.size} bytes: its buffer was detached by something ` +
       "else, such as a transfer list, and may be in use there. Its memory stays allocated. To give " +
