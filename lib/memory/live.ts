@@ -6,7 +6,7 @@
  */
 import type { Address } from "../../ffi/types.ts";
 import type { LeakKind } from "./api/leaks.ts";
-import type { Reclaimable } from "./reclaim.ts";
+import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
 
 /** Where an allocation stands. */
 export type LiveState = "live" | "freed" | "released" | "transferred";
@@ -99,8 +99,9 @@ export interface Collectable {
 
 /**
  * The list of a store. Entries hold their buffers strongly until the running job ends, and weakly
- * from then on: a WeakRef costs more than a block that lives for a moment should, and nothing is
- * collected within a job anyway.
+ * from then on, when they are watched for being dropped, too: a WeakRef and an entry for the
+ * collector cost more than a block that lives for a moment should, and nothing is collected within
+ * a job anyway.
  */
 export class LiveList {
   readonly #young = new Link();
@@ -116,15 +117,15 @@ export class LiveList {
   /** Takes an entry out. */
   remove(live: Live): void {
     live.unlink();
+    if (live.buffer === null) unwatch(live);
     live.buffer = null;
     live.reference = null;
   }
 
   /** An entry's buffer is another one now. */
   renew(live: Live, buffer: ArrayBuffer): void {
-    live.unlink();
+    this.remove(live);
     live.buffer = buffer;
-    live.reference = null;
     this.add(live);
   }
 
@@ -146,7 +147,10 @@ export class LiveList {
     this.#scheduled = false;
     for (let link = this.#young.next; link !== this.#young; link = this.#young.next) {
       const live = link as Live;
-      if (live.buffer !== null) live.reference = new WeakRef(live.buffer);
+      if (live.buffer !== null) {
+        live.reference = new WeakRef(live.buffer);
+        watch(live.buffer, live);
+      }
       live.buffer = null;
       live.unlink();
       this.#old.insert(live);

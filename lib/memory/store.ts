@@ -12,7 +12,6 @@ import { IdleBlocks } from "./idle-blocks.ts";
 import type { Callee, LeakTracker } from "./leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "./native.ts";
-import { unwatch, watch } from "./reclaim.ts";
 
 /** `transfer` of the language, whatever a program has made of a buffer's own. */
 const transfer = ArrayBuffer.prototype.transfer;
@@ -193,7 +192,6 @@ export class Store implements LiveOwner {
     const trace = this.tracker.trace(below);
     const live = new Live(this, address, size, alignment, kind, trace, buffer);
     this.#list.add(live);
-    watch(buffer, live);
     return live;
   }
 
@@ -212,12 +210,10 @@ export class Store implements LiveOwner {
       if (address === NULL) throw new OutOfMemoryError(`a ${live.kind}`, size, alignment);
     }
     detach(buffer);
-    unwatch(live);
     const next = wrapBytes(address, size);
     live.address = address;
     live.size = size;
     this.#list.renew(live, next);
-    watch(next, live);
     this.#discount(old);
     this.#count(size, 0);
     if (zeroed && size > old) new Uint8Array(next).fill(0, old);
@@ -228,9 +224,7 @@ export class Store implements LiveOwner {
   rewrap(live: Live, buffer: ArrayBuffer): ArrayBuffer {
     requireUsable("release", live, buffer);
     const next = foreign().rewrap(buffer);
-    unwatch(live);
     this.#list.renew(live, next);
-    watch(next, live);
     return next;
   }
 
@@ -240,14 +234,12 @@ export class Store implements LiveOwner {
     const kept = live.reusable && this.#idle?.keep(live.address, buffer) === true;
     // It throws when a program has made the buffer impossible to detach: nothing has ended then.
     if (!kept) detach(buffer);
-    unwatch(live);
     this.#forget(live, "freed");
     if (!kept) this.calls.offheap_release(this.source, live.address);
   }
 
   /** Gives up an allocation whose buffer something else has: its memory stays allocated, a leak. */
   abandon(live: Live): void {
-    unwatch(live);
     this.#forget(live, "released");
     this.tracker.count++;
   }
@@ -279,7 +271,6 @@ export class Store implements LiveOwner {
   ): void {
     requireUsable(action, live, buffer);
     detach(buffer);
-    unwatch(live);
     this.#forget(live, state);
   }
 
@@ -329,7 +320,6 @@ export class Store implements LiveOwner {
       }
       const elsewhere = isHeld(live, buffer);
       if (!elsewhere) detach(buffer);
-      unwatch(live);
       this.#forget(live, "freed");
       if (release && !elsewhere) this.calls.offheap_release(this.source, live.address);
       open.push(this.tracker.describe(live, "closed"));
