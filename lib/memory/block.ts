@@ -7,7 +7,7 @@ import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import type { Address, NativePointer } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
-import { requireOptions } from "../options.ts";
+import { requireFlag, requireOptions } from "../options.ts";
 import type {
   AllocateFromOptions,
   AllocateOptions,
@@ -219,7 +219,7 @@ export function alignmentOf(action: string, alignment: number | undefined): numb
 }
 
 /** A flag from a caller, checked. */
-export function flagOf(action: string, what: string, value: unknown): boolean {
-  if (value === undefined || typeof value === "boolean") return value ?? false;
-  throw new TypeError(`Cannot ${action}: ${what} must be true or false; got ${inspect(value)}`);
+export function flagOf(action: string, what: string, value: boolean | undefined): boolean {
+  requireFlag(action, what, value);
+  return value ?? false;
 }

@@ -17,10 +17,10 @@ import { detach } from "./store.ts";
 const MOST_BLOCKS = 16;
 
 /** The largest block that is kept, in bytes. */
-export const MOST_SIZE: number = 2 * 2 ** 20;
+const MOST_SIZE: number = 2 * 2 ** 20;
 
 /** The most bytes that are kept. */
-export const MOST_BYTES: number = 8 * 2 ** 20;
+const MOST_BYTES: number = 8 * 2 ** 20;
 
 /** Blocks of one source in this thread, the oldest first. */
 export class IdleBlocks {
