@@ -7,11 +7,14 @@
 /** What a build step produces. */
 export type LibraryName = "jemalloc" | "mimalloc" | "offheap";
 
-/** How a library was built: `debug` checks itself, `secure` guards against misuse. */
-export type Variant = "release" | "debug" | "secure";
+/**
+ * How a library was built: `debug` checks itself, `secure` guards against misuse, and `preload`,
+ * which only macOS has, takes over the whole process when it is inserted into one.
+ */
+export type Variant = "release" | "debug" | "secure" | "preload";
 
 /** Every {@linkcode Variant}. */
-export const VARIANTS: readonly Variant[] = ["release", "debug", "secure"];
+export const VARIANTS: readonly Variant[] = ["release", "debug", "secure", "preload"];
 
 /** What is known of one built library. */
 export interface LibraryManifest {

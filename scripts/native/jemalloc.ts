@@ -33,6 +33,7 @@ const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
   release: [],
   debug: ["--enable-debug"],
   secure: ["--enable-opt-safety-checks", "--enable-opt-size-checks", "--enable-uaf-detection"],
+  preload: [],
 };
 
 /** sallocx answers 0 for an address that is not jemalloc's own, where it would crash else. */
@@ -42,12 +43,14 @@ const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
   release: ["-g0", SAFE_LOOKUP],
   debug: [SAFE_LOOKUP],
   secure: ["-g0", SAFE_LOOKUP],
+  preload: ["-g0", SAFE_LOOKUP],
 };
 
 const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
   release: [],
   debug: ["assertions"],
   secure: ["safety-checks", "size-checks", "uaf-detection", "guarded"],
+  preload: [],
 };
 
 const LARGE_PAGE_ARCHITECTURES: readonly string[] = ["arm64"];

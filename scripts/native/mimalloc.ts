@@ -20,6 +20,14 @@ const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
   debug: ["-O2", "-g", "-DMI_DEBUG=2", "-DMI_PADDING=1"],
   // Versions before 2.1.9 do not know MI_GUARDED and pass over it.
   secure: ["-O3", "-DNDEBUG", "-DMI_SECURE=4", "-DMI_PADDING=1", "-DMI_GUARDED=1"],
+  preload: ["-O3", "-DNDEBUG"],
+};
+
+const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
+  release: [],
+  debug: ["padding", "assertions"],
+  secure: ["padding"],
+  preload: [],
 };
 
 const COMMON_FLAGS: readonly string[] = [
@@ -78,7 +86,6 @@ export const MIMALLOC_RECIPE: Recipe = {
       const path = join(job.directory, header);
       return existsSync(path) && readFileSync(path, "utf8").includes("MI_GUARDED");
     });
-    const features = { release: [], debug: ["padding", "assertions"], secure: ["padding"] };
-    return { features: [...features[job.variant], ...(guarded ? ["guarded"] : [])] };
+    return { features: [...VARIANT_FEATURES[job.variant], ...(guarded ? ["guarded"] : [])] };
   },
 };

@@ -1,0 +1,32 @@
+/**
+ * The targets that offheap has libraries for. One table: builds, packages and reports go by it.
+ *
+ * @module
+ */
+import type { Variant } from "./manifest.ts";
+import { type LibcName, type Target, targetName } from "./target.ts";
+
+/** A target that libraries are made for. */
+export interface ReleaseTarget extends Target {
+  /** The variants that a release has; each is a directory of its own in a build. */
+  readonly variants: readonly Variant[];
+}
+
+function target(platform: string, arch: string, libc: LibcName | null): ReleaseTarget {
+  // One file serves both FFI and preloading on ELF systems; macOS needs two, and Windows cannot
+  // preload.
+  const variants: readonly Variant[] = platform === "darwin" ? ["release", "preload"] : ["release"];
+  return { name: targetName(platform, arch, libc), platform, arch, libc, variants };
+}
+
+/** Every target, by platform. */
+export const TARGETS: readonly ReleaseTarget[] = [
+  target("linux", "x64", "glibc"),
+  target("linux", "arm64", "glibc"),
+  target("linux", "x64", "musl"),
+  target("linux", "arm64", "musl"),
+  target("darwin", "arm64", null),
+  target("darwin", "x64", null),
+  target("win32", "x64", null),
+  target("win32", "arm64", null),
+];
