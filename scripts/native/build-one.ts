@@ -12,6 +12,7 @@ import { hostTarget, type Target } from "../../lib/library/target.ts";
 import { checkElfLibrary, checkLoads } from "./check.ts";
 import { sha256File } from "./files.ts";
 import { hashInputs } from "./inputs.ts";
+import { objectFormat } from "./link.ts";
 import { install } from "./output.ts";
 import { runTool } from "./shell.ts";
 import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
@@ -79,7 +80,9 @@ export async function buildOne(
       }),
   });
   progress.step(unit, "check");
-  const exported = checkElfLibrary(output, target, exports.required, exports.optional);
+  const exported = objectFormat(target) !== "elf"
+    ? []
+    : checkElfLibrary(output, target, exports.required, exports.optional);
   if (target.name === hostTarget().name) await checkLoads(output, recipe.name, version);
   signal?.throwIfAborted();
   const manifest: LibraryManifest = {

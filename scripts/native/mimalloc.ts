@@ -9,6 +9,7 @@ import { MIMALLOC_SHIM_SYMBOLS, MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
+import type { Target } from "../../lib/library/target.ts";
 import { decodeMimallocVersion } from "../../lib/mimalloc/version.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
 import {
@@ -55,13 +56,16 @@ const ELF_FLAGS: readonly string[] = [
 /** What is shared by the sources of a build that takes over macOS's malloc when it is inserted. */
 const INTERPOSE_FLAGS: readonly string[] = ["-DMI_MALLOC_OVERRIDE", "-DMI_OSX_INTERPOSE=1"];
 
-function formatFlags(format: ObjectFormat, variant: Variant): readonly string[] {
+/** By this mark of glibc's headers mimalloc decides whether there is an aligned_alloc to replace. */
+const HAS_ALIGNED_ALLOC = "-D__USE_ISOC11=1";
+
+function formatFlags(target: Target, variant: Variant): readonly string[] {
   const flags: Readonly<Record<ObjectFormat, readonly string[]>> = {
-    elf: ELF_FLAGS,
+    elf: target.libc === "glibc" ? ELF_FLAGS : [...ELF_FLAGS, HAS_ALIGNED_ALLOC],
     macho: ["-fPIC", "-fvisibility=hidden", ...(variant === "preload" ? INTERPOSE_FLAGS : [])],
     pe: ["-DMI_WIN_NOREDIRECT=1"],
   };
-  return flags[format];
+  return flags[objectFormat(target)];
 }
 
 const LIBRARIES: Readonly<Partial<Record<ObjectFormat, readonly string[]>>> = {
@@ -140,7 +144,7 @@ export const MIMALLOC_RECIPE: Recipe = {
   tools: [],
   flags: (variant, target, cross) => [
     "-std=gnu11",
-    ...formatFlags(objectFormat(target), variant),
+    ...formatFlags(target, variant),
     "-w",
     ...VARIANT_FLAGS[variant],
     ...(cross && variant !== "debug" ? ["-g0", "-s"] : []),
