@@ -29,10 +29,12 @@ const NEEDED: Readonly<Record<string, readonly RegExp[]>> = {
   glibc: GLIBC,
   musl: MUSL,
   linux: [...GLIBC, ...MUSL],
+  // libgcc_s belongs to the system there.
+  freebsd: [/^lib(c\.so\.7|m\.so\.5|thr\.so\.3|gcc_s\.so\.1)$/, /^ld-elf\.so\.1$/],
   darwin: [/^\/usr\/lib\/libSystem\.B\.dylib$/],
   win32: [
     // Windows ignores the case of a library's name.
-    /^(kernel32|advapi32|shell32|user32|psapi|bcrypt)\.dll$/i,
+    /^(kernel32|ntdll|advapi32|shell32|user32|psapi|bcrypt)\.dll$/i,
     // The C library: of Windows 10, by its parts or as a whole, or the older one.
     /^(api-ms-win-crt-[\w-]+|ucrtbase|msvcrt)\.dll$/i,
   ],

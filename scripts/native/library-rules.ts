@@ -108,22 +108,25 @@ const PE_RULES: readonly Rule<PeFile>[] = [
   { holds: ({ file }) => file.reproducible, clause: "it has the time of its build in it" },
 ];
 
+const ELF: LibraryFormat = {
+  linkerNames: [],
+  examine(path, target, expectation) {
+    const file = readElf(path);
+    return {
+      exports: readElfExports(path).map(({ name }) => name),
+      needed: file.needed,
+      problems: [
+        ...broken(ELF_RULES, { file, target, expectation }),
+        ...newerThan(path, expectation.glibcFloor),
+      ],
+    };
+  },
+};
+
 /** The formats by platform. */
 export const FORMATS: Readonly<Record<string, LibraryFormat>> = {
-  linux: {
-    linkerNames: [],
-    examine(path, target, expectation) {
-      const file = readElf(path);
-      return {
-        exports: readElfExports(path).map(({ name }) => name),
-        needed: file.needed,
-        problems: [
-          ...broken(ELF_RULES, { file, target, expectation }),
-          ...newerThan(path, expectation.glibcFloor),
-        ],
-      };
-    },
-  },
+  linux: ELF,
+  freebsd: ELF,
   darwin: {
     // zig's linker has no list of exports, and adds its own marks to them.
     linkerNames: ["_mh_dylib_header", "__dso_handle"],

@@ -89,6 +89,13 @@ const ELF_EXPORTS: ExportNames = {
   optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
 };
 
+const EXPORTS: Readonly<Record<ObjectFormat, ExportNames>> = {
+  elf: ELF_EXPORTS,
+  macho: symbols,
+  // mimalloc marks its entry point itself.
+  pe: { ...symbols, optional: [...symbols.optional, "DllMain"] },
+};
+
 /**
  * The unit for formats whose exports the sources mark. mimalloc's own marks would export all that
  * it has, so they are switched on only behind the header: the code goes by them, too.
@@ -138,7 +145,7 @@ async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
 /** How mimalloc is built. */
 export const MIMALLOC_RECIPE: Recipe = {
   name: "mimalloc",
-  exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : symbols,
+  exports: (target) => EXPORTS[objectFormat(target)],
   // Of it, 60 MiB are for the lists of apt.
   space: 80 * 2 ** 20,
   tools: [],
