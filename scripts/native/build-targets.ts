@@ -9,7 +9,14 @@ import { join } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { buildDirectory } from "../../lib/library/directories.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
-import { type BuildSet, buildSet, findSet, inDirectory, type Workshop } from "./build-set.ts";
+import {
+  type BuildSet,
+  buildSet,
+  findSet,
+  inDirectory,
+  missingPlans,
+  type Workshop,
+} from "./build-set.ts";
 import { findZig, missingZig, targetsFor, type Zig, zigToolchain } from "./cross.ts";
 import { type Plan, planBuild } from "./plan.ts";
 import { fetchSources, requireCache } from "./sources.ts";
@@ -74,22 +81,15 @@ export async function buildTargets(request: TargetsRequest): Promise<BuildResult
     base,
     { progress, signal: options.signal },
     async (temporary, signal) => {
+      const plans = sets.flatMap(missingPlans);
       let sources: Promise<Map<Plan, Source>> | undefined;
       const workshop: Workshop = {
         environment,
         progress,
         signal,
-        // All sets have the same plans; the first that needs one gets them for all.
-        fetch: (plans) => {
-          const wanted = sets.flatMap((set) => set.plans).filter((plan) => plans.includes(plan));
-          return sources ??= fetchSources(
-            [...new Set(wanted)],
-            temporary,
-            options,
-            environment,
-            signal,
-          );
-        },
+        // All sets have the same plans: the first that needs a source gets what any of them needs.
+        fetch: () =>
+          sources ??= fetchSources([...new Set(plans)], temporary, options, environment, signal),
       };
       return await buildAll(sets, before, zig, request, workshop);
     },
