@@ -123,6 +123,12 @@ const OPEN: readonly Refusal[] = [
   [{ allocator: "system", library: "/x.so" }, "TypeError", /library must be left out/],
 ];
 
+const INTEGRITY: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...BAD_LIBRARIES,
+  ...unknownNames("library", "allocator", "Library", "toString"),
+];
+
 const ADDRESS = /the address must be a whole number from 0 to 4503599627370496; got /;
 const POINTER: readonly Refusal[] = [
   ...[-1, 0.5, NaN, Infinity, 2 ** 53].map((bad): Refusal => [bad, "RangeError", ADDRESS]),
@@ -209,6 +215,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   selectAllocator: SELECT,
   openAllocator: OPEN,
   nativePointer: POINTER,
+  verifyIntegrity: INTEGRITY,
 };
 
 for (const [name, refusals] of Object.entries(TABLE)) {
@@ -275,6 +282,7 @@ const COMMAND_LINES:
     [["verify", "--expect", "x"], 2, /choices are jemalloc, mimalloc, system/i],
     [["verify", "--expect", ""], 2, /choices are jemalloc, mimalloc, system/i],
     [["verify", "--expect"], 2, /argument missing/],
+    [["verify", "--integrity", "--expect", "glibc"], 2, /'--integrity' cannot be used with/],
     [["verify", "surplus"], 2, /too many arguments/],
     [["info", "--jason"], 2, /unknown option '--jason'/],
     [["env", "--format", "xml"], 2, /choices are sh, dotenv, docker, systemd, json/i],
