@@ -100,8 +100,10 @@ export async function runBuild(
   places?: BuildPlaces,
 ): Promise<void> {
   const { out, ...rest } = values;
-  const directory = out ??
-    (values.target === undefined ? outDirectory?.(values.variant ?? "release") : undefined);
+  const place = values.target === undefined
+    ? places?.host(values.variant ?? "release")
+    : places?.targets();
+  const directory = out ?? place;
   const display = createDisplay(values);
   const interrupt = new AbortController();
   const handlers = Object.entries(SIGNALS).map(([signal, status]) => {
