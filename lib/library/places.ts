@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { isStandalone } from "../../ffi/mod.ts";
 import { readVariable } from "../environment.ts";
 import {
   buildDirectory,
@@ -17,11 +15,19 @@ import {
   libraryFileName,
 } from "./directories.ts";
 import type { LibraryName, Variant } from "./manifest.ts";
+import { checkoutRoot, packageDirectories } from "./origins.ts";
 import { systemLibraryPaths } from "./system-libraries.ts";
 import { hostTarget } from "./target.ts";
 
 /** Which place a library was found in. */
-export type LibraryOrigin = "option" | "environment" | "build" | "package" | "cache" | "system";
+export type LibraryOrigin =
+  | "option"
+  | "environment"
+  | "build"
+  | "package"
+  | "executable"
+  | "cache"
+  | "system";
 
 /** The environment variable that names a library file. */
 export const LIBRARY_VARIABLE = "OFFHEAP_LIBRARY";
@@ -44,23 +50,6 @@ export interface Place {
   readonly paths: readonly string[];
   /** Why there is no path, in a report. */
   readonly absent?: string;
-}
-
-/** This checkout's root; `null` when this module was not loaded from a file. */
-function checkoutRoot(): string | null {
-  if (!import.meta.url.startsWith("file:")) return null;
-  return fileURLToPath(new URL("../../", import.meta.url));
-}
-
-function packageDirectory(name: string): string | null {
-  const base = import.meta.url.startsWith("file:") ? import.meta.url : join(process.cwd(), "x.js");
-  try {
-    return join(createRequire(base).resolve(`${name}/package.json`), "..");
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    // The platform package is optional: that it is not installed is an ordinary answer.
-    return null;
-  }
 }
 
 /** A path that somebody named is taken, or refused: nothing else is looked at. */
@@ -89,6 +78,7 @@ export function* places(request: LibraryRequest): Generator<Place> {
     absent: "this is not a checkout",
   };
   yield packagePlace(`@offheap/${target}`, variant, file);
+  if (isStandalone()) yield { origin: "executable", paths: [besideExecutable(file)] };
   const names = cacheVariables(process.platform);
   const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
   const cache = cacheDirectory(variables, process.platform);
@@ -101,8 +91,24 @@ export function* places(request: LibraryRequest): Generator<Place> {
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 
+/**
+ * What a compiled program carries with it: whoever can write there could replace the program, too.
+ * Beside an ordinary runtime nothing is looked for.
+ */
+function besideExecutable(file: string): string {
+  return join(dirname(process.execPath), "offheap", file);
+}
+
+/** The directory of each variant that platform packages have. */
+const PACKAGED: Readonly<Partial<Record<Variant, string>>> = { release: "", preload: "preload" };
+
 function packagePlace(name: string, variant: Variant, file: string): Place {
-  return variant === "release"
-    ? { origin: "package", paths: within(packageDirectory(name), file), absent: `no ${name}` }
-    : { origin: "package", paths: [], absent: `${name} has release libraries only` };
+  const directory = PACKAGED[variant];
+  return directory === undefined
+    ? { origin: "package", paths: [], absent: `${name} has release libraries only` }
+    : {
+      origin: "package",
+      paths: packageDirectories(name).map((root) => join(root, directory, file)),
+      absent: `no ${name}`,
+    };
 }
