@@ -22,6 +22,8 @@ export interface BuildAllOptions {
   readonly dnt?: string;
   /** Whether every target has to be there. */
   readonly allTargets?: boolean;
+  /** Whether the main package names all targets, those that are not built, too. */
+  readonly nameAll?: boolean;
   /** The checkout whose native build is taken; this one unless told otherwise. */
   readonly root?: string;
 }
@@ -50,7 +52,7 @@ export interface BuiltPackages {
  * @throws {Error} when one cannot be made, or a target is missing that has to be there.
  */
 export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages> {
-  const { out, builder, dnt, allTargets = false, root = ROOT } = options;
+  const { out, builder, dnt, allTargets = false, nameAll = false, root = ROOT } = options;
   const contents = TARGETS.map((target) => platformContent(target, root));
   const absent = contents.flatMap(({ target, missing: [first] }) =>
     first === undefined
@@ -64,7 +66,7 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
   const ready = contents.filter(({ missing }) => missing.length === 0);
   rmSync(out, { recursive: true, force: true });
   const main = { name: MAIN_PACKAGE, directory: join(out, MAIN_PACKAGE) };
-  const targets = ready.map(({ target }) => target);
+  const targets = (nameAll ? contents : ready).map(({ target }) => target);
   const ran = await buildMainPackage({ directory: main.directory, builder, dnt, targets });
   const packages = ready.map((content) => {
     const name = platformPackageName(content.target.name);

@@ -3,13 +3,23 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { join, posix } from "node:path";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { ROOT } from "../runtimes.ts";
 import { bundlePackage } from "./bundle.ts";
 import { buildWithDnt } from "./dnt.ts";
 import { copyParts, listFiles, NATIVE_SOURCES, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
-import { mainManifest } from "./manifest.ts";
+import { mainManifest, type Manifest } from "./manifest.ts";
 import { buildWithTsc } from "./tsc.ts";
 import type { Builder, BuilderName } from "./types.ts";
 
@@ -39,24 +49,43 @@ export interface MainPackageOptions {
  */
 export async function buildMainPackage(options: MainPackageOptions): Promise<string> {
   const { directory, builder, targets, dnt } = options;
-  const manifest = mainManifest(targets);
-  rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true });
+  // Within the checkout a compiler finds its packages.
+  mkdirSync(join(ROOT, "build"), { recursive: true });
+  const work = mkdtempSync(join(ROOT, "build", ".npm-"));
+  try {
+    const ran = await fill(work, BUILDERS[builder], mainManifest(targets), dnt);
+    rmSync(directory, { recursive: true, force: true });
+    cpSync(work, directory, { recursive: true });
+    return ran;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function fill(
+  directory: string,
+  builder: Builder,
+  manifest: Manifest,
+  dnt: string | undefined,
+): Promise<string> {
   writeJson(join(directory, "package.json"), manifest);
   copyParts(SOURCE_PARTS, join(directory, "src"));
-  const ran = await BUILDERS[builder]({ directory, manifest, dnt });
+  const ran = await builder({ directory, manifest, dnt });
   bundlePackage(directory);
   // The shim is built from sources beside the compiled code, as it is in a checkout.
   copyParts([NATIVE_SOURCES], join(directory, "esm"));
   copyParts(TEXTS, directory);
   keepReachable(join(directory, "types"), "mod.d.ts");
   keepReachable(join(directory, "src"), "mod.ts");
-  for (const left of [".npmignore", "esm/package.json", "node_modules", "package-lock.json"]) {
-    rmSync(join(directory, left), { recursive: true, force: true });
+  for (const name of readdirSync(directory)) {
+    if (!PUBLISHED.includes(name)) rmSync(join(directory, name), { recursive: true });
   }
   writeJson(join(directory, "package.json"), manifest);
   return ran;
 }
+
+/** What the package has; a builder may have left more. */
+const PUBLISHED: readonly string[] = ["esm", "src", "types", "package.json", ...TEXTS];
 
 /** A relative import; dnt's sources name what the compiler will make of a module. */
 const SPECIFIER = /(?:from |import ?\(?)"(\.[^"\n]+)\.[jt]s"/g;
