@@ -29,7 +29,7 @@ export interface Client {
   readonly module: string;
   /** Whether packages lie in the project's `node_modules`. */
   readonly local: boolean;
-  /** Whether it keeps from fetching packages for other C libraries, too. */
+  /** Whether it also leaves packages alone that are for another C library. */
   readonly readsLibc: boolean;
 }
 
@@ -82,7 +82,7 @@ function deno(binary: string, version: string, nodeModulesDir: "none" | "auto"):
     programs: local ? BOTH : ["import.mjs"],
     module: local ? COMPILED : `offheap/${version}/esm/mod.js`,
     local,
-    readsLibc: true,
+    readsLibc: false,
   };
 }
 

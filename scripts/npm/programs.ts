@@ -39,13 +39,54 @@ export interface ProgramReport {
   readonly module: string;
 }
 
-/** Times, in milliseconds. */
-export interface Times {
-  /** `import("offheap")`, cold. */
-  readonly import: number;
-  /** The first `openAllocator()`. */
-  readonly open: number;
+/** One thing's time, in milliseconds. */
+export interface Time {
+  /** By the clock. */
+  readonly clock: number;
+  /** Of the processors, all threads together: what other programs do hardly counts. */
+  readonly cpu: number;
 }
+
+/** What is measured of a cold process. */
+export interface Times {
+  /** `import("offheap")`. */
+  readonly import: Time;
+  /** The first `openAllocator()`. */
+  readonly open: Time;
+}
+
+/**
+ * Prints what a cold process takes; with "floor", what the same takes without offheap: the builtin
+ * modules that it imports, which are named behind, and koffi where there is no other FFI.
+ */
+const TIMES = `import { createRequire } from "node:module";
+import process from "node:process";
+
+const [only, ...builtins] = process.argv.slice(2);
+const times = {};
+let clock = performance.now();
+let usage = process.cpuUsage();
+function lap(name) {
+  const { user, system } = process.cpuUsage(usage);
+  times[name] = { clock: performance.now() - clock, cpu: (user + system) / 1000 };
+  clock = performance.now();
+  usage = process.cpuUsage();
+}
+if (only === "floor") {
+  for (const name of builtins) await import(name);
+  lap("import");
+  const { deno, bun } = process.versions;
+  const builtin = deno ?? bun ?? process.getBuiltinModule("node:ffi");
+  if (builtin === undefined) createRequire(import.meta.url)("koffi");
+  lap("open");
+} else {
+  const { openAllocator } = await import("offheap");
+  lap("import");
+  openAllocator();
+  lap("open");
+}
+console.log(JSON.stringify(times));
+`;
 
 /** The programs by their file names. */
 export const PROGRAMS: Readonly<Record<string, string>> = {
@@ -54,13 +95,7 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
   "require.cjs": `const offheap = require("offheap");\n` +
     `const resolved = require.resolve("offheap");\n${BODY}`,
   "only-import.mjs": `await import("offheap");\n`,
-  "times.mjs": `const start = performance.now();
-const { openAllocator } = await import("offheap");
-const imported = performance.now();
-openAllocator();
-const opened = performance.now();
-console.log(JSON.stringify({ import: imported - start, open: opened - imported }));
-`,
+  "times.mjs": TIMES,
   "consumer.ts": `import {
   type Allocator,
   type Block,
