@@ -18,6 +18,7 @@ const FUNCTIONS = [
   "requireAllocator",
   "selectAllocator",
   "verifyAllocator",
+  "verifyIntegrity",
 ];
 
 const ERRORS = [
@@ -73,11 +74,15 @@ const TYPES = [
   "HealthThresholds",
   "Heap",
   "HeapStatistics",
+  "IntegrityOptions",
+  "IntegrityReport",
+  "IntegrityVerdict",
   "LaunchOptions",
   "LeakKind",
   "LeakLevel",
   "LeakReport",
   "Lease",
+  "LibraryIntegrity",
   "LibraryOrigin",
   "LibraryReport",
   "LoadAttempt",

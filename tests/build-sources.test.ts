@@ -17,7 +17,13 @@ function context(upstream?: string): SourceContext {
   const directory = temporaryDirectory();
   const temporary = join(directory, "temporary");
   mkdirSync(temporary);
-  return { sources: join(directory, "sources"), temporary, upstream, debian: null };
+  return {
+    cache: directory,
+    sources: join(directory, "sources"),
+    temporary,
+    upstream,
+    debian: null,
+  };
 }
 
 /** Serves `/good.tar.gz`, and nothing else, on the loopback device while the test runs. */

@@ -66,6 +66,12 @@ interface EnvArguments extends LaunchOptions {
   readonly format: EnvironmentFormat;
 }
 
+interface VerifyArguments {
+  readonly json?: boolean;
+  readonly expect?: string;
+  readonly integrity?: boolean;
+}
+
 type SetStatus = (status: number) => void;
 
 function addReports(program: Command, setStatus: SetStatus): void {
@@ -80,8 +86,16 @@ function addReports(program: Command, setStatus: SetStatus): void {
       new Option("-e, --expect <name>", "exit with 1 unless this one serves the process, proven")
         .choices(EXPECTED_CHOICES),
     )
-    .action(async (options) =>
-      setStatus((await import("./report.ts")).reportVerification(options))
+    .addOption(
+      new Option("--integrity", "compare every installed library with its manifest and the release")
+        .conflicts("expect"),
+    )
+    .action(async (options: VerifyArguments) =>
+      setStatus(
+        options.integrity === true
+          ? (await import("./report-integrity.ts")).reportIntegrity(options)
+          : (await import("./report.ts")).reportVerification(options),
+      )
     );
   program.command("doctor")
     .description("tell, from outside, who serves malloc in a running process")

@@ -32,6 +32,11 @@ export function manifestFileName(name: LibraryName, platform: string): string {
   return `${libraryFileName(name, platform)}.json`;
 }
 
+/** The path of a library or a manifest within its platform package, with slashes. */
+export function packagedFile(file: string, variant: Variant): string {
+  return variant === "release" ? file : `${variant}/${file}`;
+}
+
 /** Where a checkout's build puts the libraries: `<root>/build/native/<target>/<variant>`. */
 export function buildDirectory(root: string, target: string, variant: Variant): string {
   return pathsOf(root).join(root, "build", "native", target, variant);

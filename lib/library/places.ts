@@ -13,11 +13,13 @@ import {
   cacheDirectory,
   cacheVariables,
   libraryFileName,
+  packagedFile,
 } from "./directories.ts";
 import type { LibraryName, Variant } from "./manifest.ts";
 import { checkoutRoot, packageDirectories } from "./origins.ts";
 import { systemLibraryPaths } from "./system-libraries.ts";
 import { hostTarget } from "./target.ts";
+import { TARGETS } from "./targets.ts";
 
 /** Which place a library was found in. */
 export type LibraryOrigin =
@@ -50,10 +52,24 @@ export interface Place {
   readonly paths: readonly string[];
   /** Why there is no path, in a report. */
   readonly absent?: string;
+  /** Of the cache: its directory, which has to be in this user's hands alone. */
+  readonly cache?: string;
+  /** Of a platform package: what the release knows the library by. */
+  readonly released?: ReleasedFile;
+}
+
+/** A library of a platform package. */
+export interface ReleasedFile {
+  /** The package's name. */
+  readonly package: string;
+  /** The target. */
+  readonly target: string;
+  /** The path within the package. */
+  readonly file: string;
 }
 
 /** A path that somebody named is taken, or refused: nothing else is looked at. */
-function explicitPlace(request: LibraryRequest): Place | null {
+export function explicitPlace(request: LibraryRequest): Place | null {
   if (request.path !== undefined) return { origin: "option", paths: [request.path] };
   // The variable names an allocator's library, never the shim that goes with it.
   const named = request.name === "offheap" ? undefined : readVariable(LIBRARY_VARIABLE);
@@ -67,48 +83,68 @@ function within(directory: string | null, file: string): string[] {
 /** The places in their order; each is worked out only when those before it had nothing. */
 export function* places(request: LibraryRequest): Generator<Place> {
   const explicit = explicitPlace(request);
-  if (explicit !== null) return yield explicit;
+  if (explicit !== null) yield explicit;
+  else yield* usualPlaces(request);
+}
+
+/** The places where nobody had to name a path. */
+export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Generator<Place> {
   const target = hostTarget().name;
-  const variant = request.variant ?? "release";
-  const file = libraryFileName(request.name, process.platform);
+  const file = libraryFileName(name, process.platform);
   const root = checkoutRoot();
   yield {
     origin: "build",
     paths: within(root === null ? null : buildDirectory(root, target, variant), file),
     absent: "this is not a checkout",
   };
-  yield packagePlace(`@offheap/${target}`, variant, file);
-  if (isStandalone()) yield { origin: "executable", paths: [besideExecutable(file)] };
-  const names = cacheVariables(process.platform);
-  const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
-  const cache = cacheDirectory(variables, process.platform);
-  yield {
-    origin: "cache",
-    paths: within(cache === null ? null : cachedBuildDirectory(cache, target, variant), file),
-    absent: `the environment has none of ${names.join(", ")}`,
-  };
-  const own = variant === "release" ? systemLibraryPaths(request.name) : [];
+  yield packagePlace(target, variant, file);
+  if (isStandalone()) yield executablePlace(target, variant, file);
+  yield cachePlace(target, variant, file);
+  const own = variant === "release" ? systemLibraryPaths(name) : [];
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 
-/**
- * What a compiled program carries with it: whoever can write there could replace the program, too.
- * Beside an ordinary runtime nothing is looked for.
- */
-function besideExecutable(file: string): string {
-  return join(dirname(process.execPath), "offheap", file);
+function packagePlace(target: string, variant: Variant, library: string): Place {
+  const name = `@offheap/${target}`;
+  const variants = TARGETS.find((row) => row.name === target)?.variants ?? ["release"];
+  if (!variants.includes(variant)) {
+    const absent = `${name} has ${variants.join(" and ")} libraries only`;
+    return { origin: "package", paths: [], absent };
+  }
+  const file = packagedFile(library, variant);
+  return {
+    origin: "package",
+    paths: packageDirectories(name).map((directory) => join(directory, file)),
+    absent: `no ${name}`,
+    released: { package: name, target, file },
+  };
 }
 
-/** The directory of each variant that platform packages have. */
-const PACKAGED: Readonly<Partial<Record<Variant, string>>> = { release: "", preload: "preload" };
+/**
+ * What a compiled program carries with it: a platform package's files, in a directory beside it.
+ * Whoever can write there could replace the program, too; beside an ordinary runtime nothing is
+ * looked for.
+ */
+function executablePlace(target: string, variant: Variant, library: string): Place {
+  const file = packagedFile(library, variant);
+  return {
+    origin: "executable",
+    paths: [join(dirname(process.execPath), "offheap", file)],
+    released: { package: `@offheap/${target}`, target, file },
+  };
+}
 
-function packagePlace(name: string, variant: Variant, file: string): Place {
-  const directory = PACKAGED[variant];
-  return directory === undefined
-    ? { origin: "package", paths: [], absent: `${name} has release libraries only` }
-    : {
-      origin: "package",
-      paths: packageDirectories(name).map((root) => join(root, directory, file)),
-      absent: `no ${name}`,
+function cachePlace(target: string, variant: Variant, file: string): Place {
+  const names = cacheVariables(process.platform);
+  const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
+  const cache = cacheDirectory(variables, process.platform);
+  if (cache === null) {
+    return {
+      origin: "cache",
+      paths: [],
+      absent: `the environment has none of ${names.join(", ")}`,
     };
+  }
+  const directory = cachedBuildDirectory(cache, target, variant);
+  return { origin: "cache", paths: within(directory, file), cache };
 }

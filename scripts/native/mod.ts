@@ -13,12 +13,19 @@ import {
   cacheDirectory,
   cachedSourcesDirectory,
 } from "../../lib/library/directories.ts";
+import { isWithin } from "../../lib/library/ownership.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { buildOne } from "./build-one.ts";
 import { DebianSources } from "./debian.ts";
 import { checkOptions } from "./options.ts";
 import { lockDirectory } from "./lock.ts";
-import { removeLeftovers, requireSpace, TEMPORARY_PREFIX } from "./output.ts";
+import {
+  makePrivateDirectory,
+  removeLeftovers,
+  requirePrivate,
+  requireSpace,
+  TEMPORARY_PREFIX,
+} from "./output.ts";
 import { findCurrent, type Plan, planBuild, type PlanContext } from "./plan.ts";
 import { isNoSpace, noSpace, toolEnvironment } from "./shell.ts";
 import { findToolchain, missingCompiler, requirePrograms } from "./toolchain.ts";
@@ -49,6 +56,10 @@ export async function buildNative(options: BuildOptions = {}): Promise<BuildResu
   const outDirectory = options.outDirectory === undefined
     ? buildDirectory(fileURLToPath(new URL("../../", import.meta.url)), target.name, variant)
     : resolve(options.outDirectory);
+  // What is found there counts as built, and what is built there will be loaded from there.
+  const cache = cacheOf(options);
+  const inCache = cache !== null && isWithin(cache, outDirectory);
+  if (inCache) requirePrivate(cache, outDirectory);
   const toolchain = await findToolchain(environment);
   const context: PlanContext = { outDirectory, variant, target, toolchain };
   const plans = planBuild(options);
@@ -56,7 +67,15 @@ export async function buildNative(options: BuildOptions = {}): Promise<BuildResu
   const before = plans.map((plan) => isCurrent(plan, context));
   if (before.every((result) => result !== null)) return before;
   if (toolchain === null) throw missingCompiler();
+  if (inCache) makePrivateDirectory(cache, outDirectory);
   return await buildMissing(plans, { ...context, toolchain }, options, environment);
+}
+
+/** The user's cache; `null` when the environment names no home. */
+function cacheOf(options: BuildOptions): string | null {
+  const cache = options.cacheDirectory ??
+    cacheDirectory(options.environment ?? process.env, process.platform);
+  return cache === null ? null : resolve(cache);
 }
 
 type ReadyContext = PlanContext & { readonly toolchain: NonNullable<PlanContext["toolchain"]> };
@@ -139,8 +158,7 @@ async function fetchAll(
   options: BuildOptions,
   workshop: Workshop,
 ): Promise<Map<Plan, Source>> {
-  const cache = options.cacheDirectory ??
-    cacheDirectory(options.environment ?? process.env, process.platform);
+  const cache = cacheOf(options);
   if (cache === null) {
     throw new BuildError(
       "Cannot build: there is no directory for the source archives. Set HOME or XDG_CACHE_HOME.",
@@ -150,7 +168,8 @@ async function fetchAll(
   const apt = join(temporary, "apt");
   mkdirSync(apt);
   const context = {
-    sources: cachedSourcesDirectory(resolve(cache)),
+    cache,
+    sources: cachedSourcesDirectory(cache),
     temporary,
     upstream: options.upstream ?? options.environment?.["OFFHEAP_UPSTREAM"] ??
       process.env["OFFHEAP_UPSTREAM"],

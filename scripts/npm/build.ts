@@ -10,6 +10,7 @@ import { ROOT } from "../runtimes.ts";
 import { buildMainPackage } from "./main-package.ts";
 import { MAIN_PACKAGE, platformPackageName } from "./manifest.ts";
 import { buildPlatformPackage, platformContent } from "./platform-packages.ts";
+import { releaseHashes } from "./release-hashes.ts";
 import type { BuilderName } from "./types.ts";
 
 /** How the packages are made. */
@@ -67,7 +68,8 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
   rmSync(out, { recursive: true, force: true });
   const main = { name: MAIN_PACKAGE, directory: join(out, MAIN_PACKAGE) };
   const targets = (nameAll ? contents : ready).map(({ target }) => target);
-  const ran = await buildMainPackage({ directory: main.directory, builder, dnt, targets });
+  const hashes = releaseHashes(root, ready.map(({ target }) => target));
+  const ran = await buildMainPackage({ ...main, builder, dnt, targets, hashes });
   const packages = ready.map((content) => {
     const name = platformPackageName(content.target.name);
     const directory = join(out, name);

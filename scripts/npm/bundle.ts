@@ -25,7 +25,12 @@ interface Bundle {
 const LIBRARY: Bundle = { entries: ["mod.js"], options: ["--sourcemap=linked"] };
 const COMMAND_LINE: Bundle = {
   entries: ["lib/cli.js", "scripts/native/probe.js"],
-  options: ["--splitting", "--chunk-naming=lib/cli/[name]-[hash].[ext]"],
+  options: [
+    "--minify-syntax",
+    "--minify-whitespace",
+    "--splitting",
+    "--chunk-naming=lib/cli/[name]-[hash].[ext]",
+  ],
 };
 
 function bundle(bun: string, from: string, to: string, { entries, options }: Bundle): void {

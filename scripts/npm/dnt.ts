@@ -77,13 +77,13 @@ async function load(specifier: string): Promise<Dnt> {
  * @throws {Error} when dnt cannot be loaded, or fails.
  */
 export async function buildWithDnt(
-  { directory, manifest, dnt: specifier = DNT }: BuilderInput,
+  { sources, directory, manifest, dnt: specifier = DNT }: BuilderInput,
 ): Promise<string> {
   const dnt = await load(specifier);
   await dnt.build({
     entryPoints: ENTRIES.map((path, index) => ({
       name: index === 0 ? "." : `./${path.replace(/\.ts$/, "")}`,
-      path: join(ROOT, path),
+      path: join(sources, path),
     })),
     outDir: directory,
     shims: {},

@@ -6,16 +6,13 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { buildDirectory, libraryFileName } from "../../lib/library/directories.ts";
+import { buildDirectory, libraryFileName, packagedFile } from "../../lib/library/directories.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
 import { manifestOf, manifestPath } from "../../lib/library/resolve.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
 import { ROOT } from "../runtimes.ts";
 import { copyParts, licenceText, writeJson } from "./files.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./manifest.ts";
-
-/** Where the files of a variant lie in a package; the release's at its root. */
-const PLACES: Readonly<Partial<Record<Variant, string>>> = { release: ".", preload: "preload" };
 
 const LIBRARIES: readonly LibraryName[] = ["jemalloc", "mimalloc", "offheap"];
 
@@ -49,7 +46,6 @@ export interface PlatformContent {
 export function platformContent(target: ReleaseTarget, root: string = ROOT): PlatformContent {
   const libraries = target.variants.flatMap((variant) => {
     const directory = buildDirectory(root, target.name, variant);
-    const place = PLACES[variant] ?? variant;
     return LIBRARIES
       .map((name) => ({ name, variant, file: libraryFileName(name, target.platform) }))
       // What is preloaded on macOS may be the allocators alone.
@@ -60,7 +56,7 @@ export function platformContent(target: ReleaseTarget, root: string = ROOT): Pla
         name,
         variant,
         from: join(directory, file),
-        to: join(place, file),
+        to: packagedFile(file, variant),
       }));
   });
   const files = libraries.flatMap(({ from }) => [from, manifestPath(from)]);

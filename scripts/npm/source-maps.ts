@@ -95,6 +95,14 @@ export interface ModuleMap {
   readonly source: string;
 }
 
+/** Leaves what leads to another line: a stack needs no more, and a map is a third as large. */
+function dropColumns(segments: readonly Segment[]): Segment[] {
+  return segments.filter(([, source, line], index) => {
+    const before = segments[index - 1];
+    return before === undefined || before[1] !== source || before[2] !== line;
+  });
+}
+
 /**
  * The map of a bundle to the sources of its modules.
  *
@@ -108,13 +116,13 @@ export function composeMaps(
   const modules = bundle.sources.map(moduleOf);
   const sources: string[] = [];
   const lines = decodeMappings(bundle.mappings).map((segments) =>
-    segments.flatMap(([column, source, line, sourceColumn]): Segment[] => {
+    dropColumns(segments.flatMap(([column, source, line, sourceColumn]): Segment[] => {
       const module = modules[source];
       const origin = module?.lines[line]?.findLast(([start]) => start <= sourceColumn);
       if (module === null || module === undefined || origin === undefined) return [];
       if (!sources.includes(module.source)) sources.push(module.source);
       return [[column, sources.indexOf(module.source), origin[2], origin[3]]];
-    })
+    }))
   );
   return { version: 3, sources, names: [], mappings: encodeMappings(lines) };
 }

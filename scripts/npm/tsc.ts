@@ -4,7 +4,7 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import typescript from "typescript/package.json" with { type: "json" };
@@ -23,7 +23,8 @@ const SPECIFIER = /(\bfrom |\bimport\(|\bimport )"(\.{1,2}\/[^"\n]+)\.ts"/g;
  *
  * @throws {Error} when there is a type error; the compiler has then printed it.
  */
-export function buildWithTsc({ directory }: BuilderInput): Promise<string> {
+export function buildWithTsc({ sources, directory }: BuilderInput): Promise<string> {
+  cpSync(sources, join(directory, "src"), { recursive: true });
   const config = join(directory, "tsconfig.json");
   writeJson(config, {
     extends: join(ROOT, "tsconfig.json"),

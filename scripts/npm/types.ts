@@ -10,7 +10,9 @@ export type BuilderName = "dnt" | "tsc";
 
 /** What a builder is given. */
 export interface BuilderInput {
-  /** The package's directory; `src/` has the sources, and `package.json` lies there already. */
+  /** The sources, with a release's hashes in them. */
+  readonly sources: string;
+  /** The package's directory; `package.json` lies there already. */
   readonly directory: string;
   /** The package's manifest. */
   readonly manifest: Manifest;
@@ -19,7 +21,7 @@ export interface BuilderInput {
 }
 
 /**
- * Makes `esm/`, with source maps, and `types/`; dnt makes `src/` anew.
+ * Makes `src/`, `esm/` with source maps, and `types/`.
  *
  * @returns What ran, with its version.
  */
