@@ -15,6 +15,9 @@ import type { BuilderInput } from "./types.ts";
 /** Modules that no other one imports: the two entries, and what the build starts as a process. */
 export const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts", "scripts/native/probe.ts"];
 
+/** What a runtime wants in front of a script. */
+const SCRIPT: readonly string[] = process.versions["deno"] === undefined ? [] : ["run", "-A"];
+
 /** A relative import in a declaration; the compiler leaves the sources' extension in it. */
 const SPECIFIER = /(\bfrom |\bimport\(|\bimport )"(\.{1,2}\/[^"\n]+)\.ts"/g;
 
@@ -44,7 +47,7 @@ export function buildWithTsc({ sources, directory }: BuilderInput): Promise<stri
   });
   try {
     const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-    const { status, error } = spawnSync(process.execPath, [compiler, "-p", config], {
+    const { status, error } = spawnSync(process.execPath, [...SCRIPT, compiler, "-p", config], {
       cwd: directory,
       stdio: ["ignore", "inherit", "inherit"],
     });
