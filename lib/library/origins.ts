@@ -7,18 +7,17 @@
 import { isAbsolute } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { installedPackage } from "../../ffi/mod.ts";
+import { installedPackage, isStandalone } from "../../ffi/mod.ts";
+
+/** This module's place in a checkout. A bundle has another, or none. */
+const OWN_PLACE = "/lib/library/origins.ts";
 
 /** This checkout's root; `null` when this module was not loaded from one. */
 export function checkoutRoot(): string | null {
   const url = import.meta.url;
-  if (!url.startsWith("file:") || isPublished(url)) return null;
+  const isFile = url.startsWith("file:") && url.endsWith(OWN_PLACE);
+  if (!isFile || url.includes("/node_modules/") || isStandalone()) return null;
   return fileURLToPath(new URL("../../", url));
-}
-
-/** Whether a module's URL is that of a published package, compiled or not. */
-function isPublished(url: string): boolean {
-  return url.endsWith(".js") || url.includes("/node_modules/");
 }
 
 /**
