@@ -25,6 +25,8 @@
  *
  * @module
  */
+import "./lib/supported.ts";
+
 export type { Address, NativePointer, RuntimeInfo } from "./ffi/types.ts";
 export {
   BlockError,

@@ -187,10 +187,45 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
   };
 }
 
+/** Whether a buffer that is marked as untransferable can still be detached by its owner. */
+function marksCanBeDetached(): boolean {
+  const buffer = new ArrayBuffer(1);
+  markAsUntransferable(buffer);
+  try {
+    moveBuffer(buffer);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** How koffi's buffers are kept from being transferred, and yet detached. */
+function koffiBuffers(koffi: Koffi): Pick<Adapter, "wrap" | "rewrap" | "detachable"> {
+  if (!marksCanBeDetached()) {
+    // Node 24: the mark that koffi sets is another one, and moved buffers have none.
+    return {
+      wrap: (address, length) => moveBuffer(koffi.view(address, length)),
+      rewrap: moveBuffer,
+      detachable: isUnmarked,
+    };
+  }
+  return {
+    wrap: (address, length) => koffi.view(address, length),
+    rewrap(buffer) {
+      const moved = moveBuffer(buffer);
+      // As koffi's own buffers are.
+      markAsUntransferable(moved);
+      return moved;
+    },
+    detachable: () => true,
+  };
+}
+
 /** The adapter over the npm package koffi. */
 export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const koffi = module as Koffi;
   return {
+    ...koffiBuffers(koffi),
     runtime,
     backend: "koffi",
     open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
@@ -198,14 +233,6 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
       return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS);
     },
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
-    wrap: (address, length) => koffi.view(address, length),
-    rewrap(buffer) {
-      const moved = moveBuffer(buffer);
-      // As koffi's own buffers are; here a marked buffer can still be detached by its owner.
-      markAsUntransferable(moved);
-      return moved;
-    },
-    detachable: () => true,
     pointer: (address) => BigInt(address),
   };
 }

@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { isStandalone } from "../../ffi/mod.ts";
 import { readVariable } from "../environment.ts";
 import {
   buildDirectory,
@@ -18,12 +16,20 @@ import {
   packagedFile,
 } from "./directories.ts";
 import type { LibraryName, Variant } from "./manifest.ts";
+import { checkoutRoot, packageDirectories } from "./origins.ts";
 import { systemLibraryPaths } from "./system-libraries.ts";
 import { hostTarget } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 
 /** Which place a library was found in. */
-export type LibraryOrigin = "option" | "environment" | "build" | "package" | "cache" | "system";
+export type LibraryOrigin =
+  | "option"
+  | "environment"
+  | "build"
+  | "package"
+  | "executable"
+  | "cache"
+  | "system";
 
 /** The environment variable that names a library file. */
 export const LIBRARY_VARIABLE = "OFFHEAP_LIBRARY";
@@ -62,23 +68,6 @@ export interface ReleasedFile {
   readonly file: string;
 }
 
-/** This checkout's root; `null` when this module was not loaded from a file. */
-function checkoutRoot(): string | null {
-  if (!import.meta.url.startsWith("file:")) return null;
-  return fileURLToPath(new URL("../../", import.meta.url));
-}
-
-function packageDirectory(name: string): string | null {
-  const base = import.meta.url.startsWith("file:") ? import.meta.url : join(process.cwd(), "x.js");
-  try {
-    return join(createRequire(base).resolve(`${name}/package.json`), "..");
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    // The platform package is optional: that it is not installed is an ordinary answer.
-    return null;
-  }
-}
-
 /** A path that somebody named is taken, or refused: nothing else is looked at. */
 export function explicitPlace(request: LibraryRequest): Place | null {
   if (request.path !== undefined) return { origin: "option", paths: [request.path] };
@@ -109,6 +98,7 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
     absent: "this is not a checkout",
   };
   yield packagePlace(target, variant, file);
+  if (isStandalone()) yield executablePlace(target, variant, file);
   yield cachePlace(target, variant, file);
   const own = variant === "release" ? systemLibraryPaths(name) : [];
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
@@ -124,9 +114,23 @@ function packagePlace(target: string, variant: Variant, library: string): Place 
   const file = packagedFile(library, variant);
   return {
     origin: "package",
-    paths: within(packageDirectory(name), file),
+    paths: packageDirectories(name).map((directory) => join(directory, file)),
     absent: `no ${name}`,
     released: { package: name, target, file },
+  };
+}
+
+/**
+ * What a compiled program carries with it: a platform package's files, in a directory beside it.
+ * Whoever can write there could replace the program, too; beside an ordinary runtime nothing is
+ * looked for.
+ */
+function executablePlace(target: string, variant: Variant, library: string): Place {
+  const file = packagedFile(library, variant);
+  return {
+    origin: "executable",
+    paths: [join(dirname(process.execPath), "offheap", file)],
+    released: { package: `@offheap/${target}`, target, file },
   };
 }
 

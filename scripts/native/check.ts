@@ -74,10 +74,10 @@ function unusable(path: string, problems: readonly string[]): BuildError {
   );
 }
 
-/** The probe lies beside this file, compiled where this file is. */
+/** The probe, compiled where this file is: bundled, too, it is two directories up and down again. */
 function probePath(): string {
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-  return fileURLToPath(new URL(`./probe${extension}`, import.meta.url));
+  return fileURLToPath(new URL(`../../scripts/native/probe${extension}`, import.meta.url));
 }
 
 /**
