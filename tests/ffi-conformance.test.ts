@@ -131,8 +131,8 @@ test("what native code writes into a buffer is seen by JavaScript, at the right 
 });
 
 test("wrapped memory is the native memory itself, until it is detached", () => {
-  const address = libcCalls().mmap(NULL, 8192, 3, 0x22, -1, 0n);
-  const start = Number(address) as Address;
+  const process = foreign().open(null, PROCESS_MALLOC_SYMBOLS);
+  const start = process.calls.malloc(8192);
   const buffer = foreign().wrap(start, 8192);
   assert.equal(buffer.byteLength, 8192);
   const view = new Uint8Array(buffer);
@@ -142,7 +142,8 @@ test("wrapped memory is the native memory itself, until it is detached", () => {
   const moved = buffer.transfer(0);
   assert.equal(view.length + moved.byteLength + buffer.byteLength, 0);
   assert.deepEqual([...readBytes(start + 4096 as Address, 3)], [1, 2, 3], "it was not copied");
-  libcCalls().munmap(start, 8192);
+  process.calls.free(start);
+  process.close();
 });
 
 test("a pointer is what the runtime's own FFI takes", () => {
