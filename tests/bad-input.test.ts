@@ -15,6 +15,8 @@ import * as ffiErrors from "../ffi/errors.ts";
 import { foreign } from "../ffi/mod.ts";
 import { JEMALLOC_SYMBOLS } from "../ffi/jemalloc.ts";
 import { ElfError } from "../lib/binary/elf.ts";
+import { MachOError } from "../lib/binary/macho.ts";
+import { PeError } from "../lib/binary/pe.ts";
 import { main } from "../lib/cli/main.ts";
 import * as libErrors from "../lib/errors.ts";
 import * as offheap from "../mod.ts";
@@ -515,6 +517,8 @@ const ERRORS:
     [new libErrors.DoctorError("x"), "ERR_OFFHEAP_DOCTOR", {}],
     [new offheap.SystemInfoError("x"), "ERR_OFFHEAP_SYSTEM_INFO", {}],
     [new ElfError("x"), "ERR_OFFHEAP_ELF", {}],
+    [new MachOError("x"), "ERR_OFFHEAP_MACHO", {}],
+    [new PeError("x"), "ERR_OFFHEAP_PE", {}],
     [
       new offheap.OutOfMemoryError("a block", 5, 16),
       "ERR_OFFHEAP_OUT_OF_MEMORY",

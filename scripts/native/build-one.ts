@@ -9,9 +9,10 @@ import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
-import { checkElfLibrary, checkLoads } from "./check.ts";
+import { checkLibrary, checkLoads } from "./check.ts";
 import { sha256File } from "./files.ts";
 import { hashInputs } from "./inputs.ts";
+import { HOST_COMPILER_LIBRARIES } from "./library-limits.ts";
 import { versionScript } from "./link.ts";
 import { install } from "./output.ts";
 import { runTool } from "./shell.ts";
@@ -80,7 +81,15 @@ export async function buildOne(
       }),
   });
   progress.step(recipe.name, "check");
-  const exports = checkElfLibrary(output, target, recipe.required, recipe.optional);
+  const exports = checkLibrary(output, target, {
+    name: recipe.name,
+    variant,
+    required: recipe.required,
+    optional: recipe.optional,
+    // The host's compiler links with the host's C library.
+    glibcFloor: null,
+    needed: HOST_COMPILER_LIBRARIES,
+  });
   await checkLoads(output, recipe.name, version);
   signal?.throwIfAborted();
   const manifest: LibraryManifest = {
