@@ -97,7 +97,7 @@ export function* places(request: LibraryRequest): Generator<Place> {
     paths: within(cache === null ? null : cachedBuildDirectory(cache, target, variant), file),
     absent: `the environment has none of ${names.join(", ")}`,
   };
-  const own = variant === "release" ? systemLibraryPaths(request.name) : [];
+  const own = systemLibraryPaths(request.name, variant);
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 

@@ -8,6 +8,8 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import process from "node:process";
 import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/errors.ts";
 import { ElfError, parseElf } from "../binary/elf.ts";
+import { MachOError, parseMachO } from "../binary/macho.ts";
+import { parsePe, PeError } from "../binary/pe.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { requireOneOf, requirePath } from "../options.ts";
 import { type LibraryManifest, type LibraryName, VARIANTS } from "./manifest.ts";
@@ -24,8 +26,21 @@ export { LIBRARY_VARIABLE, type LibraryOrigin, type LibraryRequest } from "./pla
 /** What says that nothing is at a path. */
 const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 
-/** Systems whose libraries have other formats. */
-const NOT_ELF: ReadonlySet<string> = new Set(["darwin", "win32"]);
+interface LibraryFormat {
+  /** What it is called, with its article. */
+  readonly name: string;
+  /** Reads a file of it; throws the error below, whose message says when it is none. */
+  readonly parse: (bytes: Uint8Array, name: string) => unknown;
+  readonly Fault: abstract new (...args: never[]) => Error;
+}
+
+const ELF: LibraryFormat = { name: "an ELF", parse: parseElf, Fault: ElfError };
+
+/** The format of a system's libraries, where it is not ELF. */
+const FORMATS: Readonly<Record<string, LibraryFormat>> = {
+  darwin: { name: "a Mach-O", parse: parseMachO, Fault: MachOError },
+  win32: { name: "a PE", parse: parsePe, Fault: PeError },
+};
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -120,6 +135,26 @@ function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[
   }
 }
 
+/** What is wrong with a library's file, as a clause; `null` when it is whole. */
+export function libraryFault(
+  bytes: Uint8Array,
+  path: string,
+  platform: string,
+): { readonly why: string; readonly cause: Error } | null {
+  const { name, parse, Fault } = FORMATS[platform] ?? ELF;
+  try {
+    parse(bytes, path);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const foreign = error.message.endsWith(`not ${name} file.`);
+    const why = foreign
+      ? `it is not ${name} file`
+      : `its ${name.replace(/^an? /, "")} file is cut off or damaged`;
+    return { why, cause: error };
+  }
+}
+
 /**
  * Refuses a file that is damaged: the dynamic linker maps one that is cut off without a word, and
  * the whole process then dies of the first access behind its end.
@@ -130,15 +165,8 @@ function requireWhole(
   bytes: Uint8Array,
   attempts: readonly LoadAttempt[],
 ): void {
-  if (NOT_ELF.has(process.platform)) return;
-  try {
-    parseElf(bytes, path);
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    const foreign = error.message.endsWith("not an ELF file.");
-    const why = foreign ? "it is not an ELF file" : "its ELF file is cut off or damaged";
-    throw unusable(place, path, why, attempts, error);
-  }
+  const fault = libraryFault(bytes, path, process.platform);
+  if (fault !== null) throw unusable(place, path, fault.why, attempts, fault.cause);
 }
 
 function take(

@@ -103,7 +103,14 @@ export function runChild(
 /** The directory of this checkout's built libraries. */
 export function builtLibrary(name: string, variant = "release"): string {
   const { name: target, platform } = hostTarget();
-  return join(ROOT, "build", "native", target, variant, libraryFileName(name as LibraryName, platform));
+  return join(
+    ROOT,
+    "build",
+    "native",
+    target,
+    variant,
+    libraryFileName(name as LibraryName, platform),
+  );
 }
 
 /** The command line of offheap in the runtime that runs this test. */
