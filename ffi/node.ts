@@ -187,17 +187,31 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
   };
 }
 
-/** The adapter over the npm package koffi. */
-export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
-  const koffi = module as Koffi;
+/** Whether a marked buffer can no longer be detached by its owner, as on Node 24 and newer. */
+function markPreventsDetaching(): boolean {
+  const buffer = new ArrayBuffer(1);
+  markAsUntransferable(buffer);
+  try {
+    moveBuffer(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** How wrapped memory is kept from being taken away by a transfer list. */
+type BufferGuard = Pick<Adapter, "wrap" | "rewrap" | "detachable">;
+
+function guardKoffiBuffers(koffi: Koffi): BufferGuard {
+  if (markPreventsDetaching()) {
+    return {
+      // koffi's buffers look marked; moved, they are told from those that a program has marked.
+      wrap: (address, length) => moveBuffer(koffi.view(address, length)),
+      rewrap: moveBuffer,
+      detachable: isUnmarked,
+    };
+  }
   return {
-    runtime,
-    backend: "koffi",
-    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
-      const raw = openKoffi(koffi, path);
-      return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS);
-    },
-    addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     wrap: (address, length) => koffi.view(address, length),
     rewrap(buffer) {
       const moved = moveBuffer(buffer);
@@ -206,6 +220,21 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
       return moved;
     },
     detachable: () => true,
+  };
+}
+
+/** The adapter over the npm package koffi. */
+export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
+  const koffi = module as Koffi;
+  return {
+    ...guardKoffiBuffers(koffi),
+    runtime,
+    backend: "koffi",
+    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
+      const raw = openKoffi(koffi, path);
+      return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS);
+    },
+    addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     pointer: (address) => BigInt(address),
   };
 }
