@@ -13,6 +13,7 @@ import {
   mkdtempSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -142,8 +143,8 @@ function withRandomNumbers(binary: string, directory: string): string {
   const copy = join(directory, "bun.exe");
   const library = join(directory, "bcryptprimitives.dll");
   mkdirSync(directory, { recursive: true });
-  if (!existsSync(library)) {
-    const source = join(SOURCES, "bcryptprimitives.c");
+  const source = join(SOURCES, "bcryptprimitives.c");
+  if (!isNewer(library, source)) {
     zig(["cc", "-target", "x86_64-windows-gnu", "-shared", "-O1", source, "-ladvapi32"], library);
   }
   if (!existsSync(copy)) {
@@ -160,7 +161,7 @@ function withRandomNumbers(binary: string, directory: string): string {
 function standardLibrary(processor: Processor): string {
   const root = join(STORE, `libstdc++-${processor.machine}-musl`);
   const file = join(root, "usr", "lib", "offheap-musl", "libstdc++.so.6");
-  if (!existsSync(file)) {
+  if (!isNewer(file, join(SOURCES, "musl-stubs.c"))) {
     const names = [`libstdc++-${GCC.version}-dev`, `libgcc-${GCC.version}-dev`];
     const archives = debianRoot(names.map((name) => `${name}:${processor.debian}`), {
       suite: GCC.suite,
@@ -216,6 +217,10 @@ function modules(names: readonly string[]): string {
     symlinkSync(target, link);
   }
   return directory;
+}
+
+function isNewer(file: string, source: string): boolean {
+  return existsSync(file) && statSync(file).mtimeMs >= statSync(source).mtimeMs;
 }
 
 /** Runs zig and puts the file that it made into its place, complete or not at all. */
