@@ -3,16 +3,15 @@
  *
  * @module
  */
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
-import type { Target } from "../../lib/library/target.ts";
+import { hostTarget, type Target } from "../../lib/library/target.ts";
 import { checkElfLibrary, checkLoads } from "./check.ts";
 import { sha256File } from "./files.ts";
 import { hashInputs } from "./inputs.ts";
-import { versionScript } from "./link.ts";
 import { install } from "./output.ts";
 import { runTool } from "./shell.ts";
 import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
@@ -51,7 +50,8 @@ export async function buildOne(
   const { target, variant, toolchain, environment, signal, progress } = context;
   const work = join(context.temporary, recipe.name);
   mkdirSync(work, { recursive: true });
-  progress.step(recipe.name, "unpack");
+  const unit = { name: recipe.name, target: target.name, variant };
+  progress.step(unit, "unpack");
   const directory = await unpack(source.path, join(work, "source"), environment, signal);
   const version = recipe.version(directory);
   if (source.version !== "" && source.version !== version) {
@@ -60,16 +60,15 @@ export async function buildOne(
         `${source.version} was asked for.`,
     );
   }
-  const script = join(work, "exports.map");
-  writeFileSync(script, versionScript(recipe.required, recipe.optional));
+  const exports = recipe.exports(target, variant);
   const output = join(work, libraryFileName(recipe.name, target.platform));
-  progress.step(recipe.name, "compile");
+  progress.step(unit, "compile");
   const { features } = await recipe.build({
     variant,
     target,
     toolchain,
     directory,
-    versionScript: script,
+    exports,
     output,
     run: (command, extra) =>
       runTool(command, {
@@ -79,9 +78,9 @@ export async function buildOne(
         action: `build ${recipe.name} ${version}`,
       }),
   });
-  progress.step(recipe.name, "check");
-  const exports = checkElfLibrary(output, target, recipe.required, recipe.optional);
-  await checkLoads(output, recipe.name, version);
+  progress.step(unit, "check");
+  const exported = checkElfLibrary(output, target, exports.required, exports.optional);
+  if (target.name === hostTarget().name) await checkLoads(output, recipe.name, version);
   signal?.throwIfAborted();
   const manifest: LibraryManifest = {
     manifestVersion: 1,
@@ -92,9 +91,9 @@ export async function buildOne(
     target: target.name,
     libc: target.libc,
     compiler: toolchain.version,
-    flags: recipe.flags(variant, target),
+    flags: recipe.flags(variant, target, toolchain.cross !== null),
     features,
-    exports,
+    exports: exported,
     inputs: hashInputs({
       recipe,
       identity: source.identity,
@@ -107,5 +106,5 @@ export async function buildOne(
   };
   const path = install(context.outDirectory, output, manifest, target.platform);
   const reason = `${recipe.name} ${version} ${source.reason}`;
-  return { name: recipe.name, version, variant, path, outcome: "built", reason, manifest };
+  return { ...unit, version, path, outcome: "built", reason, manifest };
 }
