@@ -187,25 +187,23 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
   };
 }
 
-/** Whether a marked buffer can no longer be detached by its owner, as on Node 24 and newer. */
-function markPreventsDetaching(): boolean {
+/** Whether a buffer that is marked as untransferable can still be detached by its owner. */
+function marksCanBeDetached(): boolean {
   const buffer = new ArrayBuffer(1);
   markAsUntransferable(buffer);
   try {
     moveBuffer(buffer);
-    return false;
-  } catch {
     return true;
+  } catch {
+    return false;
   }
 }
 
-/** How wrapped memory is kept from being taken away by a transfer list. */
-type BufferGuard = Pick<Adapter, "wrap" | "rewrap" | "detachable">;
-
-function guardKoffiBuffers(koffi: Koffi): BufferGuard {
-  if (markPreventsDetaching()) {
+/** How koffi's buffers are kept from being transferred, and yet detached. */
+function koffiBuffers(koffi: Koffi): Pick<Adapter, "wrap" | "rewrap" | "detachable"> {
+  if (!marksCanBeDetached()) {
+    // Node 24: the mark that koffi sets is another one, and moved buffers have none.
     return {
-      // koffi's buffers look marked; moved, they are told from those that a program has marked.
       wrap: (address, length) => moveBuffer(koffi.view(address, length)),
       rewrap: moveBuffer,
       detachable: isUnmarked,
@@ -215,7 +213,7 @@ function guardKoffiBuffers(koffi: Koffi): BufferGuard {
     wrap: (address, length) => koffi.view(address, length),
     rewrap(buffer) {
       const moved = moveBuffer(buffer);
-      // As koffi's own buffers are; here a marked buffer can still be detached by its owner.
+      // As koffi's own buffers are.
       markAsUntransferable(moved);
       return moved;
     },
@@ -227,7 +225,7 @@ function guardKoffiBuffers(koffi: Koffi): BufferGuard {
 export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const koffi = module as Koffi;
   return {
-    ...guardKoffiBuffers(koffi),
+    ...koffiBuffers(koffi),
     runtime,
     backend: "koffi",
     open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {

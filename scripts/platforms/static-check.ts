@@ -44,8 +44,6 @@ export function checkFiles(target: string, root: string = ROOT): ColumnResult {
   for (const variant of row.variants) {
     const directory = buildDirectory(root, target, variant);
     for (const name of NAMES) {
-      // The shim is one file for all variants; macOS has no other of it for preloading.
-      if (name === "offheap" && variant !== "release") continue;
       const file = libraryFileName(name, row.platform);
       const problem = problemOf(join(directory, file), target, directory, name, row.platform);
       if (problem === null) seen.push(`${variant}/${file}`);
