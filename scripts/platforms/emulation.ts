@@ -76,7 +76,12 @@ export function prepare(way: Way): Emulation {
 }
 
 function arm64Glibc(): Emulation {
-  const system = debianRoot(["libc6:arm64", "libgcc-s1:arm64", "libstdc++6:arm64", "libatomic1:arm64"]);
+  const system = debianRoot([
+    "libc6:arm64",
+    "libgcc-s1:arm64",
+    "libstdc++6:arm64",
+    "libatomic1:arm64",
+  ]);
   const furniture = {
     roots: [compilerRoot("aarch64-linux-gnu.2.17"), debianRoot(["qemu-user-static"]), system],
     arm64: true,

@@ -35,9 +35,6 @@ export const PLATFORM_RUNTIMES: readonly PlatformRuntime[] = [
   "node22",
 ];
 
-/** Targets that nothing is built for. */
-const UNBUILT: readonly string[] = ["freebsd-x64"];
-
 /** How each target is tried on a machine of another kind, and in which runtimes. */
 const ELSEWHERE: Readonly<Record<string, { way: Way; runtimes: readonly PlatformRuntime[] }>> = {
   "linux-arm64-gnu": { way: "qemu", runtimes: PLATFORM_RUNTIMES },
@@ -91,7 +88,6 @@ export function rowsOn(host: string): PlatformRow[] {
       for (const runtime of elsewhere.runtimes) rows.push({ target, runtime, way: elsewhere.way });
     } else rows.push({ target, runtime: null, way: "static" });
   }
-  for (const target of UNBUILT) rows.push({ target, runtime: null, way: "none" });
   return rows;
 }
 

@@ -54,7 +54,6 @@ type Report = Omit<RowReport, "milliseconds">;
 
 async function tryRow(row: PlatformRow, options: RowOptions): Promise<Report> {
   const { target, runtime: name, way } = row;
-  if (way === "none") return fixed(row, { outcome: "skipped", detail: "not built" });
   if (way === "static" || name === null) return staticReport(row);
   const missing = missingLibraries(target);
   if (missing.length > 0) {

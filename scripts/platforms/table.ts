@@ -23,7 +23,6 @@ export const WAY_TITLES: Readonly<Record<Way, string>> = {
   "qemu-musl": "qemu-user, Debian's musl",
   wine: "wine",
   static: "static check only",
-  none: "not built",
 };
 
 /** An outcome in a table. */

@@ -9,9 +9,9 @@ export type PlatformRuntime = "deno" | "bun" | "node26" | "node24" | "node22";
 
 /**
  * How a row is tried: on this machine itself; by the emulator qemu; with another C library; under
- * wine; its files alone; or not at all, as nothing is built for it.
+ * wine; or its files alone.
  */
-export type Way = "native" | "qemu" | "musl" | "qemu-musl" | "wine" | "static" | "none";
+export type Way = "native" | "qemu" | "musl" | "qemu-musl" | "wine" | "static";
 
 /** What is asked of every row, in the order of the table. */
 export const COLUMNS = ["load", "version", "allocate", "preload", "verify"] as const;
