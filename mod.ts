@@ -25,6 +25,8 @@
  *
  * @module
  */
+import "./lib/supported.ts";
+
 export type { Address, NativePointer, RuntimeInfo } from "./ffi/types.ts";
 export {
   BlockError,
@@ -61,6 +63,13 @@ export { healthCheck } from "./lib/info/health-check.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/info/system-info.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/launch/plan.ts";
 export { PROFILE_NAMES, type ProfileName } from "./lib/launch/profiles.ts";
+export {
+  type IntegrityOptions,
+  type IntegrityReport,
+  type IntegrityVerdict,
+  type LibraryIntegrity,
+  verifyIntegrity,
+} from "./lib/library/integrity.ts";
 export type { Variant } from "./lib/library/manifest.ts";
 export type { LibraryOrigin } from "./lib/library/resolve.ts";
 export type { Allocator, AllocatorStatistics, OpenOptions } from "./lib/memory/api/allocator.ts";

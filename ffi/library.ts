@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isMarkedAsUntransferable } from "node:worker_threads";
+import workerThreads from "node:worker_threads";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
 import type {
   Calls,
@@ -84,6 +84,9 @@ const transfer = ArrayBuffer.prototype.transfer;
 export function moveBuffer(buffer: ArrayBuffer): ArrayBuffer {
   return transfer.call(buffer);
 }
+
+/** Not by its name: a Node that lacks it could then not say that it is too old. */
+const { isMarkedAsUntransferable } = workerThreads;
 
 /** Whether a buffer can be detached where marking it as untransferable prevents that, too. */
 export function isUnmarked(buffer: ArrayBuffer): boolean {

@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { createBunAdapter } from "./bun.ts";
 import { createDenoAdapter } from "./deno.ts";
 import {
@@ -14,18 +17,12 @@ import {
   UnsupportedRuntimeError,
 } from "./errors.ts";
 import { createKoffiAdapter, createNodeAdapter } from "./node.ts";
+import { nodeRefusal } from "./node-floor.ts";
 import type { Adapter, RuntimeInfo } from "./types.ts";
 
-/** The oldest Node that has `ArrayBuffer.prototype.transfer`, on which freeing safely rests. */
-const OLDEST_NODE_MAJOR = 22;
-
 function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
-  if (Number.parseInt(runtime.version) < OLDEST_NODE_MAJOR) {
-    throw new UnsupportedRuntimeError(
-      `Cannot use native libraries in Node ${runtime.version}: offheap needs Node ` +
-        `${OLDEST_NODE_MAJOR} or newer.`,
-    );
-  }
+  const refusal = nodeRefusal("use native libraries", runtime.version);
+  if (refusal !== null) throw refusal;
   const builtin = process.getBuiltinModule("node:ffi");
   if (builtin !== undefined) return createNodeAdapter(runtime, builtin);
   let koffi;
@@ -82,4 +79,47 @@ export function runtimeInfo(): RuntimeInfo {
     if (version !== undefined) return { name, version };
   }
   return { name: "node", version: versions.node ?? "unknown" };
+}
+
+/**
+ * Whether the program was compiled into an executable of its own, its runtime included:
+ * `deno compile`, `bun build --compile`, Node's single executable applications.
+ */
+export function isStandalone(): boolean {
+  const { deno, bun } = process.versions as NodeJS.Dict<string>;
+  if (deno !== undefined) return Reflect.get(globalThis, "Deno").build.standalone === true;
+  if (bun !== undefined) return Reflect.get(globalThis, "Bun").isStandaloneExecutable === true;
+  return process.getBuiltinModule("node:sea").isSea();
+}
+
+/**
+ * The directory of a package as a module sees it: the runtime's own way of finding packages, but
+ * never the network.
+ *
+ * @param from The path of the module, or its `file:` URL.
+ * @returns `null` when the package is not installed there.
+ */
+export function installedPackage(name: string, from: string): string | null {
+  const { bun } = process.versions as NodeJS.Dict<string>;
+  // Bun's resolver installs a package that is missing.
+  if (bun !== undefined) return findAbove(name, from);
+  try {
+    return dirname(createRequire(from).resolve(`${name}/package.json`));
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    // The package is optional: that it is not installed is an ordinary answer.
+    return null;
+  }
+}
+
+function findAbove(name: string, from: string): string | null {
+  let directory = dirname(from.startsWith("file:") ? fileURLToPath(from) : from);
+  while (true) {
+    const candidate = join(directory, "node_modules", name);
+    const found = statSync(join(candidate, "package.json"), { throwIfNoEntry: false });
+    if (found?.isFile() === true) return candidate;
+    const parent = dirname(directory);
+    if (parent === directory) return null;
+    directory = parent;
+  }
 }

@@ -31,8 +31,26 @@ const BROADEST: AllocatorPolicyRow = {
   reason: "jemalloc supports the broadest range of Unix systems",
 };
 
-/** The allocator of each platform that `process.platform` can name. */
-export const ALLOCATOR_POLICY: Readonly<Record<NodeJS.Platform, AllocatorPolicyRow>> = {
+/**
+ * The allocator of each platform that `process.platform` can name. They are spelt out here, since a
+ * program that reads this type need not have Node's types.
+ */
+export const ALLOCATOR_POLICY: Readonly<
+  Record<
+    | "aix"
+    | "android"
+    | "cygwin"
+    | "darwin"
+    | "freebsd"
+    | "haiku"
+    | "linux"
+    | "netbsd"
+    | "openbsd"
+    | "sunos"
+    | "win32",
+    AllocatorPolicyRow
+  >
+> = {
   linux: {
     allocator: "jemalloc",
     reason: "on Linux jemalloc keeps fragmentation of long-running servers low, " +

@@ -15,6 +15,8 @@ import * as ffiErrors from "../ffi/errors.ts";
 import { foreign } from "../ffi/mod.ts";
 import { JEMALLOC_SYMBOLS } from "../ffi/jemalloc.ts";
 import { ElfError } from "../lib/binary/elf.ts";
+import { MachOError } from "../lib/binary/macho.ts";
+import { PeError } from "../lib/binary/pe.ts";
 import { main } from "../lib/cli/main.ts";
 import * as libErrors from "../lib/errors.ts";
 import * as offheap from "../mod.ts";
@@ -87,7 +89,7 @@ const VERIFY: readonly Refusal[] = [
     "variant",
     [5, null, true, {}],
     ["", "x", "Release", "constructor"],
-    /the variant must be one of release, debug, secure; got /,
+    /the variant must be one of release, debug, secure, preload; got /,
   ),
   [{ allocator: "system", library: "/x.so" }, "TypeError", /library must be left out/],
   [{ allocator: "system", variant: "x" }, "RangeError", /the variant must be one of/],
@@ -108,7 +110,7 @@ const OPEN: readonly Refusal[] = [
     "variant",
     [5, null, true, {}],
     ["", "x", "Release", "constructor"],
-    /the variant must be one of release, debug, secure; got /,
+    /the variant must be one of release, debug, secure, preload; got /,
   ),
   ...badValues(
     "leaks",
@@ -119,6 +121,12 @@ const OPEN: readonly Refusal[] = [
   ...badValues("onLeak", [5, null, "x", true, {}], [], /onLeak must be a function; got /),
   ...badValues("debug", [0, 1, "", "yes", null, {}], [], /debug must be true or false; got /),
   [{ allocator: "system", library: "/x.so" }, "TypeError", /library must be left out/],
+];
+
+const INTEGRITY: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...BAD_LIBRARIES,
+  ...unknownNames("library", "allocator", "Library", "toString"),
 ];
 
 const ADDRESS = /the address must be a whole number from 0 to 4503599627370496; got /;
@@ -207,6 +215,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   selectAllocator: SELECT,
   openAllocator: OPEN,
   nativePointer: POINTER,
+  verifyIntegrity: INTEGRITY,
 };
 
 for (const [name, refusals] of Object.entries(TABLE)) {
@@ -273,6 +282,7 @@ const COMMAND_LINES:
     [["verify", "--expect", "x"], 2, /choices are jemalloc, mimalloc, system/i],
     [["verify", "--expect", ""], 2, /choices are jemalloc, mimalloc, system/i],
     [["verify", "--expect"], 2, /argument missing/],
+    [["verify", "--integrity", "--expect", "glibc"], 2, /'--integrity' cannot be used with/],
     [["verify", "surplus"], 2, /too many arguments/],
     [["info", "--jason"], 2, /unknown option '--jason'/],
     [["env", "--format", "xml"], 2, /choices are sh, dotenv, docker, systemd, json/i],
@@ -515,6 +525,8 @@ const ERRORS:
     [new libErrors.DoctorError("x"), "ERR_OFFHEAP_DOCTOR", {}],
     [new offheap.SystemInfoError("x"), "ERR_OFFHEAP_SYSTEM_INFO", {}],
     [new ElfError("x"), "ERR_OFFHEAP_ELF", {}],
+    [new MachOError("x"), "ERR_OFFHEAP_MACHO", {}],
+    [new PeError("x"), "ERR_OFFHEAP_PE", {}],
     [
       new offheap.OutOfMemoryError("a block", 5, 16),
       "ERR_OFFHEAP_OUT_OF_MEMORY",

@@ -17,7 +17,13 @@ function context(upstream?: string): SourceContext {
   const directory = temporaryDirectory();
   const temporary = join(directory, "temporary");
   mkdirSync(temporary);
-  return { sources: join(directory, "sources"), temporary, upstream, debian: null };
+  return {
+    cache: directory,
+    sources: join(directory, "sources"),
+    temporary,
+    upstream,
+    debian: null,
+  };
 }
 
 /** Serves `/good.tar.gz`, and nothing else, on the loopback device while the test runs. */
@@ -172,7 +178,7 @@ test("apt's deb822 sources become source packages' with keys kept and disabled o
 
 test("the version script names what must be there and globs what may be", () => {
   assert.equal(
-    versionScript(["malloc"], ["cfree"]),
+    versionScript({ required: ["malloc"], optional: ["cfree"] }),
     "{\n  global:\n    malloc;\n    [c]free;\n  local: *;\n};\n",
   );
 });

@@ -279,7 +279,7 @@ test("a Node that is too old is refused with a sentence", async () => {
   const { stdout, stderr } = await runChild(child);
   assert.match(
     stdout,
-    /^UnsupportedRuntimeError ERR_OFFHEAP_UNSUPPORTED_RUNTIME Cannot use native libraries in Node 20\.20\.2: offheap needs Node 22 or newer\.\n$/,
+    /^UnsupportedRuntimeError ERR_OFFHEAP_UNSUPPORTED_RUNTIME Cannot use native libraries in Node 20\.20\.2: offheap needs Node 22\.12 or newer\.\n$/,
     stderr,
   );
 });

@@ -15,12 +15,26 @@ export interface ByteSource {
 const PAGE = 4096;
 const LONGEST_STRING = 65536;
 const DECODER = new TextDecoder();
+const NO_BYTES = new Uint8Array(0);
 
 /** Bytes in memory as a source. */
 export function memorySource(bytes: Uint8Array): ByteSource {
   return {
     size: bytes.length,
     read: (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+/**
+ * A part of a source as a source of its own.
+ *
+ * @throws {RangeError} when the part is not within the source.
+ */
+export function sliceSource(source: ByteSource, offset: number, size: number): ByteSource {
+  if (offset + size > source.size) throw new RangeError(`bytes at ${offset} are behind the end`);
+  return {
+    size,
+    read: (at, length) => source.read(offset + at, Math.max(0, Math.min(length, size - at))),
   };
 }
 
@@ -38,6 +52,16 @@ export class ByteReader {
     this.#source = source;
     this.littleEndian = littleEndian;
     this.bits = bits;
+  }
+
+  /** A reader of bytes in memory. */
+  static of(bytes: Uint8Array, littleEndian: boolean, bits: 32 | 64 = 64): ByteReader {
+    return new ByteReader(memorySource(bytes), littleEndian, bits);
+  }
+
+  /** How many bytes there are, as the source has it. */
+  get size(): number {
+    return this.#source.size;
   }
 
   /** The byte at an offset. */
@@ -61,6 +85,21 @@ export class ByteReader {
     const value = Number(this.#view(offset, 8).getBigUint64(0, this.littleEndian));
     if (!Number.isSafeInteger(value)) throw new RangeError(`the number ${value} is too large`);
     return value;
+  }
+
+  /** Bytes at an offset: all that were asked for. */
+  bytes(offset: number, length: number): Uint8Array {
+    if (offset < 0 || !Number.isSafeInteger(offset + length)) throw new RangeError(`at ${offset}`);
+    const bytes = length > this.#source.size ? NO_BYTES : this.#source.read(offset, length);
+    if (bytes.length < length) throw new RangeError(`offset ${offset} is behind the end`);
+    return bytes;
+  }
+
+  /** The text in a field of fixed length, up to the first NUL. */
+  text(offset: number, length: number): string {
+    const bytes = this.bytes(offset, length);
+    const end = bytes.indexOf(0);
+    return DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   /** The NUL-terminated string at an offset. */

@@ -21,6 +21,8 @@ export const DYNAMIC = {
   flags: 30,
   gnuHash: 0x6ffffef5,
   flags1: 0x6ffffffb,
+  versions: 0x6ffffffe,
+  versionCount: 0x6fffffff,
 } as const;
 
 /** Bits of `DT_FLAGS` (`DF_*`). */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { ByteReader, type ByteSource } from "./bytes.ts";
 import { ElfError } from "./elf.ts";
 import { DYNAMIC, MACHINES, SEGMENT } from "./elf-constants.ts";
+import { withFile } from "./file-source.ts";
 
 /** How a slot is used: by calls, which may be bound late, or by loading the address. */
 export type SlotKind = "JUMP_SLOT" | "GLOB_DAT";
@@ -69,33 +69,14 @@ interface Segment {
  * the file system come as they are.
  */
 export function readElfImport(path: string, symbol: string): ElfImport {
-  const descriptor = openSync(path, "r");
   try {
-    return parseImport(descriptorSource(descriptor), path, symbol);
+    return withFile(path, (source) => parseImport(source, path, symbol));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new ElfError(`Cannot read "${path}": the ELF file is cut off or damaged.`, {
       cause: error,
     });
-  } finally {
-    closeSync(descriptor);
   }
-}
-
-function descriptorSource(descriptor: number): ByteSource {
-  return {
-    size: fstatSync(descriptor).size,
-    read(offset, length) {
-      const bytes = new Uint8Array(length);
-      let done = 0;
-      while (done < length) {
-        const count = readSync(descriptor, bytes, done, length - done, offset + done);
-        if (count === 0) break;
-        done += count;
-      }
-      return bytes.subarray(0, done);
-    },
-  };
 }
 
 function parseImport(source: ByteSource, name: string, symbol: string): ElfImport {

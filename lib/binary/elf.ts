@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { OffheapError } from "../../ffi/errors.ts";
 import { ByteReader, type ByteSource, memorySource } from "./bytes.ts";
 import { type ElfSymbol, readSymbols } from "./elf-symbols.ts";
+import { type ElfVersion, readVersions } from "./elf-versions.ts";
 import {
   DYNAMIC,
   FLAGS,
@@ -17,8 +17,10 @@ import {
   SEGMENT_ENTRY_SIZE,
   TYPES,
 } from "./elf-constants.ts";
+import { withFile } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
+export type { ElfVersion } from "./elf-versions.ts";
 
 /** A file is not an ELF file, or it is cut off or damaged. */
 export class ElfError extends OffheapError {
@@ -90,35 +92,22 @@ export function readElfExports(path: string): ElfSymbol[] {
 }
 
 /**
+ * Reads the versions of symbols that the ELF file at a path asks of the libraries it needs, such as
+ * `GLIBC_2.17` of `libc.so.6`: it cannot be loaded where a library has not all of them.
+ *
+ * @throws {ElfError} as {@linkcode readElf} does.
+ */
+export function readElfVersions(path: string): ElfVersion[] {
+  return withFile(path, (source) => guarded(path, () => parseVersions(source, path)));
+}
+
+/**
  * Reads an ELF file from memory.
  *
  * @throws {ElfError} when the bytes are not an ELF file, or are cut off or damaged.
  */
 export function parseElf(bytes: Uint8Array, name = "(bytes)"): ElfFile {
   return guarded(name, () => parse(memorySource(bytes), name));
-}
-
-function withFile<T>(path: string, use: (source: ByteSource) => T): T {
-  const descriptor = openSync(path, "r");
-  try {
-    const size = fstatSync(descriptor).size;
-    return use({
-      // Files of /proc say that they are empty.
-      size: size > 0 ? size : Number.MAX_SAFE_INTEGER,
-      read(offset, length) {
-        const bytes = new Uint8Array(length);
-        let done = 0;
-        while (done < length) {
-          const count = readSync(descriptor, bytes, done, length - done, offset + done);
-          if (count === 0) break;
-          done += count;
-        }
-        return bytes.subarray(0, done);
-      },
-    });
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function guarded<T>(name: string, read: () => T): T {
@@ -190,6 +179,16 @@ function parseExports(source: ByteSource, name: string): ElfSymbol[] {
     strings: offsetOf(DYNAMIC.strings),
     hash: offsetOf(DYNAMIC.hash),
     gnuHash: offsetOf(DYNAMIC.gnuHash),
+  });
+}
+
+function parseVersions(source: ByteSource, name: string): ElfVersion[] {
+  const { file, segments, dynamic } = openImage(source, name);
+  const offsetOf = (tag: number): number => toOffset(segments, dynamic.get(tag)?.[0] ?? 0);
+  return readVersions(file, {
+    first: offsetOf(DYNAMIC.versions),
+    count: dynamic.get(DYNAMIC.versionCount)?.[0] ?? 0,
+    strings: offsetOf(DYNAMIC.strings),
   });
 }
 

@@ -11,8 +11,11 @@ import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan
 import { needsLink } from "../launch/preload-path.ts";
 import { PROFILE_NAMES } from "../launch/profiles.ts";
 import { runCommand } from "../launch/run.ts";
-import { cachedBuildDirectory, cacheDirectory } from "../library/directories.ts";
-import type { Variant } from "../library/manifest.ts";
+import {
+  cachedBuildDirectory,
+  cachedBuildsDirectory,
+  cacheDirectory,
+} from "../library/directories.ts";
 import { hostTarget } from "../library/target.ts";
 import { ALLOCATOR_NAMES } from "../policy.ts";
 import { VERSION } from "../version.ts";
@@ -66,6 +69,12 @@ interface EnvArguments extends LaunchOptions {
   readonly format: EnvironmentFormat;
 }
 
+interface VerifyArguments {
+  readonly json?: boolean;
+  readonly expect?: string;
+  readonly integrity?: boolean;
+}
+
 type SetStatus = (status: number) => void;
 
 function addReports(program: Command, setStatus: SetStatus): void {
@@ -80,8 +89,16 @@ function addReports(program: Command, setStatus: SetStatus): void {
       new Option("-e, --expect <name>", "exit with 1 unless this one serves the process, proven")
         .choices(EXPECTED_CHOICES),
     )
-    .action(async (options) =>
-      setStatus((await import("./report.ts")).reportVerification(options))
+    .addOption(
+      new Option("--integrity", "compare every installed library with its manifest and the release")
+        .conflicts("expect"),
+    )
+    .action(async (options: VerifyArguments) =>
+      setStatus(
+        options.integrity === true
+          ? (await import("./report-integrity.ts")).reportIntegrity(options)
+          : (await import("./report.ts")).reportVerification(options),
+      )
     );
   program.command("doctor")
     .description("tell, from outside, who serves malloc in a running process")
@@ -130,10 +147,15 @@ async function addBuild(program: Command, args: readonly string[]): Promise<void
   if (commandName(args) !== "build") return;
   const { addBuildOptions, runBuild } = await import("../../scripts/native/command.ts");
   addBuildOptions(command)
-    .action((values) => runBuild(values, (variant) => cachedBuild(variant)));
+    .action((values) =>
+      runBuild(values, {
+        host: (variant) => cachedBuildDirectory(requireCache(), hostTarget().name, variant),
+        targets: () => cachedBuildsDirectory(requireCache()),
+      })
+    );
 }
 
-function cachedBuild(variant: Variant): string {
+function requireCache(): string {
   const cache = cacheDirectory(readEnvironment(), process.platform);
   if (cache === null) {
     throw new BuildError(
@@ -141,7 +163,7 @@ function cachedBuild(variant: Variant): string {
         "Name a directory with --out.",
     );
   }
-  return cachedBuildDirectory(cache, hostTarget().name, variant);
+  return cache;
 }
 
 /** The command among the arguments; `undefined` when there are only options. */

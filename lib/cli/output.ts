@@ -49,6 +49,16 @@ export function formatFields(rows: readonly (readonly [string, string])[]): stri
   return table.toString();
 }
 
+/** A table with a heading. */
+export function formatTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const table = new Table({ head: [...head], ...style() });
+  for (const row of rows) table.push([...row]);
+  return table.toString();
+}
+
 /** An item of any report's evidence. */
 export interface EvidenceRow {
   /** What it is about; `process` where the report knows nothing else. */

@@ -57,7 +57,7 @@ export interface LaunchPlan {
 }
 
 /** The dynamic linker's variable for preloading. */
-export const PRELOAD_VARIABLES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+export const PRELOAD_VARIABLES: Readonly<Partial<Record<string, string>>> = {
   linux: "LD_PRELOAD",
   android: "LD_PRELOAD",
   freebsd: "LD_PRELOAD",

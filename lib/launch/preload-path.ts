@@ -6,10 +6,11 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { LaunchError } from "../errors.ts";
 import { cacheDirectory } from "../library/directories.ts";
+import { cacheExposure, effectiveUser } from "../library/ownership.ts";
 import { readEnvironment } from "../environment.ts";
 
 /** What separates the variable's entries; it knows no quoting (ld.so(8), LD_PRELOAD). */
@@ -26,17 +27,24 @@ const UNSAFE = /[^A-Za-z0-9._-]/g;
 const PRIVATE_MODE = 0o700;
 const OTHERS_MAY_WRITE = 0o022;
 
-function linkDirectories(): string[] {
+/** A directory that links may lie in. */
+interface LinkDirectory {
+  readonly path: string;
+  /** The cache that it belongs to; absent for the temporary directory. */
+  readonly cache?: string;
+}
+
+function linkDirectories(): LinkDirectory[] {
   const cache = cacheDirectory(readEnvironment(), process.platform);
-  const user = process.getuid?.() ?? 0;
-  const inCache = cache === null ? [] : [join(cache, "links")];
-  return [...inCache, join(tmpdir(), `offheap-${user}`)].filter((path) => !needsLink(path));
+  const inCache = cache === null ? [] : [{ path: join(cache, "links"), cache }];
+  const temporary = { path: join(tmpdir(), `offheap-${effectiveUser() ?? 0}`) };
+  return [...inCache, temporary].filter(({ path }) => !needsLink(path));
 }
 
 /** Whoever can write into the directory decides what is preloaded: it must be ours alone. */
 function requirePrivate(directory: string): void {
   const status = lstatSync(directory);
-  const ours = status.uid === process.getuid?.() && (status.mode & OTHERS_MAY_WRITE) === 0;
+  const ours = status.uid === effectiveUser() && (status.mode & OTHERS_MAY_WRITE) === 0;
   if (status.isDirectory() && ours) return;
   throw new LaunchError(
     `Cannot preload by way of "${directory}": it must be a directory that belongs to this user ` +
@@ -44,7 +52,17 @@ function requirePrivate(directory: string): void {
   );
 }
 
-function makeLink(path: string, directory: string): string {
+/** Above the directory of links lies the cache: who may rename its entries decides as well. */
+function requirePrivateCache(cache: string, directory: string): void {
+  const exposure = cacheExposure(cache, dirname(directory));
+  if (exposure === null) return;
+  throw new LaunchError(
+    `Cannot preload by way of "${directory}": ${exposure.why}. ${exposure.remedy}`,
+  );
+}
+
+function makeLink(path: string, { path: directory, cache }: LinkDirectory): string {
+  if (cache !== undefined) requirePrivateCache(cache, directory);
   mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
   requirePrivate(directory);
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);

@@ -32,6 +32,11 @@ export function manifestFileName(name: LibraryName, platform: string): string {
   return `${libraryFileName(name, platform)}.json`;
 }
 
+/** The path of a library or a manifest within its platform package, with slashes. */
+export function packagedFile(file: string, variant: Variant): string {
+  return variant === "release" ? file : `${variant}/${file}`;
+}
+
 /** Where a checkout's build puts the libraries: `<root>/build/native/<target>/<variant>`. */
 export function buildDirectory(root: string, target: string, variant: Variant): string {
   return pathsOf(root).join(root, "build", "native", target, variant);
@@ -70,9 +75,14 @@ export function cachedSourcesDirectory(cache: string): string {
   return pathsOf(cache).join(cache, "sources");
 }
 
+/** Where `offheap build` puts what it builds: `<cache>/native`. */
+export function cachedBuildsDirectory(cache: string): string {
+  return pathsOf(cache).join(cache, "native");
+}
+
 /** Where `offheap build` puts the libraries: `<cache>/native/<target>/<variant>`. */
 export function cachedBuildDirectory(cache: string, target: string, variant: Variant): string {
-  return pathsOf(cache).join(cache, "native", target, variant);
+  return pathsOf(cache).join(cachedBuildsDirectory(cache), target, variant);
 }
 
 /** Windows paths keep their separators also when these functions run elsewhere. */

@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { isStandalone } from "../../ffi/mod.ts";
 import { readVariable } from "../environment.ts";
 import {
   buildDirectory,
@@ -15,13 +13,23 @@ import {
   cacheDirectory,
   cacheVariables,
   libraryFileName,
+  packagedFile,
 } from "./directories.ts";
 import type { LibraryName, Variant } from "./manifest.ts";
+import { checkoutRoot, packageDirectories } from "./origins.ts";
 import { systemLibraryPaths } from "./system-libraries.ts";
 import { hostTarget } from "./target.ts";
+import { TARGETS } from "./targets.ts";
 
 /** Which place a library was found in. */
-export type LibraryOrigin = "option" | "environment" | "build" | "package" | "cache" | "system";
+export type LibraryOrigin =
+  | "option"
+  | "environment"
+  | "build"
+  | "package"
+  | "executable"
+  | "cache"
+  | "system";
 
 /** The environment variable that names a library file. */
 export const LIBRARY_VARIABLE = "OFFHEAP_LIBRARY";
@@ -44,27 +52,24 @@ export interface Place {
   readonly paths: readonly string[];
   /** Why there is no path, in a report. */
   readonly absent?: string;
+  /** Of the cache: its directory, which has to be in this user's hands alone. */
+  readonly cache?: string;
+  /** Of a platform package: what the release knows the library by. */
+  readonly released?: ReleasedFile;
 }
 
-/** This checkout's root; `null` when this module was not loaded from a file. */
-function checkoutRoot(): string | null {
-  if (!import.meta.url.startsWith("file:")) return null;
-  return fileURLToPath(new URL("../../", import.meta.url));
-}
-
-function packageDirectory(name: string): string | null {
-  const base = import.meta.url.startsWith("file:") ? import.meta.url : join(process.cwd(), "x.js");
-  try {
-    return join(createRequire(base).resolve(`${name}/package.json`), "..");
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    // The platform package is optional: that it is not installed is an ordinary answer.
-    return null;
-  }
+/** A library of a platform package. */
+export interface ReleasedFile {
+  /** The package's name. */
+  readonly package: string;
+  /** The target. */
+  readonly target: string;
+  /** The path within the package. */
+  readonly file: string;
 }
 
 /** A path that somebody named is taken, or refused: nothing else is looked at. */
-function explicitPlace(request: LibraryRequest): Place | null {
+export function explicitPlace(request: LibraryRequest): Place | null {
   if (request.path !== undefined) return { origin: "option", paths: [request.path] };
   // The variable names an allocator's library, never the shim that goes with it.
   const named = request.name === "offheap" ? undefined : readVariable(LIBRARY_VARIABLE);
@@ -78,31 +83,68 @@ function within(directory: string | null, file: string): string[] {
 /** The places in their order; each is worked out only when those before it had nothing. */
 export function* places(request: LibraryRequest): Generator<Place> {
   const explicit = explicitPlace(request);
-  if (explicit !== null) return yield explicit;
+  if (explicit !== null) yield explicit;
+  else yield* usualPlaces(request);
+}
+
+/** The places where nobody had to name a path. */
+export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Generator<Place> {
   const target = hostTarget().name;
-  const variant = request.variant ?? "release";
-  const file = libraryFileName(request.name, process.platform);
+  const file = libraryFileName(name, process.platform);
   const root = checkoutRoot();
   yield {
     origin: "build",
     paths: within(root === null ? null : buildDirectory(root, target, variant), file),
     absent: "this is not a checkout",
   };
-  yield packagePlace(`@offheap/${target}`, variant, file);
-  const names = cacheVariables(process.platform);
-  const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
-  const cache = cacheDirectory(variables, process.platform);
-  yield {
-    origin: "cache",
-    paths: within(cache === null ? null : cachedBuildDirectory(cache, target, variant), file),
-    absent: `the environment has none of ${names.join(", ")}`,
-  };
-  const own = variant === "release" ? systemLibraryPaths(request.name) : [];
+  yield packagePlace(target, variant, file);
+  if (isStandalone()) yield executablePlace(target, variant, file);
+  yield cachePlace(target, variant, file);
+  const own = variant === "release" ? systemLibraryPaths(name) : [];
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 
-function packagePlace(name: string, variant: Variant, file: string): Place {
-  return variant === "release"
-    ? { origin: "package", paths: within(packageDirectory(name), file), absent: `no ${name}` }
-    : { origin: "package", paths: [], absent: `${name} has release libraries only` };
+function packagePlace(target: string, variant: Variant, library: string): Place {
+  const name = `@offheap/${target}`;
+  const variants = TARGETS.find((row) => row.name === target)?.variants ?? ["release"];
+  if (!variants.includes(variant)) {
+    const absent = `${name} has ${variants.join(" and ")} libraries only`;
+    return { origin: "package", paths: [], absent };
+  }
+  const file = packagedFile(library, variant);
+  return {
+    origin: "package",
+    paths: packageDirectories(name).map((directory) => join(directory, file)),
+    absent: `no ${name}`,
+    released: { package: name, target, file },
+  };
+}
+
+/**
+ * What a compiled program carries with it: a platform package's files, in a directory beside it.
+ * Whoever can write there could replace the program, too; beside an ordinary runtime nothing is
+ * looked for.
+ */
+function executablePlace(target: string, variant: Variant, library: string): Place {
+  const file = packagedFile(library, variant);
+  return {
+    origin: "executable",
+    paths: [join(dirname(process.execPath), "offheap", file)],
+    released: { package: `@offheap/${target}`, target, file },
+  };
+}
+
+function cachePlace(target: string, variant: Variant, file: string): Place {
+  const names = cacheVariables(process.platform);
+  const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
+  const cache = cacheDirectory(variables, process.platform);
+  if (cache === null) {
+    return {
+      origin: "cache",
+      paths: [],
+      absent: `the environment has none of ${names.join(", ")}`,
+    };
+  }
+  const directory = cachedBuildDirectory(cache, target, variant);
+  return { origin: "cache", paths: within(directory, file), cache };
 }

@@ -3,86 +3,27 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import process from "node:process";
+import { statSync } from "node:fs";
 import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/errors.ts";
-import { ElfError, parseElf } from "../binary/elf.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { requireOneOf, requirePath } from "../options.ts";
-import { type LibraryManifest, type LibraryName, VARIANTS } from "./manifest.ts";
-import {
-  LIBRARY_VARIABLE,
-  type LibraryOrigin,
-  type LibraryRequest,
-  type Place,
-  places,
-} from "./places.ts";
+import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
+import { errorCode } from "./hashes.ts";
+import { VARIANTS } from "./manifest.ts";
+import { LIBRARY_VARIABLE, type LibraryRequest, type Place, places } from "./places.ts";
 
+export type { ResolvedLibrary } from "./admission.ts";
+export { manifestOf, manifestPath } from "./hashes.ts";
 export { LIBRARY_VARIABLE, type LibraryOrigin, type LibraryRequest } from "./places.ts";
 
 /** What says that nothing is at a path. */
 const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 
-/** Systems whose libraries have other formats. */
-const NOT_ELF: ReadonlySet<string> = new Set(["darwin", "win32"]);
-
-const SHA256 = /^[0-9a-f]{64}$/;
-
-/** A library file that may be loaded. */
-export interface ResolvedLibrary {
-  /** Which library. */
-  readonly name: LibraryName;
-  /** The file's real path. */
-  readonly path: string;
-  /** Which place it was found in. */
-  readonly origin: LibraryOrigin;
-  /** The file's sha256, in hexadecimal. */
-  readonly sha256: string;
-  /** Its manifest, whose hash agrees; `null` when it has none. */
-  readonly manifest: LibraryManifest | null;
-  /** The places that were looked at before, and why they were passed over. */
-  readonly attempts: readonly LoadAttempt[];
-}
-
-/** The path of the manifest that belongs to a library file. */
-export function manifestPath(library: string): string {
-  return `${library}.json`;
-}
-
-/**
- * The manifest beside a library; `null` when there is none.
- *
- * @throws {LibraryLoadError} when it cannot be read, or is none.
- */
-export function manifestOf(path: string): LibraryManifest | null {
-  const file = manifestPath(path);
-  try {
-    const manifest: Partial<LibraryManifest> | null = JSON.parse(readFileSync(file, "utf8"));
-    if (SHA256.test(String(manifest?.sha256))) return manifest as LibraryManifest;
-    throw new SyntaxError("it names no sha256");
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    if (errorCode(error) === "ENOENT") return null;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new LibraryLoadError(
-      `Cannot load "${path}": its manifest "${file}" cannot be used (${why}). ` +
-        'Build it anew with "offheap build --force".',
-      [],
-      { cause: error },
-    );
-  }
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
 /**
  * Whether something is at a path. What is there must be a regular file: reading a named pipe would
  * wait for a writer, perhaps for ever.
  */
-function isThere(place: Place, path: string, attempts: readonly LoadAttempt[]): boolean {
+export function isThere(place: Place, path: string, attempts: readonly LoadAttempt[]): boolean {
   let why = "it is not a regular file";
   try {
     if (statSync(path).isFile()) return true;
@@ -94,80 +35,6 @@ function isThere(place: Place, path: string, attempts: readonly LoadAttempt[]): 
     why = `it cannot be looked at (${errorCode(error) || error})`;
   }
   throw unusable(place, path, why, attempts);
-}
-
-function unusable(
-  { origin }: Place,
-  path: string,
-  why: string,
-  attempts: readonly LoadAttempt[],
-  cause?: unknown,
-): LibraryLoadError {
-  return new LibraryLoadError(
-    `Cannot load "${path}": ${why}. Give the path of a shared library that this user may read.`,
-    [...attempts, { origin, path, outcome: `refused: ${why}` }],
-    { cause },
-  );
-}
-
-function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[]): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    const why = `it cannot be read (${errorCode(error) || error})`;
-    throw unusable(place, path, why, attempts, error);
-  }
-}
-
-/**
- * Refuses a file that is damaged: the dynamic linker maps one that is cut off without a word, and
- * the whole process then dies of the first access behind its end.
- */
-function requireWhole(
-  place: Place,
-  path: string,
-  bytes: Uint8Array,
-  attempts: readonly LoadAttempt[],
-): void {
-  if (NOT_ELF.has(process.platform)) return;
-  try {
-    parseElf(bytes, path);
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    const foreign = error.message.endsWith("not an ELF file.");
-    const why = foreign ? "it is not an ELF file" : "its ELF file is cut off or damaged";
-    throw unusable(place, path, why, attempts, error);
-  }
-}
-
-function take(
-  request: LibraryRequest,
-  place: Place,
-  path: string,
-  attempts: readonly LoadAttempt[],
-): ResolvedLibrary {
-  const real = realpathSync(path);
-  const bytes = readLibrary(place, real, attempts);
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  // A link's own manifest counts as well: who put the link there named the hash.
-  const manifest = manifestOf(path) ?? manifestOf(real);
-  if (manifest !== null && manifest.sha256 !== sha256) {
-    const outcome = `refused: its sha256 is ${sha256}, and its manifest says ${manifest.sha256}`;
-    throw new LibraryLoadError(
-      `Cannot load "${real}": its sha256 is ${sha256}, but its manifest says ` +
-        `${manifest.sha256}: the file was altered after it was built. ` +
-        'Build it anew with "offheap build --force".',
-      [...attempts, { origin: place.origin, path: real, outcome }],
-    );
-  }
-  requireWhole(place, real, bytes, attempts);
-  if (manifest !== null && manifest.allocator !== request.name) {
-    const why = `its manifest says that it is ${manifest.allocator} ${manifest.version}, not ` +
-      request.name;
-    throw unusable(place, real, why, attempts);
-  }
-  return { name: request.name, path: real, origin: place.origin, sha256, manifest, attempts };
 }
 
 function notFound(request: LibraryRequest, attempts: readonly LoadAttempt[]): LibraryLoadError {
@@ -185,9 +52,9 @@ function notFound(request: LibraryRequest, attempts: readonly LoadAttempt[]): Li
 }
 
 /**
- * Finds a library and checks its hash against its manifest.
+ * Finds a library, and checks that it may be loaded: see {@linkcode admit}.
  *
- * @throws {LibraryLoadError} when there is none, or its manifest's hash does not agree.
+ * @throws {LibraryLoadError} when there is none, or it may not be loaded.
  * @throws {PermissionError} when the runtime does not permit to read files.
  * @throws {TypeError | RangeError} when the path is no path, or the variant is unknown.
  */
@@ -202,7 +69,7 @@ export function resolveLibrary(request: LibraryRequest): ResolvedLibrary {
     for (const place of places(request)) {
       const { origin, paths, absent = "" } = place;
       for (const path of paths) {
-        if (isThere(place, path, attempts)) return take(request, place, path, attempts);
+        if (isThere(place, path, attempts)) return admit(request, place, path, attempts);
         attempts.push({ origin, path, outcome: "no such file" });
       }
       if (paths.length === 0) attempts.push({ origin, path: "-", outcome: absent });

@@ -42,6 +42,7 @@ export interface VerifyOptions {
 
 const OPTION_NAMES: readonly (keyof VerifyOptions)[] = ["allocator", "library", "variant"];
 
+const HEADER_ROOM = 16;
 const CONTROL_BYTES = 3001;
 
 function checkOptions(action: string, options: VerifyOptions): void {
@@ -76,7 +77,10 @@ function withForeignBlock<R>(
 ): R {
   const address: Address = source.allocate(CONTROL_BYTES);
   try {
-    return use(address === NULL ? controls : [...controls, { what, address }]);
+    // An address within the block: glibc's probe reads the word before, and before a block that a
+    // guarding allocator hands out there may be a page that cannot be read.
+    const inside = (address + HEADER_ROOM) as Address;
+    return use(address === NULL ? controls : [...controls, { what, address: inside }]);
   } finally {
     source.free(address);
   }

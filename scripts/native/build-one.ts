@@ -9,9 +9,11 @@ import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
 import { hostTarget, type Target } from "../../lib/library/target.ts";
-import { checkElfLibrary, checkLoads } from "./check.ts";
+import { checkLibrary, checkLoads } from "./check.ts";
+import { GLIBC_FLOOR } from "./cross.ts";
 import { sha256File } from "./files.ts";
 import { hashInputs } from "./inputs.ts";
+import { HOST_COMPILER_LIBRARIES } from "./library-limits.ts";
 import { install } from "./output.ts";
 import { runTool } from "./shell.ts";
 import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
@@ -79,7 +81,15 @@ export async function buildOne(
       }),
   });
   progress.step(unit, "check");
-  const exported = checkElfLibrary(output, target, exports.required, exports.optional);
+  const cross = toolchain.cross !== null;
+  const exported = checkLibrary(output, target, {
+    name: recipe.name,
+    variant,
+    ...exports,
+    // This machine's compiler links with this machine's C library.
+    glibcFloor: cross ? GLIBC_FLOOR : null,
+    needed: cross ? [] : HOST_COMPILER_LIBRARIES,
+  });
   if (target.name === hostTarget().name) await checkLoads(output, recipe.name, version);
   signal?.throwIfAborted();
   const manifest: LibraryManifest = {
@@ -91,7 +101,7 @@ export async function buildOne(
     target: target.name,
     libc: target.libc,
     compiler: toolchain.version,
-    flags: recipe.flags(variant, target, toolchain.cross !== null),
+    flags: recipe.flags(variant, target, cross),
     features,
     exports: exported,
     inputs: hashInputs({

@@ -50,6 +50,11 @@ export function findSet(set: BuildSet): BuildResult[] | null {
   return found.every((result) => result !== null) ? found : null;
 }
 
+/** The libraries of a set that are missing or out of date. */
+export function missingPlans(set: BuildSet): Plan[] {
+  return set.force ? [...set.plans] : set.plans.filter((plan) => findCurrent(plan, set) === null);
+}
+
 /** Runs `use` with a directory that is locked, and a temporary one in it. */
 export async function inDirectory<R>(
   directory: string,
@@ -88,18 +93,19 @@ export async function buildSet(
   return await inDirectory(set.outDirectory, workshop, async (temporary, signal) => {
     const environment = { ...workshop.environment, ...toolchain.environment };
     // Another build may have made them while this one waited for the lock.
-    const found = set.plans.map((plan) => set.force ? null : findCurrent(plan, set));
-    const missing = set.plans.filter((_, index) => found[index] === null);
+    const missing = missingPlans(set);
     await requirePrograms(missing.flatMap((plan) => plan.recipe.tools), environment, "build");
     const space = missing.reduce((sum, plan) => sum + plan.recipe.space, 0);
     requireSpace(set.outDirectory, space);
     const sources = await workshop.fetch(missing, temporary);
     const results: BuildResult[] = [];
-    for (const [index, plan] of set.plans.entries()) {
-      const source = sources.get(plan);
+    for (const plan of set.plans) {
+      const source = missing.includes(plan) ? sources.get(plan) : undefined;
       // What was fetched may be what is there, though another one is preferred.
-      const current = source === undefined || set.force
-        ? found[index]
+      const current = source === undefined
+        ? findCurrent(plan, set)
+        : set.force
+        ? null
         : findCurrent(plan, set, [source.identity]);
       const context = { ...set, ...workshop, toolchain, environment, temporary, signal };
       results.push(current ?? await buildOne(plan.recipe, sourceOf(source), context));

@@ -5,15 +5,27 @@
  * @module
  */
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { buildDirectory } from "../../lib/library/directories.ts";
+import { isWithin } from "../../lib/library/ownership.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
-import { type BuildSet, buildSet, findSet, inDirectory, type Workshop } from "./build-set.ts";
+import {
+  type BuildSet,
+  buildSet,
+  findSet,
+  inDirectory,
+  missingPlans,
+  type Workshop,
+} from "./build-set.ts";
 import { findZig, missingZig, targetsFor, type Zig, zigToolchain } from "./cross.ts";
+import { makePrivateDirectory } from "./output.ts";
 import { type Plan, planBuild } from "./plan.ts";
 import { fetchSources, requireCache } from "./sources.ts";
 import type { BuildOptions, BuildProgress, BuildResult, Source } from "./types.ts";
+
+/** Where in the user's cache zig keeps what it made before. */
+const ZIG_CACHE = "zig";
 
 /** What a build for named targets begins with. */
 export interface TargetsRequest {
@@ -69,27 +81,24 @@ export async function buildTargets(request: TargetsRequest): Promise<BuildResult
   const current = before.filter((results) => results !== null);
   if (current.length === sets.length) return current.flat();
   if (zig === null) throw missingZig();
-  const base = options.outDirectory ?? join(root, "build", "native");
+  const base = resolve(options.outDirectory ?? join(root, "build", "native"));
+  const cache = requireCache(options);
+  // What is built there will be loaded from there, and zig's objects are linked as they are.
+  if (isWithin(cache, base)) makePrivateDirectory(cache, base);
+  makePrivateDirectory(cache, join(cache, ZIG_CACHE));
   return await inDirectory(
     base,
     { progress, signal: options.signal },
     async (temporary, signal) => {
+      const plans = sets.flatMap(missingPlans);
       let sources: Promise<Map<Plan, Source>> | undefined;
       const workshop: Workshop = {
         environment,
         progress,
         signal,
-        // All sets have the same plans; the first that needs one gets them for all.
-        fetch: (plans) => {
-          const wanted = sets.flatMap((set) => set.plans).filter((plan) => plans.includes(plan));
-          return sources ??= fetchSources(
-            [...new Set(wanted)],
-            temporary,
-            options,
-            environment,
-            signal,
-          );
-        },
+        // All sets have the same plans: the first that needs a source gets what any of them needs.
+        fetch: () =>
+          sources ??= fetchSources([...new Set(plans)], temporary, options, environment, signal),
       };
       return await buildAll(sets, before, zig, request, workshop);
     },
@@ -103,7 +112,7 @@ async function buildAll(
   request: TargetsRequest,
   workshop: Workshop,
 ): Promise<BuildResult[]> {
-  const cache = join(requireCache(request.options), "zig");
+  const cache = join(requireCache(request.options), ZIG_CACHE);
   const results: (BuildResult[] | null)[] = [...before];
   const failures: string[] = [];
   let next = 0;

@@ -4,58 +4,80 @@
  * @module
  */
 import { execFile } from "node:child_process";
+import { statSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type ElfFile, readElf, readElfExports } from "../../lib/binary/elf.ts";
-import { BuildError } from "../../lib/errors.ts";
+import { BuildError, OffheapError } from "../../lib/errors.ts";
 import type { LibraryName } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
+import { foreignLibraries, mostBytes } from "./library-limits.ts";
+import { type Expectation, type Findings, FORMATS, type LibraryFormat } from "./library-rules.ts";
+
+export type { Expectation } from "./library-rules.ts";
 
 const PROBE_SECONDS = 30;
 
-interface Property {
-  readonly holds: (file: ElfFile, target: Target) => boolean;
-  readonly sentence: string;
-}
-
-const PROPERTIES: readonly Property[] = [
-  { holds: (file) => file.type === "shared", sentence: "it is not a shared library" },
-  { holds: (file, target) => file.arch === target.arch, sentence: "it is for another processor" },
-  { holds: (file) => !file.staticTls, sentence: "it uses static TLS, so opening it may fail" },
-  { holds: (file) => file.noDelete, sentence: "it is not marked NODELETE" },
-  { holds: (file) => file.bindNow, sentence: "its symbols are not bound when it is loaded" },
-  { holds: (file) => file.symbolic, sentence: "it is not linked with -Bsymbolic" },
-];
-
 /**
- * Asserts an ELF library's properties and its export table.
+ * Asserts what a library has to be, by reading its file: the format's rules, its exports, the
+ * libraries that it needs, its size.
  *
  * @returns The names of its exports, sorted.
- * @throws {BuildError} with all that is wrong.
+ * @throws {BuildError} with all that is wrong, in one sentence.
  */
-export function checkElfLibrary(
-  path: string,
-  target: Target,
-  required: readonly string[],
-  optional: readonly string[],
-): string[] {
-  const file = readElf(path);
-  const problems = PROPERTIES
-    .filter((property) => !property.holds(file, target))
-    .map((property) => property.sentence);
-  const exports = readElfExports(path).map((symbol) => symbol.name);
-  const missing = required.filter((name) => !exports.includes(name));
-  const leaked = exports.filter((name) => !required.includes(name) && !optional.includes(name));
-  if (missing.length > 0) problems.push(`it does not export ${missing.join(", ")}`);
-  if (leaked.length > 0) problems.push(`it exports besides ${leaked.join(", ")}`);
-  if (problems.length === 0) return exports;
-  throw new BuildError(`Cannot use the library that was built, "${path}": ${problems.join("; ")}.`);
+export function checkLibrary(path: string, target: Target, expectation: Expectation): string[] {
+  const format = FORMATS[target.platform];
+  if (format === undefined) throw unusable(path, [`no check is known for ${target.name}`]);
+  const { exports, needed, problems } = examine(format, path, target, expectation);
+  const { required, optional } = expectation;
+  const allowed = new Set([...required, ...optional, ...format.linkerNames]);
+  const present = new Set(exports);
+  const lists = [
+    ["it does not export", required.filter((name) => !present.has(name))],
+    ["it exports besides", exports.filter((name) => !allowed.has(name))],
+    ["it needs besides", foreignLibraries(target, needed, expectation.needed ?? [])],
+  ] as const;
+  const found = [
+    ...problems,
+    ...lists.filter(([, names]) => names.length > 0)
+      .map(([clause, names]) => `${clause} ${names.join(", ")}`),
+    ...oversize(path, expectation),
+  ];
+  if (found.length > 0) throw unusable(path, found);
+  return [...exports];
 }
 
-/** The probe lies beside this file, compiled where this file is. */
+function examine(
+  format: LibraryFormat,
+  path: string,
+  target: Target,
+  expectation: Expectation,
+): Findings {
+  try {
+    return format.examine(path, target, expectation);
+  } catch (error) {
+    if (!(error instanceof OffheapError)) throw error;
+    throw new BuildError(`Cannot use the library that was built. ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function oversize(path: string, { name, variant }: Expectation): string[] {
+  const most = mostBytes(name, variant);
+  const { size } = statSync(path);
+  return most === null || size <= most ? [] : [`it has ${size} bytes, more than ${most}`];
+}
+
+function unusable(path: string, problems: readonly string[]): BuildError {
+  return new BuildError(
+    `Cannot use the library that was built, "${path}": ${problems.join("; ")}.`,
+  );
+}
+
+/** The probe, compiled where this file is: bundled, too, it is two directories up and down again. */
 function probePath(): string {
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-  return fileURLToPath(new URL(`./probe${extension}`, import.meta.url));
+  return fileURLToPath(new URL(`../../scripts/native/probe${extension}`, import.meta.url));
 }
 
 /**

@@ -41,6 +41,14 @@ export interface BuildArguments {
   readonly debian: boolean;
 }
 
+/** Where a build's libraries go. */
+export interface BuildPlaces {
+  /** The directory for a variant of this machine's. */
+  host(variant: Variant): string;
+  /** The directory in which each named target gets its own. */
+  targets(): string;
+}
+
 /** Below this, and where a terminal does not know its width, a list that redraws itself is no help. */
 const LEAST_COLUMNS = 40;
 
@@ -83,17 +91,19 @@ export function addBuildOptions(command: Command): Command {
  * Builds with a display, and prints what was made. Ends on SIGHUP, SIGINT and SIGTERM, with the
  * exit status that goes with the signal, after removing what was begun.
  *
- * @param outDirectory Where the libraries of a variant go when `--out` is not given; absent for
- * the checkout's build directory.
+ * @param places Where the libraries go when `--out` is not given; absent for the checkout's build
+ * directory.
  * @throws {BuildError} when it cannot be done.
  */
 export async function runBuild(
   values: BuildArguments,
-  outDirectory?: (variant: Variant) => string,
+  places?: BuildPlaces,
 ): Promise<void> {
   const { out, ...rest } = values;
-  const directory = out ??
-    (values.target === undefined ? outDirectory?.(values.variant ?? "release") : undefined);
+  const place = values.target === undefined
+    ? places?.host(values.variant ?? "release")
+    : places?.targets();
+  const directory = out ?? place;
   const display = createDisplay(values);
   const interrupt = new AbortController();
   const handlers = Object.entries(SIGNALS).map(([signal, status]) => {

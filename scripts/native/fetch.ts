@@ -11,13 +11,15 @@ import { BuildError } from "../../lib/errors.ts";
 import { download, DownloadError } from "./download.ts";
 import type { DebianSources } from "./debian.ts";
 import { hashDirectory, sha256File } from "./files.ts";
-import { makeDirectory } from "./output.ts";
+import { makePrivateDirectory, requirePrivate } from "./output.ts";
 import type { Pin } from "./pins.ts";
 import type { Source } from "./types.ts";
 
 /** Where sources may come from. */
 export interface SourceContext {
-  /** The directory that keeps archives. */
+  /** The user's cache. */
+  readonly cache: string;
+  /** The directory in it that keeps archives. */
   readonly sources: string;
   /** A directory that is removed after the build. */
   readonly temporary: string;
@@ -62,6 +64,7 @@ export async function fetchPinned(pins: readonly Pin[], context: SourceContext):
 }
 
 async function fromCache(pin: Pin, context: SourceContext): Promise<Source | string> {
+  requirePrivate(context.cache, context.sources);
   for (const archive of [pin.upstream, pin.debian]) {
     if (archive === undefined) continue;
     const path = join(context.sources, archive.file);
@@ -115,7 +118,7 @@ async function keep(
   archive: { readonly file: string; readonly sha256: string },
   fetchTo: (path: string) => Promise<void>,
 ): Promise<string> {
-  makeDirectory(context.sources);
+  makePrivateDirectory(context.cache, context.sources);
   const part = join(context.temporary, `${randomUUID()}.part`);
   const path = join(context.sources, archive.file);
   try {

@@ -9,14 +9,16 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BuildError } from "../../lib/errors.ts";
 import { buildDirectory } from "../../lib/library/directories.ts";
+import { isWithin } from "../../lib/library/ownership.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { type BuildSet, buildSet, findSet, type Workshop } from "./build-set.ts";
 import { buildTargets } from "./build-targets.ts";
 import { isZig } from "./cross.ts";
 import { checkOptions } from "./options.ts";
+import { makePrivateDirectory, requirePrivate } from "./output.ts";
 import { planBuild } from "./plan.ts";
 import { toolEnvironment } from "./shell.ts";
-import { fetchSources } from "./sources.ts";
+import { cacheOf, fetchSources } from "./sources.ts";
 import { findToolchain, missingCompiler } from "./toolchain.ts";
 import type { BuildOptions, BuildProgress, BuildResult } from "./types.ts";
 
@@ -61,12 +63,17 @@ async function buildForHost(
       "Cannot build the variant preload for Linux: its release is made for preloading already.",
     );
   }
+  const outDirectory = options.outDirectory === undefined
+    ? buildDirectory(root, target.name, variant)
+    : resolve(options.outDirectory);
+  // What is found there counts as built, and what is built there will be loaded from there.
+  const cache = cacheOf(options);
+  const inCache = cache !== null && isWithin(cache, outDirectory);
+  if (inCache) requirePrivate(cache, outDirectory);
   const toolchain = await findToolchain(environment);
   const set: BuildSet = {
     plans: planBuild(options),
-    outDirectory: options.outDirectory === undefined
-      ? buildDirectory(root, target.name, variant)
-      : resolve(options.outDirectory),
+    outDirectory,
     variant,
     target,
     // What zig made for this target runs on any machine, on this one as well.
@@ -76,6 +83,7 @@ async function buildForHost(
   const current = findSet(set);
   if (current !== null) return current;
   if (toolchain === null) throw missingCompiler();
+  if (inCache) makePrivateDirectory(cache, outDirectory);
   const { signal } = options;
   const workshop: Workshop = {
     environment,

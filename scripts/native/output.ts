@@ -8,6 +8,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -22,6 +23,7 @@ import { dirname, join } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName, manifestFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, LibraryName } from "../../lib/library/manifest.ts";
+import { cacheExposure } from "../../lib/library/ownership.ts";
 import { sha256File } from "./files.ts";
 
 /** How the directories begin that a build works in. */
@@ -33,9 +35,9 @@ export const TEMPORARY_PREFIX = ".building-";
  *
  * @throws {BuildError} when it cannot be made or written to.
  */
-export function makeDirectory(path: string): void {
+export function makeDirectory(path: string, mode?: number): void {
   try {
-    makeMissing(path);
+    makeMissing(path, mode);
     accessSync(path, constants.W_OK);
   } catch (error) {
     const code = error instanceof Error ? Reflect.get(error, "code") : error;
@@ -46,15 +48,43 @@ export function makeDirectory(path: string): void {
   }
 }
 
-function makeMissing(path: string): void {
+function makeMissing(path: string, mode?: number): void {
   if (existsSync(path)) return;
-  makeMissing(dirname(path));
+  makeMissing(dirname(path), mode);
   try {
-    mkdirSync(path);
+    mkdirSync(path, { mode });
   } catch (error) {
     // Another build may have been quicker.
     if (!existsSync(path)) throw error;
   }
+}
+
+/** Only their owner lists, reads and writes the cache's directories. */
+const PRIVATE_MODE = 0o700;
+
+/**
+ * Refuses a directory of the cache that others than this user can alter.
+ *
+ * @throws {BuildError} which says how to repair it.
+ */
+export function requirePrivate(cache: string, directory: string): void {
+  const exposure = cacheExposure(cache, directory);
+  if (exposure === null) return;
+  throw new BuildError(
+    `Cannot use the cache "${cache}": ${exposure.why}. ${exposure.remedy}`,
+  );
+}
+
+/**
+ * Makes a directory of the cache, and those above it, for this user alone.
+ *
+ * @throws {BuildError} when it cannot be made or written to, or others can alter it.
+ */
+export function makePrivateDirectory(cache: string, directory: string): void {
+  requirePrivate(cache, directory);
+  makeDirectory(directory, PRIVATE_MODE);
+  // Somebody else may have been quicker.
+  requirePrivate(cache, directory);
 }
 
 /** Removes what builds left behind that did not end by themselves. Hold the lock. */
@@ -89,6 +119,9 @@ export function readFinished(
   return agrees ? manifest : null;
 }
 
+const LIBRARY_MODE = 0o755;
+const MANIFEST_MODE = 0o644;
+
 /**
  * Moves a library and its manifest into place. The manifest goes first: between the two moves the
  * hashes disagree, which nothing takes for a finished library.
@@ -102,8 +135,10 @@ export function install(
   const library = join(directory, libraryFileName(manifest.allocator, platform));
   const manifestBuilt = `${built}.json`;
   writeFileSync(manifestBuilt, `${JSON.stringify(manifest, null, 2)}\n`);
-  for (const path of [built, manifestBuilt]) {
+  for (const [path, mode] of [[built, LIBRARY_MODE], [manifestBuilt, MANIFEST_MODE]] as const) {
     const descriptor = openSync(path, "r+");
+    // Whatever the umask: what others may write to is not loaded from the cache.
+    fchmodSync(descriptor, mode);
     fsyncSync(descriptor);
     closeSync(descriptor);
   }

@@ -12,15 +12,21 @@ import { DebianSources } from "./debian.ts";
 import type { Plan } from "./plan.ts";
 import type { BuildOptions, Source } from "./types.ts";
 
+/** The user's cache; `null` when the environment names no home. */
+export function cacheOf(options: BuildOptions): string | null {
+  const cache = options.cacheDirectory ??
+    cacheDirectory(options.environment ?? process.env, process.platform);
+  return cache === null ? null : resolve(cache);
+}
+
 /**
  * The user's cache, for source archives and for what zig made before.
  *
  * @throws {BuildError} when the environment names no place for it.
  */
 export function requireCache(options: BuildOptions): string {
-  const cache = options.cacheDirectory ??
-    cacheDirectory(options.environment ?? process.env, process.platform);
-  if (cache !== null) return resolve(cache);
+  const cache = cacheOf(options);
+  if (cache !== null) return cache;
   throw new BuildError(
     "Cannot build: there is no directory for the source archives. Set HOME or XDG_CACHE_HOME.",
   );
@@ -41,8 +47,10 @@ export async function fetchSources(
 ): Promise<Map<Plan, Source>> {
   const apt = join(temporary, "apt");
   mkdirSync(apt);
+  const cache = requireCache(options);
   const context = {
-    sources: cachedSourcesDirectory(requireCache(options)),
+    cache,
+    sources: cachedSourcesDirectory(cache),
     temporary,
     upstream: options.upstream ?? options.environment?.["OFFHEAP_UPSTREAM"] ??
       process.env["OFFHEAP_UPSTREAM"],

@@ -1,0 +1,31 @@
+/**
+ * A file on disk as a source of bytes, for the readers of binary formats.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { ByteSource } from "./bytes.ts";
+
+/** Opens the file at a path for as long as a function reads it. Errors come as they are. */
+export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
+  const descriptor = openSync(path, "r");
+  try {
+    const size = fstatSync(descriptor).size;
+    return use({
+      // Files of /proc say that they are empty.
+      size: size > 0 ? size : Number.MAX_SAFE_INTEGER,
+      read(offset, length) {
+        const bytes = new Uint8Array(length);
+        let done = 0;
+        while (done < length) {
+          const count = readSync(descriptor, bytes, done, length - done, offset + done);
+          if (count === 0) break;
+          done += count;
+        }
+        return bytes.subarray(0, done);
+      },
+    });
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * What has to hold before a library's file may be loaded.
+ *
+ * @module
+ */
+import { readFileSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { ElfError, parseElf } from "../binary/elf.ts";
+import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
+import { errorCode, judge, manifestPath, readManifest, sha256Of } from "./hashes.ts";
+import type { LibraryManifest, LibraryName } from "./manifest.ts";
+import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
+import type { LibraryOrigin, LibraryRequest, Place } from "./places.ts";
+
+/** Systems whose libraries have other formats. */
+const NOT_ELF: ReadonlySet<string> = new Set(["darwin", "win32"]);
+
+/** A library file that may be loaded. */
+export interface ResolvedLibrary {
+  /** Which library. */
+  readonly name: LibraryName;
+  /** The file's real path. */
+  readonly path: string;
+  /** Which place it was found in. */
+  readonly origin: LibraryOrigin;
+  /** The file's sha256, in hexadecimal. */
+  readonly sha256: string;
+  /** Its manifest, whose hash agrees; `null` when it has none. */
+  readonly manifest: LibraryManifest | null;
+  /** The places that were looked at before, and why they were passed over. */
+  readonly attempts: readonly LoadAttempt[];
+}
+
+const READABLE = "Give the path of a shared library that this user may read.";
+
+/** The error for a file that is there and may not be loaded. */
+export function unusable(
+  { origin }: Place,
+  path: string,
+  why: string,
+  attempts: readonly LoadAttempt[],
+  { remedy = READABLE, cause }: { readonly remedy?: string; readonly cause?: unknown } = {},
+): LibraryLoadError {
+  return new LibraryLoadError(
+    `Cannot load "${path}": ${why}. ${remedy}`,
+    [...attempts, { origin, path, outcome: `refused: ${why}` }],
+    { cause },
+  );
+}
+
+function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[]): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    const why = `it cannot be read (${errorCode(error) || error})`;
+    throw unusable(place, path, why, attempts, { cause: error });
+  }
+}
+
+/**
+ * Refuses a file that is damaged: the dynamic linker maps one that is cut off without a word, and
+ * the whole process then dies of the first access behind its end.
+ */
+function requireWhole(
+  place: Place,
+  path: string,
+  bytes: Uint8Array,
+  attempts: readonly LoadAttempt[],
+): void {
+  if (NOT_ELF.has(process.platform)) return;
+  try {
+    parseElf(bytes, path);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    const foreign = error.message.endsWith("not an ELF file.");
+    const why = foreign ? "it is not an ELF file" : "its ELF file is cut off or damaged";
+    throw unusable(place, path, why, attempts, { cause: error });
+  }
+}
+
+/** How others can alter what lies at a path of the cache, between now and its loading or later. */
+function exposureIn(cache: string, path: string, real: string): Exposure | null {
+  const realCache = realpathSync(cache);
+  const directory = dirname(real);
+  // Where a link leads out of the cache, the one directory that holds the file has to do.
+  const beyond = isWithin(realCache, directory)
+    ? cacheExposure(realCache, directory)
+    : fileExposure(directory);
+  return cacheExposure(cache, dirname(path)) ?? beyond ??
+    fileExposure(path) ?? fileExposure(real) ??
+    fileExposure(manifestPath(path)) ?? fileExposure(manifestPath(real));
+}
+
+/**
+ * The library at a path of a place, read and checked: that nobody else can write to it, where it
+ * lies in the cache; that it is what its manifest and the release say; that it is whole.
+ *
+ * @throws {LibraryLoadError} when one of these does not hold.
+ */
+export function admit(
+  { name }: LibraryRequest,
+  place: Place,
+  path: string,
+  attempts: readonly LoadAttempt[],
+): ResolvedLibrary {
+  const real = realpathSync(path);
+  const exposure = place.cache === undefined ? null : exposureIn(place.cache, path, real);
+  if (exposure !== null) {
+    throw unusable(place, real, exposure.why, attempts, { remedy: exposure.remedy });
+  }
+  const bytes = readLibrary(place, real, attempts);
+  const sha256 = sha256Of(bytes);
+  // A link's own manifest counts as well: who put the link there named the hash.
+  const beside = readManifest(path) ?? readManifest(real);
+  const { why, remedy } = judge(place, sha256, beside);
+  if (why !== null) throw unusable(place, real, why, attempts, { remedy });
+  requireWhole(place, real, bytes, attempts);
+  const manifest = beside?.manifest ?? null;
+  if (manifest !== null && manifest.allocator !== name) {
+    const other = `its manifest says that it is ${manifest.allocator} ${manifest.version}, not ` +
+      name;
+    throw unusable(place, real, other, attempts);
+  }
+  return { name, path: real, origin: place.origin, sha256, manifest, attempts };
+}

@@ -1,0 +1,137 @@
+/**
+ * A library's hash against the two that vouch for it: its manifest's, and, for platform packages,
+ * the release's.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { LibraryLoadError } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import type { LibraryManifest } from "./manifest.ts";
+import type { Place } from "./places.ts";
+import { RELEASE_HASHES } from "./release-hashes.ts";
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** How a library compares with what vouches for it. */
+export type IntegrityVerdict = "intact" | "altered" | "no manifest" | "not of this release";
+
+/** A comparison's outcome. */
+export interface Judgement {
+  /** The outcome in a word or two. */
+  readonly verdict: IntegrityVerdict;
+  /** What speaks against loading it, as a clause; `null` when nothing does. */
+  readonly why: string | null;
+  /** What to do about that, as a sentence. */
+  readonly remedy: string;
+}
+
+/** What the release says of a library: hashes of the file and of its manifest. */
+export interface ReleasedHashes {
+  /** The library's sha256; `undefined` when the release has no such library. */
+  readonly library: string | undefined;
+  /** Its manifest's sha256. */
+  readonly manifest: string | undefined;
+}
+
+/** The path of the manifest that belongs to a library file. */
+export function manifestPath(library: string): string {
+  return `${library}.json`;
+}
+
+/** The sha256 of bytes, in hexadecimal. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The code of a system's error, such as `ENOENT`; empty for another error. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** A manifest as it was read. */
+export interface ManifestFile {
+  /** What it says. */
+  readonly manifest: LibraryManifest;
+  /** The sha256 of the manifest's own file. */
+  readonly sha256: string;
+}
+
+/**
+ * The manifest beside a library; `null` when there is none.
+ *
+ * @throws {LibraryLoadError} when it cannot be read, or is none.
+ */
+export function readManifest(path: string): ManifestFile | null {
+  const file = manifestPath(path);
+  try {
+    const bytes = readFileSync(file);
+    const manifest: Partial<LibraryManifest> | null = JSON.parse(bytes.toString("utf8"));
+    if (!SHA256.test(String(manifest?.sha256))) throw new SyntaxError("it names no sha256");
+    return { manifest: manifest as LibraryManifest, sha256: sha256Of(bytes) };
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    if (errorCode(error) === "ENOENT") return null;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LibraryLoadError(
+      `Cannot load "${path}": its manifest "${file}" cannot be used (${why}). ` +
+        'Build it anew with "offheap build --force".',
+      [],
+      { cause: error },
+    );
+  }
+}
+
+/** What {@linkcode readManifest} says, without the hash of the file. */
+export function manifestOf(path: string): LibraryManifest | null {
+  return readManifest(path)?.manifest ?? null;
+}
+
+/** What this release says of the library of a place; `null` where it says nothing. */
+export function releasedHashes({ released }: Place): ReleasedHashes | null {
+  if (released === undefined || Object.keys(RELEASE_HASHES).length === 0) return null;
+  const files = RELEASE_HASHES[released.target] ?? {};
+  return { library: files[released.file], manifest: files[manifestPath(released.file)] };
+}
+
+function remedyFor({ released }: Place): string {
+  return released === undefined
+    ? 'Build it anew with "offheap build --force".'
+    : `Install ${released.package} ${VERSION} anew.`;
+}
+
+/** Compares a library with its manifest, and, where it is one of a package, with the release. */
+export function judge(place: Place, sha256: string, beside: ManifestFile | null): Judgement {
+  const remedy = remedyFor(place);
+  const altered = (why: string): Judgement => ({ verdict: "altered", why, remedy });
+  if (beside !== null && beside.manifest.sha256 !== sha256) {
+    return altered(
+      `its sha256 is ${sha256}, but its manifest says ${beside.manifest.sha256}: the file was ` +
+        "altered after it was built",
+    );
+  }
+  const released = releasedHashes(place);
+  if (released === null) {
+    return { verdict: beside === null ? "no manifest" : "intact", why: null, remedy };
+  }
+  const foreign = (why: string): Judgement => ({ verdict: "not of this release", why, remedy });
+  if (released.library === undefined) {
+    return foreign(`offheap ${VERSION} was released without such a library`);
+  }
+  if (released.library !== sha256) {
+    return foreign(
+      `its sha256 is ${sha256}, but offheap ${VERSION} was released with ${released.library}: ` +
+        "the file was replaced, or its package is of another version",
+    );
+  }
+  if (released.manifest !== undefined && beside === null) return altered("its manifest is missing");
+  if (released.manifest !== undefined && released.manifest !== beside?.sha256) {
+    return altered(
+      `its manifest's own sha256 is ${beside?.sha256}, but offheap ${VERSION} was released with ` +
+        `${released.manifest}: the manifest was altered`,
+    );
+  }
+  return { verdict: "intact", why: null, remedy };
+}

@@ -1,0 +1,121 @@
+/**
+ * Who may write to the user's cache. What lies there gets loaded into processes, so it has to be in
+ * the hands of this user, or of root, alone. Windows gives a user's own directories such access
+ * lists by itself, and has no modes: nothing is looked at there.
+ *
+ * @module
+ */
+import { lstatSync, type Stats, statSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import process from "node:process";
+import { withPermission } from "../../ffi/errors.ts";
+
+/** How others can alter what must be this user's alone. */
+export interface Exposure {
+  /** What is wrong, as a clause. */
+  readonly why: string;
+  /** What to do about it, as a sentence. */
+  readonly remedy: string;
+}
+
+const ROOT_USER = 0;
+const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
+const OTHERS_MAY_WRITE = 0o002;
+/** In a directory with this bit only owners remove and rename what is theirs, as in /tmp. */
+const STICKY = 0o1000;
+
+/**
+ * The user whose rights this process has; `null` on Windows.
+ *
+ * @throws {PermissionError} when the runtime does not permit to ask.
+ */
+export function effectiveUser(): number | null {
+  if (process.platform === "win32") return null;
+  return withPermission(
+    "tell whether the cache is this user's own",
+    "--allow-sys=uid",
+    () => process.geteuid?.() ?? null,
+  );
+}
+
+function lookAt(look: (path: string) => Stats, path: string): Stats | null {
+  try {
+    return look(path);
+  } catch (error) {
+    // What is not there is nobody's.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function exposureOf(path: string, status: Stats, user: number, forbidden: number): Exposure | null {
+  if (status.uid !== user && status.uid !== ROOT_USER) {
+    return {
+      why:
+        `"${path}" belongs to user ${status.uid}, and this process has the rights of user ${user}`,
+      remedy: "Run it as that user, or name a cache of its own with XDG_CACHE_HOME, or with HOME " +
+        '(as "sudo -H" does).',
+    };
+  }
+  if ((status.mode & forbidden) === 0) return null;
+  const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
+  return {
+    why: `others than its owner may write to "${path}" (mode ${mode})`,
+    remedy: `If nobody has, repair it: chmod go-w "${path}". Else remove it and build anew.`,
+  };
+}
+
+/** A link counts as well as what it leads to: whoever owns it may point it elsewhere. */
+function entryExposure(path: string, user: number, forbidden: number): Exposure | null {
+  const entry = lookAt(lstatSync, path);
+  if (entry === null) return null;
+  if (!entry.isSymbolicLink()) return modeExposure(path, entry, user, forbidden);
+  const target = lookAt(statSync, path);
+  return exposureOf(path, entry, user, 0) ??
+    (target === null ? null : modeExposure(path, target, user, forbidden));
+}
+
+function modeExposure(
+  path: string,
+  status: Stats,
+  user: number,
+  forbidden: number,
+): Exposure | null {
+  const protectedByOwner = status.isDirectory() && (status.mode & STICKY) !== 0;
+  return exposureOf(path, status, user, protectedByOwner ? 0 : forbidden);
+}
+
+/**
+ * How others can alter a directory of the cache, or one of those above it up to the cache; `null`
+ * when they cannot. Of the directory that holds the cache, a group may write to it: where each user
+ * has a group of their own, that is the default.
+ *
+ * @param cache The cache, such as `~/.cache/offheap`.
+ * @param directory A directory in it; what is not there yet is passed over.
+ * @throws {PermissionError} when the runtime does not permit to look.
+ */
+export function cacheExposure(cache: string, directory: string): Exposure | null {
+  const user = effectiveUser();
+  if (user === null) return null;
+  const above = entryExposure(dirname(cache), user, OTHERS_MAY_WRITE);
+  if (above !== null) return above;
+  let path = cache;
+  for (const name of ["", ...relative(cache, directory).split(sep)]) {
+    path = join(path, name);
+    const exposure = entryExposure(path, user, GROUP_OR_OTHERS_MAY_WRITE);
+    if (exposure !== null) return exposure;
+  }
+  return null;
+}
+
+/** How others can alter a file; `null` when they cannot, or when there is none. */
+export function fileExposure(path: string): Exposure | null {
+  const user = effectiveUser();
+  return user === null ? null : entryExposure(path, user, GROUP_OR_OTHERS_MAY_WRITE);
+}
+
+/** Whether a directory is the cache or lies in it. */
+export function isWithin(cache: string, directory: string): boolean {
+  const path = relative(cache, directory);
+  return path !== ".." && !path.startsWith(`..${sep}`) && path !== directory;
+}

@@ -1,0 +1,45 @@
+/**
+ * Makes the npm packages below `build/npm`: the main package and a platform package for each target
+ * that is built. `npm run build:npm -- --help`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import process from "node:process";
+import { Command, Option } from "commander";
+import { ROOT } from "./runtimes.ts";
+import { buildAll } from "./npm/build.ts";
+import { BUILDERS } from "./npm/main-package.ts";
+import type { BuilderName } from "./npm/types.ts";
+
+/** The command line's options. */
+interface Options {
+  readonly builder: BuilderName;
+  readonly dnt?: string;
+  readonly out: string;
+  readonly allTargets?: boolean;
+}
+
+const program = new Command("npm run build:npm --")
+  .description("Makes the npm packages: the main one, and one for each target that is built.")
+  .addOption(
+    new Option("-b, --builder <name>", "what compiles the main package; dnt needs Deno and JSR")
+      .choices(Object.keys(BUILDERS)).default("tsc"),
+  )
+  .option("--dnt <module>", "load dnt from here, instead of the pinned one on JSR")
+  .option("-o, --out <directory>", "where the packages go", join(ROOT, "build", "npm"))
+  .option("--all-targets", "for a release: fail when a target is not built");
+
+program.parse();
+try {
+  const { out, ...rest } = program.opts<Options>();
+  const built = await buildAll({ ...rest, out });
+  console.log(`built by ${built.ran}`);
+  for (const { name, directory } of built.packages) console.log(`${name}: ${directory}`);
+  for (const { name, missing } of built.absent) {
+    console.log(`not built, and not among the optional dependencies: ${name} (${missing})`);
+  }
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,80 @@
+/**
+ * All packages at once.
+ *
+ * @module
+ */
+import { rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { TARGETS } from "../../lib/library/targets.ts";
+import { ROOT } from "../runtimes.ts";
+import { buildMainPackage } from "./main-package.ts";
+import { MAIN_PACKAGE, platformPackageName } from "./manifest.ts";
+import { buildPlatformPackage, platformContent } from "./platform-packages.ts";
+import { releaseHashes } from "./release-hashes.ts";
+import type { BuilderName } from "./types.ts";
+
+/** How the packages are made. */
+export interface BuildAllOptions {
+  /** The directory that gets a directory for each package. */
+  readonly out: string;
+  /** What compiles the main package. */
+  readonly builder: BuilderName;
+  /** What dnt is loaded from. */
+  readonly dnt?: string;
+  /** Whether every target has to be there. */
+  readonly allTargets?: boolean;
+  /** Whether the main package names all targets, those that are not built, too. */
+  readonly nameAll?: boolean;
+  /** The checkout whose native build is taken; this one unless told otherwise. */
+  readonly root?: string;
+}
+
+/** A package that was made. */
+export interface BuiltPackage {
+  /** Its name. */
+  readonly name: string;
+  /** Its directory. */
+  readonly directory: string;
+}
+
+/** What was made, and what was not. */
+export interface BuiltPackages {
+  /** What compiled the main package. */
+  readonly ran: string;
+  /** The packages, the main one last: what it depends on is published first. */
+  readonly packages: readonly BuiltPackage[];
+  /** Platform packages whose target is not built, and the first file that is missing. */
+  readonly absent: readonly { readonly name: string; readonly missing: string }[];
+}
+
+/**
+ * Makes the packages.
+ *
+ * @throws {Error} when one cannot be made, or a target is missing that has to be there.
+ */
+export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages> {
+  const { out, builder, dnt, allTargets = false, nameAll = false, root = ROOT } = options;
+  const contents = TARGETS.map((target) => platformContent(target, root));
+  const absent = contents.flatMap(({ target, missing: [first] }) =>
+    first === undefined
+      ? []
+      : [{ name: platformPackageName(target.name), missing: `no ${relative(root, first)}` }]
+  );
+  if (allTargets && absent.length > 0) {
+    const list = absent.map(({ name, missing }) => `\n  ${name}: ${missing}`).join("");
+    throw new Error(`Cannot make all packages: these targets are not built:${list}`);
+  }
+  const ready = contents.filter(({ missing }) => missing.length === 0);
+  rmSync(out, { recursive: true, force: true });
+  const main = { name: MAIN_PACKAGE, directory: join(out, MAIN_PACKAGE) };
+  const targets = (nameAll ? contents : ready).map(({ target }) => target);
+  const hashes = releaseHashes(root, ready.map(({ target }) => target));
+  const ran = await buildMainPackage({ ...main, builder, dnt, targets, hashes });
+  const packages = ready.map((content) => {
+    const name = platformPackageName(content.target.name);
+    const directory = join(out, name);
+    buildPlatformPackage(content, directory);
+    return { name, directory };
+  });
+  return { ran, packages: [...packages, main], absent };
+}

@@ -1,0 +1,159 @@
+/**
+ * What is tried with the packages, once they are in the registry.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { hostTarget } from "../../lib/library/target.ts";
+import { TARGETS } from "../../lib/library/targets.ts";
+import { VERSION } from "../../lib/version.ts";
+import { ROOT } from "../runtimes.ts";
+import type { Client } from "./clients.ts";
+import { listFiles, writeJson } from "./files.ts";
+import { platformPackageName } from "./manifest.ts";
+import { attempt, cleanEnvironment, run, type RunOptions } from "./process.ts";
+import { consumerConfigs, type ProgramReport, PROGRAMS } from "./programs.ts";
+import type { Registry } from "./registry.ts";
+
+/** A project in which offheap was installed. */
+export interface Project {
+  /** The client that installed it. */
+  readonly client: Client;
+  /** Its directory, and the environment of what runs in it. */
+  readonly options: RunOptions;
+}
+
+/** An empty project with caches of its own. */
+export function createProject(client: Client, parent: string, registry: Registry): Project {
+  const cwd = join(parent, client.title.replaceAll(/\W+/g, "-").toLowerCase());
+  mkdirSync(cwd);
+  for (const [name, content] of Object.entries(client.files)) writeJson(join(cwd, name), content);
+  for (const [name, text] of Object.entries(PROGRAMS)) writeFileSync(join(cwd, name), text);
+  const caches = `${cwd}.caches`;
+  const home = join(caches, "home");
+  mkdirSync(home, { recursive: true });
+  const env = cleanEnvironment(client.binary, {
+    // No library of the user's may stand in for the package's.
+    HOME: home,
+    XDG_CACHE_HOME: join(caches, "user"),
+    npm_config_userconfig: registry.settings,
+    npm_config_cache: join(caches, "npm"),
+    npm_config_update_notifier: "false",
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    NPM_CONFIG_REGISTRY: registry.url,
+    BUN_CONFIG_REGISTRY: registry.url,
+    BUN_INSTALL_CACHE_DIR: join(caches, "bun"),
+    DENO_DIR: join(caches, "deno"),
+    DENO_NO_UPDATE_CHECK: "1",
+  });
+  return { client, options: { cwd, env } };
+}
+
+/**
+ * Installs offheap, and checks that of the platform packages the right one was fetched, and no
+ * other.
+ *
+ * @returns What the client said.
+ */
+export async function install({ client, options }: Project, registry: Registry): Promise<string> {
+  const before = registry.fetched().length;
+  const { status, stdout, stderr } = await attempt(client.install, options);
+  assert.equal(status, 0, `${client.title}: ${stdout}\n${stderr}`);
+  const fetched = registry.fetched().slice(before)
+    .filter((path) => path.startsWith("@offheap/"))
+    .map((path) => path.replace(/\/-\/.*/, ""));
+  checkFetched(client, [...new Set(fetched)]);
+  return `${stdout}\n${stderr}`;
+}
+
+function checkFetched(client: Client, fetched: readonly string[]): void {
+  const host = hostTarget();
+  const own = platformPackageName(host.name);
+  const tolerated = TARGETS
+    .filter(({ platform, arch }) =>
+      !client.readsLibc && platform === host.platform && arch === host.arch
+    )
+    .map(({ name }) => platformPackageName(name));
+  assert.ok(fetched.includes(own), `${client.title} did not fetch ${own}`);
+  const others = fetched.filter((name) => name !== own);
+  assert.deepEqual(others.filter((name) => !tolerated.includes(name)), [], client.title);
+  const also = others.length === 0 ? "and no other" : `and for another C library ${others}`;
+  console.log(`  installed; of the platform packages ${own} was fetched, ${also}`);
+}
+
+/** Imports and requires, and uses what was imported. */
+export async function checkPrograms({ client, options }: Project): Promise<void> {
+  for (const program of client.programs) {
+    const text = await run([...client.run, program], options);
+    const report: ProgramReport = JSON.parse(text.trim().split("\n").at(-1) ?? "");
+    const { version, sum, verified, origin, module, path } = report;
+    const expected = { version: VERSION, sum: 4096 * 7, verified: true, origin: "package" };
+    assert.deepEqual({ version, sum, verified, origin }, expected, `${client.title}: ${program}`);
+    assert.ok(module.endsWith(client.module), `${client.title}: ${program} leads to ${module}`);
+    assert.ok(path.includes(platformPackageName(hostTarget().name).replace("@", "")), path);
+  }
+}
+
+/** `offheap run -- offheap verify`: the command is found, becomes another one, and proves it. */
+export async function checkCommand({ client, options }: Project): Promise<void> {
+  const { offheap } = client;
+  assert.equal((await run([...offheap, "--version"], options)).trim(), VERSION);
+  if (process.platform !== "linux") return;
+  const inner = [...offheap, "verify", "--expect", "jemalloc", "--json"];
+  const words = [...offheap, "run", "--allocator", "jemalloc", "--", ...inner];
+  const report = JSON.parse(await run(words, options));
+  assert.equal(report.processAllocator, "jemalloc", client.title);
+  assert.equal(report.processAllocatorVerified, true, client.title);
+}
+
+/** Type-checks a strict program. */
+export async function checkTypes({ client, options }: Project): Promise<void> {
+  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+  const configs = consumerConfigs(join(ROOT, "node_modules", "@types"));
+  for (const [name, config] of Object.entries(configs)) {
+    writeJson(join(options.cwd, name), config);
+    await run([process.execPath, compiler, "-p", name], {
+      ...options,
+      env: cleanEnvironment(client.binary, {}),
+    });
+  }
+}
+
+/** Node 20: npm warns, or refuses when told to be strict; running says so in a sentence. */
+export async function checkRefusal(project: Project, registry: Registry): Promise<void> {
+  const { client, options } = project;
+  const strict = await attempt([...client.install, "--engine-strict"], options);
+  assert.notEqual(strict.status, 0);
+  assert.match(strict.stderr, /EBADENGINE/);
+  const said = await install(project, registry);
+  assert.match(said, /EBADENGINE[^]*offheap@[^]*node: '>=22\.12\.0'/);
+  const sentence = /Cannot (load|run) offheap in Node 20\.\S+ offheap needs Node 22\.12 or newer\./;
+  for (const program of ["only-import.mjs", "require.cjs"]) {
+    const { status, stderr } = await attempt([...client.run, program], options);
+    assert.equal(status, 1, program);
+    assert.match(stderr, sentence);
+  }
+  const command = await attempt([...client.offheap, "verify"], options);
+  assert.notEqual(command.status, 0);
+  assert.match(command.stderr, sentence);
+}
+
+/** The sizes on disk of what an installation brought, in bytes. */
+export function installedSizes({ options }: Project): Record<string, number> {
+  const modules = join(options.cwd, "node_modules");
+  const size = (directory: string): number =>
+    listFiles(directory).reduce((sum, path) => sum + statSync(join(directory, path)).size, 0);
+  return {
+    offheap: size(join(modules, "offheap")),
+    "its platform package": size(join(modules, platformPackageName(hostTarget().name))),
+    "all packages": size(modules),
+    "number of packages":
+      readdirSync(modules).flatMap((name) =>
+        name.startsWith("@") ? readdirSync(join(modules, name)) : name.startsWith(".") ? [] : [name]
+      ).length,
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * The main package: its directory, whole.
+ *
+ * @module
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
+import { join, posix } from "node:path";
+import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
+import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { ROOT } from "../runtimes.ts";
+import { bundlePackage } from "./bundle.ts";
+import { buildWithDnt } from "./dnt.ts";
+import { copyParts, listFiles, NATIVE_SOURCES, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
+import { mainManifest } from "./manifest.ts";
+import { buildWithTsc } from "./tsc.ts";
+import { writeReleaseHashes } from "./release-hashes.ts";
+import type { Builder, BuilderInput, BuilderName } from "./types.ts";
+
+/** The builders. */
+export const BUILDERS: Readonly<Record<BuilderName, Builder>> = {
+  tsc: buildWithTsc,
+  dnt: buildWithDnt,
+};
+
+/** How the main package is made. */
+export interface MainPackageOptions {
+  /** Its directory; what is there is removed. */
+  readonly directory: string;
+  /** What compiles. */
+  readonly builder: BuilderName;
+  /** The targets whose platform packages it names. */
+  readonly targets: readonly ReleaseTarget[];
+  /** The hashes of what is in the platform packages. */
+  readonly hashes: ReleaseHashes;
+  /** What dnt is loaded from. */
+  readonly dnt?: string | undefined;
+}
+
+/**
+ * Makes the main package.
+ *
+ * @returns What compiled it.
+ * @throws {Error} when that fails.
+ */
+export async function buildMainPackage(options: MainPackageOptions): Promise<string> {
+  const { directory, builder, targets, hashes, dnt } = options;
+  // Within the checkout a compiler finds its packages.
+  mkdirSync(join(ROOT, "build"), { recursive: true });
+  const work = mkdtempSync(join(ROOT, "build", ".npm-"));
+  try {
+    const input: BuilderInput = {
+      sources: join(work, "sources"),
+      directory: join(work, "package"),
+      manifest: mainManifest(targets),
+      dnt,
+    };
+    copyParts(SOURCE_PARTS, input.sources);
+    writeReleaseHashes(input.sources, hashes);
+    const ran = await fill(input, BUILDERS[builder]);
+    rmSync(directory, { recursive: true, force: true });
+    cpSync(input.directory, directory, { recursive: true });
+    return ran;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function fill(input: BuilderInput, builder: Builder): Promise<string> {
+  const { directory, manifest } = input;
+  mkdirSync(directory);
+  writeJson(join(directory, "package.json"), manifest);
+  const ran = await builder(input);
+  bundlePackage(directory);
+  // The shim is built from sources beside the compiled code, as it is in a checkout.
+  copyParts([NATIVE_SOURCES], join(directory, "esm"));
+  copyParts(TEXTS, directory);
+  keepReachable(join(directory, "types"), "mod.d.ts", ANY_IMPORT);
+  keepReachable(join(directory, "src"), "mod.ts", VALUE_IMPORT);
+  for (const name of readdirSync(directory)) {
+    if (!PUBLISHED.includes(name)) rmSync(join(directory, name), { recursive: true });
+  }
+  writeJson(join(directory, "package.json"), manifest);
+  return ran;
+}
+
+/** What the package has; a builder may have left more. */
+const PUBLISHED: readonly string[] = ["esm", "src", "types", "package.json", ...TEXTS];
+
+/** A relative import; dnt's sources name what the compiler will make of a module. */
+const ANY_IMPORT = /(?:from |import ?\(?)"(\.[^"\n]+)\.[jt]s"/g;
+
+/** One that is there when the program runs. */
+const VALUE_IMPORT =
+  /(?:^(?:import|export) (?!type\b)[^;"]*?from |^import |\bimport\()"(\.[^"\n]+)\.[jt]s"/gm;
+
+/**
+ * Removes the files that an entry does not lead to. The command line's sources are of no use to
+ * programs, nor are sources that have types only: those are among the declarations.
+ */
+function keepReachable(directory: string, entry: string, imports: RegExp): void {
+  const extension = entry.slice(entry.indexOf("."));
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    const text = readFileSync(join(directory, path), "utf8");
+    for (const [, specifier = ""] of text.matchAll(imports)) {
+      const next = posix.join(posix.dirname(path), specifier + extension);
+      // An example in a comment names a module as its reader would.
+      if (existsSync(join(directory, next))) visit(next);
+    }
+  };
+  visit(entry);
+  for (const path of listFiles(directory)) {
+    if (!reached.has(path)) rmSync(join(directory, path));
+  }
+  removeEmptyDirectories(directory);
+}
+
+function removeEmptyDirectories(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(directory, entry.name);
+    removeEmptyDirectories(path);
+    if (readdirSync(path).length === 0) rmdirSync(path);
+  }
+}

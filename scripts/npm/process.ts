@@ -1,0 +1,118 @@
+/**
+ * Running the tools that check the packages, each with an end in time.
+ *
+ * @module
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import process from "node:process";
+
+/** How long a tool may take. */
+const LIMIT_MS = 5 * 60 * 1000;
+
+/** Variables that would change what is checked; certificates that a network needs are kept. */
+const SETTINGS = /^(npm_|NPM_|NODE_(?!EXTRA_CA_CERTS$)|DENO_|BUN_|OFFHEAP_|LD_PRELOAD$)/;
+
+/** What became of a command. */
+export interface Outcome {
+  /** Its exit status; `null` after a signal. */
+  readonly status: number | null;
+  /** What it wrote. */
+  readonly stdout: string;
+  /** What it complained about. */
+  readonly stderr: string;
+}
+
+/** Where and with what a command runs. */
+export interface RunOptions {
+  /** The working directory. */
+  readonly cwd: string;
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Runs a command to its end. */
+export function attempt(command: readonly string[], options: RunOptions): Promise<Outcome> {
+  const [file = "", ...args] = command;
+  return new Promise((done, failed) => {
+    const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+    const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      failed(error);
+    });
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      done({ status, stdout, stderr });
+    });
+  });
+}
+
+/**
+ * Runs a command that has to end well.
+ *
+ * @returns What it wrote.
+ * @throws {Error} with the end of its output when it fails.
+ */
+export async function run(command: readonly string[], options: RunOptions): Promise<string> {
+  const { status, stdout, stderr } = await attempt(command, options);
+  if (status === 0) return stdout;
+  const said = `${stdout}\n${stderr}`.trim().split("\n").slice(-25).join("\n  ");
+  throw new Error(
+    `"${command.join(" ")}" in "${options.cwd}" ended with status ${status}:\n  ${said}`,
+  );
+}
+
+/** The path without what npm puts in front of it for its scripts. */
+function ownPath(): string[] {
+  return (process.env["PATH"] ?? "").split(delimiter)
+    .filter((directory) => !directory.includes("node_modules"));
+}
+
+/** npm as a script, which any Node can run. */
+export function npmScript(): string {
+  for (const directory of ownPath()) {
+    const link = join(directory, "npm");
+    if (!existsSync(link)) continue;
+    const script = realpathSync(link);
+    if (script.endsWith("npm-cli.js")) return script;
+  }
+  throw new Error("Cannot find npm: it must be on the path");
+}
+
+/** npm with the Node and the settings that it has on this machine. */
+export function machineNpm(cwd: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync("npm", args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, PATH: ownPath().join(delimiter) },
+  });
+  if (status === 0) return stdout.trim();
+  throw new Error(`Cannot run npm ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
+}
+
+/**
+ * This process's environment for another one: without what npm told its script, and with another
+ * Node first on the path.
+ *
+ * @param binary A binary whose directory comes first.
+ */
+export function cleanEnvironment(
+  binary: string,
+  variables: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const kept = Object.entries(process.env).filter((entry): entry is [string, string] =>
+    entry[1] !== undefined && !SETTINGS.test(entry[0])
+  );
+  return {
+    ...Object.fromEntries(kept),
+    PATH: [dirname(binary), ...ownPath()].join(delimiter),
+    NO_COLOR: "1",
+    ...variables,
+  };
+}

@@ -1,0 +1,204 @@
+/**
+ * Packs the npm packages, serves them from a registry on loopback, installs them into empty projects
+ * as users do, and tries what is there. `npm run verify:npm -- --help`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import Table from "cli-table3";
+import { Command, Option } from "commander";
+import { TARGETS } from "../lib/library/targets.ts";
+import { VERSION } from "../lib/version.ts";
+import { buildMissing } from "./common.ts";
+import { buildAll, type BuiltPackage } from "./npm/build.ts";
+import {
+  checkCommand,
+  checkPrograms,
+  checkRefusal,
+  checkTypes,
+  createProject,
+  install,
+  installedSizes,
+} from "./npm/checks.ts";
+import { type Clients, findClients } from "./npm/clients.ts";
+import { writeJson } from "./npm/files.ts";
+import {
+  builtinsOf,
+  LARGEST_ARCHIVE,
+  measure,
+  overLimit,
+  TIMES_HEAD,
+  timesRows,
+} from "./npm/limits.ts";
+import { BUILDERS } from "./npm/main-package.ts";
+import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./npm/manifest.ts";
+import { cleanEnvironment, npmScript, run } from "./npm/process.ts";
+import { type Registry, startRegistry } from "./npm/registry.ts";
+import type { BuilderName } from "./npm/types.ts";
+import { ROOT } from "./runtimes.ts";
+
+/** Other programs run meanwhile, on most machines; `npm run bench:import` takes the limits exactly. */
+const SLACK = 3;
+
+/** The command line's options. */
+interface Options {
+  readonly builder: BuilderName;
+  readonly dnt?: string;
+  readonly rounds: string;
+  readonly keep?: boolean;
+}
+
+const program = new Command("npm run verify:npm --")
+  .description("Installs the packed npm packages from a registry on loopback, and tries them.")
+  .addOption(
+    new Option("-b, --builder <name>", "what compiles the main package")
+      .choices(Object.keys(BUILDERS)).default("tsc"),
+  )
+  .option("--dnt <module>", "load dnt from here")
+  .option("--rounds <count>", "how often times are measured", "9")
+  .option("--keep", "leave the projects where they are");
+
+program.parse();
+const options = program.opts<Options>();
+const work = mkdtempSync(join(tmpdir(), "offheap-verify-npm-"));
+try {
+  await main();
+  console.log("\nok");
+} catch (error) {
+  console.error(`\nFAILED: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+} finally {
+  if (options.keep === true) console.log(`kept: ${work}`);
+  else rmSync(work, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function main(): Promise<void> {
+  buildMissing(["release"]);
+  const { builder, dnt } = options;
+  const built = await buildAll({
+    out: join(work, "packages"),
+    builder,
+    ...(dnt === undefined ? {} : { dnt }),
+    nameAll: true,
+  });
+  step(`built by ${built.ran}`);
+  for (const { name, missing } of built.absent) {
+    console.log(`  ${name} is not built (${missing}): one without libraries stands in`);
+  }
+  const clients = await findClients(VERSION);
+  for (const reason of clients.absent) console.log(`  not tried: ${reason}`);
+  const archives = await checkPackages(built.packages);
+  const node = clients.runtimes.get("node26")?.binary ?? process.execPath;
+  const place = join(work, "registry");
+  mkdirSync(place);
+  const registry = await startRegistry(place, node);
+  try {
+    step(`a registry runs at ${registry.url}`);
+    await publish([...standIns(built.absent.map(({ name }) => name)), ...archives], registry);
+    await checkClients(clients, registry);
+  } finally {
+    await registry.stop();
+  }
+}
+
+function step(text: string): void {
+  console.log(`\n=== ${text}`);
+}
+
+/** publint, attw, and the size of the main package's archive. */
+async function checkPackages(packages: readonly BuiltPackage[]): Promise<string[]> {
+  step("publint, attw, sizes");
+  const archives: string[] = [];
+  const env = cleanEnvironment(process.execPath, {});
+  const tool = (name: string, script: string): string[] => [
+    process.execPath,
+    join(ROOT, "node_modules", name, script),
+  ];
+  for (const { name, directory } of packages) {
+    const target = join(work, "archives", name);
+    mkdirSync(target, { recursive: true });
+    const pack = [process.execPath, npmScript(), "pack", "--pack-destination", target];
+    await run(pack, { cwd: directory, env });
+    const archive = join(target, readdirSync(target)[0] ?? "");
+    const where = { cwd: directory, env };
+    const lint = await run([...tool("publint", "src/cli.js"), "run", ".", "--strict"], where);
+    assert.match(lint, /All good/, lint);
+    const attw = tool("@arethetypeswrong/cli", "dist/index.js");
+    await run([...attw, archive, "--profile", "esm-only", "--no-emoji"], where);
+    const { size } = statSync(archive);
+    console.log(`  ${name}: ${(size / 1000).toFixed(1)} kB packed; publint and attw are content`);
+    if (name === MAIN_PACKAGE) {
+      assert.ok(size < LARGEST_ARCHIVE, `${name} has ${size} bytes, ${LARGEST_ARCHIVE} at most`);
+    }
+    archives.push(archive);
+  }
+  return archives;
+}
+
+/** Packages for targets that are not built here, so that installing can pass them over. */
+function standIns(names: readonly string[]): string[] {
+  return TARGETS.filter(({ name }) => names.includes(platformPackageName(name))).map((target) => {
+    const directory = join(work, "stand-ins", target.name);
+    mkdirSync(directory, { recursive: true });
+    writeJson(join(directory, "package.json"), platformManifest(target));
+    return directory;
+  });
+}
+
+async function publish(archives: readonly string[], registry: Registry): Promise<void> {
+  const env = cleanEnvironment(process.execPath, { npm_config_userconfig: registry.settings });
+  for (const archive of archives) {
+    const words = [process.execPath, npmScript(), "publish", archive, "--access", "public"];
+    await run(words, { cwd: work, env });
+  }
+  console.log(`  ${archives.length} packages are published to it`);
+}
+
+async function checkClients(
+  { clients, refused }: Clients,
+  registry: Registry,
+): Promise<void> {
+  const rounds = Number(options.rounds);
+  const times = new Table({
+    head: [...TIMES_HEAD],
+    style: { head: [], border: [] },
+  });
+  const slow: string[] = [];
+  const builtins = builtinsOf(join(work, "packages", MAIN_PACKAGE, "esm", "mod.js"));
+  const projects = join(work, "projects");
+  mkdirSync(projects);
+  for (const client of clients) {
+    step(client.title);
+    const project = createProject(client, projects, registry);
+    await install(project, registry);
+    await checkPrograms(project);
+    console.log(`  ${client.programs.join(" and ")}: blocks are proven to be jemalloc's`);
+    await checkCommand(project);
+    console.log("  offheap run -- offheap verify: proven");
+    if (client.title === "Node 26") {
+      await checkTypes(project);
+      console.log("  a strict program type-checks");
+      for (const [what, size] of Object.entries(installedSizes(project))) {
+        console.log(
+          `  ${what}: ${what.startsWith("number") ? size : `${(size / 1e6).toFixed(2)} MB`}`,
+        );
+      }
+    }
+    const command = [...client.run, "times.mjs"];
+    const measured = await measure(command, builtins, project.options, rounds);
+    times.push(...timesRows(client.title, measured));
+    slow.push(...overLimit(client.title, measured, SLACK));
+  }
+  if (refused !== null) {
+    step(refused.title);
+    await checkRefusal(createProject(refused, projects, registry), registry);
+    console.log("  npm warns; import, require and offheap refuse with a sentence");
+  }
+  step(`cold, ${rounds} runs each, in milliseconds`);
+  console.log(times.toString());
+  assert.deepEqual(slow, []);
+}

