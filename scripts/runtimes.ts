@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 /** The root of the repository. */
 export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 
-/** The short names that `--runtime` takes, in the order of the runs. */
-export type RuntimeName = "deno" | "bun" | "node26" | "node22";
+/** The short names of runtimes; of {@linkcode RUNTIMES}, `--runtime` takes them. */
+export type RuntimeName = "deno" | "bun" | "node26" | "node24" | "node22";
 
 /** One row of {@linkcode RUNTIMES}. */
 export interface RuntimeSpec {
@@ -98,6 +98,20 @@ export const RUNTIMES: readonly RuntimeSpec[] = [
   },
 ];
 
+/** Node 24, which `npm run test:platforms` runs besides. */
+export const NODE24: RuntimeSpec = {
+  name: "node24",
+  title: "Node 24",
+  variable: "OFFHEAP_TEST_NODE24",
+  packaged: [],
+  command: "node",
+  wanted: "24.x",
+  fits: (major) => major === 24,
+  run: [],
+  test: ["--test-reporter=spec"],
+  testFilter: "--test-name-pattern",
+};
+
 /** A runtime that was found. */
 export interface Runtime {
   /** Its row. */
@@ -106,6 +120,10 @@ export interface Runtime {
   readonly binary: string;
   /** Its version, without a leading `v`. */
   readonly version: string;
+  /** Words in front of its command, where an emulator or the like starts it. */
+  readonly prefix?: readonly string[];
+  /** Variables that its processes have besides this one's. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** A runtime that was looked for and not found. */

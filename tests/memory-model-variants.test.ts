@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { secureEnvironment } from "../lib/library/secure-options.ts";
 import { openAllocator } from "../mod.ts";
-import { debianFile } from "./support/debian.ts";
+import { debianFile } from "../scripts/foreign/debian.ts";
 import {
   modelLimit,
   requireCoverage,

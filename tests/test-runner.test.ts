@@ -45,7 +45,7 @@ test("the totals of each runtime's reporter are read", () => {
 
 test("an output without its last line has no totals", () => {
   for (const { name } of RUNTIMES) {
-    const output = { deno: DENO, bun: BUN, node26: NODE, node22: NODE }[name];
+    const output = { deno: DENO, bun: BUN, node26: NODE, node24: NODE, node22: NODE }[name];
     const end = output.trimEnd().lastIndexOf("\n");
     assert.equal(parseTotals(name, output.slice(0, end)), null, name);
   }

@@ -6,7 +6,7 @@ import type { Evidence, Verification } from "../lib/verify/types.ts";
 import type { VerifyOptions } from "../lib/verify/verify.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
-import { debianFile } from "./support/debian.ts";
+import { debianFile } from "../scripts/foreign/debian.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 

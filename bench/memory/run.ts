@@ -17,6 +17,7 @@ const ARGUMENTS: Readonly<Record<RuntimeName, readonly string[]>> = {
   deno: ["run", "-A", "--no-check", "--quiet", "--v8-flags=--expose-gc"],
   bun: ["run"],
   node26: ["--no-warnings", "--expose-gc"],
+  node24: ["--no-warnings", "--expose-gc"],
   node22: ["--no-warnings", "--expose-gc"],
 };
 

@@ -63,7 +63,8 @@ export async function runFile(
   // Bun takes an argument without ./ as a pattern.
   const args = [...spec.test, ...filter, `./${file}`];
   const start = performance.now();
-  const ending = await execute(runtime.binary, args, options);
+  const command = [...(runtime.prefix ?? []), runtime.binary, ...args];
+  const ending = await execute(command, runtime.variables ?? {}, options);
   const milliseconds = performance.now() - start;
   const totals = parseTotals(spec.name, ending.output);
   const problem = findProblem(ending, totals, options);
@@ -78,12 +79,17 @@ export async function runFile(
   };
 }
 
-function execute(binary: string, args: string[], options: RunOptions): Promise<Ending> {
+function execute(
+  command: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  options: RunOptions,
+): Promise<Ending> {
+  const [binary = "", ...args] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(binary, args, {
       cwd: ROOT,
       detached: POSIX, // a group of its own, so that all of it can be ended
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...process.env, ...variables, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);

@@ -62,6 +62,7 @@ const FORMATS: Readonly<Record<RuntimeName, ReporterFormat>> = {
     skip: /^\((?:skip|todo)\) (.+?)(?: \[[\d.]+m?s\])?$/gm,
   },
   node26: NODE,
+  node24: NODE,
   node22: NODE,
 };
 

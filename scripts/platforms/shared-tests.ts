@@ -1,0 +1,66 @@
+/**
+ * Runs the shared tests in a row's runtime.
+ *
+ * @module
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, type Runtime } from "../runtimes.ts";
+import { type FileResult, runFile } from "../testing/run-file.ts";
+import type { PlatformRow } from "./matrix.ts";
+import { selectTests } from "./test-selection.ts";
+import type { SharedTests } from "./types.ts";
+
+/** How the files are run. */
+export interface SharedTestOptions {
+  /** The longest that a file may take, in milliseconds. */
+  readonly timeout: number;
+  /** Files at once. */
+  readonly jobs: number;
+  /** Is given a line for each file, and the output of one that failed. */
+  readonly write: (text: string) => void;
+}
+
+/** The names of all shared test files. */
+export function testFiles(): string[] {
+  return readdirSync(join(ROOT, "tests")).filter((name) => name.endsWith(".test.ts")).sort();
+}
+
+/** Runs the files that a row can run. */
+export async function runSharedTests(
+  row: PlatformRow,
+  runtime: Runtime,
+  options: SharedTestOptions,
+): Promise<SharedTests> {
+  const { files, leftOut } = selectTests(row, testFiles());
+  const results: FileResult[] = [];
+  let next = 0;
+  async function work(): Promise<void> {
+    for (let index = next++; index < files.length; index = next++) {
+      let output = "";
+      const path = join(ROOT, "tests", files[index] ?? "");
+      const result = await runFile(runtime, path, {
+        timeout: options.timeout,
+        write: (text) => output += text,
+      });
+      results[index] = result;
+      const { file, passed, failed, skipped, milliseconds } = result;
+      const time = `${(milliseconds / 1000).toFixed(1)} s`;
+      options.write(`  ${file}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${time}`);
+      if (failed > 0) options.write(output);
+    }
+  }
+  await Promise.all(Array.from({ length: options.jobs }, work));
+  const sum = (value: (result: FileResult) => number): number =>
+    results.reduce((total, result) => total + value(result), 0);
+  return {
+    files,
+    passed: sum(({ passed }) => passed),
+    failed: sum(({ failed }) => failed),
+    skipped: sum(({ skipped }) => skipped),
+    problems: results.filter(({ failed }) => failed > 0).map(({ file, failed, problem }) =>
+      `${file}: ${problem ?? `${failed} failed`}`
+    ),
+    leftOut,
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * Which shared test files run in which row. A file runs everywhere unless a line here says
+ * otherwise, and why.
+ *
+ * @module
+ */
+import type { PlatformRow } from "./matrix.ts";
+import type { LeftOut } from "./types.ts";
+
+/** A rule that leaves files out. */
+export interface Exception {
+  /** The files' names, without `.test.ts`. */
+  readonly files: readonly string[];
+  /** Whether it holds for a row. */
+  readonly when: (row: PlatformRow) => boolean;
+  /** Why. */
+  readonly reason: string;
+}
+
+/** Files about what differs between platforms: they run in every row that runs anything. */
+export const CORE: readonly string[] = [
+  "evidence",
+  "ffi-conformance",
+  "mallctl",
+  "memory-arena",
+  "memory-block",
+  "memory-cached",
+  "memory-heap",
+  "memory-limits",
+  "memory-pool",
+  "memory-workers",
+  "preload-path",
+  "require",
+  "resolve",
+  "run",
+  "shim",
+  "system",
+  "target",
+  "verify",
+];
+
+const isQemu = ({ way }: PlatformRow): boolean => way === "qemu" || way === "qemu-musl";
+const isMusl = ({ way }: PlatformRow): boolean => way === "musl" || way === "qemu-musl";
+const isWine = ({ way }: PlatformRow): boolean => way === "wine";
+
+/** The one row that runs every file: no other command covers it. */
+const isComplete = ({ way, runtime }: PlatformRow): boolean =>
+  way === "native" && runtime === "node24";
+
+/** The rules; the first that holds gives the reason. */
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    files: ["preload-path", "require", "run", "shim", "verify"],
+    when: isWine,
+    reason: "Windows has no preloading, and the files are about it",
+  },
+  {
+    files: ["memory-limits", "memory-workers", "require", "verify"],
+    when: isQemu,
+    reason: "it takes one to five minutes under qemu",
+  },
+  {
+    files: ["run", "shim"],
+    when: (row) => isQemu(row) || isMusl(row),
+    reason: "it runs programs of the machine (sh, env, echo), which are for its own target",
+  },
+  {
+    files: ["preload-path"],
+    when: (row) => isQemu(row) || isMusl(row),
+    reason: "it gives files to another user, and a private namespace has only one",
+  },
+];
+
+/** The reason for files beside the core. */
+const BESIDE_CORE = {
+  native: "npm test runs it in this runtime",
+  other: "it is not about the platform; npm test runs it on x64",
+};
+
+/** Parts the files of a row into those that run and those that do not. */
+export function selectTests(
+  row: PlatformRow,
+  files: readonly string[],
+): { readonly files: readonly string[]; readonly leftOut: readonly LeftOut[] } {
+  const chosen: string[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const file of files) {
+    const name = file.replace(/\.test\.ts$/, "");
+    const rule = EXCEPTIONS.find((exception) =>
+      exception.files.includes(name) && exception.when(row)
+    );
+    if (rule !== undefined) leftOut.push({ file, reason: rule.reason });
+    else if (isComplete(row) || CORE.includes(name)) chosen.push(file);
+    else {leftOut.push({
+        file,
+        reason: row.way === "native" ? BESIDE_CORE.native : BESIDE_CORE.other,
+      });}
+  }
+  return { files: chosen, leftOut };
+}
