@@ -4,17 +4,22 @@
  * @module
  */
 
-/** The C library's allocation functions that a preloaded allocator defines, in every build. */
-export const MALLOC_SYMBOLS: readonly string[] = [
+/** The C library's allocation functions that every allocator has on every system. */
+export const STANDARD_MALLOC_SYMBOLS: readonly string[] = [
   "malloc",
   "calloc",
   "realloc",
   "free",
   "posix_memalign",
   "aligned_alloc",
+  "malloc_usable_size",
+];
+
+/** Those that a preloaded allocator defines, in every build. */
+export const MALLOC_SYMBOLS: readonly string[] = [
+  ...STANDARD_MALLOC_SYMBOLS,
   "memalign",
   "valloc",
-  "malloc_usable_size",
 ];
 
 /** More of them, defined where the allocator and the C library have them. */

@@ -5,7 +5,7 @@
  * done here needs the allocator: refilling and draining in batches, and giving all of them back
  * when the thread that they belong to ends, however it ends.
  */
-#include <pthread.h>
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +23,8 @@ struct magazines {
 
 _Static_assert(sizeof(struct magazines) <= HEADER_BYTES, "the header holds it");
 
-static pthread_key_t owned_key;
-static pthread_once_t owned_once = PTHREAD_ONCE_INIT;
+static thread_key_type owned_key;
+static once_type owned_once = ONCE_NEW;
 static int owned_failed;
 
 static int32_t *counts_of(struct magazines *magazines) {
@@ -54,7 +54,8 @@ static void give_back(struct magazines *magazines) {
     magazines->source->call.free(magazines);
 }
 
-static void thread_ends(void *first) {
+THREAD_END(thread_ends, first) {
+    if (process_is_ending()) return;
     for (struct magazines *each = first, *next; each != NULL; each = next) {
         next = each->next;
         give_back(each);
@@ -62,13 +63,13 @@ static void thread_ends(void *first) {
 }
 
 static void make_key(void) {
-    owned_failed = pthread_key_create(&owned_key, thread_ends);
+    owned_failed = make_thread_key(&owned_key, thread_ends);
 }
 
 /* Empty magazines of the calling thread, or 0. They are given back when it ends. */
 EXPORT double offheap_magazines_open(double source, double classes, double capacity) {
     const struct source *from = to_source(source);
-    pthread_once(&owned_once, make_key);
+    run_once(&owned_once, make_key);
     if (owned_failed != 0) return 0;
     size_t bytes = HEADER_BYTES + counts_bytes((int32_t)classes) +
                    (size_t)classes * (size_t)capacity * sizeof(double);
@@ -77,8 +78,8 @@ EXPORT double offheap_magazines_open(double source, double classes, double capac
     magazines->source = from;
     magazines->classes = (int32_t)classes;
     magazines->capacity = (int32_t)capacity;
-    magazines->next = pthread_getspecific(owned_key);
-    if (pthread_setspecific(owned_key, magazines) == 0) return to_address(magazines);
+    magazines->next = thread_value(owned_key);
+    if (set_thread_value(owned_key, magazines) == 0) return to_address(magazines);
     from->call.free(magazines);
     return 0;
 }
@@ -86,9 +87,9 @@ EXPORT double offheap_magazines_open(double source, double classes, double capac
 /* Frees every block in the magazines, and the magazines. By the thread that opened them. */
 EXPORT void offheap_magazines_close(double address) {
     struct magazines *closing = to_pointer(address);
-    struct magazines *first = pthread_getspecific(owned_key);
+    struct magazines *first = thread_value(owned_key);
     if (first == closing) {
-        pthread_setspecific(owned_key, closing->next);
+        set_thread_value(owned_key, closing->next);
     } else {
         while (first->next != closing) first = first->next;
         first->next = closing->next;

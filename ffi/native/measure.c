@@ -3,26 +3,19 @@
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
-#include <time.h>
 
 #include "memory.h"
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 /* Nanoseconds for `count` pairs of malloc and free. */
 EXPORT double offheap_measure_pairs(double source, double size, double count) {
     const struct functions *call = &to_source(source)->call;
     size_t bytes = to_size(size), pairs = to_size(count);
-    double start = now();
+    double start = monotonic_nanoseconds();
     for (size_t i = 0; i < pairs; i++) {
         void *volatile block = call->malloc(bytes);
         call->free(block);
     }
-    return now() - start;
+    return monotonic_nanoseconds() - start;
 }
 
 /*
@@ -36,13 +29,13 @@ EXPORT double offheap_measure_churn(double source, double live, double count, co
     void **blocks = calloc(kept, sizeof *blocks);
     if (blocks == NULL) return -1;
     for (size_t i = 0; i < kept; i++) blocks[i] = call->malloc((size_t)sizes[i & mask]);
-    double start = now();
+    double start = monotonic_nanoseconds();
     for (size_t i = 0; i < rounds; i++) {
         void **block = &blocks[picks[i & mask]];
         call->free(*block);
         *block = call->malloc((size_t)sizes[i & mask]);
     }
-    double spent = now() - start;
+    double spent = monotonic_nanoseconds() - start;
     for (size_t i = 0; i < kept; i++) call->free(blocks[i]);
     free(blocks);
     return spent;

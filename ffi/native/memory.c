@@ -4,15 +4,13 @@
  * Nothing here checks an argument: JavaScript has done so before it calls.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
-#include <malloc.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
+#include "system-malloc.h"
 
 enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
 
@@ -28,7 +26,7 @@ static inline size_t least(size_t size) {
 }
 
 static inline int jemalloc_flags(const struct source *source, size_t alignment, int zeroed) {
-    int lg_alignment = alignment > LEAST_ALIGNMENT ? __builtin_ctzl(alignment) : 0;
+    int lg_alignment = alignment > LEAST_ALIGNMENT ? __builtin_ctzll(alignment) : 0;
     return source->flags | lg_alignment | (zeroed ? JEMALLOC_ZERO : 0);
 }
 
@@ -88,9 +86,8 @@ static void *system_allocate(const struct source *source, size_t size, size_t al
     if (alignment <= LEAST_ALIGNMENT) {
         return zeroed ? source->call.calloc(1, least(size)) : source->call.malloc(least(size));
     }
-    void *block = NULL;
-    if (posix_memalign(&block, alignment, least(size)) != 0) return NULL;
-    if (zeroed) memset(block, 0, size);
+    void *block = system_aligned(alignment, least(size));
+    if (block != NULL && zeroed) memset(block, 0, size);
     return block;
 }
 
@@ -119,7 +116,10 @@ static const struct methods MIMALLOC_HEAP_METHODS = {
 
 #define SLOT(name) offsetof(struct functions, name)
 
-/* The functions of each kind by the names that it exports; ffi/shim.ts lists the same names. */
+/*
+ * The functions of each kind by the names that it exports, jemalloc's behind JEMALLOC_PREFIX;
+ * ffi/jemalloc.ts and ffi/mimalloc.ts list the same names.
+ */
 static const struct {
     enum kind kind;
     size_t slot;
@@ -148,7 +148,9 @@ static const struct {
     {MIMALLOC, SLOT(mi_heap_realloc_aligned), "mi_heap_realloc_aligned"},
 };
 
-static pthread_mutex_t bound_lock = PTHREAD_MUTEX_INITIALIZER;
+#define LONGEST_NAME 64
+
+static lock_type bound_lock = LOCK_FREE;
 static struct source *bound;
 
 static void say_missing(char *error, size_t length, const char *text) {
@@ -157,19 +159,17 @@ static void say_missing(char *error, size_t length, const char *text) {
 
 static int bind_functions(struct source *source, char *error, size_t length) {
     if (source->kind == SYSTEM) {
-        source->call.malloc = malloc;
-        source->call.calloc = calloc;
-        source->call.realloc = realloc;
-        source->call.free = free;
-        source->call.aligned_alloc = aligned_alloc;
-        source->call.malloc_usable_size = malloc_usable_size;
+        bind_system_functions(&source->call);
         return 0;
     }
+    const char *prefix = source->kind == JEMALLOC ? JEMALLOC_PREFIX : "";
     for (size_t i = 0; i < sizeof BINDINGS / sizeof BINDINGS[0]; i++) {
         if (BINDINGS[i].kind != (enum kind)source->kind) continue;
-        void *symbol = dlsym(source->object, BINDINGS[i].name);
+        char name[LONGEST_NAME];
+        snprintf(name, sizeof name, "%s%s", prefix, BINDINGS[i].name);
+        void *symbol = find_in_object(source->object, name);
         if (symbol == NULL) {
-            say_missing(error, length, BINDINGS[i].name);
+            say_missing(error, length, name);
             return ENOENT;
         }
         memcpy((char *)&source->call + BINDINGS[i].slot, &symbol, sizeof symbol);
@@ -191,11 +191,8 @@ static struct source *find_bound(const void *object, int kind) {
 EXPORT double offheap_bind(const char *path, int kind, char *error, double error_length) {
     size_t length = to_size(error_length);
     void *object = NULL;
-    if (kind != SYSTEM && (object = dlopen(path, RTLD_NOW | RTLD_LOCAL)) == NULL) {
-        say_missing(error, length, dlerror());
-        return 0;
-    }
-    pthread_mutex_lock(&bound_lock);
+    if (kind != SYSTEM && (object = open_object(path, error, length)) == NULL) return 0;
+    lock(&bound_lock);
     struct source *source = find_bound(object, kind);
     if (source == NULL && (source = calloc(1, sizeof *source)) != NULL) {
         source->kind = kind;
@@ -210,7 +207,7 @@ EXPORT double offheap_bind(const char *path, int kind, char *error, double error
             source = NULL;
         }
     }
-    pthread_mutex_unlock(&bound_lock);
+    unlock(&bound_lock);
     return to_address(source);
 }
 
@@ -311,9 +308,9 @@ typedef _Bool (*mi_visitor)(const void *, const struct area *, void *, size_t, v
  */
 EXPORT int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums) {
     _Bool (*visit)(const void *, _Bool, mi_visitor, void *);
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *object = open_object(path, NULL, 0);
     if (object == NULL) return ENOENT;
-    *(void **)&visit = dlsym(object, "mi_heap_visit_blocks");
+    *(void **)&visit = find_in_object(object, "mi_heap_visit_blocks");
     if (visit == NULL) return ENOENT;
     memset(sums, 0, 4 * sizeof *sums);
     /* It answers false for an empty heap, which leaves the sums at 0. */

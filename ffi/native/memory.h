@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "platform.h"
 
 /* An allocator's functions, bound once a process. */
 struct functions {

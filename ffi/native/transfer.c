@@ -2,7 +2,7 @@
  * Blocks between threads: what one JavaScript thread gives up is kept here until exactly one
  * other claims it by its ticket.
  */
-#include <pthread.h>
+#define _GNU_SOURCE
 #include <stdlib.h>
 
 #include "memory.h"
@@ -14,7 +14,7 @@ struct ticket {
     double block, size, alignment;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static lock_type waiting_lock = LOCK_FREE;
 static struct ticket *waiting;
 static double last;
 
@@ -26,12 +26,12 @@ EXPORT double offheap_ticket_put(double source, double block, double size, doubl
     ticket->block = block;
     ticket->size = size;
     ticket->alignment = alignment;
-    pthread_mutex_lock(&lock);
+    lock(&waiting_lock);
     double number = ++last;
     ticket->number = number;
     ticket->next = waiting;
     waiting = ticket;
-    pthread_mutex_unlock(&lock);
+    unlock(&waiting_lock);
     return number;
 }
 
@@ -46,7 +46,7 @@ enum { TAKEN = 0, UNKNOWN = 1, OTHER_ALLOCATOR = 2, CLAIMED_BEFORE = 3 };
 
 /* Takes a block out: its address, size and alignment. One of another allocator is left. */
 EXPORT int offheap_ticket_take(double source, double number, double *out) {
-    pthread_mutex_lock(&lock);
+    lock(&waiting_lock);
     int status = number >= 1 && number <= last ? CLAIMED_BEFORE : UNKNOWN;
     struct ticket **link = find(number);
     struct ticket *found = *link;
@@ -58,7 +58,7 @@ EXPORT int offheap_ticket_take(double source, double number, double *out) {
         *link = found->next;
         status = TAKEN;
     }
-    pthread_mutex_unlock(&lock);
+    unlock(&waiting_lock);
     if (found == NULL) return status;
     out[0] = found->block;
     out[1] = found->size;
@@ -70,10 +70,10 @@ EXPORT int offheap_ticket_take(double source, double number, double *out) {
 /* How many blocks of an allocator wait to be claimed. */
 EXPORT double offheap_ticket_count(double source) {
     double count = 0;
-    pthread_mutex_lock(&lock);
+    lock(&waiting_lock);
     for (struct ticket *each = waiting; each != NULL; each = each->next) {
         if (each->source == to_source(source)) count++;
     }
-    pthread_mutex_unlock(&lock);
+    unlock(&waiting_lock);
     return count;
 }

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
-import type { Target } from "../../lib/library/target.ts";
+import { hostTarget, type Target } from "../../lib/library/target.ts";
 import { checkLibrary, checkLoads } from "./check.ts";
+import { GLIBC_FLOOR } from "./cross.ts";
 import { sha256File } from "./files.ts";
 import { hashInputs } from "./inputs.ts";
 import { HOST_COMPILER_LIBRARIES } from "./library-limits.ts";
-import { versionScript } from "./link.ts";
 import { install } from "./output.ts";
 import { runTool } from "./shell.ts";
 import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
@@ -52,7 +52,8 @@ export async function buildOne(
   const { target, variant, toolchain, environment, signal, progress } = context;
   const work = join(context.temporary, recipe.name);
   mkdirSync(work, { recursive: true });
-  progress.step(recipe.name, "unpack");
+  const unit = { name: recipe.name, target: target.name, variant };
+  progress.step(unit, "unpack");
   const directory = await unpack(source.path, join(work, "source"), environment, signal);
   const version = recipe.version(directory);
   if (source.version !== "" && source.version !== version) {
@@ -61,16 +62,15 @@ export async function buildOne(
         `${source.version} was asked for.`,
     );
   }
-  const script = join(work, "exports.map");
-  writeFileSync(script, versionScript(recipe.required, recipe.optional));
+  const exports = recipe.exports(target, variant);
   const output = join(work, libraryFileName(recipe.name, target.platform));
-  progress.step(recipe.name, "compile");
+  progress.step(unit, "compile");
   const { features } = await recipe.build({
     variant,
     target,
     toolchain,
     directory,
-    versionScript: script,
+    exports,
     output,
     run: (command, extra) =>
       runTool(command, {
@@ -80,17 +80,17 @@ export async function buildOne(
         action: `build ${recipe.name} ${version}`,
       }),
   });
-  progress.step(recipe.name, "check");
-  const exports = checkLibrary(output, target, {
+  progress.step(unit, "check");
+  const cross = toolchain.cross !== null;
+  const exported = checkLibrary(output, target, {
     name: recipe.name,
     variant,
-    required: recipe.required,
-    optional: recipe.optional,
-    // The host's compiler links with the host's C library.
-    glibcFloor: null,
-    needed: HOST_COMPILER_LIBRARIES,
+    ...exports,
+    // The host's compiler links with the host's C library, and brings a library of its own.
+    glibcFloor: cross ? GLIBC_FLOOR : null,
+    needed: cross ? [] : HOST_COMPILER_LIBRARIES,
   });
-  await checkLoads(output, recipe.name, version);
+  if (target.name === hostTarget().name) await checkLoads(output, recipe.name, version);
   signal?.throwIfAborted();
   const manifest: LibraryManifest = {
     manifestVersion: 1,
@@ -101,9 +101,9 @@ export async function buildOne(
     target: target.name,
     libc: target.libc,
     compiler: toolchain.version,
-    flags: recipe.flags(variant, target),
+    flags: recipe.flags(variant, target, toolchain.cross !== null),
     features,
-    exports,
+    exports: exported,
     inputs: hashInputs({
       recipe,
       identity: source.identity,
@@ -116,5 +116,5 @@ export async function buildOne(
   };
   const path = install(context.outDirectory, output, manifest, target.platform);
   const reason = `${recipe.name} ${version} ${source.reason}`;
-  return { name: recipe.name, version, variant, path, outcome: "built", reason, manifest };
+  return { ...unit, version, path, outcome: "built", reason, manifest };
 }

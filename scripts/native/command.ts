@@ -4,9 +4,18 @@
  * @module
  */
 import process from "node:process";
+import Table from "cli-table3";
 import { type Command, Option } from "commander";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
-import { type Display, liveDisplay, plainDisplay } from "./display.ts";
+import {
+  BY_LIBRARY,
+  BY_TARGET,
+  type Display,
+  type Grouping,
+  liveDisplay,
+  plainDisplay,
+} from "./display.ts";
+import { targetsFor } from "./cross.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./options.ts";
 
@@ -18,8 +27,10 @@ export interface BuildArguments {
   readonly mimallocVersion?: string;
   /** `--source`. */
   readonly source?: string;
+  /** `--target`. */
+  readonly target?: string;
   /** `--variant`. */
-  readonly variant: Variant;
+  readonly variant?: Variant;
   /** `--force`. */
   readonly force?: boolean;
   /** `--out`. */
@@ -49,8 +60,18 @@ export function addBuildOptions(command: Command): Command {
     .option("--mimalloc-version <version>", "a pinned version of mimalloc")
     .option("--source <place>", "take the allocator's source from a directory, an archive or a URL")
     .addOption(
-      new Option("--variant <name>", "debug checks itself, secure guards against misuse")
-        .choices(VARIANT_CHOICES).default("release"),
+      new Option(
+        "--target <name>",
+        "all, or one such as linux-arm64-musl: built by zig, for any machine of that kind " +
+          "(default: this machine, by its own compiler)",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--variant <name>",
+        "debug checks itself, secure guards against misuse, preload is for macOS " +
+          "(default: release; for a named target all that a release has)",
+      ).choices(VARIANT_CHOICES),
     )
     .option("--force", "build also what is up to date, and ask the network again")
     .option("--out <directory>", "where the libraries go")
@@ -71,7 +92,9 @@ export async function runBuild(
   outDirectory?: (variant: Variant) => string,
 ): Promise<void> {
   const { out, ...rest } = values;
-  const directory = out ?? outDirectory?.(values.variant);
+  const directory = out ??
+    (values.target === undefined ? outDirectory?.(values.variant ?? "release") : undefined);
+  const display = createDisplay(values);
   const interrupt = new AbortController();
   const handlers = Object.entries(SIGNALS).map(([signal, status]) => {
     const handler = (): void => {
@@ -81,7 +104,6 @@ export async function runBuild(
     process.on(signal, handler);
     return { signal, handler };
   });
-  const display = createDisplay(values);
   try {
     const results = await buildNative({
       ...rest,
@@ -90,7 +112,7 @@ export async function runBuild(
       progress: display,
     });
     await display.end();
-    printResults(results);
+    printResults(results, values.target);
   } catch (error) {
     await display.end(error);
     if (!interrupt.signal.aborted) throw error;
@@ -102,14 +124,41 @@ export async function runBuild(
 
 function createDisplay(values: BuildArguments): Display {
   const wide = process.stdout.isTTY === true && process.stdout.columns >= LEAST_COLUMNS;
-  if (!wide) return plainDisplay((line) => console.log(line));
-  const allocators: readonly LibraryName[] = values.allocator === "all"
-    ? ["mimalloc", "jemalloc"]
-    : [values.allocator];
-  return liveDisplay(["offheap", ...allocators]);
+  const by = values.target === undefined ? BY_LIBRARY : BY_TARGET;
+  return wide
+    ? liveDisplay(by, titlesOf(by, values))
+    : plainDisplay(by, (line) => console.log(line));
 }
 
-function printResults(results: readonly BuildResult[]): void {
-  for (const result of results) console.log(`${result.reason}\n  ${result.path}`);
+function titlesOf(by: Grouping, { allocator, target, variant }: BuildArguments): string[] {
+  const allocators: readonly LibraryName[] = allocator === "all"
+    ? ["mimalloc", "jemalloc"]
+    : [allocator];
+  if (target === undefined) return ["offheap", ...allocators];
+  return targetsFor(target).flatMap(({ name, variants }) =>
+    (variant === undefined ? variants : [variant]).map((built) =>
+      by.title({ name: "offheap", target: name, variant: built })
+    )
+  );
+}
+
+function printResults(results: readonly BuildResult[], target: string | undefined): void {
+  if (target === undefined) {
+    for (const result of results) console.log(`${result.reason}\n  ${result.path}`);
+  } else {
+    console.log(resultsTable(results));
+  }
   if (results.every((result) => result.outcome === "current")) console.log("Nothing to do.");
+}
+
+function resultsTable(results: readonly BuildResult[]): string {
+  const table = new Table({
+    head: ["target", "variant", "library", "version", "kB", "exports", "outcome"],
+    style: { head: [], border: [] },
+  });
+  for (const { name, target, variant, version, outcome, manifest } of results) {
+    const { bytes, exports } = manifest;
+    table.push([target, variant, name, version, Math.ceil(bytes / 1000), exports.length, outcome]);
+  }
+  return table.toString();
 }

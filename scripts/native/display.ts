@@ -5,8 +5,7 @@
  */
 import { Listr, type ListrTaskWrapper, type SimpleRenderer } from "listr2";
 import type { DefaultRenderer } from "listr2";
-import type { LibraryName } from "../../lib/library/manifest.ts";
-import type { BuildProgress, BuildStep } from "./types.ts";
+import type { BuildProgress, BuildStep, BuildUnit } from "./types.ts";
 
 const STEP_TITLES: Readonly<Record<BuildStep, string>> = {
   source: "getting the source",
@@ -21,11 +20,40 @@ export interface Display extends BuildProgress {
   end(error?: unknown): Promise<void>;
 }
 
+/** What has a row of its own. */
+export interface Grouping {
+  /** The row's title. */
+  readonly title: (unit: BuildUnit) => string;
+  /** What the row says of a step. */
+  readonly text: (unit: BuildUnit, step: BuildStep) => string;
+  /** Whether a row ends with a library, or with all of a target's. */
+  readonly ends: "library" | "target";
+}
+
+/** A row for each library: builds for this machine. */
+export const BY_LIBRARY: Grouping = {
+  title: ({ name }) => name,
+  text: (_, step) => STEP_TITLES[step],
+  ends: "library",
+};
+
+/** A row for each target and variant. */
+export const BY_TARGET: Grouping = {
+  title: ({ target, variant }) => variant === "release" ? target : `${target} ${variant}`,
+  text: ({ name }, step) => `${name}: ${STEP_TITLES[step]}`,
+  ends: "target",
+};
+
 /** Plain lines, one a step. */
-export function plainDisplay(write: (line: string) => void): Display {
+export function plainDisplay(by: Grouping, write: (line: string) => void): Display {
   return {
-    step: (library, step) => write(`${library}: ${STEP_TITLES[step]}`),
-    done: (result) => write(`${result.name}: done`),
+    step: (unit, step) => write(`${by.title(unit)}: ${by.text(unit, step)}`),
+    done: (unit) => by.ends === "library" && write(`${by.title(unit)}: done`),
+    ended: (unit, error) =>
+      by.ends === "target" &&
+      write(
+        `${by.title({ ...unit, name: "offheap" })}: ${error === undefined ? "done" : "FAILED"}`,
+      ),
     note: write,
     end: () => Promise.resolve(),
   };
@@ -39,10 +67,10 @@ interface Row {
   task?: Task;
 }
 
-/** A list with a row for each library, by listr2; drawn from the first step on. */
-export function liveDisplay(libraries: readonly LibraryName[]): Display {
-  const rows = new Map<LibraryName, Row>(
-    libraries.map((name) => [name, { ended: Promise.withResolvers<void>(), text: "" }]),
+/** A list with these rows, by listr2; drawn from the first step on. */
+export function liveDisplay(by: Grouping, titles: readonly string[]): Display {
+  const rows = new Map<string, Row>(
+    titles.map((title) => [title, { ended: Promise.withResolvers<void>(), text: "" }]),
   );
   let drawn: Promise<unknown> | undefined;
   const draw = (): void => {
@@ -70,16 +98,19 @@ export function liveDisplay(libraries: readonly LibraryName[]): Display {
     if (drawn === undefined) draw();
     if (row.task !== undefined) row.task.output = text;
   };
+  const settle = (row: Row | undefined, error: unknown): void => {
+    if (error === undefined) row?.ended.resolve();
+    else row?.ended.reject(new Error("not finished"));
+    row?.ended.promise.catch(() => {});
+  };
   return {
-    step: (library, step) => show(rows.get(library), STEP_TITLES[step]),
-    done: (result) => rows.get(result.name)?.ended.resolve(),
+    step: (unit, step) => show(rows.get(by.title(unit)), by.text(unit, step)),
+    done: (unit) => by.ends === "library" && settle(rows.get(by.title(unit)), undefined),
+    ended: (unit, error) =>
+      by.ends === "target" && settle(rows.get(by.title({ ...unit, name: "offheap" })), error),
     note: (text) => show(rows.values().next().value, text),
     async end(error) {
-      for (const row of rows.values()) {
-        if (error === undefined) row.ended.resolve();
-        else row.ended.reject(new Error("not finished"));
-        row.ended.promise.catch(() => {});
-      }
+      for (const row of rows.values()) settle(row, error);
       await drawn;
     },
   };

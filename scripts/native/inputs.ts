@@ -5,11 +5,12 @@
  */
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
+import { isZig } from "./cross.ts";
 import { sha256 } from "./files.ts";
 import type { Recipe } from "./types.ts";
 
 /** To be raised when a recipe changes in a way that its flags and symbols do not show. */
-const RECIPE_REVISION = 1;
+const RECIPE_REVISION = 2;
 
 /** What makes a difference to a library. */
 export interface Inputs {
@@ -28,6 +29,7 @@ export interface Inputs {
 /** The hash of a library's inputs. */
 export function hashInputs(inputs: Inputs): string {
   const { recipe, identity, variant, target, compiler } = inputs;
+  const { required, optional } = recipe.exports(target, variant);
   return sha256(JSON.stringify([
     RECIPE_REVISION,
     recipe.name,
@@ -35,8 +37,8 @@ export function hashInputs(inputs: Inputs): string {
     variant,
     target.name,
     compiler,
-    recipe.flags(variant, target),
-    recipe.required,
-    recipe.optional,
+    recipe.flags(variant, target, isZig(compiler)),
+    required,
+    optional,
   ]));
 }

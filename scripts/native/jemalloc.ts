@@ -1,33 +1,49 @@
 /**
- * How jemalloc is built: its own configure and make.
+ * How jemalloc is built: its own configure, and then make, or zig for another machine.
  *
  * @module
  */
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { JEMALLOC_SHIM_SYMBOLS, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
-import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
+import {
+  MALLOC_SYMBOLS,
+  OPTIONAL_MALLOC_SYMBOLS,
+  STANDARD_MALLOC_SYMBOLS,
+} from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
-import { LINK_FLAGS } from "./link.ts";
+import { writeDarwinHeaders } from "./darwin-headers.ts";
+import {
+  exportingUnit,
+  type ExportNames,
+  LINK_FLAGS,
+  nameFlags,
+  type ObjectFormat,
+  objectFormat,
+  writeExports,
+} from "./link.ts";
 import { symbolNames } from "./symbols.ts";
-import type { Recipe } from "./types.ts";
+import type { Job, Recipe } from "./types.ts";
 
 const JOBS = 2;
-const VERSION_SCRIPT = "offheap-exports.map";
+const UNIT = "offheap-unit.c";
+
+/** The names of all functions get it where the library does not take the place of malloc. */
+const PREFIX = "je_";
 
 const COMMON_OPTIONS: readonly string[] = [
   "--disable-cxx",
   "--disable-doc",
   "--enable-stats",
-  // The unwinder that configure may fall back to crashes when profiling is on; better none.
-  "--enable-prof",
-  "--disable-prof-gcc",
   // TLS that survives dlopen: the library is opened long after the program's start.
   "--disable-initial-exec-tls",
   "--with-lg-hugepage=21",
 ];
+
+/** The unwinder that configure may fall back to crashes when profiling is on; better none. */
+const PROFILING: readonly string[] = ["--enable-prof", "--disable-prof-gcc"];
 
 const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
   release: [],
@@ -35,6 +51,18 @@ const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
   secure: ["--enable-opt-safety-checks", "--enable-opt-size-checks", "--enable-uaf-detection"],
   preload: [],
 };
+
+/** Without the zone, loading the library leaves the process's malloc alone. */
+function formatOptions(format: ObjectFormat, variant: Variant): readonly string[] {
+  const zone = variant === "preload" ? "--enable-zone-allocator" : "--disable-zone-allocator";
+  const options: Readonly<Record<ObjectFormat, readonly string[]>> = {
+    elf: PROFILING,
+    macho: [...PROFILING, `--with-jemalloc-prefix=${PREFIX}`, zone],
+    // Its profiling needs an unwinder that is not there.
+    pe: ["--disable-prof", `--with-jemalloc-prefix=${PREFIX}`],
+  };
+  return options[format];
+}
 
 /** sallocx answers 0 for an address that is not jemalloc's own, where it would crash else. */
 const SAFE_LOOKUP = "-DJEMALLOC_FORCE_IVSALLOC";
@@ -46,6 +74,21 @@ const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
   preload: ["-g0", SAFE_LOOKUP],
 };
 
+/** What zig compiles with; the host's make has such flags of its own. */
+const CROSS_FLAGS: Readonly<Record<ObjectFormat, readonly string[]>> = {
+  elf: ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-w"],
+  // The exports are marked by the unit instead, see exportingUnit.
+  macho: ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-w", "-DJEMALLOC_EXPORT="],
+  pe: ["-std=gnu11", "-w", "-DJEMALLOC_EXPORT="],
+};
+
+const OPTIMISATION: Readonly<Record<Variant, readonly string[]>> = {
+  release: ["-O3", "-funroll-loops", "-s"],
+  debug: ["-g"],
+  secure: ["-O3", "-funroll-loops", "-s"],
+  preload: ["-O3", "-funroll-loops", "-s"],
+};
+
 const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
   release: [],
   debug: ["assertions"],
@@ -53,30 +96,150 @@ const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
   preload: [],
 };
 
-const LARGE_PAGE_ARCHITECTURES: readonly string[] = ["arm64"];
+/** The binary logarithm of the largest page size that a system has; others have 4 KiB. */
+const LG_PAGE: Readonly<Record<string, number>> = { "linux-arm64": 16, "darwin-arm64": 14 };
+const LG_PAGE_DEFAULT = 12;
+
 const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
+const ELF_EXPORTS: ExportNames = {
+  required: [...symbols.required, ...MALLOC_SYMBOLS],
+  optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
+};
+
+const PREFIXED_EXPORTS: ExportNames = {
+  required: [...symbols.required, ...STANDARD_MALLOC_SYMBOLS].map((name) => PREFIX + name),
+  optional: symbols.optional.map((name) => PREFIX + name),
+};
+
 function configureOptions(variant: Variant, target: Target): string[] {
-  // A build serves all page sizes up to this one; arm64 has kernels of 64 KiB.
-  const page = LARGE_PAGE_ARCHITECTURES.includes(target.arch) ? 16 : 12;
-  return [...COMMON_OPTIONS, `--with-lg-page=${page}`, ...VARIANT_OPTIONS[variant]];
+  const page = LG_PAGE[`${target.platform}-${target.arch}`] ?? LG_PAGE_DEFAULT;
+  return [
+    ...COMMON_OPTIONS,
+    ...formatOptions(objectFormat(target), variant),
+    `--with-lg-page=${page}`,
+    ...VARIANT_OPTIONS[variant],
+  ];
 }
 
 function configured(printed: string, name: string): boolean {
   return new RegExp(`^${name}\\s*: 1$`, "m").test(printed);
 }
 
+/** Runs configure; what it printed. */
+async function configure(job: Job, headers: readonly string[]): Promise<string> {
+  const { cross, compiler } = job.toolchain;
+  const printed = await job.run(
+    [
+      "./configure",
+      ...(cross === null ? [] : [`--host=${cross.host}`]),
+      ...configureOptions(job.variant, job.target),
+    ],
+    {
+      CC: [...compiler, ...headers].join(" "),
+      // Zig's own unwinder, which goes into the library: the C library's may not be asked for.
+      ...(cross !== null && objectFormat(job.target) === "elf" ? { LIBS: "-lunwind" } : {}),
+    },
+  );
+  if (configured(printed, "prof-gcc")) {
+    throw new BuildError(
+      "Cannot build jemalloc: its configure chose the unwinder prof-gcc, which crashes when " +
+        "profiling is on. Use gcc, or a clang with libgcc or libunwind.",
+    );
+  }
+  return printed;
+}
+
+async function make(job: Job): Promise<void> {
+  const flags = [
+    ...LINK_FLAGS.elf,
+    ...nameFlags("elf", job.output),
+    // Make hands its variables to a shell: a path of the checkout's may hold anything.
+    ...writeExports("elf", job.exports, job.directory, () => "exports.map"),
+  ];
+  await job.run([
+    "make",
+    `-j${JOBS}`,
+    "build_lib_shared",
+    `EXTRA_CFLAGS=${VARIANT_FLAGS[job.variant].join(" ")}`,
+    `EXTRA_LDFLAGS=${flags.join(" ")}`,
+  ], { CC: job.toolchain.compiler.join(" ") });
+  copyFileSync(join(job.directory, "lib/libjemalloc.so.2"), job.output);
+}
+
+/** The sources that jemalloc's makefile lists, with macOS's zone where it is wanted. */
+function sourcesOf(job: Job): string[] {
+  const makefile = readFileSync(join(job.directory, "Makefile.in"), "utf8");
+  const list = /^C_SRCS := ((?:.*\\\n)*.*)$/m.exec(makefile)?.[1] ?? "";
+  const sources = [...list.matchAll(/\bsrc\/\w+\.c\b/g)].map(([path]) => path);
+  if (!sources.includes("src/jemalloc.c")) {
+    throw new BuildError("Cannot build jemalloc: its Makefile.in lists no src/jemalloc.c.");
+  }
+  return job.variant === "preload" ? [...sources, "src/zone.c"] : sources;
+}
+
+/** The libraries that configure found to be needed; zig has libgcc's functions itself. */
+function librariesOf(job: Job): string[] {
+  const makefile = readFileSync(join(job.directory, "Makefile"), "utf8");
+  const line = /^LIBS := *(.*)$/m.exec(makefile)?.[1] ?? "";
+  return line.split(/\s+/).filter((flag) => flag !== "" && flag !== "-lgcc");
+}
+
+function writeUnit(job: Job, format: ObjectFormat): void {
+  const text = exportingUnit(format, job.exports, {
+    head: [],
+    headers: [
+      "jemalloc/internal/jemalloc_preamble.h",
+      "jemalloc/internal/jemalloc_internal_includes.h",
+    ],
+    body: [],
+    source: "src/jemalloc.c",
+  });
+  writeFileSync(join(job.directory, UNIT), text);
+}
+
+/** All sources by one command: make's own way would take three times as long with zig. */
+async function compileDirectly(job: Job, headers: readonly string[]): Promise<void> {
+  const format = objectFormat(job.target);
+  // It renames internal functions, which are hidden here anyway.
+  writeFileSync(join(job.directory, "include/jemalloc/internal/private_namespace.h"), "");
+  writeUnit(job, format);
+  await job.run([
+    ...job.toolchain.compiler,
+    "-shared",
+    "-o",
+    job.output,
+    ...CROSS_FLAGS[format],
+    ...OPTIMISATION[job.variant],
+    ...VARIANT_FLAGS[job.variant],
+    "-D_GNU_SOURCE",
+    "-D_REENTRANT",
+    "-Iinclude",
+    "-I.",
+    ...headers,
+    ...sourcesOf(job).map((source) => source === "src/jemalloc.c" ? UNIT : source),
+    ...librariesOf(job),
+    ...LINK_FLAGS[format],
+    ...nameFlags(format, job.output),
+    ...writeExports(format, job.exports, dirname(job.output)),
+  ]);
+}
+
 /** How jemalloc is built. */
 export const JEMALLOC_RECIPE: Recipe = {
   name: "jemalloc",
-  required: [...symbols.required, ...MALLOC_SYMBOLS],
-  optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
+  exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : PREFIXED_EXPORTS,
   space: 160 * 2 ** 20,
   tools: ["make"],
-  flags: (
-    variant,
-    target,
-  ) => [...configureOptions(variant, target), ...VARIANT_FLAGS[variant], ...LINK_FLAGS],
+  flags: (variant, target, cross) => {
+    const format = objectFormat(target);
+    return [
+      ...configureOptions(variant, target),
+      ...(cross ? [...CROSS_FLAGS[format], ...OPTIMISATION[variant]] : []),
+      ...VARIANT_FLAGS[variant],
+      ...LINK_FLAGS[format],
+    ];
+  },
   version(directory) {
     const file = join(directory, "VERSION");
     const match = existsSync(file) && existsSync(join(directory, "src/jemalloc.c"))
@@ -97,32 +260,9 @@ export const JEMALLOC_RECIPE: Recipe = {
           'Run "autoconf" there, or take a release archive.',
       );
     }
-    const variables = { CC: job.toolchain.compiler.join(" ") };
-    const printed = await job.run(
-      ["./configure", ...configureOptions(job.variant, job.target)],
-      variables,
-    );
-    if (configured(printed, "prof-gcc")) {
-      throw new BuildError(
-        "Cannot build jemalloc: its configure chose the unwinder prof-gcc, which crashes when " +
-          "profiling is on. Use gcc, or a clang with libgcc or libunwind.",
-      );
-    }
-    // Make hands its variables to a shell: a path of the checkout's may hold anything.
-    copyFileSync(job.versionScript, join(job.directory, VERSION_SCRIPT));
-    const linkFlags = [
-      ...LINK_FLAGS,
-      `-Wl,-soname,${basename(job.output)}`,
-      `-Wl,--version-script=${VERSION_SCRIPT}`,
-    ];
-    await job.run([
-      "make",
-      `-j${JOBS}`,
-      "build_lib_shared",
-      `EXTRA_CFLAGS=${VARIANT_FLAGS[job.variant].join(" ")}`,
-      `EXTRA_LDFLAGS=${linkFlags.join(" ")}`,
-    ], variables);
-    copyFileSync(join(job.directory, "lib/libjemalloc.so.2"), job.output);
+    const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
+    const printed = await configure(job, headers);
+    await (job.toolchain.cross === null ? make(job) : compileDirectly(job, headers));
     return {
       features: [
         ...VARIANT_FEATURES[job.variant],

@@ -29,18 +29,20 @@ const NEEDED: Readonly<Record<string, readonly RegExp[]>> = {
   glibc: GLIBC,
   musl: MUSL,
   linux: [...GLIBC, ...MUSL],
+  freebsd: [/^lib(c\.so\.7|thr\.so\.3|m\.so\.5)$/],
   darwin: [/^\/usr\/lib\/libSystem\.B\.dylib$/],
   win32: [
     // Windows ignores the case of a library's name.
-    /^(kernel32|advapi32|shell32|user32|psapi|bcrypt)\.dll$/i,
+    /^(ntdll|kernel32|advapi32|shell32|user32|psapi|bcrypt)\.dll$/i,
     // The C library: of Windows 10, by its parts or as a whole, or the older one.
     /^(api-ms-win-crt-[\w-]+|ucrtbase|msvcrt)\.dll$/i,
   ],
 };
 
 /**
- * The most bytes that a library may have. Measured in release, with gcc: the shim 32 kB, mimalloc
- * 155 kB, jemalloc 933 kB. What is beyond these has debug information or a C library in it.
+ * The most bytes that a library may have. Measured in release, over the targets that zig builds: the
+ * shim 19 to 107 kB, mimalloc 125 to 180 kB, jemalloc 514 to 642 kB, and 933 kB with gcc. What is
+ * beyond these has debug information, or a C library, in it.
  */
 const MOST_BYTES: Readonly<Record<LibraryName, number>> = {
   offheap: 200_000,
@@ -54,6 +56,7 @@ export function foreignLibraries(
   needed: readonly string[],
   more: readonly string[],
 ): string[] {
+  // Of a system that is not in the table, nothing is known to be there.
   const allowed = NEEDED[target.libc ?? target.platform] ?? [];
   return needed.filter((library) =>
     !more.includes(library) && !allowed.some((pattern) => pattern.test(library))

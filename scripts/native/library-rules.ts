@@ -13,17 +13,14 @@ import {
 import { type PeFile, readPe, readPeExports } from "../../lib/binary/pe.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
+import type { ExportNames, ObjectFormat } from "./link.ts";
 
 /** What is expected of a library. */
-export interface Expectation {
+export interface Expectation extends ExportNames {
   /** The library. */
   readonly name: LibraryName;
   /** How it was built. */
   readonly variant: Variant;
-  /** Symbols that it must export. */
-  readonly required: readonly string[];
-  /** Symbols that it may export besides. */
-  readonly optional: readonly string[];
   /**
    * The newest version of glibc that it may ask for, such as `2.17`; `null` when it was built on
    * the machine that it is for.
@@ -45,8 +42,8 @@ export interface Findings {
 
 /** A library's format. */
 export interface LibraryFormat {
-  /** Names that a linker exports of its own. */
-  readonly linkerNames: readonly string[];
+  /** Names that may be exported besides: marks of the linker, and entry points. */
+  readonly ownNames: readonly string[];
   /** Reads a file. */
   examine(path: string, target: Target, expectation: Expectation): Findings;
 }
@@ -108,10 +105,10 @@ const PE_RULES: readonly Rule<PeFile>[] = [
   { holds: ({ file }) => file.reproducible, clause: "it has the time of its build in it" },
 ];
 
-/** The formats by platform. */
-export const FORMATS: Readonly<Record<string, LibraryFormat>> = {
-  linux: {
-    linkerNames: [],
+/** What is done for each format. */
+export const FORMATS: Readonly<Record<ObjectFormat, LibraryFormat>> = {
+  elf: {
+    ownNames: [],
     examine(path, target, expectation) {
       const file = readElf(path);
       return {
@@ -124,9 +121,9 @@ export const FORMATS: Readonly<Record<string, LibraryFormat>> = {
       };
     },
   },
-  darwin: {
+  macho: {
     // zig's linker has no list of exports, and adds its own marks to them.
-    linkerNames: ["_mh_dylib_header", "__dso_handle"],
+    ownNames: ["_mh_dylib_header", "__dso_handle"],
     examine(path, target, expectation) {
       const file = readMachO(path);
       return {
@@ -139,8 +136,9 @@ export const FORMATS: Readonly<Record<string, LibraryFormat>> = {
       };
     },
   },
-  win32: {
-    linkerNames: [],
+  pe: {
+    // mimalloc marks its entry point as exported. Windows calls it in any case.
+    ownNames: ["DllMain"],
     examine(path, target, expectation) {
       const file = readPe(path);
       return {
@@ -170,7 +168,7 @@ function newerThan(path: string, floor: string | null): string[] {
 function isAtMost(version: string, floor: string): boolean {
   const parts = version.split(".").map(Number);
   const most = floor.split(".").map(Number);
-  if (parts.some((part) => Number.isNaN(part))) return false;
+  // What is no number differs from every part, and is not less.
   const at = parts.findIndex((part, index) => part !== (most[index] ?? 0));
   return at < 0 || (parts[at] ?? 0) < (most[at] ?? 0);
 }

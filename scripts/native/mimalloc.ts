@@ -3,16 +3,25 @@
  *
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { MIMALLOC_SHIM_SYMBOLS, MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
 import { decodeMimallocVersion } from "../../lib/mimalloc/version.ts";
-import { LINK_FLAGS } from "./link.ts";
+import { writeDarwinHeaders } from "./darwin-headers.ts";
+import {
+  exportingUnit,
+  type ExportNames,
+  LINK_FLAGS,
+  nameFlags,
+  type ObjectFormat,
+  objectFormat,
+  writeExports,
+} from "./link.ts";
 import { symbolNames } from "./symbols.ts";
-import type { Recipe } from "./types.ts";
+import type { Job, Recipe } from "./types.ts";
 
 const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
   release: ["-O3", "-DNDEBUG"],
@@ -30,57 +39,142 @@ const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
   preload: [],
 };
 
-const COMMON_FLAGS: readonly string[] = [
-  "-std=gnu11",
+/** TLS that survives dlopen: the library is opened long after the program's start. */
+const ELF_FLAGS: readonly string[] = [
   "-fPIC",
   "-fvisibility=hidden",
-  // TLS that survives dlopen: the library is opened long after the program's start.
   "-ftls-model=local-dynamic",
   // Or the compiler turns our own calloc into a call of calloc.
   "-fno-builtin-malloc",
   "-DMI_MALLOC_OVERRIDE",
   "-DMI_SHARED_LIB",
   "-DMI_SHARED_LIB_EXPORT",
-  "-w",
+  "-pthread",
 ];
 
+/** What is shared by the sources of a build that takes over macOS's malloc when it is inserted. */
+const INTERPOSE_FLAGS: readonly string[] = ["-DMI_MALLOC_OVERRIDE", "-DMI_OSX_INTERPOSE=1"];
+
+function formatFlags(format: ObjectFormat, variant: Variant): readonly string[] {
+  const flags: Readonly<Record<ObjectFormat, readonly string[]>> = {
+    elf: ELF_FLAGS,
+    macho: ["-fPIC", "-fvisibility=hidden", ...(variant === "preload" ? INTERPOSE_FLAGS : [])],
+    pe: ["-DMI_WIN_NOREDIRECT=1"],
+  };
+  return flags[format];
+}
+
+const LIBRARIES: Readonly<Partial<Record<ObjectFormat, readonly string[]>>> = {
+  pe: ["-lpsapi", "-lshell32", "-luser32", "-ladvapi32", "-lbcrypt"],
+};
+
 const HEADERS: readonly string[] = ["include/mimalloc/types.h", "include/mimalloc-types.h"];
-const UNIT = "src/static.c";
+const SOURCE = "src/static.c";
+const UNIT = "offheap-unit.c";
+
+/** Where versions have macOS's zone, which goes into a unit of its own. */
+const ZONE_SOURCES: readonly string[] = [
+  "src/prim/osx/alloc-override-zone.c",
+  "src/alloc-override-osx.c",
+];
+
 const symbols = symbolNames([MIMALLOC_SYMBOLS], MIMALLOC_SHIM_SYMBOLS);
+
+const ELF_EXPORTS: ExportNames = {
+  required: [...symbols.required, ...MALLOC_SYMBOLS],
+  optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
+};
+
+/**
+ * The unit for formats whose exports the sources mark. mimalloc's own marks would export all that
+ * it has, so they are switched on only behind the header: the code goes by them, too.
+ */
+function writeUnit(job: Job, format: ObjectFormat): void {
+  const text = exportingUnit(format, job.exports, {
+    head: ["#ifndef _DEFAULT_SOURCE", "#define _DEFAULT_SOURCE", "#endif"],
+    headers: ["mimalloc.h"],
+    body: ["#define MI_SHARED_LIB 1", "#define MI_SHARED_LIB_EXPORT 1"],
+    source: SOURCE,
+  });
+  writeFileSync(join(job.directory, UNIT), text);
+}
+
+interface Units {
+  readonly sources: readonly string[];
+  readonly flags: readonly string[];
+}
+
+async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
+  if (format === "elf") return { sources: [SOURCE], flags: [] };
+  writeUnit(job, format);
+  const headers = format === "macho" ? writeDarwinHeaders(job.directory) : [];
+  if (job.variant !== "preload") return { sources: [UNIT], flags: headers };
+  const zone = ZONE_SOURCES.find((file) => existsSync(join(job.directory, file)));
+  if (zone === undefined) {
+    throw new BuildError("Cannot build mimalloc for macOS: this version has no malloc zone.");
+  }
+  // One file would define the same names twice. `0` is "defined" to the first, and false.
+  const object = "offheap-zone.o";
+  await job.run([
+    ...job.toolchain.compiler,
+    "-c",
+    ...MIMALLOC_RECIPE.flags(job.variant, job.target, true).filter((flag) => flag !== "-s"),
+    "-DMI_SHARED_LIB",
+    "-DMI_SHARED_LIB_EXPORT",
+    "-DMI_OSX_ZONE=1",
+    ...headers,
+    "-Iinclude",
+    "-o",
+    object,
+    zone,
+  ]);
+  return { sources: [UNIT, object], flags: ["-DMI_OSX_ZONE=0", ...headers] };
+}
 
 /** How mimalloc is built. */
 export const MIMALLOC_RECIPE: Recipe = {
   name: "mimalloc",
-  required: [...symbols.required, ...MALLOC_SYMBOLS],
-  optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
+  exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : symbols,
   // Of it, 60 MiB are for the lists of apt.
   space: 80 * 2 ** 20,
   tools: [],
-  flags: (variant) => [...COMMON_FLAGS, ...VARIANT_FLAGS[variant], ...LINK_FLAGS, "-pthread"],
+  flags: (variant, target, cross) => [
+    "-std=gnu11",
+    ...formatFlags(objectFormat(target), variant),
+    "-w",
+    ...VARIANT_FLAGS[variant],
+    ...(cross && variant !== "debug" ? ["-g0", "-s"] : []),
+    ...LINK_FLAGS[objectFormat(target)],
+  ],
   version(directory) {
     const header = join(directory, "include/mimalloc.h");
-    const match = existsSync(header) && existsSync(join(directory, UNIT))
+    const match = existsSync(header) && existsSync(join(directory, SOURCE))
       ? /#define\s+MI_MALLOC_VERSION\s+(\d+)/.exec(readFileSync(header, "utf8"))
       : null;
     if (match?.[1] === undefined) {
       throw new BuildError(
         `Cannot build mimalloc from "${directory}": it is not mimalloc's source, which has ` +
-          `${UNIT} and a version in include/mimalloc.h.`,
+          `${SOURCE} and a version in include/mimalloc.h.`,
       );
     }
     return decodeMimallocVersion(Number(match[1]));
   },
   async build(job) {
+    const format = objectFormat(job.target);
+    const { sources, flags } = await prepareUnits(job, format);
     await job.run([
       ...job.toolchain.compiler,
       "-shared",
       "-o",
       job.output,
-      ...MIMALLOC_RECIPE.flags(job.variant, job.target),
-      `-Wl,-soname,${basename(job.output)}`,
-      `-Wl,--version-script=${job.versionScript}`,
+      ...MIMALLOC_RECIPE.flags(job.variant, job.target, job.toolchain.cross !== null),
+      ...flags,
       "-Iinclude",
-      UNIT,
+      "-I.",
+      ...sources,
+      ...nameFlags(format, job.output),
+      ...writeExports(format, job.exports, dirname(job.output)),
+      ...LIBRARIES[format] ?? [],
     ]);
     const guarded = job.variant === "secure" && HEADERS.some((header) => {
       const path = join(job.directory, header);

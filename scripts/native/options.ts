@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Variant } from "../../lib/library/manifest.ts";
+import { type Variant, VARIANTS } from "../../lib/library/manifest.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { BuildOptions } from "./types.ts";
 
@@ -15,12 +15,13 @@ export const ALLOCATOR_CHOICES: readonly NonNullable<BuildOptions["allocator"]>[
 ];
 
 /** What `variant` may be. */
-export const VARIANT_CHOICES: readonly Variant[] = ["release", "debug", "secure"];
+export const VARIANT_CHOICES: readonly Variant[] = VARIANTS;
 
 const KINDS: Readonly<Record<keyof BuildOptions, string>> = {
   allocator: "string",
   mimallocVersion: "string",
   source: "string",
+  target: "string",
   variant: "string",
   force: "boolean",
   outDirectory: "string",

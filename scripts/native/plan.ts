@@ -17,7 +17,7 @@ import { MIMALLOC_RECIPE } from "./mimalloc.ts";
 import { readFinished } from "./output.ts";
 import { type AllocatorName, type Pin, pinsFor } from "./pins.ts";
 import { SHIM_RECIPE } from "./shim.ts";
-import type { BuildOptions, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
+import type { BuildOptions, BuildResult, Recipe, Source } from "./types.ts";
 
 /** One library that is wanted, and the sources that would do. */
 export interface Plan {
@@ -109,8 +109,8 @@ export interface PlanContext {
   readonly variant: Variant;
   /** The target. */
   readonly target: Target;
-  /** The compiler; without one, what is there is taken to be made by the right one. */
-  readonly toolchain: Toolchain | null;
+  /** Whether a library that this compiler made will do. */
+  readonly accepts: (compiler: string) => boolean;
 }
 
 /** The result for a library that is up to date; `null` when it has to be built. */
@@ -119,17 +119,18 @@ export function findCurrent(
   context: PlanContext,
   identities: readonly string[] = plan.identities,
 ): BuildResult | null {
-  const { outDirectory, variant, target, toolchain } = context;
+  const { outDirectory, variant, target } = context;
   const { recipe } = plan;
   const manifest = readFinished(outDirectory, recipe.name, target.platform);
-  if (manifest === null) return null;
-  const compiler = toolchain?.version ?? manifest.compiler;
+  if (manifest === null || !context.accepts(manifest.compiler)) return null;
+  const { compiler } = manifest;
   const index = identities.findIndex((identity) =>
     hashInputs({ recipe, identity, variant, target, compiler }) === manifest.inputs
   );
   if (index < 0) return null;
   return {
     name: recipe.name,
+    target: target.name,
     version: manifest.version,
     variant,
     path: join(outDirectory, libraryFileName(recipe.name, target.platform)),

@@ -4,10 +4,10 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
 import { MEASURE_SYMBOLS, MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { BuildError } from "../../lib/errors.ts";
-import { LINK_FLAGS } from "./link.ts";
+import { LINK_FLAGS, nameFlags, objectFormat, writeExports } from "./link.ts";
 import { symbolNames } from "./symbols.ts";
 import type { Recipe } from "./types.ts";
 
@@ -24,26 +24,27 @@ const SHIM_FILES: readonly string[] = [
 
 const symbols = symbolNames([SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS]);
 
+const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
+  linux: ["-fPIC", "-fvisibility=hidden", "-pthread", "-ldl"],
+  freebsd: ["-fPIC", "-fvisibility=hidden", "-pthread"],
+  darwin: ["-fPIC", "-fvisibility=hidden"],
+  win32: [],
+};
+
 /** How the shim is built. Its version is that of its binary interface. */
 export const SHIM_RECIPE: Recipe = {
   name: "offheap",
-  required: symbols.required,
-  optional: symbols.optional,
+  exports: () => symbols,
   space: 2 ** 20,
   tools: [],
-  flags: (
-    variant,
-  ) => [
+  flags: (variant, target, cross) => [
     "-std=gnu11",
     "-O2",
-    ...(variant === "debug" ? ["-g"] : []),
-    "-fPIC",
-    "-fvisibility=hidden",
+    ...(variant === "debug" ? ["-g"] : cross ? ["-g0", "-s"] : []),
     "-Wall",
     "-Wextra",
-    ...LINK_FLAGS,
-    "-pthread",
-    "-ldl",
+    ...SYSTEM_FLAGS[target.platform] ?? [],
+    ...LINK_FLAGS[objectFormat(target)],
   ],
   version(directory) {
     const text = readFileSync(join(directory, SHIM_FILE), "utf8");
@@ -54,16 +55,16 @@ export const SHIM_RECIPE: Recipe = {
     return match[1];
   },
   async build(job) {
-    const flags = SHIM_RECIPE.flags(job.variant, job.target);
+    const format = objectFormat(job.target);
     await job.run([
       ...job.toolchain.compiler,
       "-shared",
       "-o",
       job.output,
       ...SHIM_FILES,
-      ...flags,
-      `-Wl,-soname,${basename(job.output)}`,
-      `-Wl,--version-script=${job.versionScript}`,
+      ...SHIM_RECIPE.flags(job.variant, job.target, job.toolchain.cross !== null),
+      ...nameFlags(format, job.output),
+      ...writeExports(format, job.exports, dirname(job.output)),
     ]);
     return { features: [] };
   },

@@ -43,7 +43,8 @@ export async function findToolchain(environment: Environment): Promise<Toolchain
       environment: { ...environment },
       action: "ask the compiler for its version",
     });
-    return { compiler, version: printed.split("\n")[0]?.trim() ?? "" };
+    const version = printed.split("\n")[0]?.trim() ?? "";
+    return { compiler, version, cross: null, environment: {} };
   }
   return null;
 }

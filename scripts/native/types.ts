@@ -5,6 +5,8 @@
  */
 import type { Target } from "../../lib/library/target.ts";
 import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
+import type { CrossTarget } from "./cross.ts";
+import type { ExportNames } from "./link.ts";
 import type { AllocatorName } from "./pins.ts";
 
 /** The steps of one library. */
@@ -13,11 +15,23 @@ export type BuildStep = "source" | "unpack" | "compile" | "check";
 /** How far a build came, for a display. */
 export interface BuildProgress {
   /** A step of one library begins, such as `compile`. */
-  step(library: LibraryName, step: BuildStep): void;
+  step(unit: BuildUnit, step: BuildStep): void;
   /** One library is ready. */
-  done(result: BuildResult): void;
+  done(unit: BuildUnit): void;
+  /** All libraries of one target and variant are ready, or one failed. */
+  ended(unit: Omit<BuildUnit, "name">, error?: unknown): void;
   /** Something worth a line of its own, such as the wait for another build. */
   note(text: string): void;
+}
+
+/** One library of one build. */
+export interface BuildUnit {
+  /** The library. */
+  readonly name: LibraryName;
+  /** The target. */
+  readonly target: string;
+  /** The variant. */
+  readonly variant: Variant;
 }
 
 /** What to build, and where to. */
@@ -28,11 +42,19 @@ export interface BuildOptions {
   readonly mimallocVersion?: string;
   /** A directory, an archive or a URL to take the allocator's source from. */
   readonly source?: string;
-  /** `release` when absent. */
+  /**
+   * `all`, or a target's name such as `linux-arm64-musl`: built by zig, to run on any machine of
+   * that kind. When absent, this machine, by its own compiler.
+   */
+  readonly target?: string;
+  /** When absent, `release`; for a named target all that a release has. */
   readonly variant?: Variant;
   /** Builds also what is up to date, and asks the network again. */
   readonly force?: boolean;
-  /** Where the libraries go; `<root>/build/native/<target>/<variant>` when absent. */
+  /**
+   * Where the libraries go; `<root>/build/native/<target>/<variant>` when absent. For named
+   * targets, the directory in which each gets its `<target>/<variant>`.
+   */
   readonly outDirectory?: string;
   /** The user's cache, which keeps source archives; found from the environment when absent. */
   readonly cacheDirectory?: string;
@@ -52,6 +74,8 @@ export interface BuildOptions {
 export interface BuildResult {
   /** The library. */
   readonly name: LibraryName;
+  /** What it was built for. */
+  readonly target: string;
   /** Its version. */
   readonly version: string;
   /** How it was built. */
@@ -90,6 +114,10 @@ export interface Toolchain {
   readonly compiler: readonly string[];
   /** The compiler's own version line. */
   readonly version: string;
+  /** What the tools call the target; `null` for a compiler that builds for its own machine. */
+  readonly cross: CrossTarget | null;
+  /** Variables that the compiler needs. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** All that a recipe needs to build one library. */
@@ -102,8 +130,8 @@ export interface Job {
   readonly toolchain: Toolchain;
   /** The unpacked source; it may be written to. */
   readonly directory: string;
-  /** The path of the linker's version script. */
-  readonly versionScript: string;
+  /** What the library exports. */
+  readonly exports: ExportNames;
   /** Where the library's file has to be. */
   readonly output: string;
   /** Runs a command in {@linkcode Job.directory}; its standard output. */
@@ -120,16 +148,18 @@ export interface Built {
 export interface Recipe {
   /** The library. */
   readonly name: LibraryName;
-  /** Symbols that it must export. */
-  readonly required: readonly string[];
-  /** Symbols that it may export besides. */
-  readonly optional: readonly string[];
+  /** The symbols that it exports on a target. */
+  exports(target: Target, variant: Variant): ExportNames;
   /** Bytes of disk that a build takes, at most. */
   readonly space: number;
   /** Programs beside the compiler, such as `make`. */
   readonly tools: readonly string[];
-  /** The flags that the build passes. */
-  flags(variant: Variant, target: Target): string[];
+  /**
+   * The flags that the build passes.
+   *
+   * @param cross Whether the compiler is zig, which some flags and ways are for.
+   */
+  flags(variant: Variant, target: Target, cross: boolean): string[];
   /** The version that a source directory says it is. */
   version(directory: string): string;
   /** Builds. */

@@ -1,0 +1,134 @@
+/**
+ * Building for named targets, several at a time: one that fails does not keep the others from
+ * being built.
+ *
+ * @module
+ */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { BuildError } from "../../lib/errors.ts";
+import { buildDirectory } from "../../lib/library/directories.ts";
+import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { type BuildSet, buildSet, findSet, inDirectory, type Workshop } from "./build-set.ts";
+import { findZig, missingZig, targetsFor, type Zig, zigToolchain } from "./cross.ts";
+import { type Plan, planBuild } from "./plan.ts";
+import { fetchSources, requireCache } from "./sources.ts";
+import type { BuildOptions, BuildProgress, BuildResult, Source } from "./types.ts";
+
+/** What a build for named targets begins with. */
+export interface TargetsRequest {
+  /** `all`, or a target's name. */
+  readonly target: string;
+  /** The options. */
+  readonly options: BuildOptions;
+  /** The environment of the tools. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The directory of a checkout or package. */
+  readonly root: string;
+  /** Told of the steps. */
+  readonly progress: BuildProgress;
+}
+
+/** The sets of targets: each target has one for each variant. */
+function planSets(
+  targets: readonly ReleaseTarget[],
+  { options, root }: TargetsRequest,
+  zig: Zig | null,
+): BuildSet[] {
+  const plans = planBuild(options);
+  return targets.flatMap((target) =>
+    (options.variant === undefined ? target.variants : [options.variant]).map((variant) => ({
+      plans,
+      outDirectory: options.outDirectory === undefined
+        ? buildDirectory(root, target.name, variant)
+        : join(options.outDirectory, target.name, variant),
+      variant,
+      target,
+      accepts: (compiler: string) => zig === null || compiler === zig.version,
+      force: options.force === true,
+    }))
+  );
+}
+
+/**
+ * Builds for one target, or for all.
+ *
+ * @throws {BuildError} when a target is not known, or naming each that could not be built and why.
+ */
+export async function buildTargets(request: TargetsRequest): Promise<BuildResult[]> {
+  const { options, environment, root, progress } = request;
+  const targets = targetsFor(request.target);
+  for (const { name, platform } of targets) {
+    if (options.variant === "preload" && platform !== "darwin") {
+      throw new BuildError(`Cannot build the variant preload for ${name}: only macOS has it.`);
+    }
+  }
+  const zig = await findZig(environment);
+  const sets = planSets(targets, request, zig);
+  const before = sets.map(findSet);
+  const current = before.filter((results) => results !== null);
+  if (current.length === sets.length) return current.flat();
+  if (zig === null) throw missingZig();
+  const base = options.outDirectory ?? join(root, "build", "native");
+  return await inDirectory(
+    base,
+    { progress, signal: options.signal },
+    async (temporary, signal) => {
+      let sources: Promise<Map<Plan, Source>> | undefined;
+      const workshop: Workshop = {
+        environment,
+        progress,
+        signal,
+        // All sets have the same plans; the first that needs one gets them for all.
+        fetch: (plans) => {
+          const wanted = sets.flatMap((set) => set.plans).filter((plan) => plans.includes(plan));
+          return sources ??= fetchSources(
+            [...new Set(wanted)],
+            temporary,
+            options,
+            environment,
+            signal,
+          );
+        },
+      };
+      return await buildAll(sets, before, zig, request, workshop);
+    },
+  );
+}
+
+async function buildAll(
+  sets: readonly BuildSet[],
+  before: readonly (BuildResult[] | null)[],
+  zig: Zig,
+  request: TargetsRequest,
+  workshop: Workshop,
+): Promise<BuildResult[]> {
+  const cache = join(requireCache(request.options), "zig");
+  const results: (BuildResult[] | null)[] = [...before];
+  const failures: string[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < sets.length; index = next++) {
+      const set = sets[index];
+      if (set === undefined || results[index] !== null) continue;
+      const unit = { target: set.target.name, variant: set.variant };
+      try {
+        const path = request.environment["PATH"] ?? "";
+        const toolchain = zigToolchain(zig, set.target, cache, path);
+        results[index] = await buildSet(set, toolchain, workshop);
+        workshop.progress.ended(unit);
+      } catch (error) {
+        workshop.signal?.throwIfAborted();
+        if (!(error instanceof BuildError)) throw error;
+        workshop.progress.ended(unit, error);
+        failures.push(`${set.target.name}, ${set.variant}: ${error.message}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  if (failures.length === 0) return results.flatMap((set) => set ?? []);
+  throw new BuildError(
+    `Cannot build ${failures.length} of ${sets.length} sets of libraries; the others are built.\n` +
+      failures.map((failure) => `- ${failure}`).join("\n"),
+  );
+}
