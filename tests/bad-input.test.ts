@@ -89,7 +89,7 @@ const VERIFY: readonly Refusal[] = [
     "variant",
     [5, null, true, {}],
     ["", "x", "Release", "constructor"],
-    /the variant must be one of release, debug, secure; got /,
+    /the variant must be one of release, debug, secure, preload; got /,
   ),
   [{ allocator: "system", library: "/x.so" }, "TypeError", /library must be left out/],
   [{ allocator: "system", variant: "x" }, "RangeError", /the variant must be one of/],
@@ -110,7 +110,7 @@ const OPEN: readonly Refusal[] = [
     "variant",
     [5, null, true, {}],
     ["", "x", "Release", "constructor"],
-    /the variant must be one of release, debug, secure; got /,
+    /the variant must be one of release, debug, secure, preload; got /,
   ),
   ...badValues(
     "leaks",

@@ -452,8 +452,12 @@ test("sizes and numbers that point out of their tables are refused", withZig, ()
   assert.ok(signature !== undefined && linkEdit !== undefined);
   const directory = (view: DataView): number => view.getUint32(signature + 8, true) + 20;
   const changes: readonly ((view: DataView) => void)[] = [
-    // A load command without a size, sections behind the end of their command.
-    (view) => view.setUint32(36, 0, true),
+    // A load command without a size, one behind the end of all, sections behind the end of their command.
+    (view) => {
+      view.setUint32(32, NEUTRAL, true);
+      view.setUint32(36, 0, true);
+    },
+    (view) => view.setUint32(20, 100, true),
     (view) => view.setUint32(linkEdit + 64, 2, true),
     // A part of the signature, its hashes, its number of parts.
     (view) => view.setUint32(directory(view) + 4, 100_000),

@@ -157,7 +157,7 @@ test(
   async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [["--bogus"], /unknown option '--bogus'/],
-      [["--variant", "fast"], /Allowed choices are release, debug, secure/],
+      [["--variant", "fast"], /Allowed choices are release, debug, secure, preload/],
       [["--allocator", "tcmalloc"], /Allowed choices are all, jemalloc, mimalloc/],
       [["--mimalloc-version", "9"], /the pinned versions are 2\.0\.9, 2\.4\.1, 3\.4\.3/],
       [["extra"], /too many arguments/],

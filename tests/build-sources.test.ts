@@ -172,7 +172,7 @@ test("apt's deb822 sources become source packages' with keys kept and disabled o
 
 test("the version script names what must be there and globs what may be", () => {
   assert.equal(
-    versionScript(["malloc"], ["cfree"]),
+    versionScript({ required: ["malloc"], optional: ["cfree"] }),
     "{\n  global:\n    malloc;\n    [c]free;\n  local: *;\n};\n",
   );
 });

@@ -65,7 +65,8 @@ test(
     const recipes = [SHIM_RECIPE, MIMALLOC_RECIPE, JEMALLOC_RECIPE];
     assert.deepEqual(results.map((result) => result.name), recipes.map((recipe) => recipe.name));
     for (const [index, { path, manifest, version }] of results.entries()) {
-      const { required, optional } = recipes[index] ?? SHIM_RECIPE;
+      const recipe = recipes[index] ?? SHIM_RECIPE;
+      const { required, optional } = recipe.exports(hostTarget(), "release");
       const exports = readElfExports(path).map((symbol) => symbol.name);
       assert.deepEqual(exports.filter((name) => !optional.includes(name)), [...required].sort());
       const file = readElf(path);
@@ -141,9 +142,10 @@ test("equal inputs have one hash, and each input makes another", () => {
     { identity: "b" },
     { variant: "debug" },
     { compiler: "cc 2" },
+    { compiler: "zig 1" },
     { target: { ...hostTarget(), name: "linux-arm64-musl" } },
-    { recipe: { ...MIMALLOC_RECIPE, required: ["malloc"] } },
-    { recipe: { ...MIMALLOC_RECIPE, optional: [] } },
+    { recipe: { ...MIMALLOC_RECIPE, exports: () => ({ required: ["malloc"], optional: [] }) } },
+    { recipe: { ...MIMALLOC_RECIPE, exports: () => ({ required: [], optional: ["malloc"] }) } },
     { recipe: { ...MIMALLOC_RECIPE, flags: () => ["-O1"] } },
     { recipe: JEMALLOC_RECIPE },
   ] as const;
@@ -280,7 +282,7 @@ test(
 test("options that are unknown or of the wrong kind are named with their value", async () => {
   const cases: readonly (readonly [Record<string, unknown>, string, RegExp])[] = [
     [{ allocator: "tcmalloc" }, "RangeError", /one of all, jemalloc, mimalloc; got "tcmalloc"/],
-    [{ variant: "fast" }, "RangeError", /one of release, debug, secure; got "fast"/],
+    [{ variant: "fast" }, "RangeError", /one of release, debug, secure, preload; got "fast"/],
     [{ source: "" }, "RangeError", /source must not be empty; got ""/],
     [{ upstream: "ftp://x" }, "RangeError", /upstream must be .*; got "ftp:\/\/x"/],
     [{ force: 1 }, "TypeError", /force must be of type boolean; got 1/],

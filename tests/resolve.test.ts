@@ -373,7 +373,7 @@ test("a path that is none, and an unknown variant, are refused before anything i
   for (const variant of ["", "Release", "constructor"]) {
     assert.throws(() => Reflect.apply(resolve, undefined, [{ variant }]), {
       name: "RangeError",
-      message: /its variant must be one of release, debug, secure; got '/,
+      message: /its variant must be one of release, debug, secure, preload; got '/,
     });
   }
 });

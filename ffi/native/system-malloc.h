@@ -15,8 +15,10 @@
 #else
 
 #include <stdlib.h>
-#ifdef __APPLE__
+#if defined(__APPLE__)
 #include <malloc/malloc.h>
+#elif defined(__FreeBSD__)
+#include <malloc_np.h>
 #else
 #include <malloc.h>
 #endif
@@ -36,7 +38,11 @@ static void *system_aligned_alloc(size_t alignment, size_t size) {
     return system_aligned(alignment < sizeof(void *) ? sizeof(void *) : alignment, size);
 }
 #else
-#define system_usable_size malloc_usable_size
+/* The systems do not agree whether it takes a pointer to const. */
+static size_t system_usable_size(void *block) {
+    return malloc_usable_size(block);
+}
+
 #define system_aligned_alloc aligned_alloc
 #endif
 

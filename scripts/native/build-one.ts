@@ -86,7 +86,7 @@ export async function buildOne(
     name: recipe.name,
     variant,
     ...exports,
-    // The host's compiler links with the host's C library, and brings a library of its own.
+    // This machine's compiler links with this machine's C library.
     glibcFloor: cross ? GLIBC_FLOOR : null,
     needed: cross ? [] : HOST_COMPILER_LIBRARIES,
   });
@@ -101,7 +101,7 @@ export async function buildOne(
     target: target.name,
     libc: target.libc,
     compiler: toolchain.version,
-    flags: recipe.flags(variant, target, toolchain.cross !== null),
+    flags: recipe.flags(variant, target, cross),
     features,
     exports: exported,
     inputs: hashInputs({

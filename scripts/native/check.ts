@@ -12,7 +12,6 @@ import type { LibraryName } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { foreignLibraries, mostBytes } from "./library-limits.ts";
 import { type Expectation, type Findings, FORMATS, type LibraryFormat } from "./library-rules.ts";
-import { objectFormat } from "./link.ts";
 
 export type { Expectation } from "./library-rules.ts";
 
@@ -26,10 +25,11 @@ const PROBE_SECONDS = 30;
  * @throws {BuildError} with all that is wrong, in one sentence.
  */
 export function checkLibrary(path: string, target: Target, expectation: Expectation): string[] {
-  const format = FORMATS[objectFormat(target)];
+  const format = FORMATS[target.platform];
+  if (format === undefined) throw unusable(path, [`no check is known for ${target.name}`]);
   const { exports, needed, problems } = examine(format, path, target, expectation);
   const { required, optional } = expectation;
-  const allowed = new Set([...required, ...optional, ...format.ownNames]);
+  const allowed = new Set([...required, ...optional, ...format.linkerNames]);
   const present = new Set(exports);
   const lists = [
     ["it does not export", required.filter((name) => !present.has(name))],
@@ -42,8 +42,8 @@ export function checkLibrary(path: string, target: Target, expectation: Expectat
       .map(([clause, names]) => `${clause} ${names.join(", ")}`),
     ...oversize(path, expectation),
   ];
-  if (found.length === 0) return [...exports];
-  throw new BuildError(`Cannot use the library that was built, "${path}": ${found.join("; ")}.`);
+  if (found.length > 0) throw unusable(path, found);
+  return [...exports];
 }
 
 function examine(
@@ -66,6 +66,12 @@ function oversize(path: string, { name, variant }: Expectation): string[] {
   const most = mostBytes(name, variant);
   const { size } = statSync(path);
   return most === null || size <= most ? [] : [`it has ${size} bytes, more than ${most}`];
+}
+
+function unusable(path: string, problems: readonly string[]): BuildError {
+  return new BuildError(
+    `Cannot use the library that was built, "${path}": ${problems.join("; ")}.`,
+  );
 }
 
 /** The probe lies beside this file, compiled where this file is. */

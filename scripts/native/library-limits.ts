@@ -29,11 +29,12 @@ const NEEDED: Readonly<Record<string, readonly RegExp[]>> = {
   glibc: GLIBC,
   musl: MUSL,
   linux: [...GLIBC, ...MUSL],
-  freebsd: [/^lib(c\.so\.7|thr\.so\.3|m\.so\.5)$/],
+  // libgcc_s belongs to the system there.
+  freebsd: [/^lib(c\.so\.7|m\.so\.5|thr\.so\.3|gcc_s\.so\.1)$/, /^ld-elf\.so\.1$/],
   darwin: [/^\/usr\/lib\/libSystem\.B\.dylib$/],
   win32: [
     // Windows ignores the case of a library's name.
-    /^(ntdll|kernel32|advapi32|shell32|user32|psapi|bcrypt)\.dll$/i,
+    /^(kernel32|ntdll|advapi32|shell32|user32|psapi|bcrypt)\.dll$/i,
     // The C library: of Windows 10, by its parts or as a whole, or the older one.
     /^(api-ms-win-crt-[\w-]+|ucrtbase|msvcrt)\.dll$/i,
   ],
@@ -56,7 +57,6 @@ export function foreignLibraries(
   needed: readonly string[],
   more: readonly string[],
 ): string[] {
-  // Of a system that is not in the table, nothing is known to be there.
   const allowed = NEEDED[target.libc ?? target.platform] ?? [];
   return needed.filter((library) =>
     !more.includes(library) && !allowed.some((pattern) => pattern.test(library))

@@ -13,7 +13,7 @@ import {
 import { type PeFile, readPe, readPeExports } from "../../lib/binary/pe.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
-import type { ExportNames, ObjectFormat } from "./link.ts";
+import type { ExportNames } from "./link.ts";
 
 /** What is expected of a library. */
 export interface Expectation extends ExportNames {
@@ -42,8 +42,8 @@ export interface Findings {
 
 /** A library's format. */
 export interface LibraryFormat {
-  /** Names that may be exported besides: marks of the linker, and entry points. */
-  readonly ownNames: readonly string[];
+  /** Names that a linker exports of its own. */
+  readonly linkerNames: readonly string[];
   /** Reads a file. */
   examine(path: string, target: Target, expectation: Expectation): Findings;
 }
@@ -105,25 +105,28 @@ const PE_RULES: readonly Rule<PeFile>[] = [
   { holds: ({ file }) => file.reproducible, clause: "it has the time of its build in it" },
 ];
 
-/** What is done for each format. */
-export const FORMATS: Readonly<Record<ObjectFormat, LibraryFormat>> = {
-  elf: {
-    ownNames: [],
-    examine(path, target, expectation) {
-      const file = readElf(path);
-      return {
-        exports: readElfExports(path).map(({ name }) => name),
-        needed: file.needed,
-        problems: [
-          ...broken(ELF_RULES, { file, target, expectation }),
-          ...newerThan(path, expectation.glibcFloor),
-        ],
-      };
-    },
+const ELF: LibraryFormat = {
+  linkerNames: [],
+  examine(path, target, expectation) {
+    const file = readElf(path);
+    return {
+      exports: readElfExports(path).map(({ name }) => name),
+      needed: file.needed,
+      problems: [
+        ...broken(ELF_RULES, { file, target, expectation }),
+        ...newerThan(path, expectation.glibcFloor),
+      ],
+    };
   },
-  macho: {
+};
+
+/** The formats by platform. */
+export const FORMATS: Readonly<Record<string, LibraryFormat>> = {
+  linux: ELF,
+  freebsd: ELF,
+  darwin: {
     // zig's linker has no list of exports, and adds its own marks to them.
-    ownNames: ["_mh_dylib_header", "__dso_handle"],
+    linkerNames: ["_mh_dylib_header", "__dso_handle"],
     examine(path, target, expectation) {
       const file = readMachO(path);
       return {
@@ -136,9 +139,8 @@ export const FORMATS: Readonly<Record<ObjectFormat, LibraryFormat>> = {
       };
     },
   },
-  pe: {
-    // mimalloc marks its entry point as exported. Windows calls it in any case.
-    ownNames: ["DllMain"],
+  win32: {
+    linkerNames: [],
     examine(path, target, expectation) {
       const file = readPe(path);
       return {

@@ -9,6 +9,7 @@ import { MIMALLOC_SHIM_SYMBOLS, MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
+import type { Target } from "../../lib/library/target.ts";
 import { decodeMimallocVersion } from "../../lib/mimalloc/version.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
 import {
@@ -55,13 +56,16 @@ const ELF_FLAGS: readonly string[] = [
 /** What is shared by the sources of a build that takes over macOS's malloc when it is inserted. */
 const INTERPOSE_FLAGS: readonly string[] = ["-DMI_MALLOC_OVERRIDE", "-DMI_OSX_INTERPOSE=1"];
 
-function formatFlags(format: ObjectFormat, variant: Variant): readonly string[] {
+/** By this mark of glibc's headers mimalloc decides whether there is an aligned_alloc to replace. */
+const HAS_ALIGNED_ALLOC = "-D__USE_ISOC11=1";
+
+function formatFlags(target: Target, variant: Variant): readonly string[] {
   const flags: Readonly<Record<ObjectFormat, readonly string[]>> = {
-    elf: ELF_FLAGS,
+    elf: target.libc === "glibc" ? ELF_FLAGS : [...ELF_FLAGS, HAS_ALIGNED_ALLOC],
     macho: ["-fPIC", "-fvisibility=hidden", ...(variant === "preload" ? INTERPOSE_FLAGS : [])],
     pe: ["-DMI_WIN_NOREDIRECT=1"],
   };
-  return flags[format];
+  return flags[objectFormat(target)];
 }
 
 const LIBRARIES: Readonly<Partial<Record<ObjectFormat, readonly string[]>>> = {
@@ -83,6 +87,13 @@ const symbols = symbolNames([MIMALLOC_SYMBOLS], MIMALLOC_SHIM_SYMBOLS);
 const ELF_EXPORTS: ExportNames = {
   required: [...symbols.required, ...MALLOC_SYMBOLS],
   optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
+};
+
+const EXPORTS: Readonly<Record<ObjectFormat, ExportNames>> = {
+  elf: ELF_EXPORTS,
+  macho: symbols,
+  // mimalloc marks its entry point itself.
+  pe: { ...symbols, optional: [...symbols.optional, "DllMain"] },
 };
 
 /**
@@ -134,13 +145,13 @@ async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
 /** How mimalloc is built. */
 export const MIMALLOC_RECIPE: Recipe = {
   name: "mimalloc",
-  exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : symbols,
+  exports: (target) => EXPORTS[objectFormat(target)],
   // Of it, 60 MiB are for the lists of apt.
   space: 80 * 2 ** 20,
   tools: [],
   flags: (variant, target, cross) => [
     "-std=gnu11",
-    ...formatFlags(objectFormat(target), variant),
+    ...formatFlags(target, variant),
     "-w",
     ...VARIANT_FLAGS[variant],
     ...(cross && variant !== "debug" ? ["-g0", "-s"] : []),

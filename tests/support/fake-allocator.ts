@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
+import { hostTarget } from "../../lib/library/target.ts";
 import { MIMALLOC_RECIPE } from "../../scripts/native/mimalloc.ts";
 import { temporaryDirectory } from "./compile.ts";
 
@@ -29,7 +30,7 @@ export function fakeMimalloc(fake: FakeSource = {}): string {
   const directory = join(temporaryDirectory(), "fake");
   for (const name of ["include", "src"]) mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, "include/mimalloc.h"), `#define MI_MALLOC_VERSION ${version}\n`);
-  const functions = MIMALLOC_RECIPE.required
+  const functions = MIMALLOC_RECIPE.exports(hostTarget(), "release").required
     .filter((name) => name !== without && name !== "mi_version")
     .map((name) => `EXPORT void *${name}(void) { return 0; }\n`);
   writeFileSync(
