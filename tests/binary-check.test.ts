@@ -10,7 +10,7 @@ import { checkLibrary, type Expectation } from "../scripts/native/check.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { readDamaged } from "./support/damage.ts";
 import { llvmTool } from "./support/llvm.ts";
-import { findCommands } from "./support/sign-macho.ts";
+import { findCommands, makeFat } from "./support/make-macho.ts";
 import { withZig, zigFixture } from "./support/zig.ts";
 
 const readobj = llvmTool("llvm-readobj", withZig);
@@ -36,9 +36,12 @@ interface Case {
   readonly flags: readonly string[];
 }
 
+function elf(where: Target, zig: string): Case {
+  return { target: where, zig, source: "binary-library.c", file: "libfixture.so", flags: ELF };
+}
+
 function linux(arch: string, libc: LibcName, zig: string): Case {
-  const file = "libfixture.so";
-  return { target: target("linux", arch, libc), zig, source: "binary-library.c", file, flags: ELF };
+  return elf(target("linux", arch, libc), zig);
 }
 
 function darwin(arch: string, zig: string): Case {
@@ -56,6 +59,7 @@ const CASES = {
   arm64: linux("arm64", "glibc", "aarch64-linux-gnu.2.17"),
   x64Musl: linux("x64", "musl", "x86_64-linux-musl"),
   arm64Musl: linux("arm64", "musl", "aarch64-linux-musl"),
+  freebsd: elf(target("freebsd", "x64"), "x86_64-freebsd"),
   macos: darwin("arm64", "aarch64-macos"),
   macosX64: darwin("x64", "x86_64-macos"),
   windows: windows("x64", "x86_64-windows-gnu"),
@@ -180,16 +184,18 @@ test("a newer glibc than the floor is refused, unless the machine's own will do"
 });
 
 test("the needed versions are those that LLVM shows", readobj.options, () => {
-  for (const row of [CASES.x64, CASES.arm64, CASES.x64Musl]) {
-    const shown = readobj.tool("--version-info", build(row));
+  const paths = [CASES.x64, CASES.arm64, CASES.x64Musl].map((row) => build(row));
+  // A program of the machine, which asks for several versions of one library.
+  for (const path of [...paths, "/bin/cat"]) {
+    const shown = readobj.tool("--version-info", path);
     const listed = [...shown.matchAll(/FileName: (\S+)([^\]]*)/g)].flatMap(([, library]) =>
       library
     );
-    const versions = readElfVersions(build(row));
+    const versions = readElfVersions(path);
     assert.deepEqual([...new Set(versions.map(({ library }) => library))], listed);
     const names = [...shown.slice(shown.indexOf("VersionRequirements")).matchAll(/ Name: (\S+)/g)];
     assert.deepEqual(versions.map(({ version }) => version), names.map(([, name]) => name));
-    assert.equal(versions.length > 0, row.target.libc === "glibc");
+    assert.equal(versions.length === 0, path === paths[2]);
   }
 });
 
@@ -201,6 +207,17 @@ test("damaged needed versions end in an ElfError or a reading", withZig, () => {
     readElfVersions(path);
   }, ElfError);
   assert.ok(refused > 0, "some of the damage must be noticed");
+});
+
+test("needed versions that run in circles are refused", withZig, () => {
+  const path = changed(build(CASES.x64), (view) => {
+    // The entry of the first of two libraries: of layout 1, for one version, which stands behind
+    // both. That has no successor: as the first of many it would come again and again.
+    let at = 0;
+    while (view.getUint32(at, true) !== 0x10001 || view.getUint32(at + 8, true) !== 32) at += 4;
+    view.setUint16(at + 2, 0xffff, true);
+  });
+  assert.throws(() => readElfVersions(path), ElfError);
 });
 
 test("each property that an ELF library lacks is named", withZig, () => {
@@ -245,6 +262,12 @@ test("each property that a library for macOS lacks is named", withZig, () => {
     if (typeof problem === "string") assert.equal(found, problem);
     else assert.match(found, problem);
   }
+  const both = join(temporaryDirectory(), "both");
+  writeFileSync(both, makeFat([Uint8Array.from(readFileSync(path))], 32));
+  assert.equal(problems(both, arm64), "");
+  const x64 = Uint8Array.from(readFileSync(build(CASES.macosX64)));
+  writeFileSync(both, makeFat([Uint8Array.from(readFileSync(path)), x64], 32));
+  assert.match(problems(both, arm64), /it is for several processors/);
   const absolute = [...SHARED, "-Wl,-install_name,/home/me/libfixture.dylib"];
   assert.equal(
     problems(build({ ...CASES.macos, flags: absolute }), arm64),
@@ -295,7 +318,7 @@ test(
 );
 
 test(
-  "an empty file, a file of another format and an unknown system are BuildErrors",
+  "an empty file, a file of another format or for an unknown system is refused",
   withZig,
   () => {
     const empty = join(directory, "empty");

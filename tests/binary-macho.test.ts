@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { ByteReader } from "../lib/binary/bytes.ts";
 import {
   MachOError,
   parseMachO,
@@ -13,7 +14,7 @@ import {
 import { temporaryDirectory } from "./support/compile.ts";
 import { readDamaged } from "./support/damage.ts";
 import { llvmTool } from "./support/llvm.ts";
-import { findCommands, signMachO } from "./support/sign-macho.ts";
+import { findCommands, makeFat, signMachO } from "./support/make-macho.ts";
 import { withZig, zigFixture } from "./support/zig.ts";
 
 const objdump = llvmTool("llvm-objdump", withZig);
@@ -63,33 +64,6 @@ function commandAt(path: string, command: number): number {
   const [at] = findCommands(bytesOf(path), command);
   assert.ok(at !== undefined);
   return at;
-}
-
-/** A universal file of slices. */
-function makeFat(slices: readonly Uint8Array[], bits: 32 | 64): Uint8Array {
-  const entryBytes = bits === 32 ? 20 : 32;
-  const offsets: number[] = [];
-  let end = 4096;
-  for (const slice of slices) {
-    offsets.push(end);
-    end = Math.ceil((end + slice.length) / 4096) * 4096;
-  }
-  const fat = new Uint8Array(end);
-  const view = new DataView(fat.buffer);
-  view.setUint32(0, bits === 32 ? 0xcafebabe : 0xcafebabf);
-  view.setUint32(4, slices.length);
-  for (const [index, slice] of slices.entries()) {
-    const at = 8 + index * entryBytes;
-    const from = new DataView(slice.buffer, slice.byteOffset);
-    view.setUint32(at, from.getUint32(4, true));
-    view.setUint32(at + 4, from.getUint32(8, true));
-    const word = (field: number, value: number): void =>
-      bits === 32 ? view.setUint32(field, value) : view.setBigUint64(field, BigInt(value));
-    word(at + 8, offsets[index] ?? 0);
-    word(at + 8 + bits / 8, slice.length);
-    fat.set(slice, offsets[index] ?? 0);
-  }
-  return fat;
 }
 
 const EXPORTS = [
@@ -199,6 +173,22 @@ test("the exports trie of newer files and the symbol table give the same names",
     table.map(({ name, address, weak }) => [name, address, weak]),
     trie.map(({ name, address, weak }) => [name, address, weak]),
   );
+  const of = program();
+  const ofProgram = commandAt(of, DYLD_INFO);
+  const untold = changed(of, (view) => view.setUint32(ofProgram, NEUTRAL, true));
+  assert.deepEqual(
+    readMachOExports(write(untold)).map(({ name, address }) => [name, address]),
+    readMachOExports(of).map(({ name, address }) => [name, address]),
+  );
+  const hidden = changed(path, (view) => {
+    view.setUint32(at, NEUTRAL, true);
+    const symbols = view.getUint32(commandAt(path, 0x2) + 8, true);
+    let last = symbols;
+    while (view.getUint8(last + 4) !== 0x0f) last += 16;
+    // Private to the file, though external among its parts.
+    view.setUint8(last + 4, 0x1f);
+  });
+  assert.equal(readMachOExports(write(hidden)).length, trie.length - 1);
   const empty = changed(path, (view) => view.setUint32(at + 44, 0, true));
   assert.deepEqual(readMachOExports(write(empty)), []);
 });
@@ -304,7 +294,16 @@ test(
     const type = original.slice();
     type[directory + 37] = 9;
     assert.match(verifyMachOSignature(write(type)).join(), /hashes of an unknown type, 9$/);
+    const size = original.slice();
+    size[directory + 36] = 16;
+    assert.match(verifyMachOSignature(write(size)).join(), /hashes of an unknown type, 2$/);
     const signed = signMachO(original, { entitlements: "<key>a</key><true/>" });
+    const bare = signed.slice();
+    // Two parts are listed before the code directory.
+    new DataView(bare.buffer).setUint32(start + 12 + 8 * 2 + 24, 0);
+    assert.deepEqual(verifyMachOSignature(write(bare)), [
+      "the signature's slot 5 is not what was signed",
+    ]);
     const place = Buffer.from(signed).indexOf("<key>a<");
     signed[place + 5] = 0x62;
     assert.deepEqual(verifyMachOSignature(write(signed)), [
@@ -444,4 +443,54 @@ test("an exports trie that runs in circles is refused", withZig, () => {
     all.set([0, 1, 0x61, 0, 0], view.getUint32(at + 40, true));
   });
   assert.throws(() => readMachOExports(write(bytes)), MachOError);
+});
+
+test("sizes and numbers that point out of their tables are refused", withZig, () => {
+  const path = library("arm64");
+  const [signature] = findCommands(bytesOf(path), 0x1d);
+  const linkEdit = findCommands(bytesOf(path), 0x19).at(-1);
+  assert.ok(signature !== undefined && linkEdit !== undefined);
+  const directory = (view: DataView): number => view.getUint32(signature + 8, true) + 20;
+  const changes: readonly ((view: DataView) => void)[] = [
+    // A load command without a size, one behind the end of all, sections behind the end of their command.
+    (view) => {
+      view.setUint32(32, NEUTRAL, true);
+      view.setUint32(36, 0, true);
+    },
+    (view) => view.setUint32(20, 100, true),
+    (view) => view.setUint32(linkEdit + 64, 2, true),
+    // A part of the signature, its hashes, its number of parts.
+    (view) => view.setUint32(directory(view) + 4, 100_000),
+    (view) => view.setUint32(directory(view) + 24, 1000),
+    (view) => view.setUint32(directory(view) - 12, 1000),
+  ];
+  for (const [index, change] of changes.entries()) {
+    assert.throws(() => parseMachO(changed(path, change)), MachOError, `change ${index}`);
+  }
+  assert.throws(() => ByteReader.of(new Uint8Array(4), true).bytes(2, 4), RangeError);
+});
+
+test("an export with a name longer than any is refused", withZig, () => {
+  const path = library("arm64");
+  const at = commandAt(path, DYLD_INFO);
+  const original = bytesOf(path);
+  const withName = (length: number): string => {
+    const trie: number[] = [];
+    // Two nodes with an edge of half the name each, and the export at the end.
+    for (let node = 1; node <= 2; node++) {
+      const child = node * (length / 2 + 6);
+      trie.push(0, 1, ...new Array<number>(length / 2).fill(0x61), 0);
+      trie.push((child & 0x7f) | 0x80, ((child >> 7) & 0x7f) | 0x80, child >> 14);
+    }
+    trie.push(2, 0, 0, 0);
+    const bytes = new Uint8Array(original.length + trie.length);
+    bytes.set(original);
+    bytes.set(trie, original.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(at + 40, original.length, true);
+    view.setUint32(at + 44, trie.length, true);
+    return write(bytes);
+  };
+  assert.equal(readMachOExports(withName(60_000))[0]?.name.length, 60_000);
+  assert.throws(() => readMachOExports(withName(80_000)), MachOError);
 });

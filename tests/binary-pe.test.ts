@@ -194,6 +194,18 @@ test("what is no PE file that can be read is refused by name", withZig, () => {
   assert.throws(() => readPe(join(directory, "missing")), { code: "ENOENT" });
 });
 
+test("directories behind the end of their header are refused", withZig, () => {
+  const shortened = changed("x64", ({ view, pe }) => {
+    // No sections and nothing to read in them, so that nothing else is amiss.
+    view.setUint16(pe + 6, 0, true);
+    for (let index = 0; index < 16; index++) {
+      view.setUint32(pe + FIELD.directories + 8 * index, 0, true);
+    }
+    view.setUint16(pe + 20, 112, true);
+  });
+  assert.throws(() => parsePe(shortened), PeError);
+});
+
 test("a library that is cut off anywhere is refused", withZig, () => {
   for (const arch of ARCHES) {
     const bytes = Uint8Array.from(readFileSync(library(arch)));

@@ -13,17 +13,14 @@ import {
 import { type PeFile, readPe, readPeExports } from "../../lib/binary/pe.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
+import type { ExportNames } from "./link.ts";
 
 /** What is expected of a library. */
-export interface Expectation {
+export interface Expectation extends ExportNames {
   /** The library. */
   readonly name: LibraryName;
   /** How it was built. */
   readonly variant: Variant;
-  /** Symbols that it must export. */
-  readonly required: readonly string[];
-  /** Symbols that it may export besides. */
-  readonly optional: readonly string[];
   /**
    * The newest version of glibc that it may ask for, such as `2.17`; `null` when it was built on
    * the machine that it is for.
@@ -173,7 +170,7 @@ function newerThan(path: string, floor: string | null): string[] {
 function isAtMost(version: string, floor: string): boolean {
   const parts = version.split(".").map(Number);
   const most = floor.split(".").map(Number);
-  if (parts.some((part) => Number.isNaN(part))) return false;
+  // What is no number differs from every part, and is not less.
   const at = parts.findIndex((part, index) => part !== (most[index] ?? 0));
   return at < 0 || (parts[at] ?? 0) < (most[at] ?? 0);
 }

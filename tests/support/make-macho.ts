@@ -1,5 +1,6 @@
 /**
- * Signing Mach-O files by hand, with flags and entitlements that no linker here can make.
+ * Making by hand what no linker here makes of Mach-O files: universal files, and signatures with
+ * flags and entitlements.
  *
  * @module
  */
@@ -134,4 +135,31 @@ function blob(magic: number, content: Uint8Array): Uint8Array {
   view.setUint32(4, bytes.length);
   bytes.set(content, HEADER_BYTES);
   return bytes;
+}
+
+/** A universal file of slices. */
+export function makeFat(slices: readonly Uint8Array[], bits: 32 | 64): Uint8Array {
+  const entryBytes = bits === 32 ? 20 : 32;
+  const offsets: number[] = [];
+  let end = 4096;
+  for (const slice of slices) {
+    offsets.push(end);
+    end = Math.ceil((end + slice.length) / 4096) * 4096;
+  }
+  const fat = new Uint8Array(end);
+  const view = new DataView(fat.buffer);
+  view.setUint32(0, bits === 32 ? 0xcafebabe : 0xcafebabf);
+  view.setUint32(4, slices.length);
+  for (const [index, slice] of slices.entries()) {
+    const at = 8 + index * entryBytes;
+    const from = new DataView(slice.buffer, slice.byteOffset);
+    view.setUint32(at, from.getUint32(4, true));
+    view.setUint32(at + 4, from.getUint32(8, true));
+    const word = (field: number, value: number): void =>
+      bits === 32 ? view.setUint32(field, value) : view.setBigUint64(field, BigInt(value));
+    word(at + 8, offsets[index] ?? 0);
+    word(at + 8 + bits / 8, slice.length);
+    fat.set(slice, offsets[index] ?? 0);
+  }
+  return fat;
 }
