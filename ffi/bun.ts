@@ -4,13 +4,15 @@
  * @module
  */
 import { markAsUntransferable } from "node:worker_threads";
-import { LIBC_SYMBOLS, libcLibrary, rtldDefault } from "./libc.ts";
+import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "./libc.ts";
 import {
   bindLibrary,
   encodeCString,
   loadError,
+  LONG_TYPE,
   moveBuffer,
   nameTypes,
+  nativeSymbols,
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
@@ -40,6 +42,7 @@ interface BunFfi {
 }
 
 const PARAMETERS: ParameterConversions = {
+  long: { native: LONG_TYPE },
   usize: { native: "u64_fast" },
   pointer: { native: "ptr" },
   address: { native: "f64" },
@@ -48,6 +51,7 @@ const PARAMETERS: ParameterConversions = {
 };
 
 const RESULTS: ResultConversions = {
+  long: { native: LONG_TYPE, convert: toExactNumber },
   usize: { native: "u64_fast", convert: toExactNumber },
   pointer: { native: "u64_fast", convert: toExactNumber },
   address: { native: "f64" },
@@ -88,10 +92,8 @@ function presentSymbols(
  */
 const opened: BunLibrary[] = [];
 
-function openFile(ffi: BunFfi, path: string, table: SymbolTable): RawLibrary {
-  const symbols = Object.fromEntries(
-    Object.entries(table).map(([symbol, signature]) => [symbol, toNative(signature)]),
-  );
+function openFile(ffi: BunFfi, path: string, table: SymbolTable, prefix: string): RawLibrary {
+  const symbols = nativeSymbols(table, prefix, toNative);
   let library: BunLibrary | undefined;
   try {
     try {
@@ -113,7 +115,7 @@ function openFile(ffi: BunFfi, path: string, table: SymbolTable): RawLibrary {
 
 /** The process's own symbols, found by `dlsym` in the global search order. */
 function openProcess(adapter: Adapter, ffi: BunFfi): RawLibrary {
-  const libc = adapter.open(libcLibrary(), { dlsym: LIBC_SYMBOLS.dlsym });
+  const libc = adapter.open(libcLibrary(), { dlsym: LOADER_SYMBOLS.dlsym });
   const linked: BunLibrary[] = [];
   return {
     find(symbol, signature) {
@@ -146,9 +148,14 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
   const adapter: Adapter = {
     runtime: { name: "bun", version },
     backend: "bun:ffi",
-    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
-      const raw = path === null ? openProcess(adapter, ffi) : openFile(ffi, path, table);
-      return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
+    open<const T extends SymbolTable>(
+      path: string | null,
+      table: T,
+      prefix = "",
+    ): NativeLibrary<T> {
+      const file = path ?? processLibrary();
+      const raw = file === null ? openProcess(adapter, ffi) : openFile(ffi, file, table, prefix);
+      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
     },
     addressOf: (view) => ffi.ptr(view) as Address,
     wrap: (address, length) => protect(ffi.toArrayBuffer(address, 0, length)),

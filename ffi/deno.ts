@@ -4,15 +4,17 @@
  * @module
  */
 import { isPermissionRefusal, PermissionError } from "./errors.ts";
-import { LIBC_SYMBOLS, libcLibrary, rtldDefault } from "./libc.ts";
+import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "./libc.ts";
 import {
   bindLibrary,
   encodeCString,
   isUnmarked,
   loadError,
+  LONG_TYPE,
   moveBuffer,
   nameTypes,
   type NativeSignature,
+  nativeSymbols,
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
@@ -52,6 +54,7 @@ interface DenoNamespace {
 }
 
 const PARAMETERS: ParameterConversions = {
+  long: { native: LONG_TYPE },
   pointer: { native: "usize" },
   address: { native: "f64" },
   buffer: { convert: viewOrNull },
@@ -59,6 +62,7 @@ const PARAMETERS: ParameterConversions = {
 };
 
 const RESULTS: ResultConversions = {
+  long: { native: LONG_TYPE, convert: toExactNumber },
   i64: { convert: widenToBigInt },
   u64: { convert: widenToBigInt },
   usize: { convert: toExactNumber },
@@ -76,13 +80,16 @@ function toNative(signature: SymbolSignature): DenoSignature {
  * find a library, for a file in the working directory.
  */
 function isScopedOut(deno: DenoNamespace, path: string): boolean {
-  return !path.includes("/") && deno.permissions.querySync({ name: "ffi" }).state !== "granted";
+  return !/[\\/]/.test(path) && deno.permissions.querySync({ name: "ffi" }).state !== "granted";
 }
 
-function openFile(deno: DenoNamespace, path: string, table: SymbolTable): RawLibrary {
-  const symbols = Object.fromEntries(
-    Object.entries(table).map(([symbol, signature]) => [symbol, toNative(signature)]),
-  );
+function openFile(
+  deno: DenoNamespace,
+  path: string,
+  table: SymbolTable,
+  prefix: string,
+): RawLibrary {
+  const symbols = nativeSymbols(table, prefix, toNative);
   let library;
   try {
     library = deno.dlopen(path, symbols);
@@ -101,7 +108,7 @@ function openFile(deno: DenoNamespace, path: string, table: SymbolTable): RawLib
 
 /** The process's own symbols, found by `dlsym` in the global search order. */
 function openProcess(adapter: Adapter, deno: DenoNamespace): RawLibrary {
-  const libc = adapter.open(libcLibrary(), { dlsym: LIBC_SYMBOLS.dlsym });
+  const libc = adapter.open(libcLibrary(), { dlsym: LOADER_SYMBOLS.dlsym });
   return {
     find(symbol, signature) {
       const address = libc.calls.dlsym(rtldDefault(), symbol);
@@ -120,9 +127,14 @@ export function createDenoAdapter(namespace: unknown): Adapter {
   const adapter: Adapter = {
     runtime: { name: "deno", version: deno.version.deno },
     backend: "Deno.dlopen",
-    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
-      const raw = path === null ? openProcess(adapter, deno) : openFile(deno, path, table);
-      return bindLibrary(path, table, raw, PARAMETERS, RESULTS);
+    open<const T extends SymbolTable>(
+      path: string | null,
+      table: T,
+      prefix = "",
+    ): NativeLibrary<T> {
+      const file = path ?? processLibrary();
+      const raw = file === null ? openProcess(adapter, deno) : openFile(deno, file, table, prefix);
+      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
     },
     addressOf(view) {
       return toExactNumber(deno.UnsafePointer.value(deno.UnsafePointer.of(view))) as Address;

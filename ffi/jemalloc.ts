@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import type { SymbolTable } from "./types.ts";
 
 /** The functions that offheap calls in jemalloc. */
@@ -18,6 +19,21 @@ export const JEMALLOC_SYMBOLS = {
   // size_t nallocx(size_t size, int flags)
   nallocx: { parameters: ["usize", "i32"], result: "usize" },
 } as const satisfies SymbolTable;
+
+/** Systems where the C library's names cannot be taken over by defining them. */
+const PREFIXED: ReadonlySet<string> = new Set(["darwin", "win32"]);
+
+/**
+ * What stands before all of jemalloc's names on a platform: `je_` on macOS and Windows, where an
+ * allocator cannot take the C library's names (Homebrew's build has it, too), nothing elsewhere.
+ * `JEMALLOC_PREFIX` in `ffi/native/` is the same.
+ */
+export function jemallocPrefix(platform: string): string {
+  return PREFIXED.has(platform) ? "je_" : "";
+}
+
+/** The prefix on this system. */
+export const JEMALLOC_PREFIX: string = jemallocPrefix(process.platform);
 
 /** What the shim binds in jemalloc besides the C library's names: `BINDINGS` in memory.c. */
 export const JEMALLOC_SHIM_SYMBOLS: readonly string[] = ["mallocx", "rallocx", "dallocx"];

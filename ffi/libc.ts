@@ -1,13 +1,21 @@
 /**
- * The C library's symbols that offheap uses on Unix.
+ * The C library's symbols that offheap uses, and what the library is called.
  *
  * @module
  */
 import process from "node:process";
 import type { SymbolTable } from "./types.ts";
 
-/** The functions that offheap calls in the C library. */
-export const LIBC_SYMBOLS = {
+/** What every system's C library has: copying out of native memory. */
+export const COPY_SYMBOLS = {
+  // void *memcpy(void *dest, const void *src, size_t n)
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+  // size_t strnlen(const char *s, size_t maxlen)
+  strnlen: { parameters: ["pointer", "usize"], result: "usize" },
+} as const satisfies SymbolTable;
+
+/** The dynamic linker of Unix. */
+export const LOADER_SYMBOLS = {
   // void *dlsym(void *handle, const char *symbol): the handle is an integer for RTLD_DEFAULT's sake
   dlsym: { parameters: ["i64", "cstring"], result: "pointer" },
   // int dladdr(const void *addr, Dl_info *info)
@@ -16,16 +24,16 @@ export const LIBC_SYMBOLS = {
   dlopen: { parameters: ["cstring", "i32"], result: "pointer" },
   // int dlclose(void *handle)
   dlclose: { parameters: ["pointer"], result: "i32" },
-  // void *memcpy(void *dest, const void *src, size_t n)
-  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
-  // size_t strnlen(const char *s, size_t maxlen)
-  strnlen: { parameters: ["pointer", "usize"], result: "usize" },
+} as const satisfies SymbolTable;
+
+/** Pages of memory, as Unix has them. */
+export const PAGE_SYMBOLS = {
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset); -1 fails
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "i64" },
   // int munmap(void *addr, size_t length)
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   // long sysconf(int name)
-  sysconf: { parameters: ["i32"], result: "i64" },
+  sysconf: { parameters: ["i32"], result: "long" },
 } as const satisfies SymbolTable;
 
 /** Extended attributes, as Linux has them. */
@@ -58,6 +66,7 @@ const LIBC_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   linux: "libc.so.6",
   darwin: "/usr/lib/libSystem.B.dylib",
   freebsd: "libc.so.7",
+  win32: "ucrtbase.dll",
 };
 
 /**
@@ -66,6 +75,14 @@ const LIBC_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
  */
 export function libcLibrary(): string {
   return LIBC_LIBRARIES[process.platform] ?? "libc.so";
+}
+
+/**
+ * What stands for the process itself where there is no search over all loaded objects: on Windows
+ * the universal C runtime, whose `malloc` is that of every library that does not bring its own.
+ */
+export function processLibrary(): string | null {
+  return process.platform === "win32" ? libcLibrary() : null;
 }
 
 /** `dlsym`'s handle for the global search order: `(void *)-2` on macOS and FreeBSD, else `NULL`. */

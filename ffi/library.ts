@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import workerThreads from "node:worker_threads";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
 import type {
@@ -50,6 +51,20 @@ export function nameTypes(
     result: results[signature.result]?.native ?? signature.result,
   };
 }
+
+/** Each row's signature by the symbol's whole name, as a runtime's FFI takes them. */
+export function nativeSymbols<S>(
+  table: SymbolTable,
+  prefix: string,
+  toNative: (signature: SymbolSignature) => S,
+): Record<string, S> {
+  return Object.fromEntries(
+    Object.entries(table).map(([symbol, signature]) => [prefix + symbol, toNative(signature)]),
+  );
+}
+
+/** `long`: Windows alone gives it 32 bits on a 64-bit processor. */
+export const LONG_TYPE: "i32" | "i64" = process.platform === "win32" ? "i32" : "i64";
 
 /** What an adapter obtained from its runtime for one library. */
 export interface RawLibrary {
@@ -146,13 +161,14 @@ export function bindLibrary<const T extends SymbolTable>(
   raw: RawLibrary,
   parameters: ParameterConversions,
   results: ResultConversions,
+  prefix = "",
 ): NativeLibrary<T> {
   const calls: Record<string, RawFunction | undefined> = {};
   const missing: string[] = [];
   for (const [symbol, signature] of Object.entries(table)) {
-    const found = raw.find(symbol, signature);
+    const found = raw.find(prefix + symbol, signature);
     if (found !== undefined) calls[symbol] = bindCall(found, signature, parameters, results);
-    else if (signature.optional !== true) missing.push(symbol);
+    else if (signature.optional !== true) missing.push(prefix + symbol);
   }
   const name = path ?? "this process";
   if (missing.length > 0) {
@@ -188,8 +204,8 @@ const LOAD_ADVICE: readonly (readonly [RegExp, string])[] = [
     " The file is damaged or made for another machine.",
   ],
   [
-    // What glibc and musl say of a file for another processor, too.
-    /cannot open shared object file: No such file/,
+    // What glibc, musl and Windows say of a file that only lacks something, too.
+    /cannot open shared object file: No such file|specified module could not be found|code 126\b/,
     " If the file is there, it is made for another machine, or a library that it needs is missing.",
   ],
 ];

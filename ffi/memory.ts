@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { LIBC_SYMBOLS, libcLibrary } from "./libc.ts";
+import { COPY_SYMBOLS, libcLibrary } from "./libc.ts";
 import { foreign } from "./mod.ts";
 import type { Address, Calls } from "./types.ts";
 
-let libc: Calls<typeof LIBC_SYMBOLS> | undefined;
+let libc: Calls<typeof COPY_SYMBOLS> | undefined;
 
-/** The C library's functions, opened at the first call and kept. */
-export function libcCalls(): Calls<typeof LIBC_SYMBOLS> {
-  libc ??= foreign().open(libcLibrary(), LIBC_SYMBOLS).calls;
+/** The C library's functions for it, opened at the first call and kept. */
+export function libcCalls(): Calls<typeof COPY_SYMBOLS> {
+  libc ??= foreign().open(libcLibrary(), COPY_SYMBOLS).calls;
   return libc;
 }
 

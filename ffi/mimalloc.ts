@@ -25,7 +25,7 @@ export const MIMALLOC_SYMBOLS = {
     result: "void",
   },
   // long mi_option_get(mi_option_t option)
-  mi_option_get: { parameters: ["i32"], result: "i64" },
+  mi_option_get: { parameters: ["i32"], result: "long" },
   // size_t mi_good_size(size_t size)
   mi_good_size: { parameters: ["usize"], result: "usize" },
   // void mi_collect(bool force)

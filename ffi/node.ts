@@ -5,11 +5,13 @@
  */
 import { isMainThread, markAsUntransferable } from "node:worker_threads";
 import { isPermissionRefusal, permissionError } from "./errors.ts";
+import { processLibrary } from "./libc.ts";
 import {
   bindLibrary,
   encodeCString,
   isUnmarked,
   loadError,
+  LONG_TYPE,
   moveBuffer,
   nameTypes,
   type ParameterConversions,
@@ -78,6 +80,7 @@ function cNames(suffix: "" | "_t") {
 
 const BUILTIN_PARAMETERS: ParameterConversions = {
   ...cNames(""),
+  long: LONG_TYPE === "i32" ? { native: "int32" } : { native: "int64", convert: toBigInt },
   bool: { convert: Number },
   usize: { native: "uint64", convert: toBigInt },
   pointer: { native: "uint64", convert: toBigInt },
@@ -87,6 +90,7 @@ const BUILTIN_PARAMETERS: ParameterConversions = {
 
 const BUILTIN_RESULTS: ResultConversions = {
   ...cNames(""),
+  long: { native: LONG_TYPE === "i32" ? "int32" : "int64", convert: toExactNumber },
   bool: { convert: Boolean },
   usize: { native: "uint64", convert: toExactNumber },
   pointer: { native: "uint64", convert: toExactNumber },
@@ -94,6 +98,7 @@ const BUILTIN_RESULTS: ResultConversions = {
 
 const KOFFI_PARAMETERS: ParameterConversions = {
   ...cNames("_t"),
+  long: { native: "long" },
   usize: { native: "uint64_t" },
   pointer: { native: "uint64_t" },
   buffer: { native: "void *", convert: viewOrNull },
@@ -102,6 +107,7 @@ const KOFFI_PARAMETERS: ParameterConversions = {
 
 const KOFFI_RESULTS: ResultConversions = {
   ...cNames("_t"),
+  long: { native: "long", convert: toExactNumber },
   i64: { native: "int64_t", convert: widenToBigInt },
   u64: { native: "uint64_t", convert: widenToBigInt },
   usize: { native: "uint64_t", convert: toExactNumber },
@@ -175,9 +181,13 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
   return {
     runtime,
     backend: "node:ffi",
-    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
-      const raw = openBuiltin(ffi, path);
-      return bindLibrary(path, table, raw, BUILTIN_PARAMETERS, BUILTIN_RESULTS);
+    open<const T extends SymbolTable>(
+      path: string | null,
+      table: T,
+      prefix = "",
+    ): NativeLibrary<T> {
+      const raw = openBuiltin(ffi, path ?? processLibrary());
+      return bindLibrary(path, table, raw, BUILTIN_PARAMETERS, BUILTIN_RESULTS, prefix);
     },
     addressOf: (view) => toExactNumber(ffi.getRawPointer(view)) as Address,
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
@@ -228,9 +238,13 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
     ...koffiBuffers(koffi),
     runtime,
     backend: "koffi",
-    open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T> {
-      const raw = openKoffi(koffi, path);
-      return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS);
+    open<const T extends SymbolTable>(
+      path: string | null,
+      table: T,
+      prefix = "",
+    ): NativeLibrary<T> {
+      const raw = openKoffi(koffi, path ?? processLibrary());
+      return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS, prefix);
     },
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     pointer: (address) => BigInt(address),

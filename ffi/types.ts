@@ -50,6 +50,8 @@ export interface ResultTypes {
   i64: bigint;
   /** `uint64_t`: always a bigint. */
   u64: bigint;
+  /** `long`, which is 32 bits on Windows and 64 elsewhere, as a number. */
+  long: number;
   /** `size_t` as a number; a value above `Number.MAX_SAFE_INTEGER` throws a `RangeError`. */
   usize: number;
   /** `float`. */
@@ -153,13 +155,18 @@ export interface Adapter {
   /**
    * Opens a library and binds its symbols. With `null`, binds what the process itself finds by
    * these names, in the dynamic linker's global search order: `malloc` is then the one that serves
-   * this process, a preloaded one included.
+   * this process, a preloaded one included. Windows has no such order: there it is the C runtime.
    *
+   * @param prefix What stands before each of the table's names in this library.
    * @throws {LibraryLoadError} when the library cannot be loaded.
    * @throws {SymbolError} when a symbol that is not optional is missing; nothing stays open.
    * @throws {PermissionError} when the runtime does not allow FFI.
    */
-  open<const T extends SymbolTable>(path: string | null, table: T): NativeLibrary<T>;
+  open<const T extends SymbolTable>(
+    path: string | null,
+    table: T,
+    prefix?: string,
+  ): NativeLibrary<T>;
   /** The address of a view's first byte. It holds while the view's buffer is alive and attached. */
   addressOf(view: ArrayBufferView): Address;
   /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { foreign } from "../ffi/mod.ts";
 import { type Address, NULL } from "../ffi/types.ts";
@@ -16,6 +17,7 @@ import { isGlibcHeader } from "../lib/verify/glibc.ts";
 import type { AllocatorProbe, BlockSource } from "../lib/verify/probe.ts";
 import { mappingEvidence } from "../lib/verify/process.ts";
 import type { Evidence } from "../lib/verify/types.ts";
+import { skipUnless } from "./support/skip.ts";
 
 const BLOCK = 0x1000_0000 as Address;
 const CONTROLS: readonly ForeignAddress[] = [
@@ -173,30 +175,37 @@ function mappingAt(address: number): string | undefined {
   });
 }
 
-test("in a region with room, a fresh page beside the block is the control, and then given back", () => {
-  const span = 1 << 30;
-  const wide = foreign().addressOf(memory);
-  const base = (wide - wide % span) as Address;
-  const asked: Address[] = [];
-  const claims = (answer: boolean) => (address: Address): boolean => {
-    asked.push(address);
-    return answer || address === wide;
-  };
-  const blocks = blockSource(() => wide);
-  const honest = checkOwnership(probe({ owns: claims(false), askableRegion: span }), blocks, []);
-  assert.equal(honest.outcome, "pass", honest.detail);
-  assert.match(honest.detail, /denies a foreign page at 0x[0-9a-f]+$/);
-  const page = asked.find((address) => address !== wide) ?? NULL;
-  assert.ok(page >= base && page < base + span);
-  assert.equal(mappingAt(page), undefined);
-  const liar = checkOwnership(probe({ owns: claims(true), askableRegion: span }), blocks, []);
-  assert.equal(liar.outcome, "fail");
-  assert.match(liar.detail, /claims a foreign page at/);
-  assert.deepEqual(blocks.held, []);
-  memory[0] = 1;
-});
+const maps = () =>
+  skipUnless(process.platform === "linux", "only /proc shows what is mapped where");
 
-test("a mapped page lies within the range, and is a page of nobody's", () => {
+test(
+  "in a region with room, a fresh page beside the block is the control, and then given back",
+  maps(),
+  () => {
+    const span = 1 << 30;
+    const wide = foreign().addressOf(memory);
+    const base = (wide - wide % span) as Address;
+    const asked: Address[] = [];
+    const claims = (answer: boolean) => (address: Address): boolean => {
+      asked.push(address);
+      return answer || address === wide;
+    };
+    const blocks = blockSource(() => wide);
+    const honest = checkOwnership(probe({ owns: claims(false), askableRegion: span }), blocks, []);
+    assert.equal(honest.outcome, "pass", honest.detail);
+    assert.match(honest.detail, /denies a foreign page at 0x[0-9a-f]+$/);
+    const page = asked.find((address) => address !== wide) ?? NULL;
+    assert.ok(page >= base && page < base + span);
+    assert.equal(mappingAt(page), undefined);
+    const liar = checkOwnership(probe({ owns: claims(true), askableRegion: span }), blocks, []);
+    assert.equal(liar.outcome, "fail");
+    assert.match(liar.detail, /claims a foreign page at/);
+    assert.deepEqual(blocks.held, []);
+    memory[0] = 1;
+  },
+);
+
+test("a mapped page lies within the range, and is a page of nobody's", maps(), () => {
   const wide = foreign().addressOf(memory);
   const base = (wide - wide % (1 << 30)) as Address;
   const page = system().mapPageWithin(base, 1 << 30);

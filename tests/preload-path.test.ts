@@ -12,7 +12,8 @@ import {
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { appendPreload, preloadVariable } from "../lib/launch/plan.ts";
+import { appendPreload } from "../lib/launch/plan.ts";
+import { launchPlatform } from "../lib/launch/platforms.ts";
 import { preloadName } from "../lib/launch/preload-path.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { skipUnless } from "./support/skip.ts";
@@ -120,18 +121,13 @@ test("a directory of links that belongs to somebody else is refused", asRoot(), 
 });
 
 test("a system without a way to preload says so, and which have one", () => {
-  const { platform } = process;
-  assert.equal(preloadVariable(), "LD_PRELOAD");
-  Object.defineProperty(process, "platform", { value: "win32", configurable: true });
-  try {
-    assert.throws(() => preloadVariable(), {
-      name: "LaunchError",
-      message:
-        /^Cannot run a command under another allocator on "win32": .* linux, android, freebsd/,
-    });
-  } finally {
-    Object.defineProperty(process, "platform", { value: platform, configurable: true });
-  }
+  assert.equal(launchPlatform().preloadVariable, "LD_PRELOAD");
+  assert.throws(() => launchPlatform(undefined, "sunos"), {
+    name: "LaunchError",
+    status: 125,
+    message: "Cannot run a command under another allocator: offheap can preload on linux, " +
+      'android, freebsd, darwin, not on "sunos".',
+  });
 });
 
 test("what is appended to a preload comes last, once, and between single colons", () => {

@@ -8,6 +8,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { readEnvironment } from "../environment.ts";
 import { BuildError, LaunchError, OffheapError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
+import { launchPlatform } from "../launch/platforms.ts";
 import { needsLink } from "../launch/preload-path.ts";
 import { PROFILE_NAMES } from "../launch/profiles.ts";
 import { runCommand } from "../launch/run.ts";
@@ -131,8 +132,9 @@ function addLaunching(program: Command): void {
       const plan = planLaunch(options);
       const path = plan.library?.path ?? "";
       if (needsLink(path)) {
+        const { preloadVariable } = launchPlatform();
         process.stderr.write(
-          `offheap: LD_PRELOAD cannot hold "${path}": a link in this user's cache stands for it\n`,
+          `offheap: ${preloadVariable} cannot hold "${path}": a link in this user's cache stands for it\n`,
         );
       }
       for (const kept of plan.kept) process.stderr.write(`offheap: kept as it is set: ${kept}\n`);

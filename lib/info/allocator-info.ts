@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { OPTION_KEYS } from "../jemalloc/keys.ts";
@@ -38,7 +38,8 @@ export interface AllocatorInfo {
 type OptionReader = (path: string) => Record<string, OptionValue>;
 
 function jemallocOptions(path: string): Record<string, OptionValue> {
-  const { calls, close } = foreign().open(path, { mallctl: JEMALLOC_SYMBOLS.mallctl });
+  const { mallctl } = JEMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { mallctl }, JEMALLOC_PREFIX);
   try {
     const options: Record<string, OptionValue> = {};
     for (const key of OPTION_KEYS) {
@@ -57,7 +58,7 @@ function readMimallocOptions(path: string): Record<string, OptionValue> {
   try {
     const options: Record<string, OptionValue> = {};
     for (const { number, name } of mimallocOptions(decodeMimallocVersion(calls.mi_version()))) {
-      options[name] = Number(calls.mi_option_get(number));
+      options[name] = calls.mi_option_get(number);
     }
     return options;
   } finally {

@@ -3,14 +3,8 @@
  *
  * @module
  */
-import type { LaunchRule, PreloadLibrary, ProcessIdentity, ProgramFile } from "./types.ts";
-
-const SET_USER_ID = 0o4000;
-/** Without the group's execute bit, set-group-ID marks a file for locking and grants nothing. */
-const SET_GROUP_ID = 0o2010;
-
-/** What all refusals for secure-execution mode have in common. */
-const SECURE = "so the dynamic linker would drop the preload";
+import { IDENTITY_RULES, SECURE } from "./identity-rules.ts";
+import type { LaunchRule, PreloadLibrary, ProgramFile } from "./types.ts";
 
 /** The rules, in the order in which they are asked; the first that refuses is shown. */
 export const ELF_RULES: readonly LaunchRule[] = [
@@ -24,28 +18,7 @@ export const ELF_RULES: readonly LaunchRule[] = [
           "Use a dynamically linked build of it."
         : null,
   },
-  {
-    name: "set-user-id",
-    about: "program",
-    status: 125,
-    refusal: ({ program, called, identity }) =>
-      effectiveUser(program, identity) === identity.uid
-        ? null
-        : `${called} would run as user ${effectiveUser(program, identity)} while user ` +
-          `${identity.uid} starts it (set-user-ID), ${SECURE}. ` +
-          "Start offheap as that user, or from inside the program.",
-  },
-  {
-    name: "set-group-id",
-    about: "program",
-    status: 125,
-    refusal: ({ program, called, identity }) =>
-      effectiveGroup(program, identity) === identity.gid
-        ? null
-        : `${called} would run as group ${effectiveGroup(program, identity)} while group ` +
-          `${identity.gid} starts it (set-group-ID), ${SECURE}. ` +
-          "Start offheap as that group, or from inside the program.",
-  },
+  ...IDENTITY_RULES,
   {
     name: "file-capabilities",
     about: "program",
@@ -98,17 +71,6 @@ export const ELF_RULES: readonly LaunchRule[] = [
           "here. Install that C library, or use a build of the program for this system.",
   },
 ];
-
-/** The user that the program would run as, by the kernel's rule. */
-function effectiveUser(program: ProgramFile, identity: ProcessIdentity): number {
-  const granted = (program.mode & SET_USER_ID) !== 0 && !identity.noNewPrivileges;
-  return granted ? program.uid : identity.euid;
-}
-
-function effectiveGroup(program: ProgramFile, identity: ProcessIdentity): number {
-  const granted = (program.mode & SET_GROUP_ID) === SET_GROUP_ID && !identity.noNewPrivileges;
-  return granted ? program.gid : identity.egid;
-}
 
 function machine(binary: ProgramFile | PreloadLibrary): string {
   return binary.littleEndian ? binary.arch : `${binary.arch} (big-endian)`;

@@ -5,9 +5,9 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { ElfError, type ElfFile, readElf } from "../binary/elf.ts";
 import { LaunchError } from "../errors.ts";
+import { libraryFault, openingFault, requireRegularLibrary } from "./binary-faults.ts";
 import { ELF_RULES } from "./elf-rules.ts";
 import type { BinaryFormat, LaunchHost, LibcName, PreloadLibrary, ProgramFile } from "./types.ts";
 
@@ -25,14 +25,6 @@ const LIBRARIES: readonly (readonly [RegExp, LibcName])[] = [
   [/^libc\.so\.6(\.\d+)?$/, "glibc"],
   [/^ld-musl-.+\.so\.\d+$/, "musl"],
 ];
-
-/** Why a library's file could not be opened, by the system's code. */
-const LIBRARY_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: "it does not exist. Build it, or give the path of another",
-  ENOTDIR: "it does not exist. Build it, or give the path of another",
-  EACCES: "this user may not read it. Change its mode, or give the path of another",
-  EISDIR: "it is a directory. Give the path of the library in it",
-};
 
 function recognises(head: Uint8Array): boolean {
   return head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c && head[3] === 0x46;
@@ -68,15 +60,7 @@ function readProgramElf(path: string, file: string): ElfFile {
         { cause: error },
       );
     }
-    if (errorCode(error) === "EACCES") {
-      throw new LaunchError(
-        `Cannot check "${path}" before it is run: this user may execute it but not read it. ` +
-          "Give this user the right to read it.",
-        125,
-        { cause: error },
-      );
-    }
-    throw permission(file, error);
+    throw openingFault(path, file, error);
   }
 }
 
@@ -101,12 +85,7 @@ function readLibrary(path: string, libc: LibcName = null): PreloadLibrary {
 
 function readLibraryElf(path: string): ElfFile {
   try {
-    // Opening a named pipe would wait for a writer, perhaps for ever.
-    if (!statSync(path).isFile()) {
-      throw new LaunchError(
-        `Cannot preload "${path}": it is not a regular file. Give the path of a shared library.`,
-      );
-    }
+    requireRegularLibrary(path);
     return readElf(path);
   } catch (error) {
     if (error instanceof LaunchError) throw error;
@@ -116,24 +95,12 @@ function readLibraryElf(path: string): ElfFile {
         : "its ELF file is cut off or damaged. Build or install it again";
       throw new LaunchError(`Cannot preload "${path}": ${why}.`, 125, { cause: error });
     }
-    const fault = LIBRARY_FAULTS[errorCode(error)];
-    if (fault === undefined) throw permission(path, error);
-    throw new LaunchError(`Cannot preload "${path}": ${fault}.`, 125, { cause: error });
+    throw libraryFault(path, error);
   }
-}
-
-function permission(path: string, error: unknown): unknown {
-  return isPermissionRefusal(error)
-    ? permissionError(`read "${path}"`, "--allow-read", error)
-    : error;
 }
 
 function match(table: readonly (readonly [RegExp, LibcName])[], name: string): LibcName {
   return table.find(([pattern]) => pattern.test(name))?.[1] ?? null;
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** ELF: Linux, and the other Unix systems but macOS. */

@@ -4,12 +4,11 @@
  * @module
  */
 import { ELF } from "./elf.ts";
+import { MACH_O } from "./macho.ts";
 import type { BinaryFormat, ProgramFile } from "./types.ts";
 
-/** Each format by its name. */
-export const FORMATS: Readonly<Record<ProgramFile["format"], BinaryFormat>> = { elf: ELF };
-
-/** The format of a file by its first bytes; `undefined` when it is none of them. */
-export function formatOf(head: Uint8Array): BinaryFormat | undefined {
-  return Object.values(FORMATS).find((format) => format.recognises(head));
-}
+/** Each format by its name; a system runs programs of one. */
+export const FORMATS: Readonly<Record<ProgramFile["format"], BinaryFormat>> = {
+  elf: ELF,
+  macho: MACH_O,
+};

@@ -12,6 +12,7 @@ import { secureOptions } from "../library/secure-options.ts";
 import { libraryVersion } from "../library/version.ts";
 import { requireFlag, requireOneOf, requireOptions, requirePath } from "../options.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
+import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
 import {
   DEFAULT_PROFILE,
@@ -56,32 +57,13 @@ export interface LaunchPlan {
   readonly kept: readonly string[];
 }
 
-/** The dynamic linker's variable for preloading. */
-export const PRELOAD_VARIABLES: Readonly<Partial<Record<string, string>>> = {
-  linux: "LD_PRELOAD",
-  android: "LD_PRELOAD",
-  freebsd: "LD_PRELOAD",
-};
-
-/**
- * The name of this system's preload variable.
- *
- * @throws {LaunchError} where there is none that offheap can use.
- */
-export function preloadVariable(): string {
-  const variable = PRELOAD_VARIABLES[process.platform];
-  if (variable === undefined) {
-    throw new LaunchError(
-      `Cannot run a command under another allocator on "${process.platform}": offheap can ` +
-        `preload on ${Object.keys(PRELOAD_VARIABLES).join(", ")}.`,
-    );
-  }
-  return variable;
-}
-
 /** Appends to a preload variable's value; what stands there keeps its place. */
-export function appendPreload(existing: string | undefined, names: readonly string[]): string {
-  const entries = (existing ?? "").split(/[\s:]+/).filter((entry) => entry !== "");
+export function appendPreload(
+  existing: string | undefined,
+  names: readonly string[],
+  { separators } = launchPlatform(),
+): string {
+  const entries = (existing ?? "").split(separators).filter((entry) => entry !== "");
   return [...entries, ...names.filter((name) => !entries.includes(name))].join(":");
 }
 
@@ -101,6 +83,13 @@ function tuneAllocator(
   const profile = options.profile ?? DEFAULT_PROFILE;
   const guards = options.secure === true ? secureOptions(library.name, version) : [];
   return profileEnvironment(profile, library.name, version, environment, guards);
+}
+
+/** The variant of the library that is preloaded. */
+export function variantOf({ secure }: LaunchOptions, platform: LaunchPlatform): Variant {
+  if (secure !== true) return platform.variant;
+  if ("variant" in platform.secure) return platform.secure.variant;
+  throw new LaunchError(`Cannot run a command with --secure: ${platform.secure.refusal}.`);
 }
 
 function checkOptions(options: LaunchOptions): void {
@@ -126,7 +115,7 @@ function checkOptions(options: LaunchOptions): void {
  */
 export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
   checkOptions(options);
-  preloadVariable();
+  const platform = launchPlatform();
   const before = readEnvironment();
   const { allocator } = selectAllocator({
     platform: process.platform,
@@ -139,10 +128,11 @@ export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
         "jemalloc and mimalloc only.",
     );
   }
-  const variant: Variant = options.secure === true ? "secure" : "release";
-  const library = allocator === "system"
-    ? null
-    : resolveLibrary({ name: allocator, path: options.library, variant });
+  const library = allocator === "system" ? null : resolveLibrary({
+    name: allocator,
+    path: options.library,
+    variant: variantOf(options, platform),
+  });
   const shim = resolveLibrary({ name: "offheap" });
   const { variables, kept } = tuneAllocator(options, library, before);
   return { allocator, library, shim, before, tuning: variables, kept };
@@ -152,14 +142,15 @@ export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
 export function plannedVariables(plan: LaunchPlan): Record<string, string> {
   const { library, before, tuning } = plan;
   if (library === null) return {};
-  const variable = preloadVariable();
+  const { preloadVariable: variable } = launchPlatform();
   return { [variable]: appendPreload(before[variable], [preloadName(library.path)]), ...tuning };
 }
 
 /**
  * The variables that a program must set in the environment of a process it starts, so that the
  * process runs under the allocator: what `offheap env` prints. Variables that are set already are
- * kept, and an existing `LD_PRELOAD` is appended to.
+ * kept, and an existing `LD_PRELOAD` is appended to. On macOS the variable is
+ * `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell among them) drop.
  *
  * The process is not checked from inside, as under `offheap run`: call `requireAllocator()` in it.
  *

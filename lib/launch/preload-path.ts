@@ -12,13 +12,11 @@ import { LaunchError } from "../errors.ts";
 import { cacheDirectory } from "../library/directories.ts";
 import { cacheExposure, effectiveUser } from "../library/ownership.ts";
 import { readEnvironment } from "../environment.ts";
-
-/** What separates the variable's entries; it knows no quoting (ld.so(8), LD_PRELOAD). */
-const SEPARATORS = /[\s:]/;
+import { launchPlatform } from "./platforms.ts";
 
 /** Whether the preload variable cannot hold a path as it is. */
-export function needsLink(path: string): boolean {
-  return SEPARATORS.test(path);
+export function needsLink(path: string, { separators } = launchPlatform()): boolean {
+  return separators.test(path);
 }
 
 /** What may stand in a link's name. */
@@ -77,8 +75,8 @@ function makeLink(path: string, { path: directory, cache }: LinkDirectory): stri
 }
 
 /**
- * A name for a library that the preload variable can hold: its path, or, when that contains spaces
- * or colons, a link to it in a private directory, which stays for the program's children.
+ * A name for a library that the preload variable can hold: its path, or, when that contains what
+ * separates names there, a link to it in a private directory, which stays for the program's children.
  *
  * @throws {LaunchError} when no such link can be made.
  */
@@ -86,9 +84,10 @@ export function preloadName(path: string): string {
   if (!needsLink(path)) return path;
   const [directory] = linkDirectories();
   if (directory === undefined) {
+    const { preloadVariable, separatorNames } = launchPlatform();
     throw new LaunchError(
-      `Cannot preload "${path}": spaces and colons separate the entries of LD_PRELOAD, and this ` +
-        "user's cache and temporary directories contain them, too. Set XDG_CACHE_HOME to a " +
+      `Cannot preload "${path}": ${separatorNames} separate the entries of ${preloadVariable}, ` +
+        "and this user's cache and temporary directories contain them, too. Set XDG_CACHE_HOME to a " +
         "directory without.",
     );
   }

@@ -8,7 +8,7 @@ import { LaunchError } from "../errors.ts";
 import { requireFlag } from "../options.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
-import { HOST } from "./host.ts";
+import { launchHost } from "./host.ts";
 import { currentIdentity } from "./identity.ts";
 import {
   appendPreload,
@@ -16,8 +16,8 @@ import {
   type LaunchPlan,
   planLaunch,
   plannedVariables,
-  preloadVariable,
 } from "./plan.ts";
+import { launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
@@ -60,13 +60,23 @@ function restoreOrder(
   return [`${process.pid}:${programs}`, ...lines].join("\n");
 }
 
+function defined(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] =>
+      entry[1] !== undefined
+    ),
+  );
+}
+
 function commandEnvironment(
   plan: LaunchPlan,
   target: LaunchTarget,
   inherit: boolean,
 ): Record<string, string> {
   const { before, shim, allocator } = plan;
-  const variable = preloadVariable();
+  const { preloadVariable: variable } = launchPlatform();
   const planned = plannedVariables(plan);
   const preload = appendPreload(planned[variable] ?? before[variable], [preloadName(shim.path)]);
   const changed: Record<string, string> = {
@@ -75,7 +85,7 @@ function commandEnvironment(
     [REQUIRE_VARIABLE]: `${process.pid}:${allocator}`,
   };
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
-  return { ...before, ...changed, ...restore };
+  return { ...defined(target.environment), ...changed, ...restore };
 }
 
 /**
@@ -92,7 +102,7 @@ export function runCommand(options: RunOptions): never {
   const { command: [command, ...args], inherit, ...launch } = options;
   requireFlag("run a command", "inherit", inherit);
   const plan = planLaunch(launch);
-  const target = resolveLaunchTarget({ command, args, environment: plan.before }, HOST);
+  const target = resolveLaunchTarget({ command, args, environment: plan.before }, launchHost());
   const identity = currentIdentity();
   for (const library of [plan.library, plan.shim]) {
     if (library === null) continue;
@@ -100,5 +110,6 @@ export function runCommand(options: RunOptions): never {
     checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
   }
   const environment = commandEnvironment(plan, target, inherit ?? true);
+  if (target.directory !== null) process.chdir(target.directory);
   return becomeProgram(plan.shim.path, target.path, target.argv, environment);
 }

@@ -10,7 +10,8 @@ import { inspect } from "node:util";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { LaunchError } from "../errors.ts";
 import { parseEnvCommand } from "./env-command.ts";
-import { formatOf } from "./formats.ts";
+import { FORMATS } from "./formats.ts";
+import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { requireExecutable, resolveCommand } from "./resolve.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
 import type { LaunchHost, LaunchRequest, LaunchStep, LaunchTarget, ProgramFile } from "./types.ts";
@@ -20,7 +21,11 @@ const KERNEL_DEPTH = 4;
 /** A bound for scripts whose `env` starts another script, which the kernel does not count. */
 const LONGEST_CHAIN = 32;
 const SHELL = "/bin/sh";
-const PRELOAD_VARIABLE = "LD_PRELOAD";
+
+/** What a host preloads by, when it does not say. */
+function platformOf(host: LaunchHost): LaunchPlatform {
+  return host.platform ?? launchPlatform(undefined, "linux");
+}
 
 /** One call of `execve`. */
 interface Execution {
@@ -58,17 +63,24 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
   const cwd = resolve(request.cwd ?? process.cwd());
   const path = resolveCommand(command, environment.PATH, cwd);
   const chain: LaunchStep[] = [];
-  const first = arrive({ path, argv: [command, ...args], environment, cwd }, chain, host);
-  let last = first;
+  const { envKeepsPreload, preloadVariable } = platformOf(host);
+  let start = arrive({ path, argv: [command, ...args], environment, cwd }, chain, host);
+  let last = start;
   while (runsEnv(chain)) {
-    const next = afterEnv(command, last);
+    const next = afterEnv(command, last, preloadVariable);
     if (next === null) break;
+    // Then this process does what `env` would, and no such program runs.
+    if (!envKeepsPreload) chain.pop();
     last = arrive(next, chain, host);
+    if (!envKeepsPreload) start = last;
   }
+  const { execution } = start;
   return {
     command,
-    path: first.execution.path,
-    argv: first.execution.argv,
+    path: execution.path,
+    argv: execution.argv,
+    environment: execution.environment,
+    directory: execution.cwd === cwd ? null : execution.cwd,
     chain,
     program: last.program,
     libc: last.program.libc,
@@ -82,8 +94,8 @@ function arrive(execution: Execution, chain: LaunchStep[], host: LaunchHost): Ar
   for (let depth = 0;; depth++) {
     const file = resolve(cwd, path);
     const head = readHead(path, file);
-    const format = formatOf(head);
-    if (format !== undefined) {
+    const format = FORMATS[platformOf(host).format];
+    if (format.recognises(head)) {
       const program = format.readProgram(path, file, host);
       chain.push({ kind: "program", path, program });
       return { execution, argv, program };
@@ -114,9 +126,15 @@ function arrive(execution: Execution, chain: LaunchStep[], host: LaunchHost): Ar
       cwd,
       `Cannot run "${path}": its #! line${hint} names an interpreter that cannot run`,
     );
-    argv = [interpreter, ...(argument === null ? [] : [argument]), path, ...argv.slice(1)];
+    argv = [interpreter, ...argumentsOf(argument, host), path, ...argv.slice(1)];
     path = interpreter;
   }
+}
+
+/** What a `#!` line gives its interpreter before the script's path. */
+function argumentsOf(argument: string | null, host: LaunchHost): string[] {
+  if (argument === null) return [];
+  return platformOf(host).splitsShebang ? argument.split(/[ \t]+/) : [argument];
 }
 
 /** The kernel refuses a script without a `#!` line; `execvp` then hands the file to the shell. */
@@ -144,14 +162,14 @@ function runsEnv(chain: readonly LaunchStep[]): boolean {
 }
 
 /** What `env` executes next; `null` when it executes nothing. */
-function afterEnv(command: string, arrival: Arrival): Execution | null {
+function afterEnv(command: string, arrival: Arrival, preload: string): Execution | null {
   const { environment, cwd } = arrival.execution;
   const env = parseEnvCommand(arrival.argv.slice(1), environment);
   if (env.command === null) return null;
-  if (env.dropped === "all" || env.dropped.includes(PRELOAD_VARIABLE)) {
+  if (env.dropped === "all" || env.dropped.includes(preload)) {
     throw new LaunchError(
       `Cannot run "${command}" under an allocator: its #! line makes "env" drop ` +
-        `${PRELOAD_VARIABLE}. Take ${env.dropped === "all" ? "-i" : "-u"} out of that line.`,
+        `${preload}. Take ${env.dropped === "all" ? "-i" : "-u"} out of that line.`,
     );
   }
   const directory = env.directory === null ? cwd : resolve(cwd, env.directory);

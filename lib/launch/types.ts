@@ -1,9 +1,10 @@
 /**
  * The contract of launching: what is known of a command before it is started, and what each binary
- * format has to answer. `elf.ts` implements it for ELF; other formats can follow.
+ * format has to answer. `elf.ts` implements it for ELF, `macho.ts` for Mach-O.
  *
  * @module
  */
+import type { LaunchPlatform } from "./platforms.ts";
 
 /** A C library that a program or shared library is made for; `null` where it cannot be told. */
 export type LibcName = "glibc" | "musl" | null;
@@ -11,7 +12,7 @@ export type LibcName = "glibc" | "musl" | null;
 /** What a program's or library's binary is made for. */
 export interface BinaryTraits {
   /** The format. */
-  readonly format: "elf";
+  readonly format: "elf" | "macho";
   /** The word size. */
   readonly bits: 32 | 64;
   /** The processor by Node's name, or `machine N`. */
@@ -38,12 +39,41 @@ export interface ProgramFile extends BinaryTraits {
   readonly gid: number;
   /** Whether the file carries capabilities. */
   readonly fileCapabilities: boolean;
+  /** What macOS's dynamic linker goes by; absent elsewhere. */
+  readonly dyld?: DyldFacts | undefined;
+}
+
+/** What decides whether macOS's dynamic linker inserts a library into a program. */
+export interface DyldFacts {
+  /** The file's real path. */
+  readonly realPath: string;
+  /** The processor by Apple's name, which tells `arm64e` from `arm64`. */
+  readonly cpu: string;
+  /** Whether it has a section `__RESTRICT,__restrict`, or is signed as restricted. */
+  readonly restricted: boolean;
+  /** Whether its signature says that it is a part of the system. */
+  readonly platformBinary: boolean;
+  /** Whether it runs with the hardened runtime. */
+  readonly hardenedRuntime: boolean;
+  /** Whether an entitlement allows DYLD variables despite the hardened runtime. */
+  readonly allowsDyldVariables: boolean;
+  /** Whether only the system's libraries, and those of its own team, may be loaded. */
+  readonly libraryValidation: boolean;
+  /** The team that signed it. */
+  readonly team: string | null;
 }
 
 /** A shared library that is to be preloaded. */
 export interface PreloadLibrary extends BinaryTraits {
   /** Its path. */
   readonly path: string;
+  /** What macOS goes by; absent elsewhere. */
+  readonly dyld?: {
+    /** All the processors that the file is for, by Node's and by Apple's names. */
+    readonly slices: readonly { readonly arch: string; readonly cpu: string }[];
+    /** The team that signed it; `null` when it was signed by nobody. */
+    readonly team: string | null;
+  } | undefined;
 }
 
 /** One step from the command's file to the program that runs in the end. */
@@ -77,6 +107,10 @@ export interface LaunchTarget {
   readonly path: string;
   /** `execve`'s second argument, the program's name included. */
   readonly argv: readonly string[];
+  /** The environment to execute it in, without the preload: what was given, or what `env` makes. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The directory to execute it in; `null` for the one that was given. */
+  readonly directory: string | null;
   /** Every file on the way, the command's own first and the last program last. */
   readonly chain: readonly LaunchStep[];
   /** The program that runs in the end. */
@@ -101,6 +135,10 @@ export interface LaunchRequest {
 export interface LaunchHost {
   /** Whether a file carries capabilities (the extended attribute `security.capability`). */
   readonly fileCapabilities: (path: string) => boolean;
+  /** How the system preloads; as on Linux without it. */
+  readonly platform?: LaunchPlatform | undefined;
+  /** The processor whose part of a universal program runs; this runtime's own without it. */
+  readonly arch?: string | undefined;
 }
 
 /** Whom this process runs as; it decides whether a program would run in secure-execution mode. */

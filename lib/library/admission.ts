@@ -7,15 +7,12 @@ import { readFileSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
-import { ElfError, parseElf } from "../binary/elf.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { errorCode, judge, manifestPath, readManifest, sha256Of } from "./hashes.ts";
 import type { LibraryManifest, LibraryName } from "./manifest.ts";
 import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
+import { libraryFault } from "./wholeness.ts";
 import type { LibraryOrigin, LibraryRequest, Place } from "./places.ts";
-
-/** Systems whose libraries have other formats. */
-const NOT_ELF: ReadonlySet<string> = new Set(["darwin", "win32"]);
 
 /** A library file that may be loaded. */
 export interface ResolvedLibrary {
@@ -60,27 +57,6 @@ function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[
   }
 }
 
-/**
- * Refuses a file that is damaged: the dynamic linker maps one that is cut off without a word, and
- * the whole process then dies of the first access behind its end.
- */
-function requireWhole(
-  place: Place,
-  path: string,
-  bytes: Uint8Array,
-  attempts: readonly LoadAttempt[],
-): void {
-  if (NOT_ELF.has(process.platform)) return;
-  try {
-    parseElf(bytes, path);
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    const foreign = error.message.endsWith("not an ELF file.");
-    const why = foreign ? "it is not an ELF file" : "its ELF file is cut off or damaged";
-    throw unusable(place, path, why, attempts, { cause: error });
-  }
-}
-
 /** How others can alter what lies at a path of the cache, between now and its loading or later. */
 function exposureIn(cache: string, path: string, real: string): Exposure | null {
   const realCache = realpathSync(cache);
@@ -117,7 +93,8 @@ export function admit(
   const beside = readManifest(path) ?? readManifest(real);
   const { why, remedy } = judge(place, sha256, beside);
   if (why !== null) throw unusable(place, real, why, attempts, { remedy });
-  requireWhole(place, real, bytes, attempts);
+  const fault = libraryFault(bytes, real, process.platform);
+  if (fault !== null) throw unusable(place, real, fault.why, attempts, { cause: fault.cause });
   const manifest = beside?.manifest ?? null;
   if (manifest !== null && manifest.allocator !== name) {
     const other = `its manifest says that it is ${manifest.allocator} ${manifest.version}, not ` +

@@ -100,7 +100,7 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
   yield packagePlace(target, variant, file);
   if (isStandalone()) yield executablePlace(target, variant, file);
   yield cachePlace(target, variant, file);
-  const own = variant === "release" ? systemLibraryPaths(name) : [];
+  const own = systemLibraryPaths(name, variant);
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 

@@ -4,9 +4,12 @@
  * @module
  */
 import process from "node:process";
-import type { LibraryName } from "./manifest.ts";
+import type { LibraryName, Variant } from "./manifest.ts";
 
-/** File names by preference: the names by which distributions install the run-time libraries. */
+/**
+ * File names by preference: the names by which distributions install the run-time libraries. On
+ * macOS they are Homebrew's and MacPorts'. Windows has no place for such libraries.
+ */
 const FILE_NAMES: Readonly<Record<string, Readonly<Record<LibraryName, readonly string[]>>>> = {
   linux: {
     jemalloc: ["libjemalloc.so.2"],
@@ -35,8 +38,12 @@ function directories(): string[] {
   return [...table[process.platform] ?? []];
 }
 
+/** Variants that a system's own library stands for: it takes over a process that it is put into. */
+const OWN_VARIANTS: ReadonlySet<Variant> = new Set<Variant>(["release", "preload"]);
+
 /** The paths at which this system may have a library, most preferred first. */
-export function systemLibraryPaths(name: LibraryName): string[] {
+export function systemLibraryPaths(name: LibraryName, variant: Variant = "release"): string[] {
+  if (!OWN_VARIANTS.has(variant)) return [];
   const files = FILE_NAMES[process.platform]?.[name] ?? [];
   return files.flatMap((file) => directories().map((directory) => `${directory}/${file}`));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { foreign } from "../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { OffheapError } from "../errors.ts";
@@ -19,7 +20,12 @@ function jemallocVersion(path: string): string | null {
   return JEMALLOC_VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null;
 }
 
+/** A version in a library's real name: `libmimalloc.3.1.5.dylib`. */
+const NAMED_VERSION = /\.(\d+\.\d+(?:\.\d+)?)\.dylib$/;
+
 function mimallocVersion(path: string): string | null {
+  // Where one has to be built to take over a process, opening it would take over this one.
+  if (process.platform === "darwin") return NAMED_VERSION.exec(path)?.[1] ?? null;
   try {
     const { calls, close } = foreign().open(path, { mi_version: MIMALLOC_SYMBOLS.mi_version });
     try {

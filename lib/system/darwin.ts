@@ -5,12 +5,15 @@
  */
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/memory.ts";
-import type { ForeignAddress, SystemPort } from "./types.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
+import type { ForeignAddress, SystemHeap, SystemPort } from "./types.ts";
+import { executablePath } from "./executable.ts";
 import {
-  executablePath,
   findSymbol,
   findSymbolIn,
   mapPageWithin,
+  objectAt,
+  objectPath,
   pageSize,
   readPointer,
   unmapPage,
@@ -21,7 +24,7 @@ const OPEN_FLAGS = { lazy: 1, noload: 0x10 };
 /** `MAP_PRIVATE | MAP_ANON`: without `MAP_FIXED` nothing is replaced. */
 const MAP_FLAGS = 0x0002 | 0x1000;
 
-/** `environ`'s slot is static data; libSystem keeps a pointer to it behind `_NSGetEnviron`. */
+/** `_NSGetArgv` tells a static variable, which points at the arguments at the stack's bottom. */
 function foreignAddresses(): ForeignAddress[] {
   const { calls, close } = foreign().open(null, {
     // char ***_NSGetArgv(void)
@@ -45,9 +48,38 @@ function mappedFiles(): Set<string> {
   });
   const files = new Set<string>();
   const count = calls._dyld_image_count();
-  for (let i = 0; i < count; i++) files.add(readCString(calls._dyld_get_image_name(i)));
+  for (let i = 0; i < count; i++) {
+    const name = calls._dyld_get_image_name(i);
+    // Another thread may unload one meanwhile.
+    if (name !== NULL) files.add(objectPath(readCString(name)));
+  }
   close();
   return files;
+}
+
+/** Where `malloc_zone_t` has its function `malloc`: behind two reserved words and `size`. */
+const ZONE_MALLOC_OFFSET = 24;
+
+/**
+ * A block belongs to a zone, and the zone's functions to the library that made it. Processes of
+ * arm64e sign the pointers to them; those of arm64, as runtimes are, do not.
+ */
+function openSystemHeap(): SystemHeap {
+  const { calls, close } = foreign().open(null, {
+    // malloc_zone_t *malloc_zone_from_ptr(const void *ptr)
+    malloc_zone_from_ptr: { parameters: ["pointer"], result: "pointer" },
+  });
+  const own = findSymbol("malloc_zone_from_ptr")?.object ?? null;
+  return {
+    question: "malloc_zone_from_ptr",
+    owns(address) {
+      const zone = calls.malloc_zone_from_ptr(address);
+      if (zone === NULL) return false;
+      const object = objectAt(readPointer((zone + ZONE_MALLOC_OFFSET) as Address));
+      return object !== null && object === own;
+    },
+    close,
+  };
 }
 
 /** macOS. */
@@ -61,4 +93,6 @@ export const DARWIN: SystemPort = {
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,
   pageSize,
+  mallocTellsServer: false,
+  openSystemHeap,
 };

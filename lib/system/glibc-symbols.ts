@@ -8,10 +8,10 @@
  */
 import { GLIBC_SYMBOLS, libcLibrary } from "../../ffi/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
-import { libcCalls, readBytes, readCString } from "../../ffi/memory.ts";
+import { readBytes, readCString } from "../../ffi/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { SymbolLocation } from "./types.ts";
-import { findSymbolIn, type OpenFlags, readPointer } from "./unix.ts";
+import { findSymbolIn, type OpenFlags, readPointer, unixCalls } from "./unix.ts";
 
 const DL_INFO_WORDS = 4;
 const RTLD_DL_SYMENT = 1;
@@ -44,13 +44,13 @@ function field(map: Address, offset: number): Address {
 /** The loaded objects but for the program itself, in the order in which they were loaded. */
 function loadedObjects(flags: OpenFlags): string[] {
   const objects: string[] = [];
-  const handle = libcCalls().dlopen(libcLibrary(), flags.lazy | flags.noload);
+  const handle = unixCalls().dlopen(libcLibrary(), flags.lazy | flags.noload);
   let map = handle;
   for (let at = map; at !== NULL; at = field(at, LINK_MAP.previous)) map = at;
   for (map = field(map, LINK_MAP.next); map !== NULL; map = field(map, LINK_MAP.next)) {
     objects.push(readCString(field(map, LINK_MAP.name)));
   }
-  libcCalls().dlclose(handle);
+  unixCalls().dlclose(handle);
   return objects;
 }
 

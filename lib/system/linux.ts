@@ -10,8 +10,8 @@ import { readCString } from "../../ffi/memory.ts";
 import { NULL } from "../../ffi/types.ts";
 import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./types.ts";
 import { findGlibcSymbol } from "./glibc-symbols.ts";
+import { executablePath } from "./executable.ts";
 import {
-  executablePath,
   findSymbol as findAny,
   findSymbolIn,
   mapPageWithin,
@@ -94,4 +94,6 @@ export const LINUX: SystemPort = {
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,
   pageSize,
+  mallocTellsServer: true,
+  openSystemHeap: null,
 };

@@ -7,11 +7,13 @@ import process from "node:process";
 import { UnsupportedRuntimeError } from "../errors.ts";
 import { DARWIN } from "./darwin.ts";
 import { LINUX } from "./linux.ts";
+import { WIN32 } from "./win32.ts";
 import type { SystemPort } from "./types.ts";
 
 const PORTS: Readonly<Partial<Record<NodeJS.Platform, SystemPort>>> = {
   linux: LINUX,
   darwin: DARWIN,
+  win32: WIN32,
 };
 
 /**

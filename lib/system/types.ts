@@ -16,8 +16,8 @@ export interface SymbolLocation {
 
 /** The C library of this process. */
 export interface CLibrary {
-  /** `glibc`, `musl`, or `system` where the operating system has just one. */
-  readonly name: "glibc" | "musl" | "system";
+  /** `glibc`, `musl`, Windows' `ucrt`, or `system` where the operating system has just one. */
+  readonly name: "glibc" | "musl" | "ucrt" | "system";
   /** Its version; `null` when it does not tell. */
   readonly version: string | null;
 }
@@ -30,11 +30,24 @@ export interface ForeignAddress {
   readonly address: Address;
 }
 
+/** How a system's own allocator is asked about a block. */
+export interface SystemHeap {
+  /** The question, for reports. */
+  readonly question: string;
+  /** Whether its `malloc` gave out the block at an address; any readable address may be asked. */
+  owns(address: Address): boolean;
+  /** Ends the use of its functions. */
+  close(): void;
+}
+
 /** What each operating system offers. */
 export interface SystemPort {
   /** The C library of this process. */
   libc(): CLibrary;
-  /** The symbol that the process's global search order finds; `null` when there is none. */
+  /**
+   * The symbol that the process's global search order finds; `null` when there is none. On Windows,
+   * which has no such order, that of the C runtime.
+   */
   findSymbol(name: string): SymbolLocation | null;
   /** The symbol of that name in one loaded object; `null` when it, or the object, is not there. */
   findSymbolIn(object: string, name: string): SymbolLocation | null;
@@ -57,4 +70,11 @@ export interface SystemPort {
   unmapPage(page: Address): void;
   /** The size of a page of memory, in bytes. */
   pageSize(): number;
+  /**
+   * Whether the object that defines `malloc` is the one that serves it. Not on macOS, where another
+   * allocator puts a zone of its own before the system's and leaves `malloc` where it is.
+   */
+  readonly mallocTellsServer: boolean;
+  /** Opens the questions to the system's own allocator; `null` where the C library answers them. */
+  readonly openSystemHeap: (() => SystemHeap) | null;
 }

@@ -6,10 +6,11 @@
 import { realpathSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import process from "node:process";
-import { withPermission } from "../../ffi/errors.ts";
-import { rtldDefault } from "../../ffi/libc.ts";
-import { libcCalls, readBytes, readCString } from "../../ffi/memory.ts";
-import { type Address, NULL } from "../../ffi/types.ts";
+import { libcLibrary, LOADER_SYMBOLS, PAGE_SYMBOLS, rtldDefault } from "../../ffi/libc.ts";
+import { readBytes, readCString } from "../../ffi/memory.ts";
+import { foreign } from "../../ffi/mod.ts";
+import { type Address, type Calls, NULL } from "../../ffi/types.ts";
+import { executablePath } from "./executable.ts";
 import type { SymbolLocation } from "./types.ts";
 
 /** `dlopen`'s flags, which differ between systems. */
@@ -18,6 +19,16 @@ export interface OpenFlags {
   readonly lazy: number;
   /** `RTLD_NOLOAD`: answer only for what is loaded already. */
   readonly noload: number;
+}
+
+const UNIX_SYMBOLS = { ...LOADER_SYMBOLS, ...PAGE_SYMBOLS };
+
+let opened: Calls<typeof UNIX_SYMBOLS> | undefined;
+
+/** The dynamic linker's functions and those for pages, opened at the first call and kept. */
+export function unixCalls(): Calls<typeof UNIX_SYMBOLS> {
+  opened ??= foreign().open(libcLibrary(), UNIX_SYMBOLS).calls;
+  return opened;
 }
 
 const POINTER_BYTES = 8;
@@ -29,15 +40,6 @@ const SC_PAGESIZE: Readonly<Partial<Record<NodeJS.Platform, number>>> = {
   freebsd: 47,
 };
 
-/** The real path of this process's program. */
-export function executablePath(): string {
-  return withPermission(
-    "find the path of this program",
-    "--allow-read",
-    () => realpathSync(process.execPath),
-  );
-}
-
 /** The pointer that is stored at an address. */
 export function readPointer(address: Address): Address {
   return Number(
@@ -46,7 +48,7 @@ export function readPointer(address: Address): Address {
 }
 
 /** The real path behind what the dynamic linker calls an object; it names the program loosely. */
-function objectPath(name: string): string {
+export function objectPath(name: string): string {
   if (!isAbsolute(name)) return executablePath();
   try {
     return realpathSync(name);
@@ -59,7 +61,7 @@ function objectPath(name: string): string {
 /** The object file that holds an address, by `dladdr`; `null` when none does. */
 export function objectAt(address: Address): string | null {
   const info = new BigUint64Array(DL_INFO_WORDS);
-  if (libcCalls().dladdr(address, info) === 0) return null;
+  if (unixCalls().dladdr(address, info) === 0) return null;
   const name = Number(info[0] ?? 0n) as Address;
   return name === NULL ? null : objectPath(readCString(name));
 }
@@ -70,7 +72,7 @@ function locate(address: Address): SymbolLocation | null {
 
 /** The symbol that the global search order finds. */
 export function findSymbol(name: string): SymbolLocation | null {
-  return locate(libcCalls().dlsym(rtldDefault(), name));
+  return locate(unixCalls().dlsym(rtldDefault(), name));
 }
 
 /** The symbol in one object that is loaded already; its dependencies do not count. */
@@ -83,13 +85,13 @@ export function findSymbolIn(
     const found = findSymbol(name);
     return found?.object === object ? found : null;
   }
-  const handle = libcCalls().dlopen(object, flags.lazy | flags.noload);
+  const handle = unixCalls().dlopen(object, flags.lazy | flags.noload);
   if (handle === NULL) return null;
   try {
-    const found = locate(libcCalls().dlsym(BigInt(handle), name));
+    const found = locate(unixCalls().dlsym(BigInt(handle), name));
     return found?.object === objectPath(object) ? found : null;
   } finally {
-    libcCalls().dlclose(handle);
+    unixCalls().dlclose(handle);
   }
 }
 
@@ -99,7 +101,7 @@ export function pageSize(): number {
   if (name === undefined) {
     throw new RangeError(`Cannot ask for the page size on "${process.platform}": it is not known.`);
   }
-  return Number(libcCalls().sysconf(name));
+  return unixCalls().sysconf(name);
 }
 
 const PROT_NONE = 0;
@@ -113,7 +115,7 @@ const MAPPING_ATTEMPTS = 2048;
  * @param flags The system's flags for a private anonymous mapping that replaces no other.
  */
 export function mapPageWithin(base: Address, span: number, flags: number): Address | null {
-  const { mmap, munmap } = libcCalls();
+  const { mmap, munmap } = unixCalls();
   const step = span / MAPPING_ATTEMPTS;
   // Never the page at 0, which root may map: a null pointer would then point to something.
   const first = base === NULL ? base + step : base;
@@ -128,5 +130,5 @@ export function mapPageWithin(base: Address, span: number, flags: number): Addre
 
 /** Gives such a page back. */
 export function unmapPage(page: Address): void {
-  libcCalls().munmap(page, 1);
+  unixCalls().munmap(page, 1);
 }

@@ -173,13 +173,14 @@ export function interrogate(
   blocks: BlockSource,
   controls: readonly ForeignAddress[],
 ): Evidence[] {
-  const version = examine(scope, "version", "fail", () => ({
+  const { version: tell } = probe;
+  const version = tell === null ? [] : [examine(scope, "version", "fail", () => ({
     outcome: "pass",
-    detail: `${probe.symbol} tells version ${probe.version()}`,
-  }));
+    detail: `${probe.symbol} tells version ${tell()}`,
+  }))];
   const counter = examine(scope, "counter", "unavailable", () => checkCounter(probe, blocks));
   const counted = counter.outcome === "pass";
-  return [version, counter, ownershipEvidence(scope, probe, blocks, controls, counted)];
+  return [...version, counter, ownershipEvidence(scope, probe, blocks, controls, counted)];
 }
 
 /** Verified needs ownership or a counter; whatever failed speaks against it. */

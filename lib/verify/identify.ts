@@ -4,6 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
+import { JEMALLOC_PREFIX } from "../../ffi/jemalloc.ts";
 import { system } from "../system/mod.ts";
 import type { SymbolLocation } from "../system/types.ts";
 import type { ProcessAllocator } from "./types.ts";
@@ -20,7 +21,7 @@ export interface Mark {
 
 /** In order: the allocators, then the C libraries. */
 export const MARKS: readonly Mark[] = [
-  { name: "jemalloc", symbols: ["mallctl"] },
+  { name: "jemalloc", symbols: [`${JEMALLOC_PREFIX}mallctl`] },
   { name: "mimalloc", symbols: ["mi_version"] },
   {
     name: "tcmalloc",
@@ -28,7 +29,7 @@ export const MARKS: readonly Mark[] = [
   },
   { name: "glibc", symbols: ["gnu_get_libc_version"] },
   { name: "musl", symbols: ["__libc_start_main"], file: /^(ld-musl|libc\.musl|libc\.so)/ },
-  { name: "system", symbols: ["malloc"], file: /^libsystem_malloc/ },
+  { name: "system", symbols: ["malloc"], file: /^libsystem_malloc|^ucrtbase\.dll$/i },
 ];
 
 /** What an object claims to be, and the symbol by which it does. */
@@ -39,6 +40,18 @@ export interface Claim {
   readonly symbol: string | null;
   /** Where the symbol is. */
   readonly location: SymbolLocation | null;
+}
+
+/**
+ * The allocators that this process finds by their symbols, wherever they are: where they take over
+ * by zones, each of them may be the one.
+ */
+export function loadedAllocators(): Claim[] {
+  return MARKS.filter(({ file }) => file === undefined).flatMap(({ name, symbols }) => {
+    const found = symbols.map((symbol) => ({ symbol, location: system().findSymbol(symbol) }))
+      .find(({ location }) => location !== null && location.object !== null);
+    return found === undefined ? [] : [{ name, ...found }];
+  });
 }
 
 /** What an object that is loaded claims to be. */

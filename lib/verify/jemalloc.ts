@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { lookupArena, readMallctl } from "../jemalloc/mallctl.ts";
 import type { AllocatorProbe } from "./probe.ts";
@@ -20,9 +20,10 @@ const LEAF_BYTES = 128 << 20;
 
 /** Opens the jemalloc in an object; `null` for the process itself. */
 export function openJemallocProbe(object: string | null): AllocatorProbe {
-  const { calls, close } = foreign().open(object, { mallctl: JEMALLOC_SYMBOLS.mallctl });
+  const { mallctl } = JEMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(object, { mallctl }, JEMALLOC_PREFIX);
   return {
-    symbol: "mallctl",
+    symbol: `${JEMALLOC_PREFIX}mallctl`,
     version() {
       const full = readMallctl(calls, "version");
       const version = /^(\d+\.\d+\.\d+)(-\d+-g[0-9a-f]+)?/.exec(full)?.[1];

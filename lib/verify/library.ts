@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import type { ResolvedLibrary } from "../library/resolve.ts";
@@ -33,7 +33,7 @@ type Blocks = BlockSource & { close(): void };
 
 function openJemallocBlocks(path: string): Blocks {
   const { mallocx, dallocx } = JEMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { mallocx, dallocx });
+  const { calls, close } = foreign().open(path, { mallocx, dallocx }, JEMALLOC_PREFIX);
   return {
     allocate: (size) => calls.mallocx(size, 0),
     free: (address) => calls.dallocx(address, 0),
@@ -116,7 +116,11 @@ export function verifyLibrary(
       ...asked,
     ];
     const told = asked.some(({ check, outcome }) => check === "version" && outcome === "pass");
-    return { version: told ? probe.version() : null, verified: isVerified(evidence), evidence };
+    return {
+      version: told ? probe.version?.() ?? null : null,
+      verified: isVerified(evidence),
+      evidence,
+    };
   } finally {
     probe.close();
   }

@@ -9,8 +9,8 @@ import type { Address } from "../../ffi/types.ts";
 export interface AllocatorProbe {
   /** The symbol that identifies it. */
   readonly symbol: string;
-  /** Its version; throws when the answer is not one. */
-  version(): string;
+  /** Its version; throws when the answer is not one. `null` for one that tells none. */
+  readonly version: (() => string) | null;
   /** How it is asked for ownership, for reports. */
   readonly ownershipQuestion: string;
   /**

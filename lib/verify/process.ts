@@ -9,10 +9,11 @@ import { system } from "../system/mod.ts";
 import type { ForeignAddress, SymbolLocation } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
 import { openGlibcProbe } from "./glibc.ts";
-import { type Claim, identifyObject } from "./identify.ts";
+import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
 import { openJemallocProbe } from "./jemalloc.ts";
 import { openMimallocProbe } from "./mimalloc.ts";
 import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import { openSystemProbe } from "./system.ts";
 import type { Evidence, ProcessAllocator } from "./types.ts";
 
 /** What was found of the process. */
@@ -46,6 +47,7 @@ const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {
   jemalloc: byPath(openJemallocProbe),
   mimalloc: byPath(openMimallocProbe),
   glibc: openGlibcProbe,
+  system: openSystemProbe,
 };
 
 function checkSymbol(claim: Claim, object: string): Finding {
@@ -64,6 +66,11 @@ function checkSymbol(claim: Claim, object: string): Finding {
 /** malloc and free must come from one object, and that from the allocator's. */
 function checkOwner(malloc: SymbolLocation, claim: Claim): Finding {
   const free = system().findSymbol("free");
+  if (!system().mallocTellsServer) {
+    const detail = `malloc is defined by "${malloc.object}", which says nothing of who serves it ` +
+      "here: an allocator's zone does";
+    return { outcome: "unavailable", detail };
+  }
   const detail = `malloc is served by "${malloc.object}"`;
   if (free?.object !== malloc.object) {
     return { outcome: "fail", detail: `${detail}, but free by "${free?.object}"` };
@@ -122,7 +129,7 @@ function askAllocator(
   try {
     const evidence = interrogate("process", probe, blocks, controls);
     const told = evidence.some(({ check, outcome }) => check === "version" && outcome === "pass");
-    return { version: told ? probe.version() : null, evidence };
+    return { version: told ? probe.version?.() ?? null : null, evidence };
   } finally {
     blocks.close();
     probe.close();
@@ -144,7 +151,22 @@ export function verifyProcess(
   if (malloc === null || object === null || object === undefined) {
     return unknownProcess("the dynamic linker does not tell which object serves malloc");
   }
-  const claim = identifyObject(object);
+  const inserted = system().mallocTellsServer ? [] : loadedAllocators();
+  for (const claim of inserted) {
+    const finding = examineClaim(malloc, claim, claim.location?.object ?? object, shim, controls);
+    if (finding.verified) return finding;
+  }
+  return examineClaim(malloc, identifyObject(object), object, shim, controls);
+}
+
+/** The evidence for and against one allocator as the one that serves `malloc`. */
+function examineClaim(
+  malloc: SymbolLocation,
+  claim: Claim,
+  object: string,
+  shim: string | null,
+  controls: readonly ForeignAddress[],
+): ProcessFinding {
   const asked = askAllocator(claim, object, shim, controls);
   const evidence = [
     examine("process", "symbol", "fail", () => checkSymbol(claim, object)),

@@ -6,6 +6,7 @@
 import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { VerificationError } from "../errors.ts";
+import { LAUNCH_PLATFORMS } from "../launch/platforms.ts";
 import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
 import type { Verification } from "./types.ts";
 import { verifyAllocator } from "./verify.ts";
@@ -41,6 +42,14 @@ export function requireAllocator(expected?: AllocatorChoice): Verification {
   throw new VerificationError(explainMismatch(verification, allocator));
 }
 
+function howToChange(expected: string): string {
+  const platform = LAUNCH_PLATFORMS[process.platform];
+  return platform === undefined
+    ? "This system has no way to put another allocator in front of a process."
+    : `Start the program with "offheap run --allocator ${expected} -- …", and see that nothing in ` +
+      `between, such as a process manager, drops ${platform.preloadVariable}.`;
+}
+
 /** Why a process is not under the allocator that was expected, and what to do. */
 export function explainMismatch(verification: Verification, expected: string): string {
   const { processAllocator, processAllocatorVersion, processAllocatorVerified } = verification;
@@ -52,7 +61,5 @@ export function explainMismatch(verification: Verification, expected: string): s
     .filter(({ scope, outcome }) => scope === "process" && outcome === "fail")
     .map(({ check, detail }) => ` ${check}: ${detail}.`);
   return `This process's malloc must be served by ${expected}; it is served by ${served} ` +
-    `(${proof}).${against.join("")} Start the program with ` +
-    `"offheap run --allocator ${expected} -- …", and see that nothing in between, such as a ` +
-    "process manager, drops LD_PRELOAD.";
+    `(${proof}).${against.join("")} ${howToChange(expected)}`;
 }

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
+import { libraryFileName } from "../../lib/library/directories.ts";
+import type { LibraryName } from "../../lib/library/manifest.ts";
+import { hostTarget } from "../../lib/library/target.ts";
 
 /** This repository's root. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -99,10 +102,16 @@ export function runChild(
 
 /** The directory of this checkout's built libraries. */
 export function builtLibrary(name: string, variant = "release"): string {
-  return join(ROOT, "build", "native", TARGET, variant, `lib${name}.so`);
+  const { name: target, platform } = hostTarget();
+  return join(
+    ROOT,
+    "build",
+    "native",
+    target,
+    variant,
+    libraryFileName(name as LibraryName, platform),
+  );
 }
-
-const TARGET = `linux-${process.arch}-gnu`;
 
 /** The command line of offheap in the runtime that runs this test. */
 export function offheapCommand(...args: string[]): [string, ...string[]] {

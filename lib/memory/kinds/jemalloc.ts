@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
@@ -21,7 +21,7 @@ const OUT_OF_MEMORY = 11;
 /** Opens jemalloc's functions. */
 export function openJemallocKind({ path, manifest }: ResolvedLibrary): AllocatorKind {
   const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
-  const { calls } = foreign().open(path, { mallctl, nallocx, sallocx });
+  const { calls } = foreign().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
   return {
     number: 1,

@@ -1,0 +1,91 @@
+/**
+ * What launching has to know of an operating system, one row each; and why there is no way where
+ * there is no row.
+ *
+ * @module
+ */
+import process from "node:process";
+import { LaunchError } from "../errors.ts";
+import type { Variant } from "../library/manifest.ts";
+import type { BinaryTraits } from "./types.ts";
+
+/** How a system puts a library in front of a program's C library, and what follows from that. */
+export interface LaunchPlatform {
+  /** The dynamic linker's variable. */
+  readonly preloadVariable: string;
+  /** What separates its entries; it knows no quoting. */
+  readonly separators: RegExp;
+  /** The separators in words. */
+  readonly separatorNames: string;
+  /** The format of its programs. */
+  readonly format: BinaryTraits["format"];
+  /** The variant of an allocator's library that serves `malloc` when it is preloaded. */
+  readonly variant: Variant;
+  /** The same with guards against misuse of memory; a sentence on why there is none. */
+  readonly secure: { readonly variant: Variant } | { readonly refusal: string };
+  /**
+   * Whether `env` in a `#!` line passes the variable on. Where it does not, offheap executes what
+   * `env` would.
+   */
+  readonly envKeepsPreload: boolean;
+  /** Whether a `#!` line may give several arguments; else all of them are one. */
+  readonly splitsShebang: boolean;
+}
+
+/** ELF systems: `ld.so(8)`. */
+const ELF_PLATFORM: LaunchPlatform = {
+  preloadVariable: "LD_PRELOAD",
+  separators: /[\s:]/,
+  separatorNames: "spaces and colons",
+  format: "elf",
+  variant: "release",
+  secure: { variant: "secure" },
+  envKeepsPreload: true,
+  splitsShebang: false,
+};
+
+/** Each system with a way to preload. */
+export const LAUNCH_PLATFORMS: Readonly<Partial<Record<NodeJS.Platform, LaunchPlatform>>> = {
+  linux: ELF_PLATFORM,
+  android: ELF_PLATFORM,
+  freebsd: ELF_PLATFORM,
+  // dyld(1). What lies in /usr/bin runs without any DYLD variable, and passes none on.
+  darwin: {
+    preloadVariable: "DYLD_INSERT_LIBRARIES",
+    separators: /:/,
+    separatorNames: "colons",
+    format: "macho",
+    variant: "preload",
+    secure: {
+      refusal: "on macOS an allocator takes over a process by a build of its own, and there is " +
+        'none with guards. Use openAllocator({ variant: "secure" }) for native blocks, or run ' +
+        "the program in a Linux container",
+    },
+    envKeepsPreload: false,
+    splitsShebang: true,
+  },
+};
+
+/** Why a system has no row, where there is more to say than that. */
+const NO_PRELOAD: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  win32: "Windows has no preload: its loader offers no way to put a library in front of a " +
+    "program's C runtime, and Deno, Bun and Node have theirs linked in. Use openAllocator() for " +
+    "native blocks; for a whole process, run it in WSL or in a Linux container",
+};
+
+/**
+ * The row of a system.
+ *
+ * @param action What is to be done, as it completes the sentence "Cannot …".
+ * @throws {LaunchError} status 125 where there is none, with the reason.
+ */
+export function launchPlatform(
+  action = "run a command under another allocator",
+  platform: NodeJS.Platform = process.platform,
+): LaunchPlatform {
+  const row = LAUNCH_PLATFORMS[platform];
+  if (row !== undefined) return row;
+  const why = NO_PRELOAD[platform] ??
+    `offheap can preload on ${Object.keys(LAUNCH_PLATFORMS).join(", ")}, not on "${platform}"`;
+  throw new LaunchError(`Cannot ${action}: ${why}.`);
+}

@@ -1,0 +1,45 @@
+/**
+ * Whether a library's file is whole: the dynamic linker maps one that is cut off without a word,
+ * and the whole process then dies of the first access behind its end.
+ *
+ * @module
+ */
+import { ElfError, parseElf } from "../binary/elf.ts";
+import { MachOError, parseMachO } from "../binary/macho.ts";
+import { parsePe, PeError } from "../binary/pe.ts";
+
+interface LibraryFormat {
+  /** What it is called, with its article. */
+  readonly name: string;
+  /** Reads a file of it; throws the error below, whose message says when it is none. */
+  readonly parse: (bytes: Uint8Array, name: string) => unknown;
+  readonly Fault: abstract new (...args: never[]) => Error;
+}
+
+const ELF: LibraryFormat = { name: "an ELF", parse: parseElf, Fault: ElfError };
+
+/** The format of a system's libraries, where it is not ELF. */
+const FORMATS: Readonly<Record<string, LibraryFormat>> = {
+  darwin: { name: "a Mach-O", parse: parseMachO, Fault: MachOError },
+  win32: { name: "a PE", parse: parsePe, Fault: PeError },
+};
+
+/** What is wrong with a library's file, as a clause; `null` when it is whole. */
+export function libraryFault(
+  bytes: Uint8Array,
+  path: string,
+  platform: string,
+): { readonly why: string; readonly cause: Error } | null {
+  const { name, parse, Fault } = FORMATS[platform] ?? ELF;
+  try {
+    parse(bytes, path);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const foreign = error.message.endsWith(`not ${name} file.`);
+    const why = foreign
+      ? `it is not ${name} file`
+      : `its ${name.replace(/^an? /, "")} file is cut off or damaged`;
+    return { why, cause: error };
+  }
+}
