@@ -77,7 +77,7 @@ async function runAll(programs: readonly Program[]): Promise<[Program, ChildResu
 
 function knowsUsing(): boolean {
   const { name, version } = runtimeInfo();
-  return name !== "node" || Number.parseInt(version) >= 26;
+  return name !== "node" || Number.parseInt(version) >= 24;
 }
 
 const guided = programsOf("the guide", GUIDE);

@@ -11,12 +11,24 @@ import {
   libraryFileName,
   manifestFileName,
 } from "../../lib/library/directories.ts";
-import type { LibraryManifest, LibraryName } from "../../lib/library/manifest.ts";
-import { TARGETS } from "../../lib/library/targets.ts";
+import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
+import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
+import { checkLibrary } from "../native/check.ts";
+import { GLIBC_FLOOR } from "../native/cross.ts";
+import { JEMALLOC_RECIPE } from "../native/jemalloc.ts";
+import { MIMALLOC_RECIPE } from "../native/mimalloc.ts";
+import { SHIM_RECIPE } from "../native/shim.ts";
+import type { Recipe } from "../native/types.ts";
 import { ROOT } from "../runtimes.ts";
 import type { ColumnResult } from "./types.ts";
 
 const NAMES: readonly LibraryName[] = ["jemalloc", "mimalloc", "offheap"];
+
+const RECIPES: Readonly<Record<LibraryName, Recipe>> = {
+  jemalloc: JEMALLOC_RECIPE,
+  mimalloc: MIMALLOC_RECIPE,
+  offheap: SHIM_RECIPE,
+};
 
 /** What to do when a library is not there. */
 export function buildHint(target: string): string {
@@ -33,8 +45,9 @@ export function missingLibraries(target: string, root: string = ROOT): string[] 
 }
 
 /**
- * Checks each library of a target by its bytes: it is there, has a manifest, and is the file that
- * the manifest describes.
+ * Checks each library of a target by its bytes: it is there, has a manifest, is the file that the
+ * manifest describes, and is what the build asks of a library of that target: its format,
+ * processor and signature, its exports, and the libraries that it needs.
  */
 export function checkFiles(target: string, root: string = ROOT): ColumnResult {
   const row = TARGETS.find(({ name }) => name === target);
@@ -45,13 +58,13 @@ export function checkFiles(target: string, root: string = ROOT): ColumnResult {
     const directory = buildDirectory(root, target, variant);
     for (const name of NAMES) {
       const file = libraryFileName(name, row.platform);
-      const problem = problemOf(join(directory, file), target, directory, name, row.platform);
+      const problem = problemOf(join(directory, file), row, variant, name);
       if (problem === null) seen.push(`${variant}/${file}`);
       else problems.push(`${variant}/${file} ${problem}`);
     }
   }
   if (problems.length === 0) {
-    return { outcome: "static", detail: `agree with their manifests: ${seen.join(", ")}` };
+    return { outcome: "static", detail: `their bytes are as the build asks: ${seen.join(", ")}` };
   }
   const advice = problems.some((text) => text.endsWith("is not there"))
     ? `; ${buildHint(target)}`
@@ -61,20 +74,26 @@ export function checkFiles(target: string, root: string = ROOT): ColumnResult {
 
 function problemOf(
   file: string,
-  target: string,
-  directory: string,
+  target: ReleaseTarget,
+  variant: Variant,
   name: LibraryName,
-  platform: string,
 ): string | null {
   if (!existsSync(file)) return "is not there";
-  const path = join(directory, manifestFileName(name, platform));
+  const path = join(file, "..", manifestFileName(name, target.platform));
   if (!existsSync(path)) return "has no manifest";
   const manifest = JSON.parse(readFileSync(path, "utf8")) as LibraryManifest;
   const bytes = readFileSync(file);
-  if (manifest.target !== target) return `is for ${manifest.target} by its manifest`;
+  if (manifest.target !== target.name) return `is for ${manifest.target} by its manifest`;
   if (bytes.length !== manifest.bytes) {
     return `has ${bytes.length} bytes, and ${manifest.bytes} by its manifest`;
   }
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return sha256 === manifest.sha256 ? null : "is not the file of its manifest (sha256)";
+  if (sha256 !== manifest.sha256) return "is not the file of its manifest (sha256)";
+  try {
+    const exports = RECIPES[name].exports(target, variant);
+    checkLibrary(file, target, { name, variant, ...exports, glibcFloor: GLIBC_FLOOR });
+    return null;
+  } catch (error) {
+    return `is not what it has to be (${error instanceof Error ? error.message : error})`;
+  }
 }

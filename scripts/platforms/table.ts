@@ -77,16 +77,16 @@ export function summarise(report: PlatformReport): Summary {
   const skipped: string[] = [];
   for (const row of report.rows) {
     const name = row.runtime === null ? row.target : `${row.target} ${row.runtime}`;
-    const reasons = new Map<string, string[]>();
-    for (const column of COLUMNS) {
-      const { outcome, detail } = row.columns[column];
-      if (outcome !== "fail" && outcome !== "skipped") continue;
-      const key = `${outcome}\n${detail}`;
-      reasons.set(key, [...(reasons.get(key) ?? []), column]);
-    }
-    for (const [key, columns] of reasons) {
-      const [outcome, detail] = key.split("\n", 2);
-      (outcome === "fail" ? failures : skipped).push(`${name}: ${columns.join(", ")}: ${detail}`);
+    for (const [outcome, lines] of [["fail", failures], ["skipped", skipped]] as const) {
+      const reasons = new Map<string, string[]>();
+      for (const column of COLUMNS) {
+        const result = row.columns[column];
+        if (result.outcome !== outcome) continue;
+        reasons.set(result.detail, [...(reasons.get(result.detail) ?? []), column]);
+      }
+      for (const [detail, columns] of reasons) {
+        lines.push(`${name}: ${columns.join(", ")}: ${detail}`);
+      }
     }
     for (const problem of row.tests?.problems ?? []) failures.push(`${name}: ${problem}`);
   }
