@@ -20,6 +20,7 @@ interface Step {
 const STEPS: readonly Step[] = [
   { name: "format", script: "fmt:check" },
   { name: "lint", script: "lint" },
+  { name: "workflows", script: "lint:workflows" },
   { name: "types", script: "check" },
   { name: "docs", script: "doc:lint" },
   { name: "tests", script: "test" },

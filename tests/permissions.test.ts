@@ -26,9 +26,11 @@ const EVERY_FUNCTION: readonly ApiCall[] = [
   ["healthCheck"],
   ["launchEnvironment"],
   ["openAllocator"],
+  ["verifyIntegrity"],
 ];
 
-const READERS = EVERY_FUNCTION.filter(([name]) => name !== "launchEnvironment");
+const FILES_ONLY: readonly string[] = ["launchEnvironment", "verifyIntegrity"];
+const READERS = EVERY_FUNCTION.filter(([name]) => !FILES_ONLY.includes(name));
 
 /** Runs the calls with these flags and no others; a question to the user would end them, too. */
 function callWith<V>(

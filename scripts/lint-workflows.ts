@@ -1,0 +1,13 @@
+/**
+ * `npm run lint:workflows`: checks `.github/workflows`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { ROOT } from "./runtimes.ts";
+import { lintWorkflows } from "./workflows/lint.ts";
+
+const problems = await lintWorkflows(ROOT);
+for (const { file, line, message } of problems) console.error(`${file}:${line}: ${message}`);
+console.log(problems.length === 0 ? "The workflows are in order." : `${problems.length} problems`);
+process.exitCode = problems.length === 0 ? 0 : 1;
