@@ -91,14 +91,15 @@ async function main(): Promise<void> {
   }
   const clients = await findClients(VERSION);
   for (const reason of clients.absent) console.log(`  not tried: ${reason}`);
-  const archives = await checkPackages(built.packages);
-  const node = clients.runtimes.get("node26")?.binary ?? process.execPath;
+  const node = clients.runtimes.get("node26")?.binary;
+  if (node === undefined) throw new Error("Cannot go on: Node 26 is needed for the tools");
+  const archives = await checkPackages(built.packages, node);
   const place = join(work, "registry");
   mkdirSync(place);
   const registry = await startRegistry(place, node);
   try {
     step(`a registry runs at ${registry.url}`);
-    await publish([...standIns(built.absent.map(({ name }) => name)), ...archives], registry);
+    await publish([...standIns(built.absent.map(({ name }) => name)), ...archives], registry, node);
     await checkClients(clients, registry);
   } finally {
     await registry.stop();
@@ -110,18 +111,21 @@ function step(text: string): void {
 }
 
 /** publint, attw, and the size of the main package's archive. */
-async function checkPackages(packages: readonly BuiltPackage[]): Promise<string[]> {
+async function checkPackages(
+  packages: readonly BuiltPackage[],
+  node: string,
+): Promise<string[]> {
   step("publint, attw, sizes");
   const archives: string[] = [];
-  const env = cleanEnvironment(process.execPath, {});
+  const env = cleanEnvironment(node, {});
   const tool = (name: string, script: string): string[] => [
-    process.execPath,
+    node,
     join(ROOT, "node_modules", name, script),
   ];
   for (const { name, directory } of packages) {
     const target = join(work, "archives", name);
     mkdirSync(target, { recursive: true });
-    const pack = [process.execPath, npmScript(), "pack", "--pack-destination", target];
+    const pack = [node, npmScript(), "pack", "--pack-destination", target];
     await run(pack, { cwd: directory, env });
     const archive = join(target, readdirSync(target)[0] ?? "");
     const where = { cwd: directory, env };
@@ -149,10 +153,14 @@ function standIns(names: readonly string[]): string[] {
   });
 }
 
-async function publish(archives: readonly string[], registry: Registry): Promise<void> {
-  const env = cleanEnvironment(process.execPath, { npm_config_userconfig: registry.settings });
+async function publish(
+  archives: readonly string[],
+  registry: Registry,
+  node: string,
+): Promise<void> {
+  const env = cleanEnvironment(node, { npm_config_userconfig: registry.settings });
   for (const archive of archives) {
-    const words = [process.execPath, npmScript(), "publish", archive, "--access", "public"];
+    const words = [node, npmScript(), "publish", archive, "--access", "public"];
     await run(words, { cwd: work, env });
   }
   console.log(`  ${archives.length} packages are published to it`);

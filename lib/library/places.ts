@@ -98,7 +98,7 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
     absent: "this is not a checkout",
   };
   yield packagePlace(target, variant, file);
-  if (isStandalone()) yield executablePlace(target, variant, file);
+  if (isStandalone()) yield executablePlace(variant, file);
   yield cachePlace(target, variant, file);
   const own = systemLibraryPaths(name, variant);
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
@@ -121,17 +121,13 @@ function packagePlace(target: string, variant: Variant, library: string): Place 
 }
 
 /**
- * What a compiled program carries with it: a platform package's files, in a directory beside it.
- * Whoever can write there could replace the program, too; beside an ordinary runtime nothing is
- * looked for.
+ * What a compiled program carries with it, laid out as in a platform package but perhaps built by
+ * its author. Whoever can write there could replace the program, too; beside an ordinary runtime
+ * nothing is looked for.
  */
-function executablePlace(target: string, variant: Variant, library: string): Place {
-  const file = packagedFile(library, variant);
-  return {
-    origin: "executable",
-    paths: [join(dirname(process.execPath), "offheap", file)],
-    released: { package: `@offheap/${target}`, target, file },
-  };
+function executablePlace(variant: Variant, library: string): Place {
+  const path = join(dirname(process.execPath), "offheap", packagedFile(library, variant));
+  return { origin: "executable", paths: [path] };
 }
 
 function cachePlace(target: string, variant: Variant, file: string): Place {

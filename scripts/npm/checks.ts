@@ -116,7 +116,7 @@ export async function checkTypes({ client, options }: Project): Promise<void> {
   const configs = consumerConfigs(join(ROOT, "node_modules", "@types"));
   for (const [name, config] of Object.entries(configs)) {
     writeJson(join(options.cwd, name), config);
-    await run([process.execPath, compiler, "-p", name], {
+    await run([client.binary, compiler, "-p", name], {
       ...options,
       env: cleanEnvironment(client.binary, {}),
     });
