@@ -19,9 +19,10 @@ import { runtimeInfo } from "../ffi/mod.ts";
 import { preloadName } from "../lib/launch/preload-path.ts";
 import { cacheExposure, fileExposure } from "../lib/library/ownership.ts";
 import { buildNative } from "../scripts/native/mod.ts";
+import { pinsFor } from "../scripts/native/pins.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { fakeMimalloc } from "./support/fake-allocator.ts";
-import { fileOf, makeRelease, type Release } from "./support/release.ts";
+import { fileOf, fill, makeRelease, type Release } from "./support/release.ts";
 import { offheapCommand, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -225,14 +226,28 @@ test(
     // An archive there is not even looked at, its pinned hash notwithstanding.
     const sources = join(cacheDirectory, "sources");
     mkdirSync(sources, { mode: 0o700 });
+    const archive = join(sources, pinsFor("mimalloc", undefined)[0]?.upstream?.file ?? "");
+    writeFileSync(archive, "something else");
     chmodSync(sources, 0o777);
     const out = join(temporaryDirectory(), "out");
     await assert.rejects(
       buildNative({ ...options, outDirectory: out, upstream }),
       /Cannot use the cache .*: others than its owner may write to ".*sources" \(mode 0777\)/,
     );
+    assert.ok(existsSync(archive), "it was looked at, and removed for its hash");
   },
 );
+
+test("a build does not take what is in such a cache to be up to date", withModes(), async () => {
+  const cacheDirectory = join(temporaryDirectory(), "offheap");
+  const outDirectory = join(cacheDirectory, "native", "x", "release");
+  fill(outDirectory);
+  const options = { allocator: "mimalloc", debian: false, cacheDirectory, outDirectory } as const;
+  const results = await buildNative(options);
+  assert.deepEqual(results.map(({ outcome }) => outcome), ["current", "current"]);
+  chmodSync(outDirectory, 0o777);
+  await assert.rejects(buildNative(options), /^BuildError: Cannot use the cache .* \(mode 0777\)/);
+});
 
 test("a build does not begin a cache in a directory of another user", asRoot(), async () => {
   const home = temporaryDirectory();

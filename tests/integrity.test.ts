@@ -146,7 +146,13 @@ test("in the cache a manifest whose hash is altered by one digit refuses its lib
   const release = makeRelease({ cached: true });
   const manifest = join(release.cacheDirectory, `${fileOf("jemalloc")}.json`);
   flip(manifest, digitPosition(manifest));
-  await release.use((offheap) => assert.match(refusal(offheap), /but its manifest says /));
+  await release.use((offheap) => {
+    assert.match(refusal(offheap), /but its manifest says /);
+    flip(manifest, 0);
+    assert.match(refusal(offheap), /its manifest ".*\.json" cannot be used/);
+    const [found] = offheap.verifyIntegrity().libraries;
+    assert.deepEqual([found?.verdict, found?.manifestSha256], ["altered", null]);
+  });
 });
 
 /** Alters a library, and its manifest with it. */
