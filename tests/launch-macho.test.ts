@@ -19,7 +19,7 @@ import type {
   ProgramFile,
 } from "../lib/launch/types.ts";
 import { temporaryDirectory } from "./support/compile.ts";
-import { signMachO, type SignOptions } from "./support/sign-macho.ts";
+import { signMachO, type SignOptions } from "./support/make-macho.ts";
 import { withZig, zigFixture } from "./support/zig.ts";
 
 const DARWIN: LaunchPlatform = launchPlatform(undefined, "darwin");
