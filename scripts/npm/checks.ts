@@ -98,6 +98,18 @@ export async function checkPrograms({ client, options }: Project): Promise<void>
   }
 }
 
+/** A platform package that a program imports tells its directory, also from Deno's global cache. */
+export async function checkResolver({ client, options }: Project): Promise<void> {
+  const name = platformPackageName(hostTarget().name);
+  const program = `import { existsSync } from "node:fs";
+import { directory } from "npm:${name}@${VERSION}";
+const told = globalThis[Symbol.for("${name}")];
+console.log(JSON.stringify([told === directory, existsSync(directory + "/package.json")]));
+`;
+  writeFileSync(join(options.cwd, "resolver.mjs"), program);
+  assert.equal((await run([...client.run, "resolver.mjs"], options)).trim(), "[true,true]");
+}
+
 /** `offheap run -- offheap verify`: the command is found, becomes another one, and proves it. */
 export async function checkCommand({ client, options }: Project): Promise<void> {
   const { offheap } = client;
