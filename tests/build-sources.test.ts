@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { BuildError } from "../lib/errors.ts";
 import { deriveDeb822, deriveList } from "../scripts/native/debian.ts";
@@ -10,6 +11,9 @@ import { sha256 } from "../scripts/native/files.ts";
 import { versionScript } from "../scripts/native/link.ts";
 import { type Pin, pinnedVersions, pinsFor } from "../scripts/native/pins.ts";
 import { temporaryDirectory } from "./support/compile.ts";
+
+// What a group may write to is not taken from the cache.
+process.umask(0o022);
 
 const ARCHIVE = "the archive's bytes";
 

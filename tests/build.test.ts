@@ -20,6 +20,9 @@ import { temporaryDirectory } from "./support/compile.ts";
 import { fakeMimalloc, pathWith } from "./support/fake-allocator.ts";
 import { skipUnless } from "./support/skip.ts";
 
+// What a group may write to is not taken from the cache.
+process.umask(0o022);
+
 const onLinux = skipUnless(process.platform === "linux", "the build script builds for Linux");
 
 interface Place {

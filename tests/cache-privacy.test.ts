@@ -26,6 +26,9 @@ import { fileOf, fill, makeRelease, type Release } from "./support/release.ts";
 import { offheapCommand, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
+// What a group may write to is not taken from the cache.
+process.umask(0o022);
+
 const withModes = () => skipUnless(process.platform !== "win32", "Windows has no modes");
 const asRoot = () => skipUnless(process.getuid?.() === 0, "giving a file away needs root");
 const inDeno = () => skipUnless(runtimeInfo().name === "deno", "only Deno has these permissions");

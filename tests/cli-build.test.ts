@@ -16,6 +16,9 @@ import {
 } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
+// What a group may write to is not taken from the cache.
+process.umask(0o022);
+
 const PARTS = ["ffi", "lib", "scripts", "mod.ts", "package.json"];
 
 /** The user's archives of mimalloc; without one the build would need the network. */

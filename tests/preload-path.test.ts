@@ -18,6 +18,9 @@ import { preloadName } from "../lib/launch/preload-path.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { skipUnless } from "./support/skip.ts";
 
+// What a group may write to is not taken from the cache.
+process.umask(0o022);
+
 const asRoot = () => skipUnless(process.getuid?.() === 0, "giving a directory away needs root");
 
 /** Runs with these directories in the environment. */

@@ -24,6 +24,9 @@ import { craftElf } from "./support/launch-fixtures.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
+// What a group may write to is not taken from the cache.
+process.umask(0o022);
+
 type Resolver = (request: LibraryRequest) => ResolvedLibrary;
 
 const TARGET = hostTarget().name;
