@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -12,10 +19,11 @@ import { findZig, targetsFor } from "../scripts/native/cross.ts";
 import { sha256File } from "../scripts/native/files.ts";
 import { exportingUnit } from "../scripts/native/link.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "../scripts/native/mod.ts";
+import { toolEnvironment } from "../scripts/native/shell.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { skipUnless } from "./support/skip.ts";
 
-const zig = process.platform === "linux" ? await findZig(process.env) : null;
+const zig = process.platform === "linux" ? await findZig(toolEnvironment(process.env)) : null;
 const { name, version } = runtimeInfo();
 
 /** The tools do the work, in whichever runtime: one of them will do. */
@@ -71,6 +79,23 @@ test("only macOS has a variant for preloading", async () => {
     buildNative({ variant: "preload" }),
     /^BuildError: Cannot build the variant/,
   );
+});
+
+test("OFFHEAP_ZIG and the path come before npm's links", once, async () => {
+  const PATH = failingZig("version").split(delimiter)[0];
+  await assert.rejects(findZig({ PATH }), /^BuildError: Cannot ask zig for its version/);
+  const links = temporaryDirectory();
+  const bin = join(links, "node_modules", ".bin");
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, "zig"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  assert.equal((await findZig({ PATH: bin }))?.path, zig?.path, "the package's");
+  assert.equal((await findZig({ PATH, OFFHEAP_ZIG: zig?.path }))?.version, zig?.version);
+  for (const OFFHEAP_ZIG of ["zig", "/nowhere/zig", process.execPath]) {
+    await assert.rejects(
+      findZig({ PATH, OFFHEAP_ZIG }),
+      /OFFHEAP_ZIG names, .*must be the absolute/,
+    );
+  }
 });
 
 test("a unit marks the exports before their definitions, where the linker has no list of them", () => {

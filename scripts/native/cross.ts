@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
 import { BuildError } from "../../lib/errors.ts";
 import type { Target } from "../../lib/library/target.ts";
@@ -65,23 +66,53 @@ function packagedZig(): string | null {
   }
 }
 
-/** The zig on the path, else the one of the npm packages; `null` without either. */
+/** The environment variable that names zig's program. */
+export const ZIG_VARIABLE = "OFFHEAP_ZIG";
+
+/** npm puts the links of packages in front of the path: what the user put there comes first here. */
+function withoutLinks(path: string): string {
+  const own = path.split(delimiter).filter((entry) =>
+    !/[\\/]node_modules[\\/]\.bin[\\/]?$/.test(entry)
+  );
+  return own.join(delimiter);
+}
+
+/** The zig that `OFFHEAP_ZIG` names. */
+function namedZig(environment: Environment): string | null {
+  const path = environment[ZIG_VARIABLE] ?? "";
+  if (path === "") return null;
+  if (isAbsolute(path) && /^zig(\.exe)?$/.test(basename(path)) && existsSync(path)) return path;
+  throw new BuildError(
+    `Cannot build with the zig that ${ZIG_VARIABLE} names, ${
+      JSON.stringify(path)
+    }: it must be the ` +
+      "absolute path of a program called zig that exists.",
+  );
+}
+
+/**
+ * The zig that `OFFHEAP_ZIG` names, else the one on the path, else that of the npm packages; `null`
+ * without any.
+ *
+ * @throws {BuildError} when the variable names none, or zig does not run.
+ */
 export async function findZig(environment: Environment): Promise<Zig | null> {
-  const path = (await findProgram("zig", environment)) ?? packagedZig();
-  if (path === null) return null;
-  const printed = await runTool([path, "version"], {
+  const path = { ...environment, PATH: withoutLinks(environment["PATH"] ?? "") };
+  const program = namedZig(environment) ?? (await findProgram("zig", path)) ?? packagedZig();
+  if (program === null) return null;
+  const printed = await runTool([program, "version"], {
     cwd: "/",
     environment,
     action: "ask zig for its version",
   });
-  return { path, version: VERSION_PREFIX + printed.trim() };
+  return { path: program, version: VERSION_PREFIX + printed.trim() };
 }
 
 /** The error for a machine without zig. */
 export function missingZig(): BuildError {
   return new BuildError(
-    "Cannot build for a named target: there is no zig on the path, and no package " +
-      `@zigc/${process.platform}-${process.arch} beside this script. Install zig 0.16 or newer, ` +
+    `Cannot build for a named target: ${ZIG_VARIABLE} is not set, there is no zig on the path, and ` +
+      `no package @zigc/${process.platform}-${process.arch} beside this script. Install zig 0.16, ` +
       "or build for this machine alone, without --target.",
   );
 }
