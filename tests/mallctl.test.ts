@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { foreign } from "../ffi/mod.ts";
-import { JEMALLOC_SYMBOLS } from "../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../ffi/jemalloc.ts";
 import type { Address } from "../ffi/types.ts";
 import { type JemallocCalls, lookupArena, readMallctl } from "../lib/jemalloc/mallctl.ts";
 import { builtLibrary } from "./support/runtime.ts";
@@ -42,7 +42,11 @@ test("each type of value is read as it lies in memory", () => {
 test("an arena is known for a block of jemalloc's, and for no address that it denies", () => {
   assert.equal(lookupArena(answering(22), 0x1000 as Address), false);
   const { mallctl, mallocx, dallocx } = JEMALLOC_SYMBOLS;
-  const opened = foreign().open(builtLibrary("jemalloc"), { mallctl, mallocx, dallocx });
+  const opened = foreign().open(
+    builtLibrary("jemalloc"),
+    { mallctl, mallocx, dallocx },
+    JEMALLOC_PREFIX,
+  );
   const block = opened.calls.mallocx(100, 0);
   assert.equal(lookupArena(opened.calls, block), true);
   opened.calls.dallocx(block, 0);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { ALL_ARENAS } from "../../../lib/jemalloc/keys.ts";
 import { readStatistic, refreshStatistics } from "../../../lib/jemalloc/mallctl.ts";
@@ -16,7 +16,8 @@ export function nativeBytes(options: OpenOptions): number | null {
   const path = memory.name === "jemalloc" ? memory.library?.path : undefined;
   memory.close();
   if (path === undefined) return null;
-  const { calls } = foreign().open(path, { mallctl: JEMALLOC_SYMBOLS.mallctl });
+  const { mallctl } = JEMALLOC_SYMBOLS;
+  const { calls } = foreign().open(path, { mallctl }, JEMALLOC_PREFIX);
   refreshStatistics(calls);
   return readStatistic(calls, "stats.arenas.<i>.small.allocated", ALL_ARENAS) +
     readStatistic(calls, "stats.arenas.<i>.large.allocated", ALL_ARENAS);
