@@ -10,7 +10,7 @@ import { MIMALLOC_SYMBOLS } from "../ffi/mimalloc.ts";
 import { bindLibrary } from "../ffi/library.ts";
 import { foreign } from "../ffi/mod.ts";
 import { type Address, NULL } from "../ffi/types.ts";
-import { libraryFault } from "../lib/library/resolve.ts";
+import { libraryFault } from "../lib/library/wholeness.ts";
 import { openAllocator } from "../mod.ts";
 import { system } from "../lib/system/mod.ts";
 import { interrogate, isVerified } from "../lib/verify/evidence.ts";
