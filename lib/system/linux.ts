@@ -35,6 +35,14 @@ function findSymbol(name: string): SymbolLocation | null {
     : findGlibcSymbol(name, found, OPEN_FLAGS);
 }
 
+/** musl's `dlopen` does not find musl itself by a path, as it does every other object. */
+function findInObject(object: string, name: string): SymbolLocation | null {
+  const found = findSymbolIn(object, name, OPEN_FLAGS);
+  if (found !== null || detect().name !== "musl") return found;
+  const anywhere = findAny(name);
+  return anywhere?.object === object ? anywhere : null;
+}
+
 function detect(): CLibrary {
   return libc ??= detectLibc();
 }
@@ -87,7 +95,7 @@ export function parseMappedFiles(maps: string): Set<string> {
 export const LINUX: SystemPort = {
   libc: detect,
   findSymbol,
-  findSymbolIn: (object, name) => findSymbolIn(object, name, OPEN_FLAGS),
+  findSymbolIn: findInObject,
   executable: executablePath,
   foreignAddresses,
   mappedFiles,

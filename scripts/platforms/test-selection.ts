@@ -64,6 +64,21 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "Windows has no preloading, and the files are about it",
   },
   {
+    files: ["ffi-conformance", "mallctl"],
+    when: isWine,
+    reason: "it compiles C by the machine's cc, which is not there under wine",
+  },
+  {
+    files: ["resolve", "system"],
+    when: isWine,
+    reason: "it is written for the paths and linkers of POSIX systems",
+  },
+  {
+    files: ["require", "verify"],
+    when: isMusl,
+    reason: "its decoys and its other allocators are made for glibc",
+  },
+  {
     files: ["memory-limits", "memory-workers", "require", "resolve", "verify"],
     when: isQemu,
     reason: "it takes one to five minutes under qemu",
