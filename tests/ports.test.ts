@@ -69,12 +69,10 @@ test("a prefix stands before a library's names and not before those of the calls
 });
 
 test("every runtime opens a library by names with a prefix", () => {
-  const [table, prefix] = [{ malloc: PROCESS_MALLOC_SYMBOLS.malloc }, "mi_"] as const;
-  const opened = foreign().open(builtLibrary("mimalloc"), table, prefix);
-  const block = opened.calls.malloc(100);
-  assert.notEqual(block, NULL);
-  foreign().open(builtLibrary("mimalloc"), { free: PROCESS_MALLOC_SYMBOLS.free }, prefix)
-    .calls.free(block);
+  // Without the prefix no library has it: on Linux malloc itself would be found both ways.
+  const table = { good_size: MIMALLOC_SYMBOLS.mi_good_size } as const;
+  const opened = foreign().open(builtLibrary("mimalloc"), table, "mi_");
+  assert.ok(opened.calls.good_size(100) >= 100);
   opened.close();
 });
 
