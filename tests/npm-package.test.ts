@@ -315,3 +315,20 @@ test("dnt gets the options that it takes, and the package has the same manifest"
   const other = readFileSync(join(directory, "offheap", "package.json"), "utf8");
   assert.equal(other, text("package.json"));
 });
+
+test("the sources for Bun have each line of code where it was, and no line of comments", () => {
+  const sources = files.filter((file) =>
+    file.startsWith("src/") && !file.includes("release-hashes")
+  );
+  assert.ok(sources.length > 80, String(sources.length));
+  for (const file of sources) {
+    const packed = text(file).split("\n");
+    const original = readFileSync(join(ROOT, file.slice("src/".length)), "utf8").split("\n");
+    assert.equal(packed.length, original.length, file);
+    for (const [index, line] of packed.entries()) {
+      const own = original[index] ?? "";
+      if (line !== own) assert.match(own, /^\s*(\/\*\*|\*|\/\/)/, `${file}:${index + 1}`);
+      assert.doesNotMatch(line, /^\s*(\/\*\*|\/\/)/, `${file}:${index + 1}`);
+    }
+  }
+});

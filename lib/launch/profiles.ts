@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { JEMALLOC_PREFIX } from "../../ffi/jemalloc.ts";
 import { inspect } from "node:util";
 import { requireOneOf } from "../options.ts";
 import { ALLOCATOR_NAMES, type AllocatorName } from "../policy.ts";
@@ -167,7 +168,8 @@ export interface ProfileEnvironment {
   readonly kept: readonly string[];
 }
 
-const JEMALLOC_VARIABLE = "MALLOC_CONF";
+/** A jemalloc whose names have a prefix has it before this name, too, in capitals. */
+const JEMALLOC_VARIABLE = `${JEMALLOC_PREFIX.toUpperCase()}MALLOC_CONF`;
 
 /**
  * What a profile sets for an allocator, beside what the user set: MALLOC_CONF keeps every key of

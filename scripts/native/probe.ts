@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
@@ -14,7 +14,8 @@ import { decodeMimallocVersion } from "../../lib/mimalloc/version.ts";
 const VERSIONS: Readonly<Record<string, (path: string) => string>> = {
   // Such as 5.3.0-0-g54eaed1d8b56b1aa528be3bdd1877e59c56fa90c.
   jemalloc: (path) =>
-    readMallctl(foreign().open(path, JEMALLOC_SYMBOLS).calls, "version").split("-")[0] ?? "",
+    readMallctl(foreign().open(path, JEMALLOC_SYMBOLS, JEMALLOC_PREFIX).calls, "version")
+      .split("-")[0] ?? "",
   mimalloc: (path) =>
     decodeMimallocVersion(foreign().open(path, MIMALLOC_SYMBOLS).calls.mi_version()),
   offheap: (path) => `${foreign().open(path, SHIM_SYMBOLS).calls.offheap_abi_version()}`,

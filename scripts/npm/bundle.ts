@@ -17,17 +17,20 @@ interface Bundle {
   readonly options: readonly string[];
 }
 
+/** The library's names stay as they are, for stack traces. */
+const SMALL: readonly string[] = ["--minify-syntax", "--minify-whitespace"];
+
 /**
  * The library is one file with a source map. The command line shares no file with it; what a
  * command does not need is in files that it does not load. Those lie two directories deep, as the
  * modules do that look for files of the package.
  */
-const LIBRARY: Bundle = { entries: ["mod.js"], options: ["--sourcemap=linked"] };
+const LIBRARY: Bundle = { entries: ["mod.js"], options: [...SMALL, "--sourcemap=linked"] };
 const COMMAND_LINE: Bundle = {
   entries: ["lib/cli.js", "scripts/native/probe.js"],
   options: [
-    "--minify-syntax",
-    "--minify-whitespace",
+    ...SMALL,
+    "--minify-identifiers",
     "--splitting",
     "--chunk-naming=lib/cli/[name]-[hash].[ext]",
   ],

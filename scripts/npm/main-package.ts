@@ -12,6 +12,7 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { join, posix } from "node:path";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
@@ -85,6 +86,7 @@ async function fill(input: BuilderInput, builder: Builder): Promise<string> {
   copyParts(TEXTS, directory);
   keepReachable(join(directory, "types"), "mod.d.ts", ANY_IMPORT);
   keepReachable(join(directory, "src"), "mod.ts", VALUE_IMPORT);
+  dropComments(join(directory, "src"));
   for (const name of readdirSync(directory)) {
     if (!PUBLISHED.includes(name)) rmSync(join(directory, name), { recursive: true });
   }
@@ -101,6 +103,24 @@ const ANY_IMPORT = /(?:from |import ?\(?)"(\.[^"\n]+)\.[jt]s"/g;
 /** One that is there when the program runs. */
 const VALUE_IMPORT =
   /(?:^(?:import|export) (?!type\b)[^;"]*?from |^import |\bimport\()"(\.[^"\n]+)\.[jt]s"/gm;
+
+/** Comments that have lines of their own; nothing else of ours begins a line like that. */
+const COMMENTS = /^[ \t]*(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm;
+
+/**
+ * Empties the comments, a third of what would be packed: the declarations repeat those that users
+ * read. The lines stay, as the source map counts them.
+ */
+export function withoutComments(text: string): string {
+  return text.replace(COMMENTS, (comment) => comment.replace(/[^\n]/g, ""));
+}
+
+function dropComments(directory: string): void {
+  for (const path of listFiles(directory)) {
+    const file = join(directory, path);
+    writeFileSync(file, withoutComments(readFileSync(file, "utf8")));
+  }
+}
 
 /**
  * Removes the files that an entry does not lead to. The command line's sources are of no use to
