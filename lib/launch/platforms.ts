@@ -45,7 +45,7 @@ const ELF_PLATFORM: LaunchPlatform = {
 };
 
 /** Each system with a way to preload. */
-export const LAUNCH_PLATFORMS: Readonly<Partial<Record<NodeJS.Platform, LaunchPlatform>>> = {
+export const LAUNCH_PLATFORMS: Readonly<Partial<Record<string, LaunchPlatform>>> = {
   linux: ELF_PLATFORM,
   android: ELF_PLATFORM,
   freebsd: ELF_PLATFORM,
@@ -67,7 +67,7 @@ export const LAUNCH_PLATFORMS: Readonly<Partial<Record<NodeJS.Platform, LaunchPl
 };
 
 /** Why a system has no row, where there is more to say than that. */
-const NO_PRELOAD: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+const NO_PRELOAD: Readonly<Partial<Record<string, string>>> = {
   win32: "Windows has no preload: its loader offers no way to put a library in front of a " +
     "program's C runtime, and Deno, Bun and Node have theirs linked in. Use openAllocator() for " +
     "native blocks; for a whole process, run it in WSL or in a Linux container",
@@ -81,7 +81,7 @@ const NO_PRELOAD: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
  */
 export function launchPlatform(
   action = "run a command under another allocator",
-  platform: NodeJS.Platform = process.platform,
+  platform: string = process.platform,
 ): LaunchPlatform {
   const row = LAUNCH_PLATFORMS[platform];
   if (row !== undefined) return row;
