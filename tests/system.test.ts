@@ -57,7 +57,10 @@ test("a definition in the program stands", () => {
   assert.notEqual(own?.address ?? NULL, NULL);
 });
 
-const onGlibc = skipUnless(!IS_MUSL, "only glibc's dlsym finds what is no definition");
+const onGlibc = skipUnless(
+  !IS_MUSL,
+  "it hands glibc's dladdr1 addresses that have no symbol, and musl has none",
+);
 
 test("what is no definition in the program is looked for in the libraries", onGlibc, () => {
   const program = system().executable();
@@ -105,7 +108,8 @@ test("a library that was opened by a link has its real path, and a removed one i
   copyFileSync(library, gone);
   load(gone);
   unlinkSync(gone);
-  assert.equal(system().findSymbolIn(gone, "mi_version")?.object, gone);
+  // musl looks for the file, and does not find it.
+  assert.equal(system().findSymbolIn(gone, "mi_version")?.object, IS_MUSL ? undefined : gone);
 });
 
 test("looking into a library does not keep it open", unloading(), () => {
