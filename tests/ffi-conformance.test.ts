@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "../ffi/errors.ts";
-import { bindLibrary, type RawFunction } from "../ffi/library.ts";
+import { bindLibrary, loadError, type RawFunction } from "../ffi/library.ts";
 import { foreign } from "../ffi/mod.ts";
 import { PROCESS_MALLOC_SYMBOLS } from "../ffi/libc.ts";
 import { libcCalls, readBytes, readCString } from "../ffi/memory.ts";
@@ -206,6 +206,29 @@ test("a library with static TLS says to preload it or to build another", linux()
     message:
       /(static|initial-exec) TLS.* preload it with "offheap run", or build .* with "offheap build"/s,
   });
+});
+
+test("whatever C library says that a library cannot be loaded, the advice is the same", () => {
+  const said: readonly [advice: RegExp, ...words: string[]][] = [
+    [
+      /preload it with "offheap run"/,
+      "/x/a.so: cannot allocate memory in static TLS block",
+      "Error relocating /x/a.so: p: initial-exec TLS resolves to dynamic definition in /x/a.so",
+    ],
+    [
+      /The file is damaged or made for another machine/,
+      "/x/a.so: wrong ELF class: ELFCLASS32",
+      "Error loading shared library /x/a.so: Exec format error",
+    ],
+    [
+      /or a library that it needs is missing/,
+      "libb.so.1: cannot open shared object file: No such file or directory",
+      "Error loading shared library libb.so.1: No such file or directory (needed by /x/a.so)",
+    ],
+  ];
+  for (const [advice, ...words] of said) {
+    for (const text of words) assert.match(loadError("/x/a.so", new Error(text)).message, advice);
+  }
 });
 
 test("missing symbols are a SymbolError that names all of them", () => {
