@@ -514,6 +514,22 @@ test("musl owns its blocks of each size and alignment, and none of what is not",
   memory[0] = 1;
 });
 
+const onGlibc = () => skipUnless(system().libc().name === "glibc", "the C library is not glibc");
+
+test("a malloc that is laid out otherwise gives musl's probe no answer", onGlibc(), () => {
+  const musl = openMuslProbe();
+  const item = examine(
+    "process",
+    "ownership",
+    "unavailable",
+    () => checkOwnership(musl, blockSource(() => foreign().addressOf(memory)), CONTROLS),
+  );
+  musl.close();
+  assert.equal(item.outcome, "unavailable");
+  assert.match(item.detail, /^a fresh block is not laid out as by musl's mallocng/);
+  memory[0] = 1;
+});
+
 /** A counter that moves by these amounts, one for each block. */
 function movingBy(amounts: readonly bigint[]): () => bigint {
   let asked = 0;
