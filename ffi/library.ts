@@ -195,17 +195,17 @@ export function bindLibrary<const T extends SymbolTable>(
 /** What to do about a refusal of the dynamic linker, by what it says. */
 const LOAD_ADVICE: readonly (readonly [RegExp, string])[] = [
   [
-    /static TLS/,
+    /static TLS|initial-exec TLS resolves to dynamic/,
     " The library was built for linking, not for loading at run time: preload it with " +
     '"offheap run", or build one that can be loaded with "offheap build".',
   ],
   [
-    /wrong ELF class|invalid ELF header|file too short|not a mach-o|not a valid Win32/i,
+    /wrong ELF class|invalid ELF header|file too short|not a mach-o|not a valid Win32|exec format error/i,
     " The file is damaged or made for another machine.",
   ],
   [
     // What glibc, musl and Windows say of a file that only lacks something, too.
-    /cannot open shared object file: No such file|specified module could not be found|code 126\b/,
+    /cannot open shared object file: No such file|shared library .*: No such file|specified module could not be found|code 126\b/,
     " If the file is there, it is made for another machine, or a library that it needs is missing.",
   ],
 ];

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { libcLibrary, PROCESS_MALLOC_SYMBOLS } from "../ffi/libc.ts";
 import { foreign } from "../ffi/mod.ts";
 import { type Address, NULL } from "../ffi/types.ts";
+import { openOwnMemory } from "../lib/system/linux-memory.ts";
 import { system } from "../lib/system/mod.ts";
 import type { ForeignAddress } from "../lib/system/types.ts";
 import {
@@ -14,6 +16,7 @@ import {
   isVerified,
 } from "../lib/verify/evidence.ts";
 import { isGlibcHeader } from "../lib/verify/glibc.ts";
+import { muslSecret, openMuslProbe } from "../lib/verify/musl.ts";
 import type { AllocatorProbe, BlockSource } from "../lib/verify/probe.ts";
 import { mappingEvidence } from "../lib/verify/process.ts";
 import type { Evidence } from "../lib/verify/types.ts";
@@ -369,6 +372,162 @@ test("glibc's chunk header is told from other words", () => {
   for (const [word, size, expected, what] of cases) {
     assert.equal(isGlibcHeader(word, size, PAGE), expected, what);
   }
+});
+
+const SECRET = 0x1122_3344_5566_7788n;
+
+/** Memory as musl's mallocng has it: a group of four blocks of 96 bytes, of which it uses two. */
+function muslMemory(): DataView {
+  const memory = new DataView(new ArrayBuffer(0x3000 + (1 << 21)));
+  memory.setBigUint64(0x1000, SECRET, true); // the area's page begins with the secret
+  memory.setBigUint64(0x1010 + 16, 0x2000n, true); // the group's record: its group,
+  memory.setUint32(0x1010 + 24, 0b0100, true); // the blocks never used,
+  memory.setUint32(0x1010 + 28, 0b0010, true); // the blocks that were freed,
+  memory.setBigUint64(0x1010 + 32, 0xfff_ffe3n, true); // the last index, and the rest of the word
+  memory.setBigUint64(0x2000, 0x1010n, true); // the group: its record
+  for (let index = 0; index < 4; index++) muslHeader(memory, 0x2010 + 96 * index, index);
+  return memory;
+}
+
+/** The bytes before a block; the three bits above the index tell of unused bytes at its end. */
+function muslHeader(memory: DataView, block: number, index: number): void {
+  const offset = (block - 0x2010) / 16;
+  const far = offset > 0xffff;
+  memory.setUint32(block - 8, far ? offset : 0xdead_beef, true);
+  memory.setUint8(block - 4, far ? 1 : 0);
+  memory.setUint8(block - 3, index | 0b1010_0000);
+  memory.setUint16(block - 2, far ? 0 : offset, true);
+}
+
+/** What is found at an address of such memory, where every other address cannot be read. */
+function muslFinds(memory: DataView, block: number): bigint | null {
+  const read = (address: Address, length: number): DataView | null =>
+    address < 0x1000 || address + length > memory.byteLength
+      ? null
+      : new DataView(memory.buffer, address, length);
+  return muslSecret(read, block as Address);
+}
+
+test("the record that musl keeps about a block is followed to its secret", () => {
+  const found = [0, 1, 2, 3].map((index) => muslFinds(muslMemory(), 0x2010 + 96 * index));
+  assert.deepEqual(found, [SECRET, null, null, SECRET], "the second is freed, the third not used");
+  const far = muslMemory();
+  muslHeader(far, 0x2010 + (1 << 20), 3);
+  assert.equal(muslFinds(far, 0x2010 + (1 << 20)), SECRET, "an offset of 32 bits");
+  const aligned = muslMemory();
+  muslHeader(aligned, 0x2010 + 96 * 3 + 32, 3);
+  assert.equal(muslFinds(aligned, 0x2010 + 96 * 3 + 32), SECRET, "a block moved to be aligned");
+});
+
+const FOURTH = 0x2010 + 96 * 3;
+const MUSL_FAULTS: readonly [what: string, change: (memory: DataView) => void][] = [
+  ["another group in the record", (memory) => memory.setBigUint64(0x1010 + 16, 0x2010n, true)],
+  ["no record", (memory) => memory.setBigUint64(0x2000, 0n, true)],
+  ["a record that cannot be read", (memory) => memory.setBigUint64(0x2000, 0x10n, true)],
+  ["a record beyond any address", (memory) => memory.setBigUint64(0x2000, 2n ** 64n - 1n, true)],
+  ["an index above the last", (memory) => memory.setUint8(0x1010 + 32, 0xe2)],
+  ["a block that is freed", (memory) => memory.setUint32(0x1010 + 28, 0b1000, true)],
+  ["a block that is not in use", (memory) => memory.setUint32(0x1010 + 24, 0b1000, true)],
+  ["an area without a secret", (memory) => memory.setBigUint64(0x1000, 0n, true)],
+  ["another offset", (memory) => memory.setUint16(FOURTH - 2, 19, true)],
+  ["an offset before all memory", (memory) => memory.setUint16(FOURTH - 2, 0xffff, true)],
+  ["a long offset that needs no length", (memory) => {
+    memory.setUint8(FOURTH - 4, 1);
+    memory.setUint16(FOURTH - 2, 0, true);
+    memory.setUint32(FOURTH - 8, 18, true);
+  }],
+];
+
+test("whatever does not fit in musl's record is no block of musl's", () => {
+  for (const [what, change] of MUSL_FAULTS) {
+    const memory = muslMemory();
+    assert.equal(muslFinds(memory, FOURTH), SECRET, "before the change");
+    change(memory);
+    assert.equal(muslFinds(memory, FOURTH), null, what);
+  }
+  const far = 0x2010 + (1 << 20);
+  const twice = muslMemory();
+  muslHeader(twice, far, 3);
+  twice.setUint16(far - 2, 1, true);
+  assert.equal(muslFinds(twice, far), null, "two offsets");
+  const shifted = muslMemory();
+  muslHeader(shifted, FOURTH + 8, 3);
+  shifted.setUint16(FOURTH + 6, 18, true);
+  shifted.setBigUint64(0x1010 + 16, 0x2008n, true);
+  shifted.setBigUint64(0x2008, 0x1010n, true);
+  assert.equal(muslFinds(shifted, FOURTH + 8), null, "an address that no block has");
+  for (const address of [0, 8, 16, 0x1000, 2 ** 52]) {
+    assert.equal(muslFinds(muslMemory(), address), null, String(address));
+  }
+});
+
+test("own memory is read where there is some, and nothing is found elsewhere", maps(), () => {
+  const memory = openOwnMemory();
+  try {
+    const bytes = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]);
+    const address = foreign().addressOf(bytes);
+    assert.equal(memory.read(address, 8)?.getBigUint64(0, true), 0x0807_0605_0403_0201n);
+    for (const nowhere of [NULL, 16, 2 ** 47 - 8, 2 ** 52, 2 ** 53, -4096]) {
+      assert.equal(memory.read(nowhere as Address, 8), null, String(nowhere));
+    }
+    const ranges = readFileSync("/proc/self/maps", "utf8").trim().split("\n").map((line) =>
+      line.split(/[- ]/, 3)
+    );
+    const last = ranges.find(([, end, rights], index) =>
+      rights?.startsWith("r") && ranges[index + 1]?.[0] !== end
+    );
+    const end = Number.parseInt(last?.[1] ?? "", 16);
+    assert.notEqual(memory.read((end - 4) as Address, 4), null);
+    assert.equal(memory.read((end - 4) as Address, 8), null, "only half of it is there");
+    assert.equal(bytes[0], 1, "still held");
+  } finally {
+    memory.close();
+  }
+});
+
+const onMusl = () => skipUnless(system().libc().name === "musl", "the C library is not musl");
+
+test("musl owns its blocks of each size and alignment, and none of what is not", onMusl(), () => {
+  const { calls } = foreign().open(libcLibrary(), {
+    ...PROCESS_MALLOC_SYMBOLS,
+    aligned_alloc: { parameters: ["usize", "usize"], result: "pointer" },
+  });
+  const musl = openMuslProbe();
+  const blocks = [1, 16, 100, 3001, 100_000, 1 << 20, 24 << 20].flatMap((size) => [
+    calls.malloc(size),
+    ...[32, 4096, 1 << 21].map((alignment) => calls.aligned_alloc(alignment, size)),
+  ]);
+  for (const block of blocks) {
+    assert.ok(musl.owns(block, 1));
+    assert.ok(!musl.owns((block + 8) as Address, 1));
+  }
+  for (const { what, address } of system().foreignAddresses()) {
+    assert.ok(!musl.owns(address, 1), what);
+  }
+  for (const address of [NULL, 16, 4096, foreign().addressOf(memory)]) {
+    assert.ok(!musl.owns(address as Address, 1), String(address));
+  }
+  const large = blocks.at(-1) ?? NULL;
+  for (const block of blocks) calls.free(block);
+  assert.ok(!musl.owns(large, 1), "its mapping is gone");
+  musl.close();
+  memory[0] = 1;
+});
+
+const onGlibc = () => skipUnless(system().libc().name === "glibc", "the C library is not glibc");
+
+test("a malloc that is laid out otherwise gives musl's probe no answer", onGlibc(), () => {
+  const musl = openMuslProbe();
+  const item = examine(
+    "process",
+    "ownership",
+    "unavailable",
+    () => checkOwnership(musl, blockSource(() => foreign().addressOf(memory)), CONTROLS),
+  );
+  musl.close();
+  assert.equal(item.outcome, "unavailable");
+  assert.match(item.detail, /^a fresh block is not laid out as by musl's mallocng/);
+  memory[0] = 1;
 });
 
 /** A counter that moves by these amounts, one for each block. */

@@ -5,8 +5,10 @@ import { explainMismatch, servesMalloc } from "../lib/verify/require.ts";
 import { requireAllocator, verifyAllocator } from "../mod.ts";
 import { API_CHILD, type ApiCall, callApi } from "./support/api.ts";
 import { compileShared } from "./support/compile.ts";
+import { IS_MUSL } from "./support/libc.ts";
 import { builtLibrary, offheapCommand, runtimeCommand } from "./support/runtime.ts";
 
+const LIBC = IS_MUSL ? "musl" : "glibc";
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 const OTHER = { jemalloc: "mimalloc", mimalloc: "jemalloc" } as const;
 
@@ -17,10 +19,12 @@ test("in a plain process another allocator is missed, and the message says what 
       assert.equal(error.name, "VerificationError");
       assert.equal(Reflect.get(error, "code"), "ERR_OFFHEAP_VERIFICATION");
       const { processAllocatorVersion } = verifyAllocator();
+      const version = processAllocatorVersion === null ? "" : ` ${processAllocatorVersion}`;
+      assert.equal(version === "", IS_MUSL, "only musl tells no version");
       assert.equal(
         error.message,
-        `This process's malloc must be served by ${allocator}; it is served by glibc ` +
-          `${processAllocatorVersion} (verified). Start the program with ` +
+        `This process's malloc must be served by ${allocator}; it is served by ${LIBC}` +
+          `${version} (verified). Start the program with ` +
           `"offheap run --allocator ${allocator} -- …", and see that nothing in between, such as ` +
           "a process manager, drops LD_PRELOAD.",
       );
@@ -31,7 +35,7 @@ test("in a plain process another allocator is missed, and the message says what 
 
 test("in a plain process the system's allocator is there, and the verification comes back", () => {
   const found = requireAllocator("system");
-  assert.deepEqual([found.processAllocator, found.processAllocatorVerified], ["glibc", true]);
+  assert.deepEqual([found.processAllocator, found.processAllocatorVerified], [LIBC, true]);
 });
 
 for (const allocator of ALLOCATORS) {

@@ -7,6 +7,7 @@ import type { VerifyOptions } from "../lib/verify/verify.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import { debianFile } from "../scripts/foreign/debian.ts";
+import { IS_MUSL } from "./support/libc.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -42,18 +43,22 @@ function assertPasses(found: Verification, scope: string, checks: readonly strin
 const ALL_OF_LIBRARY = ["symbol", "version", "ownership", "counter", "hash", "mapping"];
 const ALL_OF_PROCESS = ["symbol", "version", "owner", "ownership", "counter", "mapping"];
 
+/** musl tells no version, and has no counters. */
+const ALL_OF_LIBC = IS_MUSL ? ["symbol", "owner", "ownership", "mapping"] : ALL_OF_PROCESS;
+const LIBC = IS_MUSL ? "musl" : "glibc";
+
 function assertProcess(found: Verification, allocator: string, verified: boolean): void {
   const said = JSON.stringify(found.evidence, null, 1);
   assert.equal(found.processAllocator, allocator, said);
   assert.equal(found.processAllocatorVerified, verified, said);
 }
 
-test("a plain process is served by glibc, verified", async () => {
+test("a plain process is served by the C library, verified", async () => {
   const found = await verify({});
-  assertProcess(found, "glibc", true);
-  assert.match(String(found.processAllocatorVersion), /^2\.\d+$/);
-  assertPasses(found, "process", ALL_OF_PROCESS);
-  assert.equal(found.libc, "glibc");
+  assertProcess(found, LIBC, true);
+  assert.match(String(found.processAllocatorVersion), IS_MUSL ? /^null$/ : /^2\.\d+$/);
+  assertPasses(found, "process", ALL_OF_LIBC);
+  assert.equal(found.libc, LIBC);
   assert.equal(found.memoryAllocator, "jemalloc");
 });
 
@@ -62,7 +67,7 @@ test("a program that was started under another name is examined all the same", a
   const renamed = ["bash", "-c", 'exec -a some-name "$@"', "bash", ...command] as const;
   const { stdout, stderr } = await runChild([...renamed]);
   assert.notEqual(stdout, "", stderr);
-  assertProcess(JSON.parse(stdout) as Verification, "glibc", true);
+  assertProcess(JSON.parse(stdout) as Verification, LIBC, true);
 });
 
 for (const allocator of ALLOCATORS) {
@@ -79,9 +84,9 @@ for (const allocator of ALLOCATORS) {
     assert.equal(found.library?.manifest, true);
   });
 
-  test(`${allocator} only loaded as a library leaves the process with glibc`, async () => {
+  test(`${allocator} only loaded as a library leaves the process with the C library`, async () => {
     const found = await verify({ allocator });
-    assertProcess(found, "glibc", true);
+    assertProcess(found, LIBC, true);
     assert.equal(found.memoryAllocator, allocator);
     assert.equal(found.memoryAllocatorVerified, true);
     assertPasses(found, "library", ALL_OF_LIBRARY);
@@ -123,13 +128,13 @@ for (const allocator of ALLOCATORS) {
     const found = await verify({ allocator, library });
     assert.equal(found.memoryAllocator, allocator);
     assert.equal(found.memoryAllocatorVerified, false);
-    assertProcess(found, "glibc", true);
+    assertProcess(found, LIBC, true);
   });
 
-  test(`a preloaded library that exports ${allocator}'s names leaves the process with glibc`, async () => {
+  test(`a preloaded library that exports ${allocator}'s names leaves the process with the C library`, async () => {
     const library = compileShared("decoy-names.c", `decoy-preloaded-${allocator}.so`);
     const found = await verify({ allocator }, [library]);
-    assertProcess(found, "glibc", true);
+    assertProcess(found, LIBC, true);
     assert.equal(found.memoryAllocatorVerified, true, "the real library is beside it");
     assert.equal(find(found, "library", "symbol").detail.includes("decoy"), false);
   });
@@ -141,7 +146,7 @@ for (const allocator of ALLOCATORS) {
     const loaded = await verify({ allocator, library });
     assert.equal(loaded.memoryAllocatorVerified, false);
     assert.match(find(loaded, "library", "symbol").detail, /does not export/);
-    assertProcess(await verify({ allocator }, [library]), "glibc", true);
+    assertProcess(await verify({ allocator }, [library]), LIBC, true);
   });
 
   for (const counts of [false, true]) {
@@ -234,7 +239,7 @@ test("a library calls its own functions, not those of the same names that are pr
     const found = await verify({ allocator }, [preload]);
     assert.equal(found.memoryAllocatorVerified, true);
     assertPasses(found, "library", ALL_OF_LIBRARY);
-    assertProcess(found, "glibc", true);
+    assertProcess(found, LIBC, true);
   }
 });
 
@@ -276,24 +281,31 @@ test("a library that is no library is a finding, and the process has its own", a
   assert.equal(found.memoryAllocatorVerified, false);
   assert.equal(found.library, null);
   assert.match(find(found, "library", "symbol").detail, /Cannot load .*libtext\.so/);
-  assertProcess(found, "glibc", true);
+  assertProcess(found, LIBC, true);
 });
 
-test("without the shim glibc's counter is unavailable, and its ownership proves it", async () => {
-  const copy = copyCheckout();
-  const child = join(copy, "tests", "fixtures", "verify-child.ts");
-  copyFileSync(CHILD, child);
-  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  const { stdout, stderr } = await runChild(
-    runtimeCommand(child, JSON.stringify({ allocator: "system" })),
-    { variables: { XDG_CACHE_HOME: copy } },
-  );
-  const found = JSON.parse(stdout || JSON.stringify(stderr)) as Verification;
-  assertProcess(found, "glibc", true);
-  assert.match(find(found, "process", "counter").detail, /shim, which reads it, is not built/);
-  assert.equal(find(found, "process", "counter").outcome, "unavailable");
-  assertPasses(found, "process", ["ownership"]);
-});
+const onGlibc = (reason: string) => skipUnless(!IS_MUSL, reason);
+const noCounter = onGlibc("musl has no counter that the shim could read");
+
+test(
+  "without the shim glibc's counter is unavailable, and its ownership proves it",
+  noCounter,
+  async () => {
+    const copy = copyCheckout();
+    const child = join(copy, "tests", "fixtures", "verify-child.ts");
+    copyFileSync(CHILD, child);
+    symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+    const { stdout, stderr } = await runChild(
+      runtimeCommand(child, JSON.stringify({ allocator: "system" })),
+      { variables: { XDG_CACHE_HOME: copy } },
+    );
+    const found = JSON.parse(stdout || JSON.stringify(stderr)) as Verification;
+    assertProcess(found, LIBC, true);
+    assert.match(find(found, "process", "counter").detail, /shim, which reads it, is not built/);
+    assert.equal(find(found, "process", "counter").outcome, "unavailable");
+    assertPasses(found, "process", ["ownership"]);
+  },
+);
 
 interface DebianCase {
   readonly allocator: "jemalloc" | "mimalloc";
@@ -326,8 +338,12 @@ const DEBIAN: readonly DebianCase[] = [
   },
 ];
 
+function debianLibrary(...words: Parameters<typeof debianFile>): ReturnType<typeof debianFile> {
+  return IS_MUSL ? { missing: "Debian's libraries are made for glibc" } : debianFile(...words);
+}
+
 for (const { allocator, package: name, file, suite, version } of DEBIAN) {
-  const library = debianFile(name, file, suite);
+  const library = debianLibrary(name, file, suite);
   const reason = "missing" in library ? library.missing : "";
   test(
     `Debian's own ${name} preloaded is verified as ${allocator}`,
@@ -343,7 +359,7 @@ for (const { allocator, package: name, file, suite, version } of DEBIAN) {
   );
 }
 
-const MIMALLOC_3 = debianFile("libmimalloc3", "/libmimalloc.so.3", "trixie");
+const MIMALLOC_3 = debianLibrary("libmimalloc3", "/libmimalloc.so.3", "trixie");
 test(
   "mimalloc 3 loaded as the library is verified, without a manifest",
   skipUnless("path" in MIMALLOC_3, "missing" in MIMALLOC_3 ? MIMALLOC_3.missing : ""),
@@ -362,8 +378,8 @@ test("the system's allocator as the library is the process's own", async () => {
   assert.equal(found.memoryAllocator, "system");
   assert.equal(found.memoryAllocatorVerified, true);
   assert.equal(found.library, null);
-  assertPasses(found, "library", ALL_OF_PROCESS);
-  assertPasses(found, "process", ALL_OF_PROCESS);
+  assertPasses(found, "library", ALL_OF_LIBC);
+  assertPasses(found, "process", ALL_OF_LIBC);
 });
 
 test("a missing library is a finding, with every place that was looked at", async () => {
@@ -371,7 +387,7 @@ test("a missing library is a finding, with every place that was looked at", asyn
   assert.equal(found.memoryAllocatorVerified, false);
   assert.equal(found.library, null);
   assert.match(find(found, "library", "symbol").detail, /\/nonexistent\/libjemalloc\.so/);
-  assertProcess(found, "glibc", true);
+  assertProcess(found, LIBC, true);
 });
 
 test("OFFHEAP_ALLOCATOR chooses the library, and an option comes before it", async () => {

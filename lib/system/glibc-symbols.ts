@@ -8,19 +8,17 @@
  */
 import { GLIBC_SYMBOLS, libcLibrary } from "../../ffi/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
-import { readBytes, readCString } from "../../ffi/memory.ts";
+import { readBytes } from "../../ffi/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
+import { findBehindProgram } from "./link-map.ts";
 import type { SymbolLocation } from "./types.ts";
-import { findSymbolIn, type OpenFlags, readPointer, unixCalls } from "./unix.ts";
+import type { OpenFlags } from "./unix.ts";
 
 const DL_INFO_WORDS = 4;
 const RTLD_DL_SYMENT = 1;
 
 /** Where `Elf64_Sym` has the section that defines the symbol; 0 means none does. */
 const SECTION_INDEX_OFFSET = 6;
-
-/** Where `struct link_map` has its fields: `l_name`, `l_next`, `l_prev` (link.h). */
-const LINK_MAP = { name: 8, next: 24, previous: 32 };
 
 function isDefined(address: Address): boolean {
   const { calls, close } = foreign().open(libcLibrary(), GLIBC_SYMBOLS);
@@ -37,33 +35,11 @@ function isDefined(address: Address): boolean {
   }
 }
 
-function field(map: Address, offset: number): Address {
-  return readPointer((map + offset) as Address);
-}
-
-/** The loaded objects but for the program itself, in the order in which they were loaded. */
-function loadedObjects(flags: OpenFlags): string[] {
-  const objects: string[] = [];
-  const handle = unixCalls().dlopen(libcLibrary(), flags.lazy | flags.noload);
-  let map = handle;
-  for (let at = map; at !== NULL; at = field(at, LINK_MAP.previous)) map = at;
-  for (map = field(map, LINK_MAP.next); map !== NULL; map = field(map, LINK_MAP.next)) {
-    objects.push(readCString(field(map, LINK_MAP.name)));
-  }
-  unixCalls().dlclose(handle);
-  return objects;
-}
-
 /** The definition that calls go to, when `dlsym` found the symbol in the program itself. */
 export function findGlibcSymbol(
   name: string,
   inProgram: SymbolLocation,
   flags: OpenFlags,
 ): SymbolLocation | null {
-  if (isDefined(inProgram.address)) return inProgram;
-  for (const object of loadedObjects(flags)) {
-    const found = object === "" ? null : findSymbolIn(object, name, flags);
-    if (found !== null) return found;
-  }
-  return null;
+  return isDefined(inProgram.address) ? inProgram : findBehindProgram(name, flags);
 }

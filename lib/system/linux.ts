@@ -10,6 +10,7 @@ import { readCString } from "../../ffi/memory.ts";
 import { NULL } from "../../ffi/types.ts";
 import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./types.ts";
 import { findGlibcSymbol } from "./glibc-symbols.ts";
+import { findMuslSymbol, findMuslSymbolIn } from "./musl-symbols.ts";
 import { executablePath } from "./executable.ts";
 import {
   findSymbol as findAny,
@@ -27,20 +28,17 @@ const MAP_FLAGS = 0x02 | 0x20 | 0x100000;
 
 let libc: CLibrary | undefined;
 
-/** musl's `dlsym` finds definitions only; glibc's also finds what merely stands for one. */
+/** `dlsym` also finds what in the program merely stands for a definition elsewhere. */
 function findSymbol(name: string): SymbolLocation | null {
   const found = findAny(name);
-  return found === null || found.object !== executablePath() || detect().name !== "glibc"
-    ? found
-    : findGlibcSymbol(name, found, OPEN_FLAGS);
+  if (found === null || found.object !== executablePath()) return found;
+  const find = detect().name === "glibc" ? findGlibcSymbol : findMuslSymbol;
+  return find(name, found, OPEN_FLAGS);
 }
 
-/** musl's `dlopen` does not find musl itself by a path, as it does every other object. */
 function findInObject(object: string, name: string): SymbolLocation | null {
-  const found = findSymbolIn(object, name, OPEN_FLAGS);
-  if (found !== null || detect().name !== "musl") return found;
-  const anywhere = findAny(name);
-  return anywhere?.object === object ? anywhere : null;
+  const find = detect().name === "glibc" ? findSymbolIn : findMuslSymbolIn;
+  return find(object, name, OPEN_FLAGS);
 }
 
 function detect(): CLibrary {

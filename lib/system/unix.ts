@@ -66,7 +66,8 @@ export function objectAt(address: Address): string | null {
   return name === NULL ? null : objectPath(readCString(name));
 }
 
-function locate(address: Address): SymbolLocation | null {
+/** Where an address is; `null` for `NULL`. */
+export function locate(address: Address): SymbolLocation | null {
   return address === NULL ? null : { address, object: objectAt(address) };
 }
 

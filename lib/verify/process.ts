@@ -12,6 +12,7 @@ import { openGlibcProbe } from "./glibc.ts";
 import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
 import { openJemallocProbe } from "./jemalloc.ts";
 import { openMimallocProbe } from "./mimalloc.ts";
+import { openMuslProbe } from "./musl.ts";
 import type { AllocatorProbe, BlockSource } from "./probe.ts";
 import { openSystemProbe } from "./system.ts";
 import type { Evidence, ProcessAllocator } from "./types.ts";
@@ -47,6 +48,7 @@ const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {
   jemalloc: byPath(openJemallocProbe),
   mimalloc: byPath(openMimallocProbe),
   glibc: openGlibcProbe,
+  musl: openMuslProbe,
   system: openSystemProbe,
 };
 

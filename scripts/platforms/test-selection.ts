@@ -74,11 +74,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "it is written for the paths and linkers of POSIX systems",
   },
   {
-    files: ["require", "verify"],
-    when: isMusl,
-    reason: "its decoys and its other allocators are made for glibc",
-  },
-  {
     files: ["memory-limits", "memory-workers", "require", "resolve", "verify"],
     when: isQemu,
     reason: "it takes one to five minutes under qemu",
