@@ -9,7 +9,7 @@ import { PROCESS_MALLOC_SYMBOLS } from "../ffi/libc.ts";
 import { MIMALLOC_SYMBOLS } from "../ffi/mimalloc.ts";
 import { bindLibrary } from "../ffi/library.ts";
 import { foreign } from "../ffi/mod.ts";
-import { type Address, NULL } from "../ffi/types.ts";
+import type { Address } from "../ffi/types.ts";
 import { libraryFault } from "../lib/library/wholeness.ts";
 import { openAllocator } from "../mod.ts";
 import { system } from "../lib/system/mod.ts";
