@@ -42,6 +42,13 @@ const STORE: string = join(ROOT, "build", "platforms");
 const SOURCES: string = join(ROOT, "scripts", "platforms");
 const ZIG: string = join(ROOT, "node_modules", ".bin", "zig");
 
+/**
+ * Where wine's programs look for the server of their prefix; in a room everyone is root. A second
+ * room must not find the first one's: that server would know processes by numbers that mean others
+ * here, and it ends with its room.
+ */
+const WINE_SERVERS = "/tmp/.wine-0";
+
 /** Debian's release whose archives of libstdc++ are linked for musl, and its gcc. */
 const GCC = { suite: "bookworm", version: "12" };
 const KOFFI = "3.3.4";
@@ -126,6 +133,7 @@ function wine(): Emulation {
   const furniture = {
     roots: [debianRoot(["wine64", "libwine"], { dependencies: true })],
     alone: true,
+    own: WINE_SERVERS,
   };
   requireRoom(furniture);
   const home = join(STORE, "wine");

@@ -20,6 +20,8 @@ export interface Furniture {
   readonly arm64?: boolean;
   /** Whether what runs in it ends with its first process: for programs that leave servers. */
   readonly alone?: boolean;
+  /** A directory that every room has empty and for itself. */
+  readonly own?: string;
 }
 
 /** The ELF header of an arm64 program: its first bytes, and which bits of them count. */
@@ -45,6 +47,7 @@ export function roomPrefix(furniture: Furniture): string[] {
     words.push("overlay", escape(furniture.modules), join(ROOT, "node_modules"));
   }
   if (furniture.arm64 === true) words.push("binfmt", ARM64_FORMAT);
+  if (furniture.own !== undefined) words.push("private", furniture.own);
   if (furniture.alone === true) words.push("proc");
   return [...words, "--"];
 }
