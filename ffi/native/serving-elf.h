@@ -49,7 +49,10 @@ static void *definition_of(const char *name) {
     return definition;
 }
 #else
-/* musl's dlsym, and that of other systems, gives definitions only. */
+/*
+ * musl tells no stub from a definition. A program that is not position independent and takes the
+ * address of malloc is refused by the checks then: it fails closed.
+ */
 static void *definition_of(const char *name) {
     return dlsym(RTLD_DEFAULT, name);
 }

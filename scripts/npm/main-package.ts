@@ -86,7 +86,9 @@ async function fill(input: BuilderInput, builder: Builder): Promise<string> {
   copyParts(TEXTS, directory);
   keepReachable(join(directory, "types"), "mod.d.ts", ANY_IMPORT);
   keepReachable(join(directory, "src"), "mod.ts", VALUE_IMPORT);
-  dropComments(join(directory, "src"));
+  dropComments(join(directory, "src"), () => true);
+  const entry = readFileSync(join(directory, "types", "mod.d.ts"), "utf8");
+  dropComments(join(directory, "types"), (path) => !isShown(path, entry));
   for (const name of readdirSync(directory)) {
     if (!PUBLISHED.includes(name)) rmSync(join(directory, name), { recursive: true });
   }
@@ -115,8 +117,16 @@ export function withoutComments(text: string): string {
   return text.replace(COMMENTS, (comment) => comment.replace(/[^\n]/g, ""));
 }
 
-function dropComments(directory: string): void {
-  for (const path of listFiles(directory)) {
+/** Errors come to the entry by way of another module. */
+const SHOWN: readonly string[] = ["mod.d.ts", "ffi/errors.d.ts"];
+
+/** Whether a declaration's comments are those of exports: others only take part in their types. */
+function isShown(path: string, entry: string): boolean {
+  return SHOWN.includes(path) || entry.includes(`"./${path.replace(/\.d\.ts$/, ".js")}"`);
+}
+
+function dropComments(directory: string, from: (path: string) => boolean): void {
+  for (const path of listFiles(directory).filter(from)) {
     const file = join(directory, path);
     writeFileSync(file, withoutComments(readFileSync(file, "utf8")));
   }
