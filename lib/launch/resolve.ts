@@ -9,7 +9,7 @@ import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { LaunchError } from "../errors.ts";
 
 /** What the C library searches when PATH is not set. */
-export const DEFAULT_PATH = "/bin:/usr/bin";
+const DEFAULT_PATH = "/bin:/usr/bin";
 
 /** Whether a path can be executed: `null` if so, else why not and the status that it means. */
 interface Obstacle {

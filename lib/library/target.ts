@@ -50,7 +50,7 @@ export function libcOfInterpreter(interpreter: string): LibcName | null {
  * @returns `null` on systems other than Linux, and for a static runtime.
  * @throws {PermissionError} when the runtime may not read its own program.
  */
-export function hostLibc(): LibcName | null {
+function hostLibc(): LibcName | null {
   if (process.platform !== "linux") return null;
   const program = readRunningProgram();
   return libcOfInterpreter(program.interpreter ?? program.soname ?? "");

@@ -31,8 +31,3 @@ export const TARGETS: readonly ReleaseTarget[] = [
   target("win32", "arm64", null),
   target("freebsd", "x64", null),
 ];
-
-/** The target of that name; `undefined` for one that offheap has no libraries for. */
-export function findTarget(name: string): ReleaseTarget | undefined {
-  return TARGETS.find((row) => row.name === name);
-}

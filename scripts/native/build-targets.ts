@@ -47,13 +47,14 @@ function planSets(
   { options, root }: TargetsRequest,
   zig: Zig | null,
 ): BuildSet[] {
+  const given = options.outDirectory === undefined ? null : resolve(options.outDirectory);
   const plans = planBuild(options);
   return targets.flatMap((target) =>
     (options.variant === undefined ? target.variants : [options.variant]).map((variant) => ({
       plans,
-      outDirectory: options.outDirectory === undefined
+      outDirectory: given === null
         ? buildDirectory(root, target.name, variant)
-        : join(options.outDirectory, target.name, variant),
+        : join(given, target.name, variant),
       variant,
       target,
       accepts: (compiler: string) => zig === null || compiler === zig.version,
@@ -84,7 +85,9 @@ export async function buildTargets(request: TargetsRequest): Promise<BuildResult
   const base = resolve(options.outDirectory ?? join(root, "build", "native"));
   const cache = requireCache(options);
   // What is built there will be loaded from there, and zig's objects are linked as they are.
-  if (isWithin(cache, base)) makePrivateDirectory(cache, base);
+  for (const { outDirectory } of isWithin(cache, base) ? sets : []) {
+    makePrivateDirectory(cache, outDirectory);
+  }
   makePrivateDirectory(cache, join(cache, ZIG_CACHE));
   return await inDirectory(
     base,
@@ -127,17 +130,19 @@ async function buildAll(
         results[index] = await buildSet(set, toolchain, workshop);
         workshop.progress.ended(unit);
       } catch (error) {
-        workshop.signal?.throwIfAborted();
-        if (!(error instanceof BuildError)) throw error;
         workshop.progress.ended(unit, error);
-        failures.push(`${set.target.name}, ${set.variant}: ${error.message}`);
+        if (workshop.signal?.aborted === true) return;
+        const message = error instanceof Error ? error.message : String(error);
+        failures.push(`${set.target.name}, ${set.variant}: ${message}`);
       }
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
+  workshop.signal?.throwIfAborted();
   if (failures.length === 0) return results.flatMap((set) => set ?? []);
+  const others = failures.length < sets.length ? "; the others are built" : "";
   throw new BuildError(
-    `Cannot build ${failures.length} of ${sets.length} sets of libraries; the others are built.\n` +
+    `Cannot build ${failures.length} of ${sets.length} sets of libraries${others}.\n` +
       failures.map((failure) => `- ${failure}`).join("\n"),
   );
 }

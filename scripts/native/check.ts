@@ -4,7 +4,7 @@
  * @module
  */
 import { execFile } from "node:child_process";
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BuildError, OffheapError } from "../../lib/errors.ts";
@@ -25,6 +25,7 @@ const PROBE_SECONDS = 30;
  * @throws {BuildError} with all that is wrong, in one sentence.
  */
 export function checkLibrary(path: string, target: Target, expectation: Expectation): string[] {
+  if (!existsSync(path)) throw unusable(path, ["the compiler ended well and left no file"]);
   const format = FORMATS[target.platform];
   if (format === undefined) throw unusable(path, [`no check is known for ${target.name}`]);
   const { exports, needed, problems } = examine(format, path, target, expectation);

@@ -38,6 +38,9 @@ export const GLIBC_FLOOR = "2.17";
 
 const VERSION_PREFIX = "zig ";
 
+/** The series of zig that the targets are built with: others lack some, or make other bytes. */
+const ZIG_SERIES = "0.16.";
+
 /** Whether a manifest's compiler is zig. */
 export function isZig(compiler: string): boolean {
   return compiler.startsWith(VERSION_PREFIX);
@@ -67,7 +70,7 @@ function packagedZig(): string | null {
 }
 
 /** The environment variable that names zig's program. */
-export const ZIG_VARIABLE = "OFFHEAP_ZIG";
+const ZIG_VARIABLE = "OFFHEAP_ZIG";
 
 /** npm puts the links of packages in front of the path: what the user put there comes first here. */
 function withoutLinks(path: string): string {
@@ -105,7 +108,12 @@ export async function findZig(environment: Environment): Promise<Zig | null> {
     environment,
     action: "ask zig for its version",
   });
-  return { path: program, version: VERSION_PREFIX + printed.trim() };
+  const version = printed.trim();
+  if (version.startsWith(ZIG_SERIES)) return { path: program, version: VERSION_PREFIX + version };
+  throw new BuildError(
+    `Cannot build with "${program}": it is zig ${version}, and zig ${ZIG_SERIES}x is needed. Name ` +
+      `one with ${ZIG_VARIABLE}, or take it off the path: the npm packages have one.`,
+  );
 }
 
 /** The error for a machine without zig. */

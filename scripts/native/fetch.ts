@@ -138,7 +138,7 @@ async function keep(
  *
  * @throws {BuildError} naming both hashes.
  */
-export function checkArchive(path: string, expected: string, name: string = path): void {
+function checkArchive(path: string, expected: string, name: string = path): void {
   const actual = sha256File(path);
   if (actual === expected) return;
   rmSync(path, { force: true });

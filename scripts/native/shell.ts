@@ -120,9 +120,11 @@ export async function runTool(command: readonly string[], options: RunOptions): 
   const ending = output.signal
     ? `was ended by ${output.signal}`
     : `failed with status ${output.exitCode}`;
+  const said = lines.join("") === ""
+    ? " It said nothing."
+    : ` Its last lines:\n${lines.map((line) => `  ${line}`).join("\n")}`;
   throw new BuildError(
-    `Cannot ${options.action}: "${command[0]}" ${ending}. Its last lines:\n` +
-      lines.map((line) => `  ${line}`).join("\n") +
+    `Cannot ${options.action}: "${command[0]}" ${ending}.${said}` +
       (HINTS.find(({ pattern }) => pattern.test(output.stdout + output.stderr))?.hint ?? ""),
   );
 }

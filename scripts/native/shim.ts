@@ -12,7 +12,7 @@ import { symbolNames } from "./symbols.ts";
 import type { Recipe } from "./types.ts";
 
 /** The source file that defines the version of the binary interface. */
-export const SHIM_FILE = "offheap.c";
+const SHIM_FILE = "offheap.c";
 
 const SHIM_FILES: readonly string[] = [
   SHIM_FILE,

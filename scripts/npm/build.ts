@@ -3,13 +3,19 @@
  *
  * @module
  */
-import { rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { manifestOf } from "../../lib/library/resolve.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
+import { isZig } from "../native/cross.ts";
 import { ROOT } from "../runtimes.ts";
 import { buildMainPackage } from "./main-package.ts";
 import { MAIN_PACKAGE, platformPackageName } from "./manifest.ts";
-import { buildPlatformPackage, platformContent } from "./platform-packages.ts";
+import {
+  buildPlatformPackage,
+  type PlatformContent,
+  platformContent,
+} from "./platform-packages.ts";
 import { releaseHashes } from "./release-hashes.ts";
 import type { BuilderName } from "./types.ts";
 
@@ -48,6 +54,36 @@ export interface BuiltPackages {
 }
 
 /**
+ * Refuses to take the place of a directory that is not a package that was made before.
+ *
+ * @throws {Error} for one that is anything else.
+ */
+function requireReplaceable(directory: string): void {
+  if (!existsSync(directory)) return;
+  const file = join(directory, "package.json");
+  const name: unknown = existsSync(file) ? JSON.parse(readFileSync(file, "utf8"))?.name : null;
+  if (name === MAIN_PACKAGE) return;
+  throw new Error(
+    `Cannot make the packages: "${directory}" would be replaced, and it is not the package ` +
+      `${MAIN_PACKAGE}. Name another directory with --out.`,
+  );
+}
+
+/** What a machine's own compiler made runs on this machine, and perhaps on no older one. */
+function requireRelease(contents: readonly PlatformContent[]): void {
+  for (const { libraries } of contents) {
+    for (const { from } of libraries) {
+      const compiler = manifestOf(from)?.compiler ?? "";
+      if (isZig(compiler)) continue;
+      throw new Error(
+        `Cannot make the packages of a release: "${from}" was made by "${compiler}" for this ` +
+          'machine. Build it with "npm run build:native -- --target all".',
+      );
+    }
+  }
+}
+
+/**
  * Makes the packages.
  *
  * @throws {Error} when one cannot be made, or a target is missing that has to be there.
@@ -65,11 +101,15 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
     throw new Error(`Cannot make all packages: these targets are not built:${list}`);
   }
   const ready = contents.filter(({ missing }) => missing.length === 0);
-  rmSync(out, { recursive: true, force: true });
   const main = { name: MAIN_PACKAGE, directory: join(out, MAIN_PACKAGE) };
+  const scope = join(out, dirname(platformPackageName("any")));
+  requireReplaceable(main.directory);
+  if (allTargets) requireRelease(ready);
   const targets = (nameAll ? contents : ready).map(({ target }) => target);
   const hashes = releaseHashes(root, ready.map(({ target }) => target));
   const ran = await buildMainPackage({ ...main, builder, dnt, targets, hashes });
+  // Those of targets that are not built any more as well.
+  rmSync(scope, { recursive: true, force: true });
   const packages = ready.map((content) => {
     const name = platformPackageName(content.target.name);
     const directory = join(out, name);

@@ -10,7 +10,7 @@ import { ENTRIES } from "./tsc.ts";
 import type { BuilderInput } from "./types.ts";
 
 /** The pinned dnt. */
-export const DNT = "jsr:@deno/dnt@0.42.3";
+const DNT = "jsr:@deno/dnt@0.42.3";
 
 /** The part of dnt that is used. */
 interface Dnt {

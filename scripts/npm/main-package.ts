@@ -113,7 +113,7 @@ const COMMENTS = /^[ \t]*(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm;
  * Empties the comments, a third of what would be packed: the declarations repeat those that users
  * read. The lines stay, as the source map counts them.
  */
-export function withoutComments(text: string): string {
+function withoutComments(text: string): string {
   return text.replace(COMMENTS, (comment) => comment.replace(/[^\n]/g, ""));
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
 import workspace from "../../package.json" with { type: "json" };
@@ -19,10 +20,18 @@ export const ENGINES: Readonly<Record<string, string>> = { node: ">=22.12.0" };
 /** Needed in some runtimes only: where it cannot be installed, the others go on without. */
 const OPTIONAL: readonly string[] = ["koffi"];
 
-const COMMON: Manifest = {
-  version: VERSION,
-  author: "the offheap authors",
-};
+/** Where the sources are: provenance wants to see it. A build elsewhere does not know. */
+function repository(): Manifest {
+  const name = process.env["GITHUB_REPOSITORY"];
+  const server = process.env["GITHUB_SERVER_URL"] ?? "https://github.com";
+  return name === undefined || name === ""
+    ? {}
+    : { repository: { type: "git", url: `git+${server}/${name}.git` } };
+}
+
+function common(): Manifest {
+  return { version: VERSION, author: "the offheap authors", ...repository() };
+}
 
 const KEYWORDS: readonly string[] = [
   "allocator",
@@ -51,7 +60,7 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
   const isOptional = ([name]: readonly [string, string]): boolean => OPTIONAL.includes(name);
   return {
     name: MAIN_PACKAGE,
-    ...COMMON,
+    ...common(),
     description: workspace.description,
     keywords: KEYWORDS,
     license: workspace.license,
@@ -78,7 +87,7 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
 export function platformManifest(target: ReleaseTarget): Manifest {
   return {
     name: platformPackageName(target.name),
-    ...COMMON,
+    ...common(),
     description: `jemalloc, mimalloc and offheap's shim for ${target.name}; offheap finds them`,
     license: "MIT AND BSD-2-Clause",
     type: "module",

@@ -22,7 +22,7 @@ export interface SharedTestOptions {
 }
 
 /** The names of all shared test files. */
-export function testFiles(): string[] {
+function testFiles(): string[] {
   return readdirSync(join(ROOT, "tests")).filter((name) => name.endsWith(".test.ts")).sort();
 }
 
