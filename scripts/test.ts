@@ -7,10 +7,11 @@
 
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
 import { Command } from "commander";
+import { hostTarget } from "../lib/library/target.ts";
 import { buildMissing, positive } from "./common.ts";
 import {
   findRuntimes,
@@ -20,6 +21,7 @@ import {
   type Runtime,
 } from "./runtimes.ts";
 import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
+import { reasonToLeaveOut } from "./testing/own-system.ts";
 import { differencesOf, explainSkips } from "./testing/report.ts";
 
 /** The command line's options. */
@@ -61,7 +63,9 @@ try {
 
 async function main(args: readonly string[], options: Options): Promise<void> {
   const specs = parseRuntimeNames(options.runtime);
-  const files = findFiles(args);
+  const target = hostTarget();
+  const leftOut = findFiles(args).map((path) => [path, reasonToLeaveOut(path, target)] as const);
+  const files = leftOut.filter(([, reason]) => reason === null).map(([path]) => path);
   process.on("exit", killRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
@@ -70,6 +74,11 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   const results: RuntimeResult[] = [];
   for (const runtime of found) results.push(await runRuntime(runtime, files, options));
   report(results, missing, options);
+  for (const [path, reason] of leftOut) {
+    if (reason !== null) {
+      console.log(`left out on ${target.name}: ${relative(ROOT, path)}: ${reason}`);
+    }
+  }
 }
 
 /** The test files whose path contains one of the arguments. */

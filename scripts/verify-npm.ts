@@ -13,7 +13,7 @@ import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { TARGETS } from "../lib/library/targets.ts";
 import { VERSION } from "../lib/version.ts";
-import { buildMissing } from "./common.ts";
+import { buildMissing, positive } from "./common.ts";
 import { buildAll, type BuiltPackage } from "./npm/build.ts";
 import {
   checkCommand,
@@ -49,7 +49,7 @@ const SLACK = 3;
 interface Options {
   readonly builder: BuilderName;
   readonly dnt?: string;
-  readonly rounds: string;
+  readonly rounds: number;
   readonly keep?: boolean;
 }
 
@@ -60,7 +60,7 @@ const program = new Command("npm run verify:npm --")
       .choices(Object.keys(BUILDERS)).default("tsc"),
   )
   .option("--dnt <module>", "load dnt from here")
-  .option("--rounds <count>", "how often times are measured", "9")
+  .option("--rounds <count>", "how often times are measured", positive, 9)
   .option("--keep", "leave the projects where they are");
 
 program.parse();
@@ -171,7 +171,7 @@ async function checkClients(
   { clients, refused }: Clients,
   registry: Registry,
 ): Promise<void> {
-  const rounds = Number(options.rounds);
+  const rounds = options.rounds;
   const times = new Table({
     head: [...TIMES_HEAD],
     style: { head: [], border: [] },

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { LibcName, Target } from "../lib/library/target.ts";
+import { reasonToLeaveOut } from "../scripts/testing/own-system.ts";
 import { parseRuntimeNames, RUNTIMES } from "../scripts/runtimes.ts";
 import { differencesOf, explainSkips } from "../scripts/testing/report.ts";
 import type { FileResult } from "../scripts/testing/run-file.ts";
@@ -93,4 +95,22 @@ test("an unknown runtime is refused, and the message lists the known ones", () =
     name: "RangeError",
     message: /one of deno, bun, node26, node22; got "node"/,
   });
+});
+
+test("files about Linux are left out elsewhere, with the reason, and nowhere else", () => {
+  const target = (platform: string, libc: LibcName | null): Target => ({
+    name: "any",
+    platform,
+    arch: "x64",
+    libc,
+  });
+  assert.match(reasonToLeaveOut("tests/run.test.ts", target("darwin", null)) ?? "", /LD_PRELOAD/);
+  assert.match(
+    reasonToLeaveOut("system.test.ts", target("win32", null)) ?? "",
+    /Linux's C libraries/,
+  );
+  for (const libc of ["glibc", "musl"] as const) {
+    assert.equal(reasonToLeaveOut("tests/run.test.ts", target("linux", libc)), null);
+  }
+  assert.equal(reasonToLeaveOut("tests/evidence.test.ts", target("win32", null)), null);
 });
