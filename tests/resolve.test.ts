@@ -19,6 +19,7 @@ import type { LibraryLoadError } from "../lib/errors.ts";
 import type { LibraryRequest, ResolvedLibrary } from "../lib/library/resolve.ts";
 import { systemLibraryPaths } from "../lib/library/system-libraries.ts";
 import { hostTarget } from "../lib/library/target.ts";
+import { VERSION } from "../lib/version.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { craftElf } from "./support/launch-fixtures.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
@@ -261,7 +262,7 @@ test("a manifest covers its library: the hash must agree, wherever the library l
   writeFileSync(`${path}.json`, JSON.stringify(manifest));
   const { message, attempts } = refusal(() => resolve());
   assert.ok(message.includes(path));
-  assert.match(message, /altered after it was built.*offheap build --force/);
+  assert.match(message, /altered after it was built.*npm run build:native -- --force/);
   for (const hash of [sha256("altered"), sha256("good")]) {
     assert.ok(message.includes(hash));
     assert.ok(attempts.at(-1)?.outcome.includes(hash));
@@ -352,6 +353,45 @@ test("what is no regular file is refused at once, and so is what cannot be looke
   mkdirSync(join(build(), FILE), { recursive: true });
   assert.match(refusal(() => resolve()).message, /is not a regular file/);
 });
+
+/** What to do about a file that is refused, by its place. */
+const REMEDIES = {
+  build: 'Build it anew with "npm run build:native -- --force".',
+  package: `Install ${PACKAGE} ${VERSION} anew.`,
+  cache: 'Build it anew with "offheap build --force".',
+} as const;
+
+/** Uses the path of jemalloc's library in each place that offheap fills, the others being empty. */
+async function inOwnPlaces(
+  use: (path: string, remedy: string, resolve: () => ResolvedLibrary) => void,
+): Promise<void> {
+  const { build, packaged, cached, resolve } = await checkout([PACKAGE]);
+  const directories = { build: build(), package: packaged, cache: cached() };
+  for (const origin of ["build", "package", "cache"] as const) {
+    const directory = directories[origin];
+    mkdirSync(directory, { recursive: true });
+    const path = join(realpathSync(directory), FILE);
+    use(path, REMEDIES[origin], resolve);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+test("a place that offheap fills has a remedy of its own for what is no such library", () =>
+  inOwnPlaces((path, remedy, resolve) => {
+    mkdirSync(path, { recursive: true });
+    assert.equal(
+      refusal(resolve).message,
+      `Cannot load "${path}": it is not a regular file. ${remedy}`,
+    );
+    rmSync(path, { recursive: true });
+    writeFileSync(path, library("other"));
+    const manifest = { allocator: "mimalloc", version: "2.0.9", sha256: sha256("other") };
+    writeFileSync(`${path}.json`, JSON.stringify(manifest));
+    assert.equal(
+      refusal(resolve).message,
+      `Cannot load "${path}": its manifest says that it is mimalloc 2.0.9, not jemalloc. ${remedy}`,
+    );
+  }));
 
 const NOT_ROOT = process.getuid?.() !== 0;
 

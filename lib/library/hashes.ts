@@ -10,7 +10,7 @@ import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { LibraryManifest } from "./manifest.ts";
-import type { Place } from "./places.ts";
+import type { LibraryOrigin, Place } from "./places.ts";
 import { RELEASE_HASHES } from "./release-hashes.ts";
 
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -96,15 +96,24 @@ export function releasedHashes({ released }: Place): ReleasedHashes | null {
   return { library: files[released.file], manifest: files[manifestPath(released.file)] };
 }
 
-function remedyFor({ released }: Place): string {
-  return released === undefined
-    ? 'Build it anew with "offheap build --force".'
-    : `Install ${released.package} ${VERSION} anew.`;
+const BUILD_ANEW = 'Build it anew with "offheap build --force".';
+
+/** What to do about a file of offheap's own that cannot be used, as a sentence, by its place. */
+const OWN_REMEDIES: Partial<Record<LibraryOrigin, (place: Place) => string>> = {
+  build: () => 'Build it anew with "npm run build:native -- --force".',
+  package: ({ released }) => `Install ${released?.package} ${VERSION} anew.`,
+  executable: () => "Copy it and its manifest beside the program anew.",
+  cache: () => BUILD_ANEW,
+};
+
+/** The remedy for a place that offheap fills; `null` for a path that somebody named, or a system's. */
+export function ownRemedy(place: Place): string | null {
+  return OWN_REMEDIES[place.origin]?.(place) ?? null;
 }
 
 /** Compares a library with its manifest, and, where it is one of a package, with the release. */
 export function judge(place: Place, sha256: string, beside: ManifestFile | null): Judgement {
-  const remedy = remedyFor(place);
+  const remedy = ownRemedy(place) ?? BUILD_ANEW;
   const altered = (why: string): Judgement => ({ verdict: "altered", why, remedy });
   if (beside !== null && beside.manifest.sha256 !== sha256) {
     return altered(
