@@ -137,8 +137,8 @@ test("a manifest with one byte altered refuses its library: in a package, any by
       flip(manifest, position);
     }
     renameSync(manifest, `${manifest}.gone`);
-    assert.match(refusal(offheap), /: its manifest is missing\. Install /);
-    assert.equal(offheap.verifyIntegrity().libraries[0]?.verdict, "altered");
+    assert.match(refusal(offheap), /: it has no manifest\. Install /);
+    assert.equal(offheap.verifyIntegrity().libraries[0]?.verdict, "no manifest");
   });
 });
 
@@ -154,6 +154,32 @@ test("in the cache a manifest whose hash is altered by one digit refuses its lib
     assert.deepEqual([found?.verdict, found?.manifestSha256], ["altered", null]);
   });
 });
+
+for (const origin of ["package", "cache"] as const) {
+  test(`a library in the ${origin} without its manifest is refused, altered or not`, async () => {
+    const release = makeRelease(origin === "package" ? { packaged: true } : { cached: true });
+    const directory = origin === "package" ? release.packageDirectory : release.cacheDirectory;
+    const path = join(directory, fileOf("jemalloc"));
+    const remedy = origin === "package"
+      ? `Install ${PACKAGE} ${VERSION} anew.`
+      : 'Build it anew with "offheap build --force".';
+    rmSync(`${path}.json`);
+    await release.use((offheap) => {
+      for (const _ of ["altered", "as it was"]) {
+        flip(path, statSync(path).size >> 1);
+        assert.equal(refusal(offheap), `Cannot load "${path}": it has no manifest. ${remedy}`);
+        const { intact, libraries } = offheap.verifyIntegrity();
+        assert.equal(intact, false);
+        const [found] = libraries.filter((library) => library.path === path);
+        assert.deepEqual([found?.verdict, found?.refusal], ["no manifest", refusal(offheap)]);
+      }
+    });
+    const report = await release.offheap("verify", "--integrity");
+    assert.equal(report.status, 1);
+    assert.match(report.stdout, /│ libjemalloc\.so +│ release │ no manifest │/);
+    assert.match(report.stderr, /^offheap: Cannot load ".*": it has no manifest\. /);
+  });
+}
 
 /** Alters a library, and its manifest with it. */
 function replaceConsistently(path: string): void {

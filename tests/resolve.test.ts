@@ -60,10 +60,13 @@ function library(text: string): Uint8Array {
   return new Uint8Array([...headers, ...new TextEncoder().encode(text)]);
 }
 
+/** Puts a library and its manifest into a directory. */
 function place(directory: string, text = directory, file = FILE): string {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, file);
   writeFileSync(path, library(text));
+  const allocator = file.replace(/^lib|\.so$/g, "");
+  writeFileSync(`${path}.json`, JSON.stringify({ allocator, sha256: sha256(text) }));
   return realpathSync(path);
 }
 
@@ -135,7 +138,7 @@ test("the places are looked at in their order, and each that had nothing is repo
     assert.equal(found.origin, origin);
     assert.equal(found.path, path);
     assert.equal(found.sha256, sha256(dirname(path)));
-    assert.equal(found.manifest, null);
+    assert.equal(found.manifest?.sha256, found.sha256);
     assert.deepEqual(found.attempts, passed);
     rmSync(path);
     passed.push({ origin, path, outcome: "no such file" });
@@ -220,6 +223,7 @@ test("a named path is taken or refused: no other place stands in for it", async 
 test("OFFHEAP_LIBRARY counts for allocators, not for the shim, and not when it is empty", async () => {
   const { root, build, resolve } = await checkout();
   const named = place(join(root, "named"));
+  rmSync(`${named}.json`);
   const shim = place(build(), "shim", "liboffheap.so");
   const mimalloc = place(build(), "mimalloc", "libmimalloc.so");
   assert.equal(resolve({ name: "offheap" }, { OFFHEAP_LIBRARY: named }).path, shim);
@@ -294,7 +298,9 @@ test("a link is followed to the file, and the manifest beside either of them cou
   mkdirSync(build(), { recursive: true });
   const link = join(build(), FILE);
   symlinkSync(real, link);
-  assert.deepEqual([resolve().path, resolve().manifest], [real, null]);
+  assert.equal(resolve().path, real);
+  rmSync(`${real}.json`);
+  assert.match(refusal(() => resolve()).message, /: it has no manifest\. /);
   for (const beside of [real, link]) {
     writeFileSync(
       `${beside}.json`,
@@ -325,6 +331,8 @@ test("a file that is damaged, or no library at all, is refused before anything l
     writeFileSync(path, bytes);
     assert.match(refusal(() => resolve({ path })).message, why);
     writeFileSync(join(build(), FILE), bytes);
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    writeFileSync(join(build(), `${FILE}.json`), JSON.stringify({ sha256: digest }));
     const { message, attempts } = refusal(() => resolve());
     assert.match(message, why);
     assert.equal(attempts.at(-1)?.origin, "build");
@@ -385,6 +393,10 @@ test("a place that offheap fills has a remedy of its own for what is no such lib
     );
     rmSync(path, { recursive: true });
     writeFileSync(path, library("other"));
+    assert.equal(
+      refusal(resolve).message,
+      `Cannot load "${path}": it has no manifest. ${remedy}`,
+    );
     const manifest = { allocator: "mimalloc", version: "2.0.9", sha256: sha256("other") };
     writeFileSync(`${path}.json`, JSON.stringify(manifest));
     assert.equal(

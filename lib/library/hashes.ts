@@ -113,7 +113,8 @@ export function ownRemedy(place: Place): string | null {
 
 /** Compares a library with its manifest, and, where it is one of a package, with the release. */
 export function judge(place: Place, sha256: string, beside: ManifestFile | null): Judgement {
-  const remedy = ownRemedy(place) ?? BUILD_ANEW;
+  const own = ownRemedy(place);
+  const remedy = own ?? BUILD_ANEW;
   const altered = (why: string): Judgement => ({ verdict: "altered", why, remedy });
   if (beside !== null && beside.manifest.sha256 !== sha256) {
     return altered(
@@ -122,9 +123,14 @@ export function judge(place: Place, sha256: string, beside: ManifestFile | null)
     );
   }
   const released = releasedHashes(place);
-  if (released === null) {
-    return { verdict: beside === null ? "no manifest" : "intact", why: null, remedy };
-  }
+  // What offheap puts into a place has a manifest; a system's library and a named one need none.
+  const bare: Judgement = {
+    verdict: "no manifest",
+    why: own === null ? null : "it has no manifest",
+    remedy,
+  };
+  const intact: Judgement = { verdict: "intact", why: null, remedy };
+  if (released === null) return beside === null ? bare : intact;
   const foreign = (why: string): Judgement => ({ verdict: "not of this release", why, remedy });
   if (released.library === undefined) {
     return foreign(`offheap ${VERSION} was released without such a library`);
@@ -135,12 +141,12 @@ export function judge(place: Place, sha256: string, beside: ManifestFile | null)
         "the file was replaced, or its package is of another version",
     );
   }
-  if (released.manifest !== undefined && beside === null) return altered("its manifest is missing");
-  if (released.manifest !== undefined && released.manifest !== beside?.sha256) {
+  if (beside === null) return bare;
+  if (released.manifest !== undefined && released.manifest !== beside.sha256) {
     return altered(
-      `its manifest's own sha256 is ${beside?.sha256}, but offheap ${VERSION} was released with ` +
+      `its manifest's own sha256 is ${beside.sha256}, but offheap ${VERSION} was released with ` +
         `${released.manifest}: the manifest was altered`,
     );
   }
-  return { verdict: "intact", why: null, remedy };
+  return intact;
 }

@@ -52,7 +52,8 @@ export interface LibraryIntegrity {
   /**
    * - `intact`: it is what its manifest says, and, in a package, what the release says;
    * - `altered`: it or its manifest is not what was built or released;
-   * - `no manifest`: nothing vouches for it, as for the system's own libraries;
+   * - `no manifest`: nothing vouches for it, which only the system's own libraries and a named one
+   *   may do without;
    * - `not of this release`: library and manifest agree, and the release does not know them.
    */
   readonly verdict: IntegrityVerdict;
