@@ -242,6 +242,47 @@ test("a package of a target that the release does not have is refused, and a cac
   });
 });
 
+test("a library that an installed package lacks is refused: the cache does not stand in", async () => {
+  const release = makeRelease({ packaged: true, cached: true, hashes: HASHES });
+  const path = join(release.packageDirectory, fileOf("jemalloc"));
+  const released = sha256File(path);
+  rmSync(path);
+  const sentence = `Cannot load "${path}": it is missing, and offheap ${VERSION} was released ` +
+    `with it in ${PACKAGE}. Install ${PACKAGE} ${VERSION} anew.`;
+  await release.use((offheap) => {
+    assert.equal(refusal(offheap), sentence);
+    const { intact, libraries } = offheap.verifyIntegrity();
+    assert.equal(intact, false);
+    assert.deepEqual(libraries[0], {
+      name: "jemalloc",
+      variant: "release",
+      origin: "package",
+      path,
+      sha256: null,
+      manifestSha256: null,
+      releaseSha256: released,
+      verdict: "missing",
+      refusal: sentence,
+    });
+    assert.deepEqual(libraries.slice(1).filter(({ verdict }) => verdict !== "intact"), []);
+  });
+  const report = await release.offheap("verify", "--integrity");
+  assert.equal(report.status, 1);
+  assert.match(report.stdout, /│ libjemalloc\.so +│ release │ missing +│/);
+  assert.equal(report.stderr, `offheap: ${sentence}\n`);
+  // Without the package, and without the release's hashes, the next place is taken.
+  const description = join(release.packageDirectory, "package.json");
+  writeFileSync(description, JSON.stringify({ name: "another" }));
+  const checkout = makeRelease({ packaged: true, cached: true });
+  rmSync(join(checkout.packageDirectory, fileOf("jemalloc")));
+  for (const { use } of [release, checkout]) {
+    await use(({ verifyAllocator, verifyIntegrity }) => {
+      assert.equal(verifyIntegrity().intact, true);
+      assert.equal(verifyAllocator().library?.origin, "cache");
+    });
+  }
+});
+
 test("verify --integrity shows each library with its hashes, and its status says whether all hold", async () => {
   const release = makeRelease({ packaged: true, cached: true, hashes: HASHES });
   const good = await release.offheap("verify", "--integrity");

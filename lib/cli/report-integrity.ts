@@ -19,6 +19,7 @@ const TONES: Readonly<Record<LibraryIntegrity["verdict"], Tone>> = {
   altered: "bad",
   "no manifest": "doubtful",
   "not of this release": "bad",
+  missing: "bad",
 };
 
 const HEAD = ["library", "variant", "verdict", "sha256", "manifest", "release"];

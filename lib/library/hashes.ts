@@ -6,7 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { isStandalone } from "../../ffi/mod.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { LibraryManifest } from "./manifest.ts";
@@ -16,7 +18,12 @@ import { RELEASE_HASHES } from "./release-hashes.ts";
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** How a library compares with what vouches for it. */
-export type IntegrityVerdict = "intact" | "altered" | "no manifest" | "not of this release";
+export type IntegrityVerdict =
+  | "intact"
+  | "altered"
+  | "no manifest"
+  | "not of this release"
+  | "missing";
 
 /** A comparison's outcome. */
 export interface Judgement {
@@ -94,6 +101,28 @@ export function releasedHashes({ released }: Place): ReleasedHashes | null {
   if (released === undefined || Object.keys(RELEASE_HASHES).length === 0) return null;
   const files = RELEASE_HASHES[released.target] ?? {};
   return { library: files[released.file], manifest: files[manifestPath(released.file)] };
+}
+
+/** The name that a directory's `package.json` says; `null` when none can be told. */
+function packageName(directory: string): string | null {
+  try {
+    return JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))?.name ?? null;
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    return null;
+  }
+}
+
+/**
+ * Why nothing may be at a path of a place, as a clause: the release has a library there, and the
+ * package is installed. A compiled program has the package's modules in it, and no libraries.
+ */
+export function missingFromRelease(place: Place, path: string): string | null {
+  const { released } = place;
+  if (released === undefined || releasedHashes(place)?.library === undefined) return null;
+  const directory = path.slice(0, -released.file.length);
+  if (isStandalone() || packageName(directory) !== released.package) return null;
+  return `it is missing, and offheap ${VERSION} was released with it in ${released.package}`;
 }
 
 const BUILD_ANEW = 'Build it anew with "offheap build --force".';
