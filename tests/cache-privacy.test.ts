@@ -182,6 +182,44 @@ test(
   },
 );
 
+test(
+  "a directory further above the cache that others may write to is a refusal, unless it is sticky",
+  withModes(),
+  () => {
+    const top = temporaryDirectory();
+    const cache = join(top, "a", "b", "c", "offheap");
+    mkdirSync(cache, { recursive: true });
+    for (const directory of [top, join(top, "a"), join(top, "a", "b")]) {
+      for (const [mode, exposed] of [[0o777, true], [0o1777, false], [0o775, false]] as const) {
+        chmodSync(directory, mode);
+        const expected = exposed
+          ? {
+            why: `others than its owner may write to "${directory}" (mode 0777)`,
+            remedy: "Have that repaired, or name a cache elsewhere with XDG_CACHE_HOME.",
+          }
+          : null;
+        assert.deepEqual(cacheExposure(cache, cache), expected);
+      }
+      chmodSync(directory, 0o755);
+    }
+  },
+);
+
+test("a directory further above the cache that is another user's is a refusal", asRoot(), () => {
+  const top = temporaryDirectory();
+  const cache = join(top, "a", "b", "offheap");
+  mkdirSync(cache, { recursive: true });
+  for (const directory of [top, join(top, "a")]) {
+    chownSync(directory, SOMEBODY, SOMEBODY);
+    assert.match(
+      String(cacheExposure(cache, cache)?.why),
+      new RegExp(`^"${directory}" belongs to user ${SOMEBODY}, `),
+    );
+    chownSync(directory, 0, 0);
+    assert.equal(cacheExposure(cache, cache), null);
+  }
+});
+
 test("a user who is not root loads from their own cache, and from one of root's", asRoot(), () => {
   const cache = join(temporaryDirectory(), "offheap");
   const directory = join(cache, "native");

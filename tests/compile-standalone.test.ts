@@ -103,6 +103,22 @@ test("what lies beside a compiled program must be what its manifest says", COMPI
   }
 });
 
+test("what lies beside a compiled program must have a manifest", COMPILED, async () => {
+  copyLibraries(BESIDE, ["jemalloc", "offheap"]);
+  rmSync(join(BESIDE, "libjemalloc.so.json"));
+  try {
+    const { name, attempts } = await report();
+    assert.equal(name, "LibraryLoadError");
+    assert.deepEqual(attempts?.at(-1), {
+      origin: "executable",
+      path: join(BESIDE, "libjemalloc.so"),
+      outcome: "refused: it has no manifest",
+    });
+  } finally {
+    rmSync(BESIDE, { recursive: true });
+  }
+});
+
 test("a compiled program takes OFFHEAP_LIBRARY, and the cache's shim", COMPILED, async () => {
   const cache = join(directory, "cache", "offheap", "native", hostTarget().name, "release");
   const named = join(directory, "named");

@@ -137,8 +137,8 @@ test("a manifest with one byte altered refuses its library: in a package, any by
       flip(manifest, position);
     }
     renameSync(manifest, `${manifest}.gone`);
-    assert.match(refusal(offheap), /: its manifest is missing\. Install /);
-    assert.equal(offheap.verifyIntegrity().libraries[0]?.verdict, "altered");
+    assert.match(refusal(offheap), /: it has no manifest\. Install /);
+    assert.equal(offheap.verifyIntegrity().libraries[0]?.verdict, "no manifest");
   });
 });
 
@@ -154,6 +154,32 @@ test("in the cache a manifest whose hash is altered by one digit refuses its lib
     assert.deepEqual([found?.verdict, found?.manifestSha256], ["altered", null]);
   });
 });
+
+for (const origin of ["package", "cache"] as const) {
+  test(`a library in the ${origin} without its manifest is refused, altered or not`, async () => {
+    const release = makeRelease(origin === "package" ? { packaged: true } : { cached: true });
+    const directory = origin === "package" ? release.packageDirectory : release.cacheDirectory;
+    const path = join(directory, fileOf("jemalloc"));
+    const remedy = origin === "package"
+      ? `Install ${PACKAGE} ${VERSION} anew.`
+      : 'Build it anew with "offheap build --force".';
+    rmSync(`${path}.json`);
+    await release.use((offheap) => {
+      for (const _ of ["altered", "as it was"]) {
+        flip(path, statSync(path).size >> 1);
+        assert.equal(refusal(offheap), `Cannot load "${path}": it has no manifest. ${remedy}`);
+        const { intact, libraries } = offheap.verifyIntegrity();
+        assert.equal(intact, false);
+        const [found] = libraries.filter((library) => library.path === path);
+        assert.deepEqual([found?.verdict, found?.refusal], ["no manifest", refusal(offheap)]);
+      }
+    });
+    const report = await release.offheap("verify", "--integrity");
+    assert.equal(report.status, 1);
+    assert.match(report.stdout, /│ libjemalloc\.so +│ release │ no manifest │/);
+    assert.match(report.stderr, /^offheap: Cannot load ".*": it has no manifest\. /);
+  });
+}
 
 /** Alters a library, and its manifest with it. */
 function replaceConsistently(path: string): void {
@@ -214,6 +240,47 @@ test("a package of a target that the release does not have is refused, and a cac
     assert.equal(verifyIntegrity().intact, true);
     assert.equal(verifyAllocator().library?.origin, "cache");
   });
+});
+
+test("a library that an installed package lacks is refused: the cache does not stand in", async () => {
+  const release = makeRelease({ packaged: true, cached: true, hashes: HASHES });
+  const path = join(release.packageDirectory, fileOf("jemalloc"));
+  const released = sha256File(path);
+  rmSync(path);
+  const sentence = `Cannot load "${path}": it is missing, and offheap ${VERSION} was released ` +
+    `with it in ${PACKAGE}. Install ${PACKAGE} ${VERSION} anew.`;
+  await release.use((offheap) => {
+    assert.equal(refusal(offheap), sentence);
+    const { intact, libraries } = offheap.verifyIntegrity();
+    assert.equal(intact, false);
+    assert.deepEqual(libraries[0], {
+      name: "jemalloc",
+      variant: "release",
+      origin: "package",
+      path,
+      sha256: null,
+      manifestSha256: null,
+      releaseSha256: released,
+      verdict: "missing",
+      refusal: sentence,
+    });
+    assert.deepEqual(libraries.slice(1).filter(({ verdict }) => verdict !== "intact"), []);
+  });
+  const report = await release.offheap("verify", "--integrity");
+  assert.equal(report.status, 1);
+  assert.match(report.stdout, /│ libjemalloc\.so +│ release │ missing +│/);
+  assert.equal(report.stderr, `offheap: ${sentence}\n`);
+  // Without the package, and without the release's hashes, the next place is taken.
+  const description = join(release.packageDirectory, "package.json");
+  writeFileSync(description, JSON.stringify({ name: "another" }));
+  const checkout = makeRelease({ packaged: true, cached: true });
+  rmSync(join(checkout.packageDirectory, fileOf("jemalloc")));
+  for (const { use } of [release, checkout]) {
+    await use(({ verifyAllocator, verifyIntegrity }) => {
+      assert.equal(verifyIntegrity().intact, true);
+      assert.equal(verifyAllocator().library?.origin, "cache");
+    });
+  }
 });
 
 test("verify --integrity shows each library with its hashes, and its status says whether all hold", async () => {

@@ -19,6 +19,7 @@ import type { LibraryLoadError } from "../lib/errors.ts";
 import type { LibraryRequest, ResolvedLibrary } from "../lib/library/resolve.ts";
 import { systemLibraryPaths } from "../lib/library/system-libraries.ts";
 import { hostTarget } from "../lib/library/target.ts";
+import { VERSION } from "../lib/version.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { craftElf } from "./support/launch-fixtures.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
@@ -59,10 +60,13 @@ function library(text: string): Uint8Array {
   return new Uint8Array([...headers, ...new TextEncoder().encode(text)]);
 }
 
+/** Puts a library and its manifest into a directory. */
 function place(directory: string, text = directory, file = FILE): string {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, file);
   writeFileSync(path, library(text));
+  const allocator = file.replace(/^lib|\.so$/g, "");
+  writeFileSync(`${path}.json`, JSON.stringify({ allocator, sha256: sha256(text) }));
   return realpathSync(path);
 }
 
@@ -134,7 +138,7 @@ test("the places are looked at in their order, and each that had nothing is repo
     assert.equal(found.origin, origin);
     assert.equal(found.path, path);
     assert.equal(found.sha256, sha256(dirname(path)));
-    assert.equal(found.manifest, null);
+    assert.equal(found.manifest?.sha256, found.sha256);
     assert.deepEqual(found.attempts, passed);
     rmSync(path);
     passed.push({ origin, path, outcome: "no such file" });
@@ -219,6 +223,7 @@ test("a named path is taken or refused: no other place stands in for it", async 
 test("OFFHEAP_LIBRARY counts for allocators, not for the shim, and not when it is empty", async () => {
   const { root, build, resolve } = await checkout();
   const named = place(join(root, "named"));
+  rmSync(`${named}.json`);
   const shim = place(build(), "shim", "liboffheap.so");
   const mimalloc = place(build(), "mimalloc", "libmimalloc.so");
   assert.equal(resolve({ name: "offheap" }, { OFFHEAP_LIBRARY: named }).path, shim);
@@ -261,7 +266,7 @@ test("a manifest covers its library: the hash must agree, wherever the library l
   writeFileSync(`${path}.json`, JSON.stringify(manifest));
   const { message, attempts } = refusal(() => resolve());
   assert.ok(message.includes(path));
-  assert.match(message, /altered after it was built.*offheap build --force/);
+  assert.match(message, /altered after it was built.*npm run build:native -- --force/);
   for (const hash of [sha256("altered"), sha256("good")]) {
     assert.ok(message.includes(hash));
     assert.ok(attempts.at(-1)?.outcome.includes(hash));
@@ -293,7 +298,9 @@ test("a link is followed to the file, and the manifest beside either of them cou
   mkdirSync(build(), { recursive: true });
   const link = join(build(), FILE);
   symlinkSync(real, link);
-  assert.deepEqual([resolve().path, resolve().manifest], [real, null]);
+  assert.equal(resolve().path, real);
+  rmSync(`${real}.json`);
+  assert.match(refusal(() => resolve()).message, /: it has no manifest\. /);
   for (const beside of [real, link]) {
     writeFileSync(
       `${beside}.json`,
@@ -324,6 +331,8 @@ test("a file that is damaged, or no library at all, is refused before anything l
     writeFileSync(path, bytes);
     assert.match(refusal(() => resolve({ path })).message, why);
     writeFileSync(join(build(), FILE), bytes);
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    writeFileSync(join(build(), `${FILE}.json`), JSON.stringify({ sha256: digest }));
     const { message, attempts } = refusal(() => resolve());
     assert.match(message, why);
     assert.equal(attempts.at(-1)?.origin, "build");
@@ -352,6 +361,49 @@ test("what is no regular file is refused at once, and so is what cannot be looke
   mkdirSync(join(build(), FILE), { recursive: true });
   assert.match(refusal(() => resolve()).message, /is not a regular file/);
 });
+
+/** What to do about a file that is refused, by its place. */
+const REMEDIES = {
+  build: 'Build it anew with "npm run build:native -- --force".',
+  package: `Install ${PACKAGE} ${VERSION} anew.`,
+  cache: 'Build it anew with "offheap build --force".',
+} as const;
+
+/** Uses the path of jemalloc's library in each place that offheap fills, the others being empty. */
+async function inOwnPlaces(
+  use: (path: string, remedy: string, resolve: () => ResolvedLibrary) => void,
+): Promise<void> {
+  const { build, packaged, cached, resolve } = await checkout([PACKAGE]);
+  const directories = { build: build(), package: packaged, cache: cached() };
+  for (const origin of ["build", "package", "cache"] as const) {
+    const directory = directories[origin];
+    mkdirSync(directory, { recursive: true });
+    const path = join(realpathSync(directory), FILE);
+    use(path, REMEDIES[origin], resolve);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+test("a place that offheap fills has a remedy of its own for what is no such library", () =>
+  inOwnPlaces((path, remedy, resolve) => {
+    mkdirSync(path, { recursive: true });
+    assert.equal(
+      refusal(resolve).message,
+      `Cannot load "${path}": it is not a regular file. ${remedy}`,
+    );
+    rmSync(path, { recursive: true });
+    writeFileSync(path, library("other"));
+    assert.equal(
+      refusal(resolve).message,
+      `Cannot load "${path}": it has no manifest. ${remedy}`,
+    );
+    const manifest = { allocator: "mimalloc", version: "2.0.9", sha256: sha256("other") };
+    writeFileSync(`${path}.json`, JSON.stringify(manifest));
+    assert.equal(
+      refusal(resolve).message,
+      `Cannot load "${path}": its manifest says that it is mimalloc 2.0.9, not jemalloc. ${remedy}`,
+    );
+  }));
 
 const NOT_ROOT = process.getuid?.() !== 0;
 

@@ -91,7 +91,10 @@ function addReports(program: Command, setStatus: SetStatus): void {
         .choices(EXPECTED_CHOICES),
     )
     .addOption(
-      new Option("--integrity", "compare every installed library with its manifest and the release")
+      new Option(
+        "--integrity",
+        "compare every library installed for this machine with its manifest and the release",
+      )
         .conflicts("expect"),
     )
     .action(async (options: VerifyArguments) =>

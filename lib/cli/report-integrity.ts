@@ -19,6 +19,7 @@ const TONES: Readonly<Record<LibraryIntegrity["verdict"], Tone>> = {
   altered: "bad",
   "no manifest": "doubtful",
   "not of this release": "bad",
+  missing: "bad",
 };
 
 const HEAD = ["library", "variant", "verdict", "sha256", "manifest", "release"];
@@ -31,9 +32,10 @@ function shorten(hash: string | null): string {
 }
 
 function rowOf(library: LibraryIntegrity): string[] {
-  const { path, variant, verdict, sha256, manifestSha256, releaseSha256 } = library;
+  const { path, variant, verdict, sha256, manifestSha256, releaseSha256, refusal } = library;
+  const tone = refusal === null ? TONES[verdict] : "bad";
   const hashes = [sha256, manifestSha256, releaseSha256].map(shorten);
-  return [basename(path), variant ?? "–", paint(TONES[verdict], verdict), ...hashes];
+  return [basename(path), variant ?? "–", paint(tone, verdict), ...hashes];
 }
 
 function printReport({ version, target, release, libraries }: IntegrityReport): void {

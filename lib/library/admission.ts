@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
-import { errorCode, judge, manifestPath, readManifest, sha256Of } from "./hashes.ts";
+import { errorCode, judge, manifestPath, ownRemedy, readManifest, sha256Of } from "./hashes.ts";
 import type { LibraryManifest, LibraryName } from "./manifest.ts";
 import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
 import { libraryFault } from "./wholeness.ts";
@@ -34,12 +34,14 @@ const READABLE = "Give the path of a shared library that this user may read.";
 
 /** The error for a file that is there and may not be loaded. */
 export function unusable(
-  { origin }: Place,
+  place: Place,
   path: string,
   why: string,
   attempts: readonly LoadAttempt[],
-  { remedy = READABLE, cause }: { readonly remedy?: string; readonly cause?: unknown } = {},
+  options: { readonly remedy?: string; readonly cause?: unknown } = {},
 ): LibraryLoadError {
+  const { origin } = place;
+  const { remedy = ownRemedy(place) ?? READABLE, cause } = options;
   return new LibraryLoadError(
     `Cannot load "${path}": ${why}. ${remedy}`,
     [...attempts, { origin, path, outcome: `refused: ${why}` }],

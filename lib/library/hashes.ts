@@ -6,17 +6,24 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { isStandalone } from "../../ffi/mod.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { LibraryManifest } from "./manifest.ts";
-import type { Place } from "./places.ts";
+import type { LibraryOrigin, Place } from "./places.ts";
 import { RELEASE_HASHES } from "./release-hashes.ts";
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** How a library compares with what vouches for it. */
-export type IntegrityVerdict = "intact" | "altered" | "no manifest" | "not of this release";
+export type IntegrityVerdict =
+  | "intact"
+  | "altered"
+  | "no manifest"
+  | "not of this release"
+  | "missing";
 
 /** A comparison's outcome. */
 export interface Judgement {
@@ -96,15 +103,47 @@ export function releasedHashes({ released }: Place): ReleasedHashes | null {
   return { library: files[released.file], manifest: files[manifestPath(released.file)] };
 }
 
-function remedyFor({ released }: Place): string {
-  return released === undefined
-    ? 'Build it anew with "offheap build --force".'
-    : `Install ${released.package} ${VERSION} anew.`;
+/** The name that a directory's `package.json` says; `null` when none can be told. */
+function packageName(directory: string): string | null {
+  try {
+    return JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))?.name ?? null;
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw error;
+    return null;
+  }
+}
+
+/**
+ * Why nothing may be at a path of a place, as a clause: the release has a library there, and the
+ * package is installed. A compiled program has the package's modules in it, and no libraries.
+ */
+export function missingFromRelease(place: Place, path: string): string | null {
+  const { released } = place;
+  if (released === undefined || releasedHashes(place)?.library === undefined) return null;
+  const directory = path.slice(0, -released.file.length);
+  if (isStandalone() || packageName(directory) !== released.package) return null;
+  return `it is missing, and offheap ${VERSION} was released with it in ${released.package}`;
+}
+
+const BUILD_ANEW = 'Build it anew with "offheap build --force".';
+
+/** What to do about a file of offheap's own that cannot be used, as a sentence, by its place. */
+const OWN_REMEDIES: Partial<Record<LibraryOrigin, (place: Place) => string>> = {
+  build: () => 'Build it anew with "npm run build:native -- --force".',
+  package: ({ released }) => `Install ${released?.package} ${VERSION} anew.`,
+  executable: () => "Copy it and its manifest beside the program anew.",
+  cache: () => BUILD_ANEW,
+};
+
+/** The remedy for a place that offheap fills; `null` for a path that somebody named, or a system's. */
+export function ownRemedy(place: Place): string | null {
+  return OWN_REMEDIES[place.origin]?.(place) ?? null;
 }
 
 /** Compares a library with its manifest, and, where it is one of a package, with the release. */
 export function judge(place: Place, sha256: string, beside: ManifestFile | null): Judgement {
-  const remedy = remedyFor(place);
+  const own = ownRemedy(place);
+  const remedy = own ?? BUILD_ANEW;
   const altered = (why: string): Judgement => ({ verdict: "altered", why, remedy });
   if (beside !== null && beside.manifest.sha256 !== sha256) {
     return altered(
@@ -113,9 +152,14 @@ export function judge(place: Place, sha256: string, beside: ManifestFile | null)
     );
   }
   const released = releasedHashes(place);
-  if (released === null) {
-    return { verdict: beside === null ? "no manifest" : "intact", why: null, remedy };
-  }
+  // What offheap puts into a place has a manifest; a system's library and a named one need none.
+  const bare: Judgement = {
+    verdict: "no manifest",
+    why: own === null ? null : "it has no manifest",
+    remedy,
+  };
+  const intact: Judgement = { verdict: "intact", why: null, remedy };
+  if (released === null) return beside === null ? bare : intact;
   const foreign = (why: string): Judgement => ({ verdict: "not of this release", why, remedy });
   if (released.library === undefined) {
     return foreign(`offheap ${VERSION} was released without such a library`);
@@ -126,12 +170,12 @@ export function judge(place: Place, sha256: string, beside: ManifestFile | null)
         "the file was replaced, or its package is of another version",
     );
   }
-  if (released.manifest !== undefined && beside === null) return altered("its manifest is missing");
-  if (released.manifest !== undefined && released.manifest !== beside?.sha256) {
+  if (beside === null) return bare;
+  if (released.manifest !== undefined && released.manifest !== beside.sha256) {
     return altered(
-      `its manifest's own sha256 is ${beside?.sha256}, but offheap ${VERSION} was released with ` +
+      `its manifest's own sha256 is ${beside.sha256}, but offheap ${VERSION} was released with ` +
         `${released.manifest}: the manifest was altered`,
     );
   }
-  return { verdict: "intact", why: null, remedy };
+  return intact;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { withPermission } from "../../ffi/errors.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { requireOptions, requirePath } from "../options.ts";
@@ -13,6 +13,7 @@ import {
   type IntegrityVerdict,
   judge,
   type ManifestFile,
+  missingFromRelease,
   readManifest,
   releasedHashes,
   sha256Of,
@@ -33,7 +34,7 @@ export interface IntegrityOptions {
   readonly library?: string | undefined;
 }
 
-/** One library that is installed. */
+/** One library that is installed, or that is missing from an installed package. */
 export interface LibraryIntegrity {
   /** `jemalloc`, `mimalloc`, `offheap`; `null` for a named file whose manifest does not tell. */
   readonly name: string | null;
@@ -41,7 +42,7 @@ export interface LibraryIntegrity {
   readonly variant: Variant | null;
   /** Which place it was found in. */
   readonly origin: LibraryOrigin;
-  /** The file's real path. */
+  /** The file's real path; where it cannot be followed, the path that was looked at. */
   readonly path: string;
   /** The file's sha256; `null` when it cannot be read. */
   readonly sha256: string | null;
@@ -52,8 +53,10 @@ export interface LibraryIntegrity {
   /**
    * - `intact`: it is what its manifest says, and, in a package, what the release says;
    * - `altered`: it or its manifest is not what was built or released;
-   * - `no manifest`: nothing vouches for it, as for the system's own libraries;
-   * - `not of this release`: library and manifest agree, and the release does not know them.
+   * - `no manifest`: nothing vouches for it, which only the system's own libraries and a named one
+   *   may do without;
+   * - `not of this release`: library and manifest agree, and the release does not know them;
+   * - `missing`: the release has it in a package that is installed, and it is not there.
    */
   readonly verdict: IntegrityVerdict;
   /** The sentence with which loading it is refused; `null` when it may be loaded. */
@@ -104,8 +107,9 @@ interface Wanted {
   readonly variant: Variant | null;
 }
 
-/** What is at a path that holds no readable file. */
+/** What is at a path that holds no readable file, or none where the release has one. */
 function unreadable(wanted: Wanted, place: Place, path: string, refusal: string): LibraryIntegrity {
+  const missing = !existsSync(path) && missingFromRelease(place, path) !== null;
   return {
     ...wanted,
     origin: place.origin,
@@ -113,7 +117,7 @@ function unreadable(wanted: Wanted, place: Place, path: string, refusal: string)
     sha256: null,
     manifestSha256: null,
     releaseSha256: releasedHashes(place)?.library ?? null,
-    verdict: "altered",
+    verdict: missing ? "missing" : "altered",
     refusal,
   };
 }
@@ -175,7 +179,7 @@ function* everyPlace(): Generator<readonly [Wanted, Place]> {
 }
 
 /**
- * Compares every library that is installed for this target with its manifest, and those of a
+ * Compares every library that is installed for this machine's target with its manifest, and those of a
  * platform package with the hashes that this release of offheap carries: in the checkout's build,
  * the platform package, the user's cache and the system, each variant, and the file that was named.
  * Nothing is loaded.

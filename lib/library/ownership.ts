@@ -6,7 +6,7 @@
  * @module
  */
 import { lstatSync, type Stats, statSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import process from "node:process";
 import { withPermission } from "../../ffi/errors.ts";
 
@@ -48,8 +48,17 @@ function lookAt(look: (path: string) => Stats, path: string): Stats | null {
   }
 }
 
-function exposureOf(path: string, status: Stats, user: number, forbidden: number): Exposure | null {
-  if (status.uid !== user && status.uid !== ROOT_USER) {
+/** Who may own a path, besides root, and what others must not be allowed there. */
+interface Rule {
+  readonly user: number;
+  readonly forbidden: number;
+  /** Whom root shows as. */
+  readonly root?: number;
+}
+
+function exposureOf(path: string, status: Stats, rule: Rule): Exposure | null {
+  const { user, forbidden, root = ROOT_USER } = rule;
+  if (![user, root, ROOT_USER].includes(status.uid)) {
     return {
       why:
         `"${path}" belongs to user ${status.uid}, and this process has the rights of user ${user}`,
@@ -66,29 +75,44 @@ function exposureOf(path: string, status: Stats, user: number, forbidden: number
 }
 
 /** A link counts as well as what it leads to: whoever owns it may point it elsewhere. */
-function entryExposure(path: string, user: number, forbidden: number): Exposure | null {
+function entryExposure(path: string, rule: Rule): Exposure | null {
   const entry = lookAt(lstatSync, path);
   if (entry === null) return null;
-  if (!entry.isSymbolicLink()) return modeExposure(path, entry, user, forbidden);
+  if (!entry.isSymbolicLink()) return modeExposure(path, entry, rule);
   const target = lookAt(statSync, path);
-  return exposureOf(path, entry, user, 0) ??
-    (target === null ? null : modeExposure(path, target, user, forbidden));
+  return exposureOf(path, entry, { ...rule, forbidden: 0 }) ??
+    (target === null ? null : modeExposure(path, target, rule));
 }
 
-function modeExposure(
-  path: string,
-  status: Stats,
-  user: number,
-  forbidden: number,
-): Exposure | null {
+function modeExposure(path: string, status: Stats, rule: Rule): Exposure | null {
   const protectedByOwner = status.isDirectory() && (status.mode & STICKY) !== 0;
-  return exposureOf(path, status, user, protectedByOwner ? 0 : forbidden);
+  return exposureOf(path, status, protectedByOwner ? { ...rule, forbidden: 0 } : rule);
 }
 
 /**
- * How others can alter a directory of the cache, or one of those above it up to the cache; `null`
- * when they cannot. Of the directory that holds the cache, a group may write to it: where each user
- * has a group of their own, that is the default.
+ * How others can put another directory in the place of this one, or of one above it. A group may
+ * write to them: where each user has a group of their own, that is the default.
+ */
+function exposureAbove(directory: string, user: number): Exposure | null {
+  const rule = { user, forbidden: OTHERS_MAY_WRITE };
+  const lowest = entryExposure(directory, rule);
+  if (lowest !== null) return lowest;
+  // In a user namespace without the machine's root, what is root's shows another number.
+  const root = statSync(parse(directory).root).uid;
+  let path = directory;
+  while (path !== dirname(path)) {
+    path = dirname(path);
+    const exposure = entryExposure(path, { ...rule, root });
+    if (exposure === null) continue;
+    const remedy = "Have that repaired, or name a cache elsewhere with XDG_CACHE_HOME.";
+    return { why: exposure.why, remedy };
+  }
+  return null;
+}
+
+/**
+ * How others can alter a directory of the cache, or one of those above it up to the cache, or put
+ * another in the place of one of those above the cache; `null` when they cannot.
  *
  * @param cache The cache, such as `~/.cache/offheap`.
  * @param directory A directory in it; what is not there yet is passed over.
@@ -97,12 +121,12 @@ function modeExposure(
 export function cacheExposure(cache: string, directory: string): Exposure | null {
   const user = effectiveUser();
   if (user === null) return null;
-  const above = entryExposure(dirname(cache), user, OTHERS_MAY_WRITE);
+  const above = exposureAbove(dirname(resolve(cache)), user);
   if (above !== null) return above;
   let path = cache;
   for (const name of ["", ...relative(cache, directory).split(sep)]) {
     path = join(path, name);
-    const exposure = entryExposure(path, user, GROUP_OR_OTHERS_MAY_WRITE);
+    const exposure = entryExposure(path, { user, forbidden: GROUP_OR_OTHERS_MAY_WRITE });
     if (exposure !== null) return exposure;
   }
   return null;
@@ -111,7 +135,7 @@ export function cacheExposure(cache: string, directory: string): Exposure | null
 /** How others can alter a file; `null` when they cannot, or when there is none. */
 export function fileExposure(path: string): Exposure | null {
   const user = effectiveUser();
-  return user === null ? null : entryExposure(path, user, GROUP_OR_OTHERS_MAY_WRITE);
+  return user === null ? null : entryExposure(path, { user, forbidden: GROUP_OR_OTHERS_MAY_WRITE });
 }
 
 /** Whether a directory is the cache or lies in it. */

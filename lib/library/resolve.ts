@@ -8,7 +8,7 @@ import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { requireOneOf, requirePath } from "../options.ts";
 import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
-import { errorCode } from "./hashes.ts";
+import { errorCode, missingFromRelease } from "./hashes.ts";
 import { VARIANTS } from "./manifest.ts";
 import { LIBRARY_VARIABLE, type LibraryRequest, type Place, places } from "./places.ts";
 
@@ -22,6 +22,8 @@ const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 /**
  * Whether something is at a path. What is there must be a regular file: reading a named pipe would
  * wait for a writer, perhaps for ever.
+ *
+ * @throws {LibraryLoadError} when it is none, or when the release has a file there and it is gone.
  */
 export function isThere(place: Place, path: string, attempts: readonly LoadAttempt[]): boolean {
   let why = "it is not a regular file";
@@ -31,8 +33,10 @@ export function isThere(place: Place, path: string, attempts: readonly LoadAttem
     if (isPermissionRefusal(error)) {
       throw permissionError(`look at "${path}"`, "--allow-read", error);
     }
-    if (MISSING.has(errorCode(error))) return false;
-    why = `it cannot be looked at (${errorCode(error) || error})`;
+    const absent = MISSING.has(errorCode(error));
+    const missing = absent ? missingFromRelease(place, path) : null;
+    if (absent && missing === null) return false;
+    why = missing ?? `it cannot be looked at (${errorCode(error) || error})`;
   }
   throw unusable(place, path, why, attempts);
 }
