@@ -5,9 +5,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { runtimeInfo } from "../ffi/mod.ts";
@@ -21,6 +22,7 @@ import { exportingUnit } from "../scripts/native/link.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "../scripts/native/mod.ts";
 import { toolEnvironment } from "../scripts/native/shell.ts";
 import { temporaryDirectory } from "./support/compile.ts";
+import { fakeMimalloc } from "./support/fake-allocator.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const zig = process.platform === "linux" ? await findZig(toolEnvironment(process.env)) : null;
@@ -172,6 +174,27 @@ test("a target that fails is named, and the others are built", once, async () =>
     "liboffheap.dylib",
     "liboffheap.dylib.json",
   ]);
+});
+
+test("what goes into the user's cache is private, whatever the umask", once, async () => {
+  const cacheDirectory = join(temporaryDirectory(), "cache");
+  const before = process.umask(0);
+  try {
+    const outDirectory = join(cacheDirectory, "native");
+    const options = { cacheDirectory, outDirectory, source: fakeMimalloc(), debian: false };
+    await build(hostTarget().name, options);
+    for (const part of ["", "native", `native/${hostTarget().name}`, "zig"]) {
+      assert.equal(statSync(join(cacheDirectory, part)).mode & 0o777, 0o700, part);
+    }
+  } finally {
+    process.umask(before);
+  }
+});
+
+test("a relative directory is taken from where the build was started", once, async () => {
+  const outDirectory = relative(process.cwd(), temporaryDirectory());
+  const [shim] = await build("linux-arm64-musl", { outDirectory });
+  assert.ok(existsSync(shim?.path ?? ""), String(shim?.path));
 });
 
 test("what zig made for this machine's target counts as built for this machine", once, async () => {

@@ -15,6 +15,7 @@ import {
   liveDisplay,
   plainDisplay,
 } from "./display.ts";
+import { TARGETS } from "../../lib/library/targets.ts";
 import { targetsFor } from "./cross.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./options.ts";
@@ -70,9 +71,8 @@ export function addBuildOptions(command: Command): Command {
     .addOption(
       new Option(
         "--target <name>",
-        "all, or one such as linux-arm64-musl: built by zig, for any machine of that kind " +
-          "(default: this machine, by its own compiler)",
-      ),
+        "built by zig, for any machine of that kind (default: this machine, by its own compiler)",
+      ).choices(["all", ...TARGETS.map((target) => target.name)]),
     )
     .addOption(
       new Option(

@@ -19,7 +19,7 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName, manifestFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, LibraryName } from "../../lib/library/manifest.ts";
@@ -38,7 +38,8 @@ export const TEMPORARY_PREFIX = ".building-";
 export function makeDirectory(path: string, mode?: number): void {
   try {
     makeMissing(path, mode);
-    accessSync(path, constants.W_OK);
+    // The dot makes a file in its place fail.
+    accessSync(`${path}${sep}.`, constants.W_OK);
   } catch (error) {
     const code = error instanceof Error ? Reflect.get(error, "code") : error;
     throw new BuildError(

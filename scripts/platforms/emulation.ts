@@ -145,6 +145,9 @@ function wine(): Emulation {
       WINEDEBUG: "-all",
       WINEDLLOVERRIDES: "mscoree,mshtml=;bcryptprimitives=n,b",
       DISPLAY: "",
+      // npm names a Node by these; Bun follows them, and wine 8 lacks what it calls to do so.
+      NODE: "",
+      npm_node_execpath: "",
     },
     place: (binary) => withRandomNumbers(binary, join(home, "bin")),
     notes: ["Bun for Windows under Debian's wine, in a private namespace"],
