@@ -63,10 +63,8 @@ function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[
 function exposureIn(cache: string, path: string, real: string): Exposure | null {
   const realCache = realpathSync(cache);
   const directory = dirname(real);
-  // Where a link leads out of the cache, the one directory that holds the file has to do.
-  const beyond = isWithin(realCache, directory)
-    ? cacheExposure(realCache, directory)
-    : fileExposure(directory);
+  // Where a link leads out of the cache, the directory that holds the file stands for a cache.
+  const beyond = cacheExposure(isWithin(realCache, directory) ? realCache : directory, directory);
   return cacheExposure(cache, dirname(path)) ?? beyond ??
     fileExposure(path) ?? fileExposure(real) ??
     fileExposure(manifestPath(path)) ?? fileExposure(manifestPath(real));
