@@ -5,7 +5,7 @@
  */
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { JEMALLOC_SHIM_SYMBOLS, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_SHIM_SYMBOLS, JEMALLOC_SYMBOLS, jemallocPrefix } from "../../ffi/jemalloc.ts";
 import {
   MALLOC_SYMBOLS,
   OPTIONAL_MALLOC_SYMBOLS,
@@ -30,8 +30,8 @@ import type { Job, Recipe } from "./types.ts";
 const JOBS = 2;
 const UNIT = "offheap-unit.c";
 
-/** The names of all functions get it where the library does not take the place of malloc. */
-const PREFIX = "je_";
+/** What macOS and Windows, where the library does not take the place of malloc, have in common. */
+const PREFIX = jemallocPrefix("darwin");
 
 const COMMON_OPTIONS: readonly string[] = [
   "--disable-cxx",

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { buildDirectory, libraryFileName, packagedFile } from "../../lib/library/directories.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
 import { manifestOf, manifestPath } from "../../lib/library/resolve.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { sha256File } from "../native/files.ts";
 import { ROOT } from "../runtimes.ts";
 import { copyParts, licenceText, writeJson } from "./files.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./manifest.ts";
@@ -96,7 +96,7 @@ where offheap cannot find packages, as when it is imported from JSR.
 function checkLibrary(library: PackagedLibrary, target: ReleaseTarget): void {
   const { name, variant, from } = library;
   const manifest = manifestOf(from);
-  const sha256 = createHash("sha256").update(readFileSync(from)).digest("hex");
+  const sha256 = sha256File(from);
   const expected = { allocator: name, variant, target: target.name, sha256 };
   for (const [key, value] of Object.entries(expected)) {
     const found: unknown = Reflect.get(manifest ?? {}, key);
