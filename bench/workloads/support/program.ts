@@ -1,0 +1,147 @@
+/**
+ * What every workload's program shares: its arguments, what is measured around its work, and the
+ * line of JSON that it ends with ({@linkcode WorkloadOutput}). It runs in every runtime and knows
+ * none of them.
+ *
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { verifyAllocator } from "../../../mod.ts";
+import type { Latency, MemorySeries, Metric, WorkloadOutput } from "../../suite/format.ts";
+
+/** How much is done: `quick` is some seconds, `full` up to a minute or two. */
+export type Scale = "quick" | "full";
+
+/** What a workload is told, as JSON in its first argument. */
+export interface WorkloadArguments {
+  readonly scale: Scale;
+  /** Of the random numbers: the same seed gives the same work. */
+  readonly seed: number;
+  /** How long to be idle after the work, in seconds, before resident memory is read. */
+  readonly idle: number;
+  /** What only one workload knows, as `{ "threads": 4 }`. */
+  readonly options: Readonly<Record<string, string | number>>;
+}
+
+/** What a workload's body gives back. */
+export interface WorkloadResult {
+  /** How many things were done between the two calls of the meter: documents, steps, calls. */
+  readonly count: number;
+  readonly metrics?: Readonly<Record<string, Metric>>;
+  readonly latencies?: Readonly<Record<string, Latency>>;
+  readonly memory?: MemorySeries;
+}
+
+/** Around the measured part of a body: warm-up comes before, cleaning up after. */
+export interface Meter {
+  /** Takes what the result is made of into the digest. */
+  readonly digest: Hash;
+  start(): void;
+  stop(): void;
+}
+
+/** What the system counts for this process. */
+interface Usage {
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly minor: number;
+  readonly major: number;
+}
+
+const PAGE = 4096;
+const FIRST_FIELD = 3; // of /proc/self/stat behind the name, which may hold blanks
+const [MINOR, MAJOR] = [10, 12]; // man 5 proc_pid_stat, counted from 1
+
+function usage(): Usage {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const { user, system } = process.cpuUsage();
+  return {
+    seconds: performance.now() / 1000,
+    cpu: (user + system) / 1e6,
+    minor: Number(fields[MINOR - FIRST_FIELD]),
+    major: Number(fields[MAJOR - FIRST_FIELD]),
+  };
+}
+
+/** Resident memory of this process now, in bytes. */
+export function resident(): number {
+  return Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]) * PAGE;
+}
+
+/** The most that was resident so far, in bytes. */
+function peakResident(): number {
+  const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  if (line === null) throw new Error("Cannot measure: /proc/self/status has no line VmHWM");
+  return Number(line[1]) * 1024;
+}
+
+/** A pause in which timers and other work go on. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+const DEFAULTS: WorkloadArguments = { scale: "quick", seed: 1, idle: 0, options: {} };
+
+function parseArguments(text: string | undefined): WorkloadArguments {
+  return text === undefined ? DEFAULTS : { ...DEFAULTS, ...JSON.parse(text) };
+}
+
+function less(value: number, unit: Metric["unit"]): Metric {
+  return { value, unit, better: "lower" };
+}
+
+/** Runs a workload's body and prints what came of it. */
+export async function runWorkload(
+  body: (given: WorkloadArguments, meter: Meter) => Promise<WorkloadResult>,
+): Promise<void> {
+  const given = parseArguments(process.argv[2]);
+  let before: Usage | null = null;
+  let after: Usage | null = null;
+  const digest = createHash("sha256");
+  const result = await body(given, {
+    digest,
+    start: () => before = usage(),
+    stop: () => after = usage(),
+  });
+  const metrics = { ...result.metrics, ...metered(result.count, before, after) };
+  if (given.idle > 0) {
+    await pause(given.idle * 1000);
+    metrics.idleResident = less(resident(), "B");
+  }
+  metrics.peakResident = less(peakResident(), "B");
+  const { processAllocator, processAllocatorVerified, evidence } = verifyAllocator();
+  const object = evidence.find(({ check, scope }) => check === "symbol" && scope === "process");
+  const output: WorkloadOutput = {
+    work: digest.digest("hex").slice(0, 16),
+    servedBy: {
+      allocator: processAllocator,
+      verified: processAllocatorVerified,
+      object: object?.detail ?? "",
+    },
+    metrics,
+    ...(result.latencies === undefined ? {} : { latencies: result.latencies }),
+    ...(result.memory === undefined ? {} : { memory: result.memory }),
+  };
+  console.log(JSON.stringify(output));
+}
+
+function metered(
+  count: number,
+  before: Usage | null,
+  after: Usage | null,
+): Record<string, Metric> {
+  if (before === null || after === null) {
+    throw new Error("Cannot measure: the workload did not start and stop its meter");
+  }
+  const seconds = after.seconds - before.seconds;
+  return {
+    throughput: { value: count / seconds, unit: "1/s", better: "higher" },
+    wall: less(seconds, "s"),
+    cpu: less(after.cpu - before.cpu, "s"),
+    minorFaults: less(after.minor - before.minor, "1"),
+    majorFaults: less(after.major - before.major, "1"),
+  };
+}
