@@ -22,7 +22,7 @@ import {
 } from "./runtimes.ts";
 import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
 import { reasonToLeaveOut } from "./testing/own-system.ts";
-import { differencesOf, explainSkips } from "./testing/report.ts";
+import { differencesOf, explainFailures, explainSkips } from "./testing/report.ts";
 
 /** The command line's options. */
 interface Options {
@@ -192,11 +192,7 @@ function report(
       console.log(line);
     }
   }
-  for (const { title, files } of byRuntime) {
-    for (const { file, failed, problem } of files) {
-      if (failed > 0) console.log(`FAILED: ${title}: ${file}: ${problem ?? `${failed} failed`}`);
-    }
-  }
+  for (const line of explainFailures(byRuntime)) console.log(line);
   finish(total.passed, total.failed, total.skipped);
 }
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { LibcName, Target } from "../lib/library/target.ts";
 import { reasonToLeaveOut } from "../scripts/testing/own-system.ts";
 import { parseRuntimeNames, RUNTIMES } from "../scripts/runtimes.ts";
-import { differencesOf, explainSkips } from "../scripts/testing/report.ts";
+import { differencesOf, explainFailures, explainSkips } from "../scripts/testing/report.ts";
 import type { FileResult } from "../scripts/testing/run-file.ts";
 import { parseSkips, parseTotals } from "../scripts/testing/summary.ts";
 
@@ -36,7 +36,7 @@ const NODE = `﹣ reads maps (0.086702ms) # needs /proc
 
 function result(overrides: Partial<FileResult>): FileResult {
   const totals = { passed: 1, failed: 0, skipped: 0, milliseconds: 1 };
-  return { file: "tests/a.test.ts", problem: null, skips: [], ...totals, ...overrides };
+  return { file: "tests/a.test.ts", problem: null, skips: [], output: "", ...totals, ...overrides };
 }
 
 test("the totals of each runtime's reporter are read", () => {
@@ -80,6 +80,28 @@ test("a reason that one runtime keeps to itself is taken from another", () => {
     { title: "Bun", files: silent },
   ]);
   assert.deepEqual(lines, ["skipped: tests/a.test.ts: one (Deno, Node 26, Bun): why"]);
+});
+
+test("what failed is told at the end: the output without what passed, then a line a file", () => {
+  const output = `${
+    "(pass) other\n".repeat(80)
+  }error: here it is\n(fail) one\n\n 1 pass\n 1 fail\n`;
+  const lines = explainFailures([
+    { title: "Deno", files: [result({})] },
+    { title: "Bun", files: [result({ failed: 1, output })] },
+    { title: "Node 26", files: [result({ failed: 1, problem: "crashed", output: DENO })] },
+  ]);
+  const [bun = "", node = ""] = lines;
+  assert.equal(
+    bun,
+    "\n--- Bun: tests/a.test.ts\nerror: here it is\n(fail) one\n\n 1 pass\n 1 fail",
+  );
+  assert.doesNotMatch(node, /works/);
+  assert.match(node, /1 failed/);
+  assert.deepEqual(lines.slice(2), [
+    "FAILED: Bun: tests/a.test.ts: 1 failed",
+    "FAILED: Node 26: tests/a.test.ts: crashed",
+  ]);
 });
 
 test("a file with fewer tests in one runtime than in another is pointed out", () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { buildDirectory, libraryFileName, packagedFile } from "../../lib/library/directories.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";

@@ -36,6 +36,30 @@ export function explainSkips(results: readonly RuntimeFiles[]): string[] {
   );
 }
 
+/** Lines of a failed file's output that are shown once more at the end. */
+const SHOWN = 60;
+
+/** A line about a test that passed or was skipped, in each reporter's way. */
+const PASSED = /^(?:\(pass\)|\(skip\)|\s*✔|\s*﹣|.* \.\.\. .*(?:ok|ignored))/;
+
+/**
+ * What failed: the end of each file's output, then a line for each. It comes last, for whoever has
+ * only the end of a log.
+ */
+export function explainFailures(results: readonly RuntimeFiles[]): string[] {
+  const failures = results.flatMap(({ title, files }) =>
+    files.filter(({ failed }) => failed > 0).map((file) => ({ title, ...file }))
+  );
+  const outputs = failures.map(({ title, file, output }) => {
+    const lines = output.trimEnd().split("\n").filter((line) => !PASSED.test(line));
+    return [`\n--- ${title}: ${file}`, ...lines.slice(-SHOWN)].join("\n");
+  });
+  const names = failures.map(({ title, file, failed, problem }) =>
+    `FAILED: ${title}: ${file}: ${problem ?? `${failed} failed`}`
+  );
+  return [...outputs, ...names];
+}
+
 /** A line for each file that reports more tests in one runtime than in another. */
 export function differencesOf(results: readonly RuntimeFiles[]): string[] {
   const counts = new Map<string, Map<string, number>>();

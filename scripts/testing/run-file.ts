@@ -32,6 +32,8 @@ export interface FileResult extends Totals {
   readonly skips: readonly Skip[];
   /** How long it took, in milliseconds. */
   readonly milliseconds: number;
+  /** What it wrote. */
+  readonly output: string;
 }
 
 /** How a child process ended. */
@@ -76,6 +78,7 @@ export async function runFile(
     skipped: totals?.skipped ?? 0,
     skips: parseSkips(spec.name, ending.output),
     milliseconds,
+    output: ending.output,
   };
 }
 
