@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withPart } from "../marked-text.ts";
 import { ROOT } from "../runtimes.ts";
 import { OUTCOME_WORDS, RUNTIME_TITLES, testsCell, WAY_TITLES } from "./table.ts";
 import {
@@ -18,8 +19,6 @@ import {
 /** The committed results. */
 export const RESULTS: string = join(ROOT, "docs", "development", "platforms.json");
 const README: string = join(ROOT, "README.md");
-const BEGIN = "<!-- platforms:begin -->";
-const END = "<!-- platforms:end -->";
 
 /** A report without what differs from machine to machine and run to run. */
 export function trimReport(report: PlatformReport): PlatformReport {
@@ -74,13 +73,8 @@ function titleOf({ runtime, version }: RowReport): string {
  * @throws {RangeError} when the marks are not there.
  */
 export function withTable(text: string, report: PlatformReport): string {
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin === -1 || end < begin) {
-    throw new RangeError(`Cannot write the table: the text must have ${BEGIN} and ${END}`);
-  }
   const table = `${markdownTable(report)}\n\nTried on ${report.date}, on ${report.host}.`;
-  return `${text.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${text.slice(end)}`;
+  return withPart(text, "platforms", table);
 }
 
 /** The committed results. */
