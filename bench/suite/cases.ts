@@ -1,0 +1,228 @@
+/**
+ * The cases: each workload in a runtime, with its arguments, subjects and rounds by mode.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { type Runtime, ROOT } from "../../scripts/runtimes.ts";
+import type { WorkloadArguments } from "../workloads/support/program.ts";
+import type { CaseRuntime, Mode } from "./results.ts";
+import { SUBJECTS } from "./subjects.ts";
+
+/** How a case is run in one mode. */
+export interface CasePlan {
+  /** Arguments of its program. */
+  readonly arguments: readonly string[];
+  /** Subjects by id; a case always has the baseline. */
+  readonly subjects: readonly string[];
+  readonly rounds: number;
+  /** Whether an uncounted run comes first: it fills the page cache and makes the corpus. */
+  readonly warmUp: boolean;
+  /** What one run takes on two quiet cores, launcher included, in seconds: a first guess. */
+  readonly seconds: number;
+}
+
+/** One row of {@linkcode CASES}. */
+export interface CaseSpec {
+  readonly id: string;
+  readonly title: string;
+  readonly workload: string;
+  readonly runtime: CaseRuntime;
+  /** What its throughput counts. */
+  readonly counts: string;
+  readonly plans: Readonly<Record<Mode, CasePlan>>;
+}
+
+const ALL = SUBJECTS.map(({ id }) => id);
+const BALANCED = ["system", "jemalloc-balanced", "mimalloc-balanced"];
+const PROFILES = ALL.filter((id) => !/defaults|debian|secure/.test(id));
+const WITH_LOW_MEMORY = [...BALANCED, "jemalloc-low-memory", "mimalloc-low-memory"];
+
+const SEED = 1;
+
+/** A first guess, the same for each runtime. */
+interface Timing {
+  readonly subjects: readonly string[];
+  readonly rounds: number;
+  readonly warmUp: boolean;
+  readonly seconds: number;
+}
+
+function script(
+  given: Partial<WorkloadArguments>,
+  timing: Timing,
+): CasePlan {
+  const words: WorkloadArguments = { scale: "quick", seed: SEED, idle: 0, options: {}, ...given };
+  return { arguments: [JSON.stringify(words)], ...timing };
+}
+
+const RUNTIME_TITLES = { deno: "Deno", bun: "Bun", node26: "Node 26", native: "native" } as const;
+
+function scriptCase(
+  workload: string,
+  runtime: Exclude<CaseRuntime, "native">,
+  counts: string,
+  quick: CasePlan,
+  full: CasePlan,
+): CaseSpec {
+  const title = `${workload}, ${RUNTIME_TITLES[runtime]}`;
+  return { id: `${workload}-${runtime}`, title, workload, runtime, counts, plans: { quick, full } };
+}
+
+/** One round: what is there to be seen is coarse, or the machine's time is short. */
+const once = (subjects: readonly string[], seconds: number, warmUp = false): Timing => ({
+  subjects,
+  rounds: 1,
+  warmUp,
+  seconds,
+});
+const rounds = (count: number, subjects: readonly string[], seconds: number): Timing => ({
+  subjects,
+  rounds: count,
+  warmUp: true,
+  seconds,
+});
+
+/** Rounds of a full run: with five, an interval from the least to the greatest covers 93.75 %. */
+const FULL_ROUNDS = 5;
+/** How long a process is idle before its memory is read, in seconds: longer than any decay. */
+const IDLE = { quick: 2, full: 2 } as const;
+
+const OTHERS = ["deno", "bun"] as const;
+
+/** Workloads of JavaScript. */
+const SCRIPT_CASES: readonly CaseSpec[] = [
+  scriptCase(
+    "documents",
+    "node26",
+    "documents",
+    script({ idle: IDLE.quick }, once(WITH_LOW_MEMORY, 7, true)),
+    script({ idle: IDLE.full }, rounds(FULL_ROUNDS, ALL, 7)),
+  ),
+  scriptCase(
+    "agents",
+    "node26",
+    "steps",
+    script({}, once(BALANCED, 5, true)),
+    script({}, rounds(FULL_ROUNDS, PROFILES, 5)),
+  ),
+  scriptCase(
+    "service",
+    "node26",
+    "requests",
+    script({}, once(BALANCED, 9)),
+    script({ scale: "full" }, once(WITH_LOW_MEMORY, 92)),
+  ),
+  scriptCase(
+    "latency",
+    "node26",
+    "calls",
+    script({ options: { threads: 2 } }, once(BALANCED, 6)),
+    script({ options: { threads: 2, heap: "churned" } }, rounds(3, PROFILES, 8)),
+  ),
+  ...OTHERS.flatMap((runtime): CaseSpec[] => [
+    scriptCase(
+      "documents",
+      runtime,
+      "documents",
+      script({}, once(BALANCED, 5, true)),
+      script({ idle: IDLE.full }, rounds(FULL_ROUNDS, BALANCED, 7)),
+    ),
+    scriptCase(
+      "agents",
+      runtime,
+      "steps",
+      script({}, once(BALANCED, 5)),
+      script({}, rounds(FULL_ROUNDS, BALANCED, 5)),
+    ),
+    scriptCase(
+      "service",
+      runtime,
+      "requests",
+      script({}, once(["system", "jemalloc-balanced"], 9)),
+      script({}, rounds(2, BALANCED, 9)),
+    ),
+  ]),
+];
+
+/** A pattern of the native program: operations for about 0.2 s on two quiet cores. */
+interface Pattern {
+  readonly name: string;
+  readonly operations: number;
+  readonly subjects: readonly string[];
+}
+
+const PATTERNS: readonly Pattern[] = [
+  { name: "larson", operations: 4_000_000, subjects: ALL },
+  { name: "producer-consumer", operations: 1_000_000, subjects: ALL },
+  { name: "small", operations: 6_000_000, subjects: ALL },
+  { name: "large", operations: 20_000, subjects: ALL },
+  { name: "mixed", operations: 2_000_000, subjects: ALL },
+  { name: "realloc", operations: 200_000, subjects: ALL },
+  // It allocates nothing: the floor, and a control whose ratios must be 1.
+  { name: "none", operations: 10_000_000, subjects: BALANCED },
+];
+
+const THREADS = 2;
+const NATIVE_ROUNDS = { quick: 2, full: FULL_ROUNDS } as const;
+/** A full run does more at a time, so that the start weighs less. */
+const NATIVE_SCALE = { quick: 1, full: 3 } as const;
+/** The launcher, and the program's start. */
+const NATIVE_START = 0.35;
+const NATIVE_WORK = 0.2;
+
+function nativePlan({ name, operations, subjects }: Pattern, mode: Mode): CasePlan {
+  const count = operations * NATIVE_SCALE[mode];
+  return {
+    arguments: [name, String(THREADS), String(count), String(SEED)],
+    subjects,
+    rounds: NATIVE_ROUNDS[mode],
+    warmUp: true,
+    seconds: NATIVE_START + NATIVE_WORK * NATIVE_SCALE[mode],
+  };
+}
+
+/** Every case. */
+export const CASES: readonly CaseSpec[] = [
+  ...PATTERNS.map((pattern): CaseSpec => ({
+    id: `native-${pattern.name}`,
+    title: `${pattern.name}, native`,
+    workload: "churn",
+    runtime: "native",
+    counts: "operations",
+    plans: { quick: nativePlan(pattern, "quick"), full: nativePlan(pattern, "full") },
+  })),
+  ...SCRIPT_CASES,
+];
+
+/** The native program. */
+export const CHURN: string = join(ROOT, "build", "bench", "churn");
+
+/** Words between a runtime's binary and a script. */
+const RUNTIME_FLAGS: Readonly<Record<string, readonly string[]>> = {
+  deno: ["run", "-A", "--no-check", "--quiet"],
+  bun: [],
+  node26: ["--no-warnings"],
+};
+
+/** The program of a case: the file that must exist, and its command without the arguments. */
+export interface Program {
+  readonly file: string;
+  readonly command: readonly string[];
+}
+
+/**
+ * The program of a case.
+ *
+ * @throws {Error} when its runtime was not found.
+ */
+export function programOf(
+  { workload, runtime }: Pick<CaseSpec, "workload" | "runtime">,
+  runtimes: readonly Runtime[],
+): Program {
+  if (runtime === "native") return { file: CHURN, command: [CHURN] };
+  const file = join(ROOT, "bench", "workloads", `${workload}.ts`);
+  const found = runtimes.find(({ spec }) => spec.name === runtime);
+  if (found === undefined) throw new Error(`Cannot run ${workload}: ${runtime} was not found`);
+  return { file, command: [found.binary, ...(RUNTIME_FLAGS[runtime] ?? []), file] };
+}

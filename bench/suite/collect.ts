@@ -1,0 +1,63 @@
+/**
+ * From a finished journal to results.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { VERSION } from "../../lib/version.ts";
+import { ROOT, type Runtime } from "../../scripts/runtimes.ts";
+import type { MachineInfo, Results, Run } from "./results.ts";
+import type { Setup } from "./setup.ts";
+import { BASELINE, SUBJECTS } from "./subjects.ts";
+import { type Comparison, summarise } from "./summary.ts";
+
+/** What builds of one allocator are compared by. */
+const BUILD_METRIC = "wall";
+
+/** Our builds beside those of others. */
+export const COMPARISONS: readonly Comparison[] = SUBJECTS.flatMap(({ id, against }) =>
+  against === undefined ? [] : [{ subject: id, baseline: against, metric: BUILD_METRIC }]
+);
+
+/** The checkout's commit, with a mark where files differ from it; `null` without git. */
+function commit(): string | null {
+  const words = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
+  const { status, stdout } = spawnSync("git", words, { cwd: ROOT, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : null;
+}
+
+/** Puts results together from all runs of a plan. */
+export function collect(
+  setup: Setup,
+  runs: readonly Run[],
+  started: string,
+  machine: MachineInfo,
+  runtimes: readonly Runtime[],
+): Results {
+  const cases = setup.cases.map(({ info }) => info);
+  const used = new Set<string>(cases.map(({ runtime }) => runtime));
+  const counted = runs.filter(({ round }) => round > 0);
+  return {
+    $schema: "./results.schema.json",
+    format: 1,
+    mode: setup.mode,
+    seed: setup.seed,
+    started,
+    finished: new Date().toISOString(),
+    seconds: Math.round(runs.reduce((sum, { seconds }) => sum + seconds, 0)),
+    versions: {
+      offheap: VERSION,
+      commit: commit(),
+      runtimes: Object.fromEntries(
+        runtimes.filter(({ spec }) => used.has(spec.name))
+          .map(({ spec, version }) => [spec.name, version]),
+      ),
+    },
+    machine,
+    subjects: setup.subjects.map(({ info }) => info),
+    missing: [...setup.missing],
+    cases,
+    runs: counted,
+    summary: summarise(cases, counted, BASELINE, COMPARISONS),
+  };
+}

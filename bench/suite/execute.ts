@@ -1,0 +1,186 @@
+/**
+ * One run of a program under a subject: started, read, and refused when another allocator than the
+ * subject's served it.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { z } from "zod";
+import { type MemorySeries, WorkloadOutput } from "./format.ts";
+import type { PlannedCase, Step } from "./plan.ts";
+import type { Run } from "./results.ts";
+import { neutralEnvironment, placeOf, type Subject } from "./subjects.ts";
+
+/** A run that failed; its message has all that the program said. */
+export class RunError extends Error {
+  override name = "RunError";
+}
+
+/** How far behind its guess a run may be before it counts as hanging. */
+const PATIENCE = 20;
+const LEAST_PATIENCE_MS = 120_000;
+const SAID_LIMIT = 8000;
+
+interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly late: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // It may have ended just now.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+function start(
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  limit: number,
+  abort: AbortSignal,
+): Promise<Ended> {
+  const [file = "", ...words] = command;
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    const child = spawn(file, words, {
+      env: { ...neutralEnvironment(), ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true, // a group of its own: what the program started is ended with it
+    });
+    let late = false;
+    let stdout = "";
+    let stderr = "";
+    const kill = (): void => killGroup(child.pid);
+    const timer = setTimeout(() => {
+      late = true;
+      kill();
+    }, limit);
+    abort.addEventListener("abort", kill);
+    const settle = (): void => {
+      clearTimeout(timer);
+      abort.removeEventListener("abort", kill);
+    };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+    child.on("error", (error) => {
+      settle();
+      reject(new RunError(`Cannot run ${file}: ${error.message}`));
+    });
+    child.on("close", (status, signal) => {
+      settle();
+      const seconds = (performance.now() - began) / 1000;
+      resolve({ status, signal, late, stdout, stderr, seconds });
+    });
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1) ?? "";
+}
+
+function readOutput(what: string, { stdout, stderr }: Ended): WorkloadOutput {
+  const line = lastLine(stdout);
+  let problem: string;
+  try {
+    const parsed = WorkloadOutput.safeParse(JSON.parse(line));
+    if (parsed.success) return parsed.data;
+    problem = z.prettifyError(parsed.error);
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  throw new RunError(
+    `Cannot read what ${what} printed: ${problem}\nIts last line: ${line.slice(0, SAID_LIMIT)}\n` +
+      stderr.slice(-SAID_LIMIT),
+  );
+}
+
+/** libc's file, as it stands in evidence; musl would not be named so. */
+const LIBC = /\blibc\.so\.6\b/;
+
+/** Allocators that answer no question about a block of theirs: the object decides. */
+const UNVERIFIABLE: readonly string[] = ["tcmalloc"];
+
+/**
+ * Checks who served `malloc` inside a run.
+ *
+ * @throws {RunError} when it was not the subject's allocator, from the subject's own file.
+ */
+export function requireServed(
+  what: string,
+  { info, file }: Pick<Subject, "info" | "file">,
+  { allocator, verified, object }: WorkloadOutput["servedBy"],
+): void {
+  const wanted = file === null ? "libc.so.6" : placeOf(file);
+  const fromFile = file === null ? LIBC.test(object) : object.includes(file);
+  const proven = verified || UNVERIFIABLE.includes(info.allocator);
+  if (allocator === info.allocator && proven && fromFile) return;
+  throw new RunError(
+    `Cannot count ${what}: malloc must be served by ${info.allocator} of ${wanted}, verified; ` +
+      `got ${allocator}, ${verified ? "verified" : "not verified"}, ${object || "no object"}`,
+  );
+}
+
+const KIB = 1024;
+
+function wholeKib(values: readonly (number | null)[]): (number | null)[] {
+  return values.map((value) => value === null ? null : Math.round(value / KIB) * KIB);
+}
+
+/** A series whose sizes are whole KiB, and whose times are whole milliseconds: shorter in a file. */
+export function compactSeries(series: MemorySeries): MemorySeries {
+  const sizes = (values: readonly number[]): number[] =>
+    values.map((value) => Math.round(value / KIB) * KIB);
+  return {
+    time: series.time.map(Math.round),
+    resident: sizes(series.resident),
+    heap: sizes(series.heap),
+    external: sizes(series.external),
+    live: wholeKib(series.live),
+    held: wholeKib(series.held),
+    phases: series.phases.map(({ name, start }) => ({ name, start: Math.round(start) })),
+  };
+}
+
+/** The one round whose memory over time is kept. */
+const SERIES_ROUND = 1;
+
+/**
+ * Does one step.
+ *
+ * @param abort Ends the program when it is aborted.
+ * @throws {RunError} when the program fails, takes far too long, prints something else than its
+ * contract says, or ran under another allocator.
+ */
+export async function execute(
+  step: Step,
+  { command, seconds }: PlannedCase,
+  subject: Subject,
+  abort: AbortSignal,
+): Promise<Run> {
+  const what = `${step.case} under ${step.subject}`;
+  const limit = Math.max(LEAST_PATIENCE_MS, seconds * PATIENCE * 1000);
+  const ended = await start([...subject.prefix, ...command], subject.environment, limit, abort);
+  abort.throwIfAborted();
+  if (ended.status !== 0) {
+    const how = ended.late
+      ? `took longer than ${limit / 1000} s`
+      : `ended with ${ended.signal ?? `status ${ended.status}`}`;
+    throw new RunError(`${what} ${how}; it said:\n${ended.stderr.slice(-SAID_LIMIT)}`);
+  }
+  const { memory, ...output } = readOutput(what, ended);
+  requireServed(what, subject, output.servedBy);
+  const kept = memory !== undefined && step.round === SERIES_ROUND;
+  return {
+    ...step,
+    seconds: Math.round(ended.seconds * 1000) / 1000,
+    output: kept ? { ...output, memory: compactSeries(memory) } : output,
+  };
+}
