@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { type Runtime, ROOT } from "../../scripts/runtimes.ts";
+import { ROOT, type Runtime } from "../../scripts/runtimes.ts";
 import type { WorkloadArguments } from "../workloads/support/program.ts";
 import type { CaseRuntime, Mode } from "./results.ts";
 import { SUBJECTS } from "./subjects.ts";

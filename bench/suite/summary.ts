@@ -41,7 +41,9 @@ function rowsOf(
   const rows: SummaryRow[] = [];
   const runsOf = (id: string): readonly Run[] => bySubject.get(id) ?? [];
   for (const subject of info.subjects) {
-    for (const [metric, { unit, better }] of Object.entries(runsOf(subject)[0]?.output.metrics ?? {})) {
+    for (
+      const [metric, { unit, better }] of Object.entries(runsOf(subject)[0]?.output.metrics ?? {})
+    ) {
       const own = valuesOf(runsOf(subject), metric);
       const value = median(own.map((one) => one.value));
       const row = { case: info.id, subject, metric, unit, better, value };

@@ -1,0 +1,246 @@
+/**
+ * The report's tables as data: HTML and Markdown are made of the same.
+ *
+ * @module
+ */
+import { median } from "simple-statistics";
+import type { Results } from "../suite/results.ts";
+import { BASELINE } from "../suite/subjects.ts";
+import {
+  isNative,
+  latencyRows,
+  METRIC_VIEWS,
+  type MetricView,
+  type RatioRow,
+  ratioRows,
+  SPLIT_PARTS,
+  splitRows,
+} from "./figures.ts";
+import {
+  intervalText,
+  mebibytes,
+  percent,
+  ratioText,
+  short,
+  timeText,
+  titlesOf,
+  valueText,
+} from "./numbers.ts";
+
+/** A table. */
+export interface Table {
+  /** By which a document asks for it. */
+  readonly name: string;
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** How many columns at the left are words; the rest are figures. */
+  readonly words: number;
+}
+
+/** The table of one metric: values, and ratios to the system allocator. */
+export function metricTable(results: Results, { metric, name, title }: MetricView): Table {
+  const titles = titlesOf(results);
+  const rows = results.summary.filter((row) =>
+    row.metric === metric && (row.ratio === undefined || row.ratio.baseline === BASELINE)
+  );
+  return {
+    name,
+    title: `${title}, ratio to the system allocator in the same round`,
+    head: ["case", "subject", "value (median)", "ratio", "interval", "covers", "pairs"],
+    words: 2,
+    rows: rows.map((row) => [
+      titles.case(row.case),
+      titles.subject(row.subject),
+      valueText(row, titles.counts(row.case)),
+      ...(row.ratio === undefined ? ["baseline", "", "", ""] : [
+        ratioText(row.ratio.median),
+        intervalText(row.ratio),
+        percent(row.ratio.coverage),
+        String(row.ratio.pairs),
+      ]),
+    ]),
+  };
+}
+
+function overCases(rows: readonly RatioRow[], subject: string): string {
+  const own = rows.filter((row) => row.subject === subject).map(({ ratio }) => ratio.median);
+  if (own.length === 0) return "–";
+  if (own.length === 1) return ratioText(own[0] ?? NaN);
+  const [least, most] = [Math.min(...own), Math.max(...own)].map(ratioText);
+  return `${ratioText(median(own))} (${least} to ${most})`;
+}
+
+/** One row a subject: the middle of its cases' ratios, and the least and greatest. */
+export function overviewTable(results: Results): Table {
+  const throughput = ratioRows(results, "throughput");
+  const native = throughput.filter((row) => isNative(results, row.case));
+  const scripts = throughput.filter((row) => !isNative(results, row.case));
+  const columns: readonly (readonly [string, readonly RatioRow[]])[] = [
+    ["throughput, JavaScript", scripts],
+    ["throughput, native", native],
+    ["peak resident", ratioRows(results, "peakResident")],
+    ["idle resident", ratioRows(results, "idleResident")],
+    ["page faults", ratioRows(results, "minorFaults")],
+  ];
+  const shown = columns.filter(([, rows]) => rows.length > 0);
+  return {
+    name: "overview",
+    title: "Ratios to the system allocator: median of the cases (least to greatest)",
+    head: ["subject", ...shown.map(([title]) => title)],
+    words: 1,
+    rows: results.subjects.filter(({ id }) => id !== BASELINE).map(({ id, title }) => [
+      title,
+      ...shown.map(([, rows]) => overCases(rows, id)),
+    ]),
+  };
+}
+
+/** The limit for a build of ours: its time over the other build's. */
+export const BUILD_LIMIT = 1.03;
+
+/** Rows that compare our builds with others. */
+export function buildRows(results: Results): RatioRow[] {
+  return results.summary.filter((row): row is RatioRow =>
+    row.ratio !== undefined && row.ratio.baseline !== BASELINE
+  );
+}
+
+/** Our builds beside Debian's, by time. */
+export function buildTable(results: Results): Table {
+  const titles = titlesOf(results);
+  return {
+    name: "builds",
+    title: `Our builds’ time over Debian’s (at most ${BUILD_LIMIT} is the aim)`,
+    head: [
+      "case",
+      "our build",
+      "baseline",
+      "time (median)",
+      "ratio",
+      "interval",
+      "covers",
+      "pairs",
+    ],
+    words: 3,
+    rows: buildRows(results).map((row) => [
+      titles.case(row.case),
+      titles.subject(row.subject),
+      titles.subject(row.ratio.baseline),
+      valueText(row, ""),
+      ratioText(row.ratio.median),
+      intervalText(row.ratio),
+      percent(row.ratio.coverage),
+      String(row.ratio.pairs),
+    ]),
+  };
+}
+
+/** All latencies. */
+export function latencyTable(results: Results): Table {
+  const titles = titlesOf(results);
+  return {
+    name: "latency",
+    title: "Time a call: medians over rounds of each percentile",
+    head: ["case", "call", "subject", "p50", "p95", "p99", "p99.9", "max", "calls"],
+    words: 3,
+    rows: latencyRows(results).map(({ case: id, call, subject, latency }) => [
+      titles.case(id),
+      call,
+      titles.subject(subject),
+      ...[latency.p50, latency.p95, latency.p99, latency.p999, latency.max].map(timeText),
+      short(latency.count),
+    ]),
+  };
+}
+
+/** Resident memory at the end of the last idle phase. */
+export function splitTable(results: Results): Table {
+  const titles = titlesOf(results);
+  return {
+    name: "split",
+    title: "Resident memory at the end of the last idle phase, MiB",
+    head: ["case", "subject", ...SPLIT_PARTS, "resident"],
+    words: 2,
+    rows: splitRows(results).map(({ case: id, subject, parts }) => [
+      titles.case(id),
+      titles.subject(subject),
+      ...SPLIT_PARTS.map((part) => mebibytes(parts[part])),
+      mebibytes(SPLIT_PARTS.reduce((sum, part) => sum + parts[part], 0)),
+    ]),
+  };
+}
+
+const GIB = 2 ** 30;
+
+/** The machine. */
+export function machineTable({ machine, versions }: Results): Table {
+  return {
+    name: "machine",
+    title: "The machine",
+    head: ["what", "value"],
+    words: 2,
+    rows: [
+      ["processor", `${machine.processor}, ${machine.cores} cores`],
+      ["memory", `${short(machine.memory / GIB)} GiB`],
+      ["system", `${machine.system}, Linux ${machine.kernel}, ${machine.libc}`],
+      ["transparent huge pages", machine.hugePages],
+      ["frequency governor", machine.governor],
+      ["virtual machine", machine.virtual ? "yes" : "no"],
+      ["load at the start (1, 5, 15 min)", machine.load.join(", ")],
+      ["offheap", `${versions.offheap}, commit ${versions.commit ?? "unknown"}`],
+      ...Object.entries(versions.runtimes),
+    ],
+  };
+}
+
+/** The subjects, and those left out. */
+export function subjectTable({ subjects, missing }: Results): Table {
+  return {
+    name: "subjects",
+    title: "The subjects",
+    head: ["subject", "version", "build", "started by", "variables"],
+    words: 5,
+    rows: [
+      ...subjects.map(({ title, version, build, command, variables }) => [
+        title,
+        version,
+        build,
+        command,
+        Object.entries(variables).map(([name, value]) => `${name}=${value}`).join(" "),
+      ]),
+      ...missing.map(({ title, reason }) => [title, "", "", `left out: ${reason}`, ""]),
+    ],
+  };
+}
+
+/** The cases. */
+export function caseTable({ cases }: Results): Table {
+  return {
+    name: "cases",
+    title: "The cases",
+    head: ["case", "counts", "arguments", "rounds", "subjects"],
+    words: 3,
+    rows: cases.map((info) => [
+      info.title,
+      info.counts,
+      info.arguments.join(" "),
+      String(info.rounds),
+      String(info.subjects.length),
+    ]),
+  };
+}
+
+/** Every table that has rows, in the order of the report. */
+export function allTables(results: Results): Table[] {
+  return [
+    overviewTable(results),
+    ...METRIC_VIEWS.map((view) => metricTable(results, view)),
+    buildTable(results),
+    splitTable(results),
+    latencyTable(results),
+    caseTable(results),
+    subjectTable(results),
+    machineTable(results),
+  ].filter(({ rows }) => rows.length > 0);
+}
