@@ -1,0 +1,34 @@
+/* What the threads of the benchmark do; each pattern is one row of PATTERNS. */
+#ifndef OFFHEAP_BENCH_PATTERNS_H
+#define OFFHEAP_BENCH_PATTERNS_H
+
+#include <stdint.h>
+
+#include "histogram.h"
+
+/* One thread's share of the work, and what came of it. */
+typedef struct {
+  unsigned index;
+  unsigned threads;
+  uint64_t operations;
+  uint64_t seed;
+  void *shared; /* the pattern's own, or NULL */
+  /* Results: sums, so that they do not depend on which thread was first. */
+  uint64_t bytes;
+  uint64_t checksum;
+  histogram allocation;
+  histogram release;
+} share;
+
+typedef struct {
+  const char *name;
+  void (*run)(share *mine);
+  /* Made once before the threads start and freed after they ended; may be NULL. */
+  void *(*prepare)(unsigned threads);
+  void (*finish)(void *shared);
+} pattern;
+
+extern const pattern PATTERNS[];
+extern const unsigned PATTERN_COUNT;
+
+#endif
