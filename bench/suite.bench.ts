@@ -22,7 +22,8 @@ import { duration, liveProgress, plainProgress, type Progress } from "./suite/pr
 import { type Mode, readResults, writeResults } from "./suite/results.ts";
 import { runSuite } from "./suite/run.ts";
 import { type Choice, lacking, select, setUp } from "./suite/setup.ts";
-import { prepareSubjects, SUBJECTS } from "./suite/subjects.ts";
+import { prepareSubjects } from "./suite/prepare.ts";
+import { SUBJECTS } from "./suite/subjects.ts";
 
 interface Options {
   readonly full?: true;

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { type MemorySeries, WorkloadOutput } from "./format.ts";
 import type { PlannedCase, Step } from "./plan.ts";
 import type { Run } from "./results.ts";
-import { neutralEnvironment, placeOf, type Subject } from "./subjects.ts";
+import { neutralEnvironment, placeOf, type Subject } from "./prepare.ts";
 
 /** A run that failed; its message has all that the program said. */
 export class RunError extends Error {

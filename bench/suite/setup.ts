@@ -10,7 +10,8 @@ import type { Runtime } from "../../scripts/runtimes.ts";
 import { type CaseSpec, programOf } from "./cases.ts";
 import { type PlanKey, type PlannedCase, planSteps, type Step } from "./plan.ts";
 import type { MissingSubject, Mode } from "./results.ts";
-import { BASELINE, type PreparedSubjects, type Subject, type SubjectSpec } from "./subjects.ts";
+import type { PreparedSubjects, Subject } from "./prepare.ts";
+import { BASELINE, type SubjectSpec } from "./subjects.ts";
 
 /** What a user chooses. */
 export interface Choice {
