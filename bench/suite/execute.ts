@@ -115,11 +115,14 @@ const UNVERIFIABLE: readonly string[] = ["tcmalloc"];
  */
 export function requireServed(
   what: string,
-  { info, file }: Pick<Subject, "info" | "file">,
+  { info, files }: Pick<Subject, "info" | "files">,
   { allocator, verified, object }: WorkloadOutput["servedBy"],
 ): void {
-  const wanted = file === null ? "libc.so.6" : placeOf(file);
-  const fromFile = file === null ? LIBC.test(object) : object.includes(file);
+  const [file] = files;
+  const wanted = file === undefined ? "libc.so.6" : placeOf(file);
+  const fromFile = file === undefined
+    ? LIBC.test(object)
+    : files.some((path) => object.includes(path));
   const proven = verified || UNVERIFIABLE.includes(info.allocator);
   if (allocator === info.allocator && proven && fromFile) return;
   throw new RunError(

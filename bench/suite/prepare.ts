@@ -22,8 +22,8 @@ export interface Subject {
   readonly prefix: readonly string[];
   /** Variables that its process has besides the usual ones. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The real path of the file that must serve `malloc`; `null` for libc's own. */
-  readonly file: string | null;
+  /** Paths of the file that must serve `malloc`, the real one first; none for libc's own. */
+  readonly files: readonly string[];
 }
 
 /** What the suite must not inherit: it would change an allocator, or offheap. */
@@ -66,6 +66,11 @@ function probe(prefix: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs.filter(([name]) => FOREIGN.test(name)));
 }
 
+/** A path may be a link; evidence names one or the other. */
+function pathsOf(path: string): string[] {
+  return [...new Set([realpathSync(path), path])];
+}
+
 function manifestVersion(library: string): string {
   const manifest: unknown = JSON.parse(readFileSync(`${library}.json`, "utf8"));
   if (typeof manifest === "object" && manifest !== null && "version" in manifest) {
@@ -98,7 +103,7 @@ function prepareLaunched(spec: SubjectSpec, { options }: Launched, node: string)
   return {
     prefix,
     environment: {},
-    file: file === null ? null : realpathSync(file),
+    files: file === null ? [] : pathsOf(file),
     info: {
       id: spec.id,
       title: spec.title,
@@ -121,7 +126,7 @@ function preparePreloaded(
   return {
     prefix: [],
     environment: { LD_PRELOAD: path },
-    file: realpathSync(path),
+    files: pathsOf(path),
     info: {
       id: spec.id,
       title: spec.title,

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { VERSION } from "../../lib/version.ts";
 import type { Runtime } from "../../scripts/runtimes.ts";
-import { type CaseSpec, programOf } from "./cases.ts";
+import type { CaseSpec, Program } from "./cases.ts";
 import { type PlanKey, type PlannedCase, planSteps, type Step } from "./plan.ts";
 import type { MissingSubject, Mode } from "./results.ts";
 import type { PreparedSubjects, Subject } from "./prepare.ts";
@@ -24,6 +24,13 @@ export interface Choice {
   readonly rounds?: number | undefined;
 }
 
+/** What there is to choose from, and how a case's program is found. */
+export interface Tables {
+  readonly cases: readonly CaseSpec[];
+  readonly subjects: readonly SubjectSpec[];
+  readonly programOf: (spec: CaseSpec, runtimes: readonly Runtime[]) => Program;
+}
+
 /** Cases with the subjects that the user wants of them. */
 export interface Selection {
   readonly cases: readonly CaseSpec[];
@@ -35,11 +42,7 @@ export interface Selection {
  *
  * @throws {RangeError} when nothing fits it; the message lists what there is.
  */
-export function select(
-  choice: Choice,
-  cases: readonly CaseSpec[],
-  subjects: readonly SubjectSpec[],
-): Selection {
+export function select(choice: Choice, { cases, subjects }: Tables): Selection {
   const { only, subjects: wanted } = choice;
   const chosen = cases.filter(({ id }) => only === undefined || id.includes(only));
   if (chosen.length === 0) {
@@ -76,7 +79,11 @@ export const ORDER_SEED = 20;
 /**
  * Why cases cannot be run here: a program or runtime is missing. Empty when all can.
  */
-export function lacking(cases: readonly CaseSpec[], runtimes: readonly Runtime[]): string[] {
+export function lacking(
+  cases: readonly CaseSpec[],
+  { programOf }: Tables,
+  runtimes: readonly Runtime[],
+): string[] {
   return cases.flatMap((spec) => {
     try {
       const { file } = programOf(spec, runtimes);
@@ -91,7 +98,7 @@ function plannedCase(
   spec: CaseSpec,
   choice: Choice,
   subjects: readonly Subject[],
-  runtimes: readonly Runtime[],
+  { command }: Program,
 ): PlannedCase {
   const { id, title, workload, runtime, counts, plans } = spec;
   const plan = plans[choice.mode];
@@ -107,15 +114,15 @@ function plannedCase(
       rounds: choice.rounds ?? plan.rounds,
       subjects: present,
     },
-    command: [...programOf(spec, runtimes).command, ...plan.arguments],
+    command: [...command, ...plan.arguments],
     warmUp: plan.warmUp,
     seconds: plan.seconds,
   };
 }
 
-function fingerprint({ info, file }: Subject): string {
+function fingerprint({ info, files }: Subject): string {
   const hash = createHash("sha256").update(JSON.stringify([info.variables, info.version]));
-  if (file !== null) hash.update(readFileSync(file));
+  for (const file of files) hash.update(readFileSync(file));
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -124,9 +131,12 @@ export function setUp(
   choice: Choice,
   { cases }: Selection,
   { subjects, missing }: PreparedSubjects,
+  { programOf }: Tables,
   runtimes: readonly Runtime[],
 ): Setup {
-  const planned = cases.map((spec) => plannedCase(spec, choice, subjects, runtimes));
+  const planned = cases.map((spec) =>
+    plannedCase(spec, choice, subjects, programOf(spec, runtimes))
+  );
   const describe = ({ info }: PlannedCase): string =>
     JSON.stringify([info.rounds, info.subjects, info.arguments]);
   return {
