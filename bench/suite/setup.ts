@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { VERSION } from "../../lib/version.ts";
 import type { Runtime } from "../../scripts/runtimes.ts";
-import type { CaseSpec, Program } from "./cases.ts";
+import type { CasePlan, CaseSpec, Program } from "./cases.ts";
 import { type PlanKey, type PlannedCase, planSteps, type Step } from "./plan.ts";
 import type { MissingSubject, Mode } from "./results.ts";
 import type { PreparedSubjects, Subject } from "./prepare.ts";
@@ -44,9 +44,10 @@ export interface Selection {
  */
 export function select(choice: Choice, { cases, subjects }: Tables): Selection {
   const { only, subjects: wanted } = choice;
-  const chosen = cases.filter(({ id }) => only === undefined || id.includes(only));
+  const offered = cases.filter(({ plans }) => plans[choice.mode] !== null);
+  const chosen = offered.filter(({ id }) => only === undefined || id.includes(only));
   if (chosen.length === 0) {
-    const list = cases.map(({ id }) => id).join(", ");
+    const list = offered.map(({ id }) => id).join(", ");
     throw new RangeError(`Cannot choose cases: one of ${list} must contain "${only}"`);
   }
   const known = subjects.map(({ id }) => id);
@@ -56,7 +57,7 @@ export function select(choice: Choice, { cases, subjects }: Tables): Selection {
       `Cannot choose subjects: each must be one of ${known.join(", ")}; got "${id}"`,
     );
   }
-  const used = new Set(chosen.flatMap((one) => one.plans[choice.mode].subjects));
+  const used = new Set(chosen.flatMap((one) => one.plans[choice.mode]?.subjects ?? []));
   const takesPart = (id: string): boolean =>
     id === BASELINE || (used.has(id) && (wanted === undefined || wanted.includes(id)));
   return { cases: chosen, subjects: subjects.filter(({ id }) => takesPart(id)) };
@@ -96,12 +97,12 @@ export function lacking(
 
 function plannedCase(
   spec: CaseSpec,
+  plan: CasePlan,
   choice: Choice,
   subjects: readonly Subject[],
   { command }: Program,
 ): PlannedCase {
-  const { id, title, workload, runtime, counts, plans } = spec;
-  const plan = plans[choice.mode];
+  const { id, title, workload, runtime, counts } = spec;
   const present = subjects.map(({ info }) => info.id).filter((one) => plan.subjects.includes(one));
   return {
     info: {
@@ -134,9 +135,11 @@ export function setUp(
   { programOf }: Tables,
   runtimes: readonly Runtime[],
 ): Setup {
-  const planned = cases.map((spec) =>
-    plannedCase(spec, choice, subjects, programOf(spec, runtimes))
-  );
+  const planned = cases.flatMap((spec) => {
+    const plan = spec.plans[choice.mode];
+    if (plan === null) return [];
+    return [plannedCase(spec, plan, choice, subjects, programOf(spec, runtimes))];
+  });
   const describe = ({ info }: PlannedCase): string =>
     JSON.stringify([info.rounds, info.subjects, info.arguments]);
   return {
