@@ -36,7 +36,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CORPORA = join(ROOT, "build", "bench", "corpus");
 /** A corpus that other makers or other libraries have made is another corpus. */
 const MADE_BY = [
-  ...["corpus.ts", "make.ts", "prose.ts"].map((name) =>
+  ...["corpus.ts", "make.ts", "../support/prose.ts"].map((name) =>
     fileURLToPath(new URL(name, import.meta.url))
   ),
   join(ROOT, "package-lock.json"),

@@ -10,7 +10,7 @@ import Papa from "papaparse";
 import PDFDocument from "pdfkit";
 import sharp, { type Sharp } from "sharp";
 import type { Random } from "../support/random.ts";
-import { paragraph, paragraphs, phrase, sentence, title, word } from "./prose.ts";
+import { paragraph, paragraphs, phrase, sentence, title, word } from "../support/prose.ts";
 
 /** Kinds of documents; each is the ending of its files' names. */
 export const KINDS = ["pdf", "docx", "csv", "xml", "html", "jpeg", "png"] as const;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Random, seeded } from "../support/random.ts";
+import { type Random, seeded } from "./random.ts";
 
 const ONSETS = ["b", "br", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "st", "t", "v"];
 const NUCLEI = ["a", "e", "i", "o", "u", "ai", "ea", "io"];
