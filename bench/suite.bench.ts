@@ -13,16 +13,11 @@ import { Command, Option } from "commander";
 import { buildMissing, positive } from "../scripts/common.ts";
 import { findRuntimes, ROOT, RUNTIMES } from "../scripts/runtimes.ts";
 import { writeReport } from "./report/write.ts";
-import { CASES } from "./suite/cases.ts";
-import { collect } from "./suite/collect.ts";
-import { JOURNAL_FILE, openJournal } from "./suite/journal.ts";
-import { describeMachine } from "./suite/machine.ts";
-import { secondsLeft } from "./suite/plan.ts";
-import { duration, liveProgress, plainProgress, type Progress } from "./suite/progress.ts";
-import { type Mode, readResults, writeResults } from "./suite/results.ts";
-import { runSuite } from "./suite/run.ts";
-import { type Choice, lacking, select, setUp } from "./suite/setup.ts";
-import { prepareSubjects, SUBJECTS } from "./suite/subjects.ts";
+import { CASES, programOf } from "./suite/cases.ts";
+import { measure } from "./suite/measure.ts";
+import { type Mode, readResults } from "./suite/results.ts";
+import { select, type Tables } from "./suite/setup.ts";
+import { SUBJECTS } from "./suite/subjects.ts";
 
 interface Options {
   readonly full?: true;
@@ -34,45 +29,11 @@ interface Options {
   readonly reportOnly?: true;
 }
 
+const TABLES: Tables = { cases: CASES, subjects: SUBJECTS, programOf };
 const INTERRUPTED = 130; // as a shell says of SIGINT
 
 function say(line: string): void {
   console.error(line);
-}
-
-/** Runs what is left, until it is done or interrupted. */
-async function measure(choice: Choice, out: string, fresh: boolean): Promise<void> {
-  const selection = select(choice, CASES, SUBJECTS);
-  const { found } = await findRuntimes(RUNTIMES);
-  const lacks = lacking(selection.cases, found);
-  if (lacks.length > 0) throw new Error(`Cannot run the suite:\n  ${lacks.join("\n  ")}`);
-  buildMissing(["release", "secure"]);
-  const machine = describeMachine();
-  const prepared = prepareSubjects(selection.subjects, process.execPath);
-  const setup = setUp(choice, selection, prepared, found);
-  const journal = openJournal(join(out, JOURNAL_FILE), { key: setup.key, fresh });
-  for (const { title, reason } of setup.missing) say(`left out: ${title}: ${reason}`);
-  for (const note of journal.notes) say(note);
-  const whole = duration(secondsLeft(setup.steps, setup.cases, () => null));
-  say(`${setup.steps.length} runs, ${journal.runs.length} of them done; about ${whole} for all`);
-
-  const stop = new AbortController();
-  const onSignal = (): void => stop.abort();
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  const progress: Progress = process.stderr.isTTY ? liveProgress() : plainProgress(say);
-  try {
-    await runSuite({ ...setup, journal, progress, abort: stop.signal });
-    await progress.end();
-  } catch (error) {
-    await progress.end(error);
-    if (!stop.signal.aborted) throw error;
-    const done = `${journal.runs.length} of ${setup.steps.length}`;
-    say(`Interrupted; ${done} runs are kept. The same command goes on from there.`);
-    process.exit(INTERRUPTED);
-  } finally {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-  }
-  writeResults(out, collect(setup, journal.runs, journal.started, machine, found));
 }
 
 const options = new Command("bench")
@@ -90,12 +51,22 @@ const options = new Command("bench")
 
 const mode: Mode = options.full === true ? "full" : "quick";
 const out = options.out ?? join(ROOT, "build", "bench", mode);
+
+/** Measures; whether it came to its end. */
+async function measured(): Promise<boolean> {
+  if (options.reportOnly === true) return true;
+  const { only, subjects, rounds, fresh = false } = options;
+  const choice = { mode, only, subjects, rounds };
+  select(choice, TABLES); // a wrong name is told before anything is built
+  buildMissing(["release", "secure"]);
+  const { found } = await findRuntimes(RUNTIMES);
+  return measure(TABLES, choice, { directory: out, fresh }, found, process.execPath, say);
+}
+
 try {
-  if (options.reportOnly !== true) {
-    const { only, subjects, rounds } = options;
-    await measure({ mode, only, subjects, rounds }, out, options.fresh === true);
-  }
-  for (const file of writeReport(out, readResults(out))) say(`wrote ${file}`);
+  if (await measured()) {
+    for (const file of writeReport(out, readResults(out))) say(`wrote ${file}`);
+  } else process.exitCode = INTERRUPTED;
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

@@ -12,6 +12,7 @@ import { splitChart } from "./charts/split.ts";
 import type { Document, Element } from "./dom.ts";
 import {
   isNative,
+  type LatencyRow,
   latencyRows,
   METRIC_VIEWS,
   type MetricView,
@@ -95,7 +96,7 @@ function seriesCharts(results: Results): Chart[] {
         colour: lookOf(subject).colour,
         sign: { dash: lookOf(subject).dash },
       })),
-      table: "split",
+      table: "phases",
       draw: (document, form) => seriesChart(document, form, label, axis, rows),
     };
   });
@@ -134,10 +135,12 @@ function latencyCharts(results: Results): Chart[] {
   const titles = titlesOf(results);
   const axis = "time a call (ns, logarithmic; 1 µs = 1000 ns); " +
     `baseline: ${BASELINE_TITLE}, the first row of a call`;
-  const chartFor = (title: string, infos: readonly CaseInfo[]): Chart[] => {
+  const chartFor = (title: string, infos: readonly CaseInfo[], named: boolean): Chart[] => {
     const ids = new Set(infos.map(({ id }) => id));
     const rows = latencyRows(results).filter((row) => ids.has(row.case));
-    const groups = [...Map.groupBy(rows, (row) => `${titles.case(row.case)}: ${row.call}`)];
+    const groupOf = (row: LatencyRow): string =>
+      named ? `${titles.case(row.case)}: ${row.call}` : row.call;
+    const groups = [...Map.groupBy(rows, groupOf)];
     if (groups.length === 0) return [];
     const label = `Percentiles of latency, ${title}: ${axis}`;
     const marks = groups.slice(0, MOST_CALLS).flatMap(([group, members]): LatencyMark[] =>
@@ -168,8 +171,8 @@ function latencyCharts(results: Results): Chart[] {
   const scripts = results.cases.filter(({ runtime }) => runtime !== "native");
   const native = results.cases.filter(({ runtime }) => runtime === "native");
   return [
-    ...scripts.flatMap((info) => chartFor(info.title, [info])),
-    ...chartFor("native allocation patterns", native),
+    ...scripts.flatMap((info) => chartFor(info.title, [info], false)),
+    ...chartFor("native allocation patterns", native, true),
   ];
 }
 

@@ -32,7 +32,7 @@ export interface Document {
 /** A new, empty document. */
 export function newDocument(): Document {
   const empty = '<!doctype html><html lang="en"><head></head><body></body></html>';
-  return parseHTML(empty).document as unknown as Document;
+  return Reflect.get(parseHTML(empty), "document") as Document;
 }
 
 /** A function that makes elements. */

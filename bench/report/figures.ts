@@ -124,6 +124,37 @@ export function seriesRows(results: Results): SeriesRow[] {
   );
 }
 
+/** One phase of a series; sizes in bytes. */
+export interface PhaseRow {
+  readonly case: string;
+  readonly subject: string;
+  readonly phase: string;
+  /** Milliseconds since the program began. */
+  readonly start: number;
+  readonly greatest: number;
+  readonly last: number;
+}
+
+/** The phases of each series, those without a sample left out. */
+export function phaseRows(results: Results): PhaseRow[] {
+  return seriesRows(results).flatMap(({ case: id, subject, series }) =>
+    series.phases.flatMap(({ name, start }, at) => {
+      const sizes = samplesOf(series, at).map((i) => series.resident[i] ?? 0);
+      const last = sizes.at(-1);
+      if (last === undefined) return [];
+      const greatest = sizes.reduce((most, size) => Math.max(most, size), 0);
+      return [{ case: id, subject, phase: name, start, greatest, last }];
+    })
+  );
+}
+
+/** The places of a phase's samples in the columns. */
+function samplesOf({ time, phases }: MemorySeries, phase: number): number[] {
+  const start = phases[phase]?.start ?? 0;
+  const end = phases[phase + 1]?.start ?? Infinity;
+  return [...time.keys()].filter((i) => (time[i] ?? 0) >= start && (time[i] ?? 0) < end);
+}
+
 /** The parts of resident memory, in the order in which they are stacked. */
 export const SPLIT_PARTS = ["heap", "external", "live", "held", "rest"] as const;
 /** A part of resident memory. */
@@ -141,12 +172,11 @@ const IDLE = /idle/i;
 const WINDOW_MS = 1000;
 
 /** The samples at the end of the last idle phase, by their places in the columns. */
-export function lastIdleSamples({ time, phases }: MemorySeries): number[] {
+export function lastIdleSamples(series: MemorySeries): number[] {
+  const { time, phases } = series;
   const at = phases.findLastIndex(({ name }) => IDLE.test(name));
   if (at < 0) return [];
-  const start = phases[at]?.start ?? 0;
-  const end = phases[at + 1]?.start ?? (time.at(-1) ?? 0) + 1;
-  const within = [...time.keys()].filter((i) => (time[i] ?? 0) >= start && (time[i] ?? 0) < end);
+  const within = samplesOf(series, at);
   const last = time[within.at(-1) ?? 0] ?? 0;
   return within.filter((i) => (time[i] ?? 0) >= last - WINDOW_MS);
 }

@@ -5,7 +5,8 @@
  */
 import type { Results } from "../suite/results.ts";
 import { headline, sentences } from "./sentences.ts";
-import { allTables, type Table } from "./tables.ts";
+import type { Table } from "./table.ts";
+import { allTables } from "./tables.ts";
 
 /** Text that stays text in a cell: nothing in it is markup, and no bar ends the cell. */
 export function escapeCell(text: string): string {

@@ -60,7 +60,10 @@ export function tickTime(nanoseconds: number): string {
 }
 
 /** A metric's value with its unit; rates say what they count. */
-export function valueText({ value, unit }: Pick<SummaryRow, "value" | "unit">, counts: string) {
+export function valueText(
+  { value, unit }: Pick<SummaryRow, "value" | "unit">,
+  counts: string,
+): string {
   const units: Readonly<Record<SummaryRow["unit"], () => string>> = {
     "1/s": () => `${short(value)} ${counts}/s`,
     "s": () => `${short(value)}${NBSP}s`,

@@ -9,11 +9,13 @@ import { type Chart, charts, type LegendEntry } from "./chart-list.ts";
 import { FORMS } from "./charts/plot.ts";
 import { type Document, type Element, maker, newDocument } from "./dom.ts";
 import { headline, sentences } from "./sentences.ts";
-import { allTables, type Table } from "./tables.ts";
+import type { Table } from "./table.ts";
+import { allTables } from "./tables.ts";
 
 const STYLE = new URL("./page.css", import.meta.url);
 
-function tableElement(document: Document, { title, head, rows, words }: Table): Element {
+function tableElement(document: Document, table: Table, caption: boolean): Element {
+  const { title, head, rows, words } = table;
   const h = maker(document);
   const cell = (name: string) => (text: string, i: number): Element =>
     h(name, i < words ? {} : { class: "figure" }, text);
@@ -24,8 +26,8 @@ function tableElement(document: Document, { title, head, rows, words }: Table): 
     { class: "scroll" },
     h(
       "table",
-      {},
-      h("caption", {}, title),
+      { "aria-label": title },
+      ...(caption ? [h("caption", {}, title)] : []),
       h("thead", {}, h("tr", {}, ...head.map(headCell))),
       h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map(cell("td"))))),
     ),
@@ -69,7 +71,7 @@ function legendElement(document: Document, entries: readonly LegendEntry[]): Ele
 function folded(document: Document, table: Table): Element {
   const h = maker(document);
   const summary = h("summary", {}, `The figures as a table (${table.rows.length} rows)`);
-  return h("details", {}, summary, tableElement(document, table));
+  return h("details", {}, summary, tableElement(document, table, true));
 }
 
 function figureElement(document: Document, chart: Chart): Element {
@@ -88,7 +90,7 @@ function figureElement(document: Document, chart: Chart): Element {
 const OPEN: readonly string[] = ["overview", "builds", "cases", "subjects", "machine"];
 
 function openTable(document: Document, table: Table): Element[] {
-  return [maker(document)("h2", {}, table.title), tableElement(document, table)];
+  return [maker(document)("h2", {}, table.title), tableElement(document, table, false)];
 }
 
 /** Makes the page. */

@@ -82,9 +82,13 @@ function throughputSentence(results: Results): string | null {
   const least = worst === undefined
     ? ""
     : `; its least is ${ratioText(worst.ratio.median)} in ${title.case(worst.case)}`;
-  return `Throughput of JavaScript programs: ${title.subject(best.subject)} comes first with ` +
-    `${ratioText(best.middle)} times the system allocator’s (median of ${cases(best.rows.length)}` +
-    `${least}). Its interval lies above 1 in ${certain(best.rows, "above")} of them, below 1 in ` +
+  return `Throughput of JavaScript programs: of the profiles, ${
+    title.subject(best.subject)
+  } comes ` +
+    `first with ${ratioText(best.middle)} times the system allocator’s (median of ` +
+    `${cases(best.rows.length)}${least}). Its interval lies above 1 in ${
+      certain(best.rows, "above")
+    } of them, below 1 in ` +
     `${certain(best.rows, "below")}.`;
 }
 
@@ -94,7 +98,7 @@ function memorySentence(results: Results): string | null {
   const [best] = comparable(rows).sort((a, b) => a.middle - b.middle);
   if (best === undefined) return null;
   const what = idle.length > 0 ? "Resident memory of an idle process" : "Peak resident memory";
-  return `${what}: ${titlesOf(results).subject(best.subject)} has the least, ` +
+  return `${what}: of the profiles, ${titlesOf(results).subject(best.subject)} has the least, ` +
     `${ratioText(best.middle)} times the system allocator’s (median of ${
       cases(best.rows.length)
     }). ` +

@@ -6,11 +6,14 @@
 import { median } from "simple-statistics";
 import type { Results } from "../suite/results.ts";
 import { BASELINE } from "../suite/subjects.ts";
+import { caseTable, machineTable, subjectTable } from "./about-tables.ts";
+import type { Table } from "./table.ts";
 import {
   isNative,
   latencyRows,
   METRIC_VIEWS,
   type MetricView,
+  phaseRows,
   type RatioRow,
   ratioRows,
   SPLIT_PARTS,
@@ -26,17 +29,6 @@ import {
   titlesOf,
   valueText,
 } from "./numbers.ts";
-
-/** A table. */
-export interface Table {
-  /** By which a document asks for it. */
-  readonly name: string;
-  readonly title: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-  /** How many columns at the left are words; the rest are figures. */
-  readonly words: number;
-}
 
 /** The table of one metric: values, and ratios to the system allocator. */
 export function metricTable(results: Results, { metric, name, title }: MetricView): Table {
@@ -68,7 +60,7 @@ function overCases(rows: readonly RatioRow[], subject: string): string {
   if (own.length === 0) return "–";
   if (own.length === 1) return ratioText(own[0] ?? NaN);
   const [least, most] = [Math.min(...own), Math.max(...own)].map(ratioText);
-  return `${ratioText(median(own))} (${least} to ${most})`;
+  return `${ratioText(median(own))} (${least}\u00a0to\u00a0${most})`;
 }
 
 /** One row a subject: the middle of its cases' ratios, and the least and greatest. */
@@ -171,62 +163,21 @@ export function splitTable(results: Results): Table {
   };
 }
 
-const GIB = 2 ** 30;
-
-/** The machine. */
-export function machineTable({ machine, versions }: Results): Table {
+/** Each phase of the memory over time. */
+export function phaseTable(results: Results): Table {
+  const titles = titlesOf(results);
   return {
-    name: "machine",
-    title: "The machine",
-    head: ["what", "value"],
-    words: 2,
-    rows: [
-      ["processor", `${machine.processor}, ${machine.cores} cores`],
-      ["memory", `${short(machine.memory / GIB)} GiB`],
-      ["system", `${machine.system}, Linux ${machine.kernel}, ${machine.libc}`],
-      ["transparent huge pages", machine.hugePages],
-      ["frequency governor", machine.governor],
-      ["virtual machine", machine.virtual ? "yes" : "no"],
-      ["load at the start (1, 5, 15 min)", machine.load.join(", ")],
-      ["offheap", `${versions.offheap}, commit ${versions.commit ?? "unknown"}`],
-      ...Object.entries(versions.runtimes),
-    ],
-  };
-}
-
-/** The subjects, and those left out. */
-export function subjectTable({ subjects, missing }: Results): Table {
-  return {
-    name: "subjects",
-    title: "The subjects",
-    head: ["subject", "version", "build", "started by", "variables"],
-    words: 5,
-    rows: [
-      ...subjects.map(({ title, version, build, command, variables }) => [
-        title,
-        version,
-        build,
-        command,
-        Object.entries(variables).map(([name, value]) => `${name}=${value}`).join(" "),
-      ]),
-      ...missing.map(({ title, reason }) => [title, "", "", `left out: ${reason}`, ""]),
-    ],
-  };
-}
-
-/** The cases. */
-export function caseTable({ cases }: Results): Table {
-  return {
-    name: "cases",
-    title: "The cases",
-    head: ["case", "counts", "arguments", "rounds", "subjects"],
+    name: "phases",
+    title: "Resident memory by phase, MiB",
+    head: ["case", "subject", "phase", "from (s)", "greatest", "at its end"],
     words: 3,
-    rows: cases.map((info) => [
-      info.title,
-      info.counts,
-      info.arguments.join(" "),
-      String(info.rounds),
-      String(info.subjects.length),
+    rows: phaseRows(results).map((row) => [
+      titles.case(row.case),
+      titles.subject(row.subject),
+      row.phase,
+      short(row.start / 1000),
+      mebibytes(row.greatest),
+      mebibytes(row.last),
     ]),
   };
 }
@@ -237,6 +188,7 @@ export function allTables(results: Results): Table[] {
     overviewTable(results),
     ...METRIC_VIEWS.map((view) => metricTable(results, view)),
     buildTable(results),
+    phaseTable(results),
     splitTable(results),
     latencyTable(results),
     caseTable(results),

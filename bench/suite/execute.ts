@@ -10,7 +10,7 @@ import { z } from "zod";
 import { type MemorySeries, WorkloadOutput } from "./format.ts";
 import type { PlannedCase, Step } from "./plan.ts";
 import type { Run } from "./results.ts";
-import { neutralEnvironment, placeOf, type Subject } from "./subjects.ts";
+import { neutralEnvironment, placeOf, type Subject } from "./prepare.ts";
 
 /** A run that failed; its message has all that the program said. */
 export class RunError extends Error {
@@ -115,11 +115,14 @@ const UNVERIFIABLE: readonly string[] = ["tcmalloc"];
  */
 export function requireServed(
   what: string,
-  { info, file }: Pick<Subject, "info" | "file">,
+  { info, files }: Pick<Subject, "info" | "files">,
   { allocator, verified, object }: WorkloadOutput["servedBy"],
 ): void {
-  const wanted = file === null ? "libc.so.6" : placeOf(file);
-  const fromFile = file === null ? LIBC.test(object) : object.includes(file);
+  const [file] = files;
+  const wanted = file === undefined ? "libc.so.6" : placeOf(file);
+  const fromFile = file === undefined
+    ? LIBC.test(object)
+    : files.some((path) => object.includes(path));
   const proven = verified || UNVERIFIABLE.includes(info.allocator);
   if (allocator === info.allocator && proven && fromFile) return;
   throw new RunError(

@@ -9,7 +9,7 @@ import type { Journal } from "./journal.ts";
 import { type PlannedCase, secondsLeft, type Step } from "./plan.ts";
 import type { Progress } from "./progress.ts";
 import type { Run } from "./results.ts";
-import type { Subject } from "./subjects.ts";
+import type { Subject } from "./prepare.ts";
 
 /** What is run, where it is written, and what is shown. */
 export interface SuiteRun {

@@ -7,10 +7,11 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { VERSION } from "../../lib/version.ts";
 import type { Runtime } from "../../scripts/runtimes.ts";
-import { type CaseSpec, programOf } from "./cases.ts";
+import type { CasePlan, CaseSpec, Program } from "./cases.ts";
 import { type PlanKey, type PlannedCase, planSteps, type Step } from "./plan.ts";
 import type { MissingSubject, Mode } from "./results.ts";
-import { BASELINE, type PreparedSubjects, type Subject, type SubjectSpec } from "./subjects.ts";
+import type { PreparedSubjects, Subject } from "./prepare.ts";
+import { BASELINE, type SubjectSpec } from "./subjects.ts";
 
 /** What a user chooses. */
 export interface Choice {
@@ -21,6 +22,13 @@ export interface Choice {
   readonly subjects?: readonly string[] | undefined;
   /** Other than the mode's own number of rounds. */
   readonly rounds?: number | undefined;
+}
+
+/** What there is to choose from, and how a case's program is found. */
+export interface Tables {
+  readonly cases: readonly CaseSpec[];
+  readonly subjects: readonly SubjectSpec[];
+  readonly programOf: (spec: CaseSpec, runtimes: readonly Runtime[]) => Program;
 }
 
 /** Cases with the subjects that the user wants of them. */
@@ -34,15 +42,12 @@ export interface Selection {
  *
  * @throws {RangeError} when nothing fits it; the message lists what there is.
  */
-export function select(
-  choice: Choice,
-  cases: readonly CaseSpec[],
-  subjects: readonly SubjectSpec[],
-): Selection {
+export function select(choice: Choice, { cases, subjects }: Tables): Selection {
   const { only, subjects: wanted } = choice;
-  const chosen = cases.filter(({ id }) => only === undefined || id.includes(only));
+  const offered = cases.filter(({ plans }) => plans[choice.mode] !== null);
+  const chosen = offered.filter(({ id }) => only === undefined || id.includes(only));
   if (chosen.length === 0) {
-    const list = cases.map(({ id }) => id).join(", ");
+    const list = offered.map(({ id }) => id).join(", ");
     throw new RangeError(`Cannot choose cases: one of ${list} must contain "${only}"`);
   }
   const known = subjects.map(({ id }) => id);
@@ -52,7 +57,7 @@ export function select(
       `Cannot choose subjects: each must be one of ${known.join(", ")}; got "${id}"`,
     );
   }
-  const used = new Set(chosen.flatMap((one) => one.plans[choice.mode].subjects));
+  const used = new Set(chosen.flatMap((one) => one.plans[choice.mode]?.subjects ?? []));
   const takesPart = (id: string): boolean =>
     id === BASELINE || (used.has(id) && (wanted === undefined || wanted.includes(id)));
   return { cases: chosen, subjects: subjects.filter(({ id }) => takesPart(id)) };
@@ -75,7 +80,11 @@ export const ORDER_SEED = 20;
 /**
  * Why cases cannot be run here: a program or runtime is missing. Empty when all can.
  */
-export function lacking(cases: readonly CaseSpec[], runtimes: readonly Runtime[]): string[] {
+export function lacking(
+  cases: readonly CaseSpec[],
+  { programOf }: Tables,
+  runtimes: readonly Runtime[],
+): string[] {
   return cases.flatMap((spec) => {
     try {
       const { file } = programOf(spec, runtimes);
@@ -88,12 +97,12 @@ export function lacking(cases: readonly CaseSpec[], runtimes: readonly Runtime[]
 
 function plannedCase(
   spec: CaseSpec,
+  plan: CasePlan,
   choice: Choice,
   subjects: readonly Subject[],
-  runtimes: readonly Runtime[],
+  { command }: Program,
 ): PlannedCase {
-  const { id, title, workload, runtime, counts, plans } = spec;
-  const plan = plans[choice.mode];
+  const { id, title, workload, runtime, counts } = spec;
   const present = subjects.map(({ info }) => info.id).filter((one) => plan.subjects.includes(one));
   return {
     info: {
@@ -106,15 +115,15 @@ function plannedCase(
       rounds: choice.rounds ?? plan.rounds,
       subjects: present,
     },
-    command: [...programOf(spec, runtimes).command, ...plan.arguments],
+    command: [...command, ...plan.arguments],
     warmUp: plan.warmUp,
     seconds: plan.seconds,
   };
 }
 
-function fingerprint({ info, file }: Subject): string {
+function fingerprint({ info, files }: Subject): string {
   const hash = createHash("sha256").update(JSON.stringify([info.variables, info.version]));
-  if (file !== null) hash.update(readFileSync(file));
+  for (const file of files) hash.update(readFileSync(file));
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -123,9 +132,14 @@ export function setUp(
   choice: Choice,
   { cases }: Selection,
   { subjects, missing }: PreparedSubjects,
+  { programOf }: Tables,
   runtimes: readonly Runtime[],
 ): Setup {
-  const planned = cases.map((spec) => plannedCase(spec, choice, subjects, runtimes));
+  const planned = cases.flatMap((spec) => {
+    const plan = spec.plans[choice.mode];
+    if (plan === null) return [];
+    return [plannedCase(spec, plan, choice, subjects, programOf(spec, runtimes))];
+  });
   const describe = ({ info }: PlannedCase): string =>
     JSON.stringify([info.rounds, info.subjects, info.arguments]);
   return {

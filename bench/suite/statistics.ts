@@ -21,6 +21,9 @@ export interface Estimate {
 /** What an interval shall cover where there are values enough; from 6 values on it is reached. */
 export const WANTED_COVERAGE = 0.95;
 
+/** Sums of binomial chances are off in their last digits. */
+const COVERAGE_DIGITS = 9;
+
 /**
  * The interval of the median that inverts the sign test: from the k-th smallest value to the k-th
  * largest, with the greatest k that covers {@linkcode WANTED_COVERAGE}, else with k = 1. Each value
@@ -45,7 +48,8 @@ export function estimate(values: readonly number[]): Estimate {
   }
   const low = sorted[rank - 1] ?? middle;
   const high = sorted[count - rank] ?? middle;
-  return { median: middle, low, high, coverage: 1 - outside, count };
+  const coverage = Number((1 - outside).toFixed(COVERAGE_DIGITS));
+  return { median: middle, low, high, coverage, count };
 }
 
 /** One value by its round. */

@@ -3,31 +3,21 @@
  *
  * @module
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import process from "node:process";
-import { gunzipSync } from "node:zlib";
-import { libraryFileName } from "../../lib/library/directories.ts";
-import { hostTarget } from "../../lib/library/target.ts";
-import { debianFile } from "../../scripts/foreign/debian.ts";
-import { ROOT } from "../../scripts/runtimes.ts";
-import type { MissingSubject, SubjectInfo } from "./results.ts";
 
 /** Options of `offheap run`: a user's way. */
-interface Launched {
+export interface Launched {
   readonly by: "launcher";
   readonly options: readonly string[];
 }
 
 /** A build of ours without any option, preloaded by hand: the allocator's own defaults. */
-interface Defaults {
+export interface Defaults {
   readonly by: "preload";
   readonly library: "jemalloc" | "mimalloc";
 }
 
 /** A library of a Debian package, preloaded by hand. */
-interface Debian {
+export interface Debian {
   readonly by: "debian";
   readonly packageName: string;
   readonly file: string;
@@ -104,154 +94,3 @@ export const SUBJECTS: readonly SubjectSpec[] = [
     start: { by: "debian", packageName: "libtcmalloc-minimal4", file: "libtcmalloc_minimal.so.4" },
   },
 ];
-
-/** A subject that programs can be started under. */
-export interface Subject {
-  readonly info: SubjectInfo;
-  /** Words in front of a program's command. */
-  readonly prefix: readonly string[];
-  /** Variables that its process has besides the usual ones. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** The real path of the file that must serve `malloc`; `null` for libc's own. */
-  readonly file: string | null;
-}
-
-/** What the suite must not inherit: it would change an allocator, or offheap. */
-const FOREIGN = /^(LD_PRELOAD|_?R?JE_MALLOC_CONF|MALLOC_.*|MIMALLOC_.*|TCMALLOC_.*|OFFHEAP_.*)$/i;
-const TUNABLES = "GLIBC_TUNABLES";
-
-/** The environment in which every program starts, before its subject's own variables. */
-export function neutralEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] =>
-      entry[1] !== undefined && !FOREIGN.test(entry[0]) && entry[0] !== TUNABLES
-    ),
-  );
-}
-
-const LAUNCHER = join(ROOT, "lib", "cli.ts");
-const OFFHEAP_LIBRARY = "liboffheap";
-
-/** A path without this machine's part. */
-export function placeOf(path: string): string {
-  const place = relative(ROOT, path);
-  return place.startsWith("..") ? path : place;
-}
-
-/** How the launcher is started: by the Node that is given. */
-function launcherPrefix(node: string, options: readonly string[]): string[] {
-  return [node, "--no-warnings", LAUNCHER, "run", ...options, "--"];
-}
-
-/** What a started program finds in its environment beside the usual. */
-function probe(prefix: readonly string[]): Record<string, string> {
-  const [file = "", ...words] = [...prefix, "env", "-0"];
-  const usual = neutralEnvironment();
-  const text = execFileSync(file, words, { encoding: "utf8", env: usual });
-  const pairs = text.split("\0").filter((line) => line.includes("="))
-    .map((line): [string, string] => {
-      const at = line.indexOf("=");
-      return [line.slice(0, at), line.slice(at + 1)];
-    });
-  return Object.fromEntries(pairs.filter(([name]) => FOREIGN.test(name)));
-}
-
-function manifestVersion(library: string): string {
-  const manifest: unknown = JSON.parse(readFileSync(`${library}.json`, "utf8"));
-  if (typeof manifest === "object" && manifest !== null && "version" in manifest) {
-    return String(manifest.version);
-  }
-  throw new Error(`Cannot tell the version: ${library}.json has none`);
-}
-
-/** A Debian package's version, of its changelog: `source (version) suite; …`. */
-function packageVersion(packageName: string, library: string): string {
-  const documents = join(dirname(library), "..", "..", "share", "doc", packageName);
-  const name = existsSync(documents)
-    ? readdirSync(documents).find((file) => /^changelog\.(Debian\.)?gz$/i.test(file))
-    : undefined;
-  if (name === undefined) return "unknown";
-  const text = gunzipSync(readFileSync(join(documents, name))).toString("utf8");
-  return /\(([^)]+)\)/.exec(text)?.[1] ?? "unknown";
-}
-
-function glibcVersion(): string {
-  return execFileSync("getconf", ["GNU_LIBC_VERSION"], { encoding: "utf8" }).trim()
-    .replace(/^glibc /, "");
-}
-
-function prepareLaunched(spec: SubjectSpec, { options }: Launched, node: string): Subject {
-  const prefix = launcherPrefix(node, options);
-  const { LD_PRELOAD = "", OFFHEAP_REQUIRE: _, ...variables } = probe(prefix);
-  const preloaded = LD_PRELOAD.split(":").filter((file) => file !== "");
-  const file = preloaded.find((name) => !name.includes(OFFHEAP_LIBRARY)) ?? null;
-  return {
-    prefix,
-    environment: {},
-    file: file === null ? null : realpathSync(file),
-    info: {
-      id: spec.id,
-      title: spec.title,
-      allocator: spec.allocator,
-      version: file === null ? glibcVersion() : manifestVersion(file),
-      build: file === null ? "the system's" : options.includes("--secure") ? "secure" : "release",
-      command: `offheap run ${options.join(" ")}`,
-      preloaded: preloaded.map(placeOf),
-      variables,
-    },
-  };
-}
-
-function preparePreloaded(spec: SubjectSpec, path: string, build: string, version: string) {
-  return {
-    prefix: [],
-    environment: { LD_PRELOAD: path },
-    file: realpathSync(path),
-    info: {
-      id: spec.id,
-      title: spec.title,
-      allocator: spec.allocator,
-      version,
-      build,
-      command: `LD_PRELOAD=${placeOf(path)}`,
-      preloaded: [placeOf(path)],
-      variables: {},
-    },
-  };
-}
-
-function prepareOne(spec: SubjectSpec, node: string): Subject | MissingSubject {
-  const { start } = spec;
-  if (start.by === "launcher") return prepareLaunched(spec, start, node);
-  if (start.by === "preload") {
-    const { name: target, platform } = hostTarget();
-    const file = libraryFileName(start.library, platform);
-    const path = join(ROOT, "build", "native", target, "release", file);
-    return preparePreloaded(spec, path, "release", manifestVersion(path));
-  }
-  const found = debianFile(start.packageName, start.file);
-  if ("missing" in found) return { id: spec.id, title: spec.title, reason: found.missing };
-  const version = packageVersion(start.packageName, found.path);
-  return preparePreloaded(spec, found.path, "Debian's", version);
-}
-
-/** How the preparation of the subjects ended. */
-export interface PreparedSubjects {
-  readonly subjects: readonly Subject[];
-  readonly missing: readonly MissingSubject[];
-}
-
-/**
- * Makes subjects ready to start programs. Debian's packages are fetched once; one that cannot be
- * had is missing, with the reason.
- *
- * @param node The Node that runs the launcher.
- * @throws {Error} when a subject of our own cannot be started: that is a fault, not a lack.
- */
-export function prepareSubjects(specs: readonly SubjectSpec[], node: string): PreparedSubjects {
-  const all = specs.map((spec) => prepareOne(spec, node));
-  return {
-    subjects: all.filter((one) => "prefix" in one),
-    missing: all.filter((one) => "reason" in one),
-  };
-}

@@ -55,7 +55,7 @@ export function latencyChart(
   const domain: [number, number] = [Math.min(...values) / AIR, Math.max(...values) * AIR];
   const length = form.width - layout.marginLeft - MARGIN_RIGHT;
   const ticks = roomyTicks(TICKS, domain, length, TICK_GAP);
-  const scale = { ticks, tickFormat: tickTime, label: null, color: INK.text } as const;
+  const scale = { ticks, text: tickTime, label: null, color: INK.text } as const;
   const place = { y: "key", x: "value", symbol: "symbol", r: 3.5 } as const;
   return draw(document, form, label, {
     ...layout,

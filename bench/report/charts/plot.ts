@@ -44,7 +44,7 @@ export function draw(
   { width, fontSize }: Form,
   label: string,
   options: Options,
-) {
+): Element {
   // Plot asks for a browser's document, of which linkedom's has what it uses.
   const svg = Plot.plot({ ...options, document, width } as Plot.PlotOptions) as unknown as Element;
   for (const style of [...svg.querySelectorAll("style")]) style.remove();
@@ -57,9 +57,9 @@ export function draw(
   return svg;
 }
 
-/** About how wide a text is, in pixels: few characters are wider than 0.56 of their height. */
+/** About how wide a text is, in pixels: few characters are wider than 0.6 of their height. */
 export function textWidth(text: string, { fontSize }: Form): number {
-  return text.length * fontSize * 0.56;
+  return text.length * fontSize * 0.6;
 }
 
 /**

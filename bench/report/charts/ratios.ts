@@ -50,7 +50,7 @@ export function ratioChart(
   const length = form.width - layout.marginLeft - MARGIN_RIGHT;
   const ticks = roomyTicks(TICKS, domain, length, TICK_GAP);
   const bars = rows.filter(({ low, high }) => low !== null && high !== null);
-  const scale = { ticks, tickFormat: String, label: null, color: INK.text } as const;
+  const scale = { ticks, text: String, label: null, color: INK.text } as const;
   return draw(document, form, label, {
     ...layout,
     marginRight: MARGIN_RIGHT,
@@ -59,8 +59,8 @@ export function ratioChart(
       Plot.axisX({ ...scale, anchor: "top" }),
       Plot.axisX({ ...scale, anchor: "bottom" }),
       Plot.gridX({ ticks, stroke: INK.line, strokeOpacity: 0.8 }),
-      ...labels,
       Plot.ruleX([1], { stroke: INK.text, strokeWidth: 1.5 }),
+      ...labels,
       Plot.ruleY(bars, { y: "key", x1: "low", x2: "high", stroke: rowColour, strokeWidth: 2.5 }),
       Plot.dot(rows, { y: "key", x: "median", fill: rowColour, r: 4 }),
       Plot.text(rows, {
@@ -88,7 +88,7 @@ export function axisTitle(
     textAnchor: "start",
     lineAnchor: "top",
     dx: -marginLeft,
-    dy: 20,
+    dy: 26,
     lineWidth: (form.width - 4) / form.fontSize,
     fill: INK.faint,
   });

@@ -34,7 +34,7 @@ export interface RowLayout<R extends ChartRow> {
 
 const ROW_HEIGHT = 18;
 const MARGIN_TOP = 26;
-const MARGIN_BOTTOM = 44;
+const MARGIN_BOTTOM = 50;
 const LABEL_GAP = 10;
 
 /** Puts rows below one another, each group below its title. */
@@ -71,6 +71,8 @@ export function layOut<R extends ChartRow>(rows: readonly R[], form: Form): RowL
         dx: -marginLeft,
         fontWeight: "bold",
         fill: INK.text,
+        stroke: "var(--paper)", // a halo, where lines pass behind
+        strokeWidth: 4,
       }),
       Plot.text(placed, {
         y: "key",

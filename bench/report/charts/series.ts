@@ -13,7 +13,7 @@ import { axisTitle } from "./ratios.ts";
 
 const MIB = 2 ** 20;
 const HEIGHTS: Readonly<Record<Form["name"], number>> = { wide: 330, narrow: 270 };
-const MARGINS = { marginLeft: 44, marginRight: 12, marginTop: 30, marginBottom: 46 } as const;
+const MARGINS = { marginLeft: 44, marginRight: 12, marginTop: 30, marginBottom: 52 } as const;
 /** More points than pixels show nothing more. */
 const POINTS: Readonly<Record<Form["name"], number>> = { wide: 400, narrow: 200 };
 const AIR = 1.06;

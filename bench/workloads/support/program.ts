@@ -11,8 +11,8 @@ import process from "node:process";
 import { verifyAllocator } from "../../../mod.ts";
 import type { Latency, MemorySeries, Metric, WorkloadOutput } from "../../suite/format.ts";
 
-/** How much is done: `quick` is some seconds, `full` up to a minute or two. */
-export type Scale = "quick" | "full";
+/** How much is done: `test` less than a second, `quick` some seconds, `full` up to a minute or two. */
+export type Scale = "test" | "quick" | "full";
 
 /** What a workload is told, as JSON in its first argument. */
 export interface WorkloadArguments {

@@ -1,0 +1,71 @@
+/**
+ * A start of the suite: prepares what is chosen, runs what is left, writes the results.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import process from "node:process";
+import type { Runtime } from "../../scripts/runtimes.ts";
+import { collect } from "./collect.ts";
+import { JOURNAL_FILE, openJournal } from "./journal.ts";
+import { describeMachine } from "./machine.ts";
+import { secondsLeft } from "./plan.ts";
+import { prepareSubjects } from "./prepare.ts";
+import { duration, liveProgress, plainProgress, type Progress } from "./progress.ts";
+import { writeResults } from "./results.ts";
+import { runSuite } from "./run.ts";
+import { type Choice, lacking, select, setUp, type Tables } from "./setup.ts";
+
+/** Where results go, and whether runs of an earlier start count. */
+export interface Place {
+  readonly directory: string;
+  readonly fresh: boolean;
+}
+
+/**
+ * Measures until all is done, or SIGINT or SIGTERM comes. What is finished is kept in each case.
+ *
+ * @param node The Node that runs the launcher.
+ * @param say Takes a line for the user.
+ * @returns Whether all is done, and the results are written.
+ * @throws {Error} when the choice cannot be run here, or a run fails.
+ */
+export async function measure(
+  tables: Tables,
+  choice: Choice,
+  { directory, fresh }: Place,
+  runtimes: readonly Runtime[],
+  node: string,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const selection = select(choice, tables);
+  const lacks = lacking(selection.cases, tables, runtimes);
+  if (lacks.length > 0) throw new Error(`Cannot run the suite:\n  ${lacks.join("\n  ")}`);
+  const machine = describeMachine();
+  const prepared = prepareSubjects(selection.subjects, node);
+  const setup = setUp(choice, selection, prepared, tables, runtimes);
+  const journal = openJournal(join(directory, JOURNAL_FILE), { key: setup.key, fresh });
+  for (const { title, reason } of setup.missing) say(`left out: ${title}: ${reason}`);
+  for (const note of journal.notes) say(note);
+  const whole = duration(secondsLeft(setup.steps, setup.cases, () => null));
+  say(`${setup.steps.length} runs, ${journal.runs.length} of them done; about ${whole} for all`);
+
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  const progress: Progress = process.stderr.isTTY ? liveProgress() : plainProgress(say);
+  try {
+    await runSuite({ ...setup, journal, progress, abort: stop.signal });
+    await progress.end();
+  } catch (error) {
+    await progress.end(error);
+    if (!stop.signal.aborted) throw error;
+    const done = `${journal.runs.length} of ${setup.steps.length}`;
+    say(`Interrupted; ${done} runs are kept. The same command goes on from there.`);
+    return false;
+  } finally {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+  writeResults(directory, collect(setup, journal.runs, journal.started, machine, runtimes));
+  return true;
+}
