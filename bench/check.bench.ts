@@ -1,0 +1,193 @@
+/**
+ * Whether a change made something slower: `npm run bench:check`. Nothing is compared by time: ratios
+ * within one run, and counts of instructions.
+ *
+ *     npm run bench:check -- [--only PART] [--baseline FILE] [--accept REASON] [--json FILE] [--list]
+ *
+ * @module
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import Table from "cli-table3";
+import { Command } from "commander";
+import { hostTarget } from "../lib/library/target.ts";
+import { libraryFileName } from "../lib/library/directories.ts";
+import type { LibraryName } from "../lib/library/manifest.ts";
+import { buildMissing } from "../scripts/common.ts";
+import { findRuntimes, ROOT, RUNTIMES } from "../scripts/runtimes.ts";
+import {
+  accept,
+  type Baseline,
+  type Measured,
+  readBaseline,
+  writeBaseline,
+} from "./check/baseline.ts";
+import { forgotten, judge, LIMIT, TIMES, type Verdict } from "./check/compare.ts";
+import { count, COUNTED, type Libraries } from "./check/instructions.ts";
+import { churnCase, MEMORY_CASES, memoryCase, PATTERNS, type RatioCase } from "./check/ratios.ts";
+import { findValgrind } from "./check/valgrind.ts";
+import { buildChurn } from "./native/build.ts";
+
+interface Options {
+  readonly only: string;
+  readonly baseline: string;
+  readonly libraries?: string;
+  readonly accept?: string;
+  readonly json?: string;
+  readonly list?: true;
+}
+
+const options: Options = new Command("npm run bench:check --")
+  .description("Compares ratios and counts of instructions with the baseline's.")
+  .option("--only <part>", "only cases whose name contains this", "")
+  .option("--baseline <file>", "the stored figures", join(ROOT, "bench", "baseline.json"))
+  .option("--libraries <directory>", "other libraries than this checkout's")
+  .option("--accept <reason>", "write what is measured into the baseline, for this reason")
+  .option("--json <file>", "write the results")
+  .option("--list", "print the cases' names, and measure nothing")
+  .parse().opts();
+
+const { name: target, platform } = hostTarget();
+const directory = options.libraries ?? join(ROOT, "build", "native", target, "release");
+
+function libraryOf(name: LibraryName): string {
+  return join(directory, libraryFileName(name, platform));
+}
+
+/** What built the shim, by its manifest. */
+function compilerOf(): string {
+  const manifest: unknown = JSON.parse(readFileSync(`${libraryOf("offheap")}.json`, "utf8"));
+  const found = manifest as { readonly compiler?: unknown };
+  return typeof found.compiler === "string" ? found.compiler : "unknown";
+}
+
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+
+async function allCases(): Promise<{ cases: RatioCase[]; notes: string[] }> {
+  const notes: string[] = [];
+  const wanted = (id: string): boolean => id.includes(options.only);
+  const { found, missing } = await findRuntimes(RUNTIMES);
+  for (const { spec, reason } of missing) notes.push(`not measured: ${spec.title}: ${reason}`);
+  const libraries: Libraries = {
+    shim: libraryOf("offheap"),
+    allocators: Object.fromEntries(ALLOCATORS.map((name) => [name, libraryOf(name)])),
+  };
+  const counted = COUNTED.filter(({ id }) => wanted(id));
+  const valgrind = counted.length === 0 ? { missing: "" } : findValgrind();
+  if ("missing" in valgrind && counted.length > 0) {
+    notes.push(`not counted: instructions: ${valgrind.missing}`);
+  }
+  const churn = Object.keys(PATTERNS).flatMap((pattern) =>
+    ALLOCATORS.map((name) => ({ pattern, name }))
+  ).filter(({ pattern, name }) => wanted(`churn/${pattern}/${name}`));
+  const program = churn.length === 0 ? "" : buildChurn();
+  const cases = [
+    ...churn.map(({ pattern, name }) => churnCase(program, pattern, name, libraryOf(name))),
+    ...found.flatMap((runtime) => MEMORY_CASES.map((name) => memoryCase(runtime, name))),
+    ...("missing" in valgrind ? [] : counted.map((one): RatioCase => ({
+      id: one.id,
+      measure: () => Promise.resolve(count(one, libraries, valgrind)),
+    }))),
+  ];
+  return { cases: cases.filter(({ id }) => wanted(id)), notes };
+}
+
+const OUTCOME_TITLES: Readonly<Record<Verdict["outcome"], string>> = {
+  kept: "kept",
+  lost: "LOST",
+  better: "better",
+  new: "new",
+  "not compared": "not compared",
+};
+
+function figure({ kind, value }: Measured): string {
+  return kind === "ratio" ? value.toFixed(3) : value.toFixed(1);
+}
+
+function report(results: readonly { measured: Measured; verdict: Verdict }[]): void {
+  const table = new Table({
+    head: ["case", "baseline", "measured", "change", "outcome"],
+    style: { head: [], border: [] },
+  });
+  for (const { measured, verdict } of results) {
+    const compared = "loss" in verdict;
+    table.push([
+      measured.id,
+      compared ? figure({ ...measured, value: verdict.base }) : "",
+      figure(measured),
+      compared ? `${(verdict.loss * 100).toFixed(1)} %` : "",
+      compared ? OUTCOME_TITLES[verdict.outcome] : `${verdict.outcome}: ${verdict.reason}`,
+    ]);
+  }
+  console.log(table.toString());
+  for (const { measured, verdict } of results) {
+    if (verdict.outcome !== "lost") continue;
+    console.error(
+      `LOST: ${measured.id}: ${figure({ ...measured, value: verdict.base })} in the baseline, ` +
+        `${figure(measured)} now, ${(verdict.loss * 100).toFixed(1)} % more, in each of ${TIMES} ` +
+        `measurements; ${
+          LIMIT * 100
+        } % is allowed, and the baseline's own spread. Make it faster, ` +
+        'or accept it: npm run bench:check -- --accept "why it is worth it"',
+    );
+  }
+}
+
+async function main(): Promise<void> {
+  if (options.libraries === undefined) buildMissing(["release"]);
+  const { cases, notes } = await allCases();
+  for (const note of notes) console.log(note);
+  if (cases.length === 0) throw new RangeError(`Cannot check: no case contains "${options.only}"`);
+  if (options.list === true) {
+    for (const { id } of cases) console.log(id);
+    return;
+  }
+  const compiler = compilerOf();
+  if (options.accept !== undefined) {
+    const measured: Measured[] = [];
+    for (const one of cases) {
+      console.error(one.id);
+      measured.push(await one.measure());
+    }
+    const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`;
+    const date = new Date().toISOString().slice(0, 10);
+    const old = readOr(options.baseline);
+    const made = accept(old, measured, { machine, compiler }, { reason: options.accept, date });
+    writeBaseline(options.baseline, made);
+    console.log(`${measured.length} cases are in the baseline now`);
+    return;
+  }
+  const baseline = readBaseline(options.baseline);
+  const results = [];
+  for (const one of cases) {
+    if (process.stderr.isTTY) console.error(one.id);
+    results.push(await judge(one.measure, baseline, compiler));
+  }
+  report(results);
+  if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2));
+  if (options.only === "") {
+    const ids = new Set(cases.map(({ id }) => id));
+    for (const id of forgotten(baseline, ids)) console.log(`not measured: ${id}`);
+  }
+  if (results.some(({ verdict }) => verdict.outcome === "lost")) process.exitCode = 1;
+}
+
+/** The baseline that new figures go into; an empty one when there is no file yet. */
+function readOr(path: string): Pick<Baseline, "cases"> {
+  try {
+    return readBaseline(path);
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return { cases: [] };
+    throw error;
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
