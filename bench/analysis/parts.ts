@@ -7,13 +7,9 @@ import { latencyRows, METRIC_VIEWS, type MetricView, ratioRows } from "../report
 import { escapeCell, markdownTable } from "../report/markdown.ts";
 import { intervalText, mebibytes, ratioText, timeText, titlesOf } from "../report/numbers.ts";
 import { sentences, whatWasMeasured } from "../report/sentences.ts";
-import {
-  buildTable,
-  machineTable,
-  splitTable,
-  subjectTable,
-  type Table,
-} from "../report/tables.ts";
+import { machineTable, subjectTable } from "../report/about-tables.ts";
+import type { Table } from "../report/table.ts";
+import { buildTable, splitTable } from "../report/tables.ts";
 import type { Results } from "../suite/results.ts";
 import { BASELINE } from "../suite/subjects.ts";
 import { BURST, judgeAll, type Judged, type Outcome } from "./bounds.ts";
