@@ -10,7 +10,7 @@ import process from "node:process";
 import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { VERSION } from "../lib/version.ts";
-import { positive } from "./common.ts";
+import { buildMissing, positive } from "./common.ts";
 import { endBounded } from "./platforms/bounded.ts";
 import { chooseRows, PLATFORM_RUNTIMES, rowsOn } from "./platforms/matrix.ts";
 import { updateReadme, writeResults } from "./platforms/readme-table.ts";
@@ -58,6 +58,10 @@ async function main(options: Options): Promise<number> {
   if (chosen.length === 0) throw new RangeError("Cannot try anything: no row has both names");
   if (options.write && (options.quick || chosen.length < all.length)) {
     throw new RangeError("Cannot write results: they must be of the whole matrix with its tests");
+  }
+  // The machine's own rows run every test, and some are about the other variants.
+  if (!options.quick && chosen.some(({ target }) => target === host)) {
+    buildMissing(["release", "secure", "debug"]);
   }
   const rows: RowReport[] = [];
   for (const row of chosen) {
