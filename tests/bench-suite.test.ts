@@ -368,7 +368,7 @@ test(
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said += text;
       // Not child.kill: after that Deno says that the signal ended the child, whatever it did.
-    if (!told && said.includes("[1/8]")) told = process.kill(child.pid ?? 0, "SIGINT");
+      if (!told && said.includes("[1/8]")) told = process.kill(child.pid ?? 0, "SIGINT");
     });
     const status = await new Promise((resolve) => child.once("close", resolve));
     assert.equal(status, 130, said);

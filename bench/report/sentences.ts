@@ -69,8 +69,16 @@ function certain(rows: readonly RatioRow[], side: "above" | "below"): number {
   ).length;
 }
 
+/** In how many cases the interval lies on one side of 1. */
+function certainty(rows: readonly RatioRow[]): string {
+  const known = rows.filter(({ ratio }) => ratio.low !== null).length;
+  if (known === 0) return "With one pair a case, no interval can be given.";
+  return `Of ${known} intervals ${certain(rows, "above")} lie above 1, ` +
+    `${certain(rows, "below")} below.`;
+}
+
 function cases(count: number): string {
-  return count === 1 ? "the one case" : `${count} cases`;
+  return count === 1 ? "in one case" : `median of ${count} cases`;
 }
 
 function throughputSentence(results: Results): string | null {
@@ -85,7 +93,7 @@ function throughputSentence(results: Results): string | null {
   return `Throughput of JavaScript programs: of the profiles, ${
     title.subject(best.subject)
   } comes ` +
-    `first with ${ratioText(best.middle)} times the system allocator’s (median of ` +
+    `first with ${ratioText(best.middle)} times the system allocator’s (` +
     `${cases(best.rows.length)}${least}). Its interval lies above 1 in ${
       certain(best.rows, "above")
     } of them, below 1 in ` +
@@ -102,7 +110,7 @@ function memorySentence(results: Results): string | null {
     `${ratioText(best.middle)} times the system allocator’s (median of ${
       cases(best.rows.length)
     }). ` +
-    `Its interval lies below 1 in ${certain(best.rows, "below")} of them.`;
+    certainty(best.rows);
 }
 
 function buildSentence(results: Results): string | null {
