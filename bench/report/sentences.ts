@@ -86,18 +86,15 @@ function throughputSentence(results: Results): string | null {
   const [best] = comparable(ofProfiles(results, scripts)).sort((a, b) => b.middle - a.middle);
   if (best === undefined) return null;
   const title = titlesOf(results);
+  const name = title.subject(best.subject);
+  const count = best.rows.length;
   const worst = best.rows.toSorted((a, b) => a.ratio.median - b.ratio.median)[0];
-  const least = worst === undefined
+  const least = worst === undefined || count === 1
     ? ""
-    : `; its least is ${ratioText(worst.ratio.median)} in ${title.case(worst.case)}`;
-  return `Throughput of JavaScript programs: of the profiles, ${
-    title.subject(best.subject)
-  } comes ` +
-    `first with ${ratioText(best.middle)} times the system allocator’s (` +
-    `${cases(best.rows.length)}${least}). Its interval lies above 1 in ${
-      certain(best.rows, "above")
-    } of them, below 1 in ` +
-    `${certain(best.rows, "below")}.`;
+    : `; the least is ${ratioText(worst.ratio.median)}, of ${title.case(worst.case)}`;
+  return `Throughput of JavaScript programs: of the profiles, ${name} comes first with ` +
+    `${ratioText(best.middle)} times the system allocator’s (${cases(count)}${least}). ` +
+    certainty(best.rows);
 }
 
 function memorySentence(results: Results): string | null {
@@ -106,11 +103,9 @@ function memorySentence(results: Results): string | null {
   const [best] = comparable(rows).sort((a, b) => a.middle - b.middle);
   if (best === undefined) return null;
   const what = idle.length > 0 ? "Resident memory of an idle process" : "Peak resident memory";
-  return `${what}: of the profiles, ${titlesOf(results).subject(best.subject)} has the least, ` +
-    `${ratioText(best.middle)} times the system allocator’s (median of ${
-      cases(best.rows.length)
-    }). ` +
-    certainty(best.rows);
+  const name = titlesOf(results).subject(best.subject);
+  return `${what}: of the profiles, ${name} has the least, ${ratioText(best.middle)} times the ` +
+    `system allocator’s (${cases(best.rows.length)}). ${certainty(best.rows)}`;
 }
 
 function buildSentence(results: Results): string | null {
