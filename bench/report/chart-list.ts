@@ -128,12 +128,12 @@ function splitCharts(results: Results): Chart[] {
   }];
 }
 
-/** The most kinds of calls that one chart shows; the table has all. */
-const MOST_CALLS = 12;
+/** About how many rows one chart of latencies shows; the table has all. */
+const MOST_ROWS = 72;
 
 function latencyCharts(results: Results): Chart[] {
   const titles = titlesOf(results);
-  const axis = "time a call (ns, logarithmic; 1 µs = 1000 ns); " +
+  const axis = "time a call, or an item of work (ns, logarithmic; 1 µs = 1000 ns); " +
     `baseline: ${BASELINE_TITLE}, the first row of a call`;
   const chartFor = (title: string, infos: readonly CaseInfo[], named: boolean): Chart[] => {
     const ids = new Set(infos.map(({ id }) => id));
@@ -142,8 +142,9 @@ function latencyCharts(results: Results): Chart[] {
       named ? `${titles.case(row.case)}: ${row.call}` : row.call;
     const groups = [...Map.groupBy(rows, groupOf)];
     if (groups.length === 0) return [];
+    const calls = Math.max(1, Math.floor(MOST_ROWS / (groups[0]?.[1].length ?? 1)));
     const label = `Percentiles of latency, ${title}: ${axis}`;
-    const marks = groups.slice(0, MOST_CALLS).flatMap(([group, members]): LatencyMark[] =>
+    const marks = groups.slice(0, calls).flatMap(([group, members]): LatencyMark[] =>
       members.map(({ subject, latency }) => ({
         group,
         label: titles.subject(subject),
@@ -151,7 +152,7 @@ function latencyCharts(results: Results): Chart[] {
         latency,
       }))
     );
-    const left = groups.length - MOST_CALLS;
+    const left = groups.length - calls;
     return [{
       section: "Latency",
       title,

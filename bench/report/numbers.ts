@@ -40,6 +40,11 @@ export function percent(share: number): string {
   return `${Number((share * 100).toFixed(2))}${NBSP}%`;
 }
 
+/** How much an interval covers; nothing where there is none. */
+export function coverageText(coverage: number): string {
+  return coverage === 0 ? "–" : percent(coverage);
+}
+
 const TIME_STEPS: readonly (readonly [number, string])[] = [
   [1e9, "s"],
   [1e6, "ms"],

@@ -69,8 +69,16 @@ function certain(rows: readonly RatioRow[], side: "above" | "below"): number {
   ).length;
 }
 
+/** In how many cases the interval lies on one side of 1. */
+function certainty(rows: readonly RatioRow[]): string {
+  const known = rows.filter(({ ratio }) => ratio.low !== null).length;
+  if (known === 0) return "With one pair a case, no interval can be given.";
+  return `Of ${known} intervals ${certain(rows, "above")} lie above 1, ` +
+    `${certain(rows, "below")} below.`;
+}
+
 function cases(count: number): string {
-  return count === 1 ? "the one case" : `${count} cases`;
+  return count === 1 ? "in one case" : `median of ${count} cases`;
 }
 
 function throughputSentence(results: Results): string | null {
@@ -78,18 +86,15 @@ function throughputSentence(results: Results): string | null {
   const [best] = comparable(ofProfiles(results, scripts)).sort((a, b) => b.middle - a.middle);
   if (best === undefined) return null;
   const title = titlesOf(results);
+  const name = title.subject(best.subject);
+  const count = best.rows.length;
   const worst = best.rows.toSorted((a, b) => a.ratio.median - b.ratio.median)[0];
-  const least = worst === undefined
+  const least = worst === undefined || count === 1
     ? ""
-    : `; its least is ${ratioText(worst.ratio.median)} in ${title.case(worst.case)}`;
-  return `Throughput of JavaScript programs: of the profiles, ${
-    title.subject(best.subject)
-  } comes ` +
-    `first with ${ratioText(best.middle)} times the system allocator’s (median of ` +
-    `${cases(best.rows.length)}${least}). Its interval lies above 1 in ${
-      certain(best.rows, "above")
-    } of them, below 1 in ` +
-    `${certain(best.rows, "below")}.`;
+    : `; the least is ${ratioText(worst.ratio.median)}, of ${title.case(worst.case)}`;
+  return `Throughput of JavaScript programs: of the profiles, ${name} comes first with ` +
+    `${ratioText(best.middle)} times the system allocator’s (${cases(count)}${least}). ` +
+    certainty(best.rows);
 }
 
 function memorySentence(results: Results): string | null {
@@ -98,11 +103,9 @@ function memorySentence(results: Results): string | null {
   const [best] = comparable(rows).sort((a, b) => a.middle - b.middle);
   if (best === undefined) return null;
   const what = idle.length > 0 ? "Resident memory of an idle process" : "Peak resident memory";
-  return `${what}: of the profiles, ${titlesOf(results).subject(best.subject)} has the least, ` +
-    `${ratioText(best.middle)} times the system allocator’s (median of ${
-      cases(best.rows.length)
-    }). ` +
-    `Its interval lies below 1 in ${certain(best.rows, "below")} of them.`;
+  const name = titlesOf(results).subject(best.subject);
+  return `${what}: of the profiles, ${name} has the least, ${ratioText(best.middle)} times the ` +
+    `system allocator’s (${cases(best.rows.length)}). ${certainty(best.rows)}`;
 }
 
 function buildSentence(results: Results): string | null {

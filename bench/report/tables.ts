@@ -20,9 +20,9 @@ import {
   splitRows,
 } from "./figures.ts";
 import {
+  coverageText,
   intervalText,
   mebibytes,
-  percent,
   ratioText,
   short,
   timeText,
@@ -48,7 +48,7 @@ export function metricTable(results: Results, { metric, name, title }: MetricVie
       ...(row.ratio === undefined ? ["baseline", "", "", ""] : [
         ratioText(row.ratio.median),
         intervalText(row.ratio),
-        percent(row.ratio.coverage),
+        coverageText(row.ratio.coverage),
         String(row.ratio.pairs),
       ]),
     ]),
@@ -122,7 +122,7 @@ export function buildTable(results: Results): Table {
       valueText(row, ""),
       ratioText(row.ratio.median),
       intervalText(row.ratio),
-      percent(row.ratio.coverage),
+      coverageText(row.ratio.coverage),
       String(row.ratio.pairs),
     ]),
   };
@@ -133,7 +133,7 @@ export function latencyTable(results: Results): Table {
   const titles = titlesOf(results);
   return {
     name: "latency",
-    title: "Time a call: medians over rounds of each percentile",
+    title: "Time a call, or an item of work: medians over rounds of each percentile",
     head: ["case", "call", "subject", "p50", "p95", "p99", "p99.9", "max", "calls"],
     words: 3,
     rows: latencyRows(results).map(({ case: id, call, subject, latency }) => [

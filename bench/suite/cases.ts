@@ -97,8 +97,8 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
     "documents",
     "node26",
     "documents",
-    script({ idle: IDLE.quick }, once(WITH_LOW_MEMORY, 7, true)),
-    script({ idle: IDLE.full }, rounds(FULL_ROUNDS, ALL, 7)),
+    script({ idle: IDLE.quick }, once(WITH_LOW_MEMORY, 9, true)),
+    script({ idle: IDLE.full }, rounds(FULL_ROUNDS, ALL, 9)),
   ),
   scriptCase(
     "agents",
@@ -126,8 +126,8 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
       "documents",
       runtime,
       "documents",
-      script({}, once(BALANCED, 5, true)),
-      script({ idle: IDLE.full }, rounds(FULL_ROUNDS, BALANCED, 7)),
+      script({}, once(BALANCED, 8)),
+      script({ idle: IDLE.full }, rounds(FULL_ROUNDS, BALANCED, 9)),
     ),
     scriptCase(
       "agents",
