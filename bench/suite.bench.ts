@@ -12,6 +12,7 @@ import process from "node:process";
 import { Command, Option } from "commander";
 import { buildMissing, positive } from "../scripts/common.ts";
 import { findRuntimes, ROOT, RUNTIMES } from "../scripts/runtimes.ts";
+import { buildChurn } from "./native/build.ts";
 import { writeReport } from "./report/write.ts";
 import { CASES, programOf } from "./suite/cases.ts";
 import { measure } from "./suite/measure.ts";
@@ -59,6 +60,7 @@ async function measured(): Promise<boolean> {
   const choice = { mode, only, subjects, rounds };
   select(choice, TABLES); // a wrong name is told before anything is built
   buildMissing(["release", "secure"]);
+  buildChurn();
   const { found } = await findRuntimes(RUNTIMES);
   return measure(TABLES, choice, { directory: out, fresh }, found, process.execPath, say);
 }
