@@ -37,8 +37,8 @@ export interface CaseSpec {
 
 const ALL = SUBJECTS.map(({ id }) => id);
 const BALANCED = ["system", "jemalloc-balanced", "mimalloc-balanced"];
-const PROFILES = ALL.filter((id) => !/defaults|debian|secure/.test(id));
-const WITH_TCMALLOC = [...PROFILES, "debian-tcmalloc"];
+const PROFILES = ALL.filter((id) => !/defaults|debian|secure|arenas/.test(id));
+const WITH_OTHERS = [...PROFILES, "glibc-two-arenas", "debian-tcmalloc"];
 const WITH_LOW_MEMORY = [...BALANCED, "jemalloc-low-memory", "mimalloc-low-memory"];
 
 const SEED = 1;
@@ -100,7 +100,7 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
     "node26",
     "documents",
     script({ idle: IDLE.quick }, once(WITH_LOW_MEMORY, 9, true)),
-    script({ idle: IDLE.full }, rounds(FULL_ROUNDS, WITH_TCMALLOC, 12)),
+    script({ idle: IDLE.full }, rounds(FULL_ROUNDS, WITH_OTHERS, 12)),
   ),
   scriptCase(
     "agents",

@@ -13,7 +13,7 @@ import { hostTarget } from "../../lib/library/target.ts";
 import { debianFile } from "../../scripts/foreign/debian.ts";
 import { ROOT } from "../../scripts/runtimes.ts";
 import type { MissingSubject, SubjectInfo } from "./results.ts";
-import type { Launched, SubjectSpec } from "./subjects.ts";
+import type { Launched, SubjectSpec, Tuned } from "./subjects.ts";
 
 /** A subject that programs can be started under. */
 export interface Subject {
@@ -140,9 +140,29 @@ function preparePreloaded(
   };
 }
 
+function prepareTuned({ id, title, allocator }: SubjectSpec, { variables }: Tuned): Subject {
+  const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  return {
+    prefix: [],
+    environment: variables,
+    files: [],
+    info: {
+      id,
+      title,
+      allocator,
+      version: glibcVersion(),
+      build: "the system's",
+      command: words.join(" "),
+      preloaded: [],
+      variables: { ...variables },
+    },
+  };
+}
+
 function prepareOne(spec: SubjectSpec, node: string): Subject | MissingSubject {
   const { start } = spec;
   if (start.by === "launcher") return prepareLaunched(spec, start, node);
+  if (start.by === "variables") return prepareTuned(spec, start);
   if (start.by === "preload") {
     const { name: target, platform } = hostTarget();
     const file = libraryFileName(start.library, platform);

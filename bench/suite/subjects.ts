@@ -23,13 +23,19 @@ export interface Debian {
   readonly file: string;
 }
 
+/** The system's allocator with variables of its own. */
+export interface Tuned {
+  readonly by: "variables";
+  readonly variables: Readonly<Record<string, string>>;
+}
+
 /** One row of {@linkcode SUBJECTS}. */
 export interface SubjectSpec {
   readonly id: string;
   readonly title: string;
   /** What must serve `malloc`, by the name that verification gives. */
   readonly allocator: "glibc" | "jemalloc" | "mimalloc" | "tcmalloc";
-  readonly start: Launched | Defaults | Debian;
+  readonly start: Launched | Defaults | Debian | Tuned;
   /** The same allocator as others build it: the subject must not be slower. */
   readonly against?: string;
 }
@@ -92,5 +98,11 @@ export const SUBJECTS: readonly SubjectSpec[] = [
     title: "Debian's tcmalloc",
     allocator: "tcmalloc",
     start: { by: "debian", packageName: "libtcmalloc-minimal4", file: "libtcmalloc_minimal.so.4" },
+  },
+  {
+    id: "glibc-two-arenas",
+    title: "glibc, two arenas",
+    allocator: "glibc",
+    start: { by: "variables", variables: { MALLOC_ARENA_MAX: "2" } },
   },
 ];
