@@ -32,7 +32,7 @@ export function ratioText(value: number): string {
 /** An interval of a ratio, or why there is none. */
 export function intervalText(ratio: { low: number | null; high: number | null }): string {
   if (ratio.low === null || ratio.high === null) return "one pair";
-  return `${ratioText(ratio.low)} to ${ratioText(ratio.high)}`;
+  return `${ratioText(ratio.low)}${NBSP}to${NBSP}${ratioText(ratio.high)}`;
 }
 
 /** A share as a percentage, with as many digits as it has. */

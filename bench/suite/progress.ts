@@ -65,8 +65,9 @@ export function liveProgress(): Progress {
       if (shown !== null) shown.output = line;
     },
     async end(error) {
+      if (shown !== null) shown.title = error === undefined ? "all runs are done" : "not all done";
       if (error === undefined) ended.resolve();
-      else ended.reject(error instanceof Error ? error : new Error(String(error)));
+      else ended.reject(new Error("stopped")); // why is said by whoever has the error
       await drawn.catch(() => {});
     },
   };
