@@ -43,6 +43,16 @@ export const MemorySeries = z.object({
   live: z.array(z.number().nullable()),
   /** What the allocator holds back: its resident memory without what it has handed out. */
   held: z.array(z.number().nullable()),
+  /**
+   * What the allocator has from the system: `live` and `held` together, and known where they alone
+   * are not (a release build of mimalloc counts what it commits, and no single block).
+   */
+  allocator: z.array(z.number().nullable()).optional(),
+  /**
+   * Whether the runtime takes the memory of its buffers from the process's allocator, so that
+   * `external` is a part of `live`; `null` where the allocator cannot be asked.
+   */
+  externalInLive: z.boolean().nullable().optional(),
   /** Where each phase began, in milliseconds, by its name. */
   phases: z.array(z.object({ name: z.string(), start: z.number() })),
 });
