@@ -11,7 +11,7 @@ import process from "node:process";
 import { verifyAllocator } from "../../../mod.ts";
 import type { Latency, MemorySeries, Metric, WorkloadOutput } from "../../suite/format.ts";
 
-/** How much is done: `test` less than a second, `quick` some seconds, `full` up to a minute or two. */
+/** How much is done: `test` is next to nothing, `quick` some seconds, `full` a minute or two. */
 export type Scale = "test" | "quick" | "full";
 
 /** What a workload is told, as JSON in its first argument. */
@@ -34,7 +34,10 @@ export interface WorkloadResult {
   readonly memory?: MemorySeries;
 }
 
-/** Around the measured part of a body: warm-up comes before, cleaning up after. */
+/**
+ * Around the measured part of a body: warm-up comes before, cleaning up after. Where there are
+ * several such parts, what they took adds up.
+ */
 export interface Meter {
   /** Takes what the result is made of into the digest. */
   readonly digest: Hash;
@@ -99,14 +102,17 @@ export async function runWorkload(
 ): Promise<void> {
   const given = parseArguments(process.argv[2]);
   let before: Usage | null = null;
-  let after: Usage | null = null;
+  let spent: Usage | null = null;
   const digest = createHash("sha256");
   const result = await body(given, {
     digest,
     start: () => before = usage(),
-    stop: () => after = usage(),
+    stop() {
+      if (before !== null) spent = sum(spent, difference(usage(), before));
+      before = null;
+    },
   });
-  const metrics = { ...result.metrics, ...metered(result.count, before, after) };
+  const metrics = { ...result.metrics, ...metered(result.count, spent) };
   if (given.idle > 0) {
     await pause(given.idle * 1000);
     metrics.idleResident = less(resident(), "B");
@@ -128,20 +134,33 @@ export async function runWorkload(
   console.log(JSON.stringify(output));
 }
 
-function metered(
-  count: number,
-  before: Usage | null,
-  after: Usage | null,
-): Record<string, Metric> {
-  if (before === null || after === null) {
+function difference(after: Usage, before: Usage): Usage {
+  return {
+    seconds: after.seconds - before.seconds,
+    cpu: after.cpu - before.cpu,
+    minor: after.minor - before.minor,
+    major: after.major - before.major,
+  };
+}
+
+function sum(one: Usage | null, other: Usage): Usage {
+  return one === null ? other : {
+    seconds: one.seconds + other.seconds,
+    cpu: one.cpu + other.cpu,
+    minor: one.minor + other.minor,
+    major: one.major + other.major,
+  };
+}
+
+function metered(count: number, spent: Usage | null): Record<string, Metric> {
+  if (spent === null) {
     throw new Error("Cannot measure: the workload did not start and stop its meter");
   }
-  const seconds = after.seconds - before.seconds;
   return {
-    throughput: { value: count / seconds, unit: "1/s", better: "higher" },
-    wall: less(seconds, "s"),
-    cpu: less(after.cpu - before.cpu, "s"),
-    minorFaults: less(after.minor - before.minor, "1"),
-    majorFaults: less(after.major - before.major, "1"),
+    throughput: { value: count / spent.seconds, unit: "1/s", better: "higher" },
+    wall: less(spent.seconds, "s"),
+    cpu: less(spent.cpu, "s"),
+    minorFaults: less(spent.minor, "1"),
+    majorFaults: less(spent.major, "1"),
   };
 }
