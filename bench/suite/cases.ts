@@ -120,9 +120,20 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
     "latency",
     "node26",
     "calls",
-    script({ options: { threads: 2 } }, once(BALANCED, 6)),
-    script({ options: { threads: 2, heap: "churned" } }, rounds(3, PROFILES, 8)),
+    script({ options: { threads: "1,4" } }, once(BALANCED, 8)),
+    script({ options: { threads: "0,1,2,4" } }, rounds(3, BALANCED, 16)),
   ),
+  {
+    ...scriptCase(
+      "latency",
+      "node26",
+      "calls",
+      null,
+      script({ scale: "full", options: { threads: "4", heap: "churned" } }, once(BALANCED, 75)),
+    ),
+    id: "latency-churned-node26",
+    title: "latency after an hour of churn, Node 26",
+  },
   ...OTHERS.flatMap((runtime): CaseSpec[] => [
     scriptCase(
       "documents",

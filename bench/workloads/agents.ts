@@ -23,7 +23,7 @@ import {
 } from "./support/program.ts";
 import { seeded } from "./support/random.ts";
 
-const RUNS: Readonly<Record<Scale, number>> = { test: 3, quick: 160, full: 1200 };
+const RUNS: Readonly<Record<Scale, number>> = { test: 3, quick: 120, full: 900 };
 /** Runs at a time. */
 const LANES = 8;
 /** What makes the random numbers of two runs differ. */

@@ -15,6 +15,8 @@ import { DONE, type ModelRequest } from "./protocol.ts";
 const seed = Number(process.argv[2]);
 /** Events that may leave in one segment: a model's come in small groups. */
 const GROUP = 3;
+/** How long an idle connection stays, in milliseconds: longer than any run. */
+const KEEP_ALIVE = 600_000;
 
 async function reply(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const body = await text(incoming);
@@ -34,6 +36,7 @@ const server = createServer((incoming, outgoing) => {
     outgoing.destroy();
   });
 });
+server.keepAliveTimeout = KEEP_ALIVE;
 process.on("disconnect", () => {
   server.close();
   server.closeAllConnections();

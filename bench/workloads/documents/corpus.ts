@@ -23,10 +23,10 @@ export interface CorpusFile {
 /** Of a hundred documents, how many are of a kind. */
 const SHARES: Readonly<Record<Kind, number>> = {
   pdf: 24,
-  docx: 16,
+  docx: 10,
   csv: 15,
   xml: 15,
-  html: 20,
+  html: 26,
   jpeg: 6,
   png: 4,
 };
@@ -43,7 +43,7 @@ const MADE_BY = [
 ];
 const MAKER = fileURLToPath(new URL("make-corpus.ts", import.meta.url));
 
-/** Sorts the kinds into an order in which each comes by its share. */
+/** The kinds of so many documents: each comes about as often as its share says. */
 function kindsOf(count: number, random: Random): Kind[] {
   const bag = KINDS.flatMap((kind) => new Array<Kind>(SHARES[kind]).fill(kind));
   // Each kind once, so that a small corpus has all of them.

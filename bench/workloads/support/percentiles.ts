@@ -38,13 +38,16 @@ export function recorder(): Recorder {
     },
     latency() {
       if (histogram.totalCount === 0) throw new RangeError("Cannot summarise: nothing was timed");
+      // The histogram gives a bucket's upper end, which may lie above all that was recorded.
+      const percentile = (percent: number): number =>
+        Math.min(histogram.getValueAtPercentile(percent), histogram.maxValue);
       return {
         count: histogram.totalCount,
         mean: histogram.mean,
-        p50: histogram.getValueAtPercentile(50),
-        p95: histogram.getValueAtPercentile(95),
-        p99: histogram.getValueAtPercentile(99),
-        p999: histogram.getValueAtPercentile(99.9),
+        p50: percentile(50),
+        p95: percentile(95),
+        p99: percentile(99),
+        p999: percentile(99.9),
         max: histogram.maxValue,
       };
     },

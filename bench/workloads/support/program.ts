@@ -12,7 +12,7 @@ import { verifyAllocator } from "../../../mod.ts";
 import { dropGarbage, findCollector } from "./garbage.ts";
 import type { Latency, MemorySeries, Metric, WorkloadOutput } from "../../suite/format.ts";
 
-/** How much is done: `test` less than a second, `quick` some seconds, `full` up to a minute or two. */
+/** How much is done: `test` is next to nothing, `quick` some seconds, `full` a minute or two. */
 export type Scale = "test" | "quick" | "full";
 
 /** What a workload is told, as JSON in its first argument. */
