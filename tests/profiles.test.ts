@@ -53,7 +53,7 @@ test("every profile has a purpose, and options for all versions that offheap sup
   }
 });
 
-test("balanced jemalloc gives memory back in the background after half a second", () => {
+test("balanced jemalloc gives memory back in the background after five seconds", () => {
   assert.deepEqual(profileEnvironment("balanced", "jemalloc", "5.3.0", { HOME: "/x" }), {
     variables: { MALLOC_CONF: "background_thread:true,dirty_decay_ms:5000,muzzy_decay_ms:0" },
     kept: [],
