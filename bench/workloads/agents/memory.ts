@@ -27,7 +27,8 @@ export interface AgentMemory {
 const encoder = new TextEncoder();
 
 function nativeMemory(): AgentMemory {
-  const allocator = openAllocator();
+  // The process's own malloc: what is measured serves the blocks, too, not a second allocator.
+  const allocator = openAllocator({ allocator: "system" });
   const blocks: Block[] = [];
   return {
     floats(length) {
