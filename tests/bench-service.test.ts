@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { quantileRankSorted } from "simple-statistics";
-import { type Latency, type MemorySeries, WorkloadOutput } from "../bench/suite/format.ts";
-import { callsAt } from "../bench/workloads/latency/calls.ts";
-import { churn } from "../bench/workloads/latency/churn.ts";
-import { latencyOf } from "../bench/workloads/latency/histogram.ts";
+import type { MemorySeries, WorkloadOutput } from "../bench/suite/format.ts";
 import { parseMallocInfo } from "../bench/workloads/service/allocator-usage.ts";
 import { figuresOf } from "../bench/workloads/service/figures.ts";
 import { openImages } from "../bench/workloads/service/images.ts";
@@ -15,27 +10,10 @@ import { PLANS } from "../bench/workloads/service/phases.ts";
 import { pickKind, requestKinds } from "../bench/workloads/service/requests.ts";
 import { lifetime, Sessions } from "../bench/workloads/service/sessions.ts";
 import { seeded } from "../bench/workloads/support/random.ts";
-import type { Address, RawAllocator } from "../mod.ts";
-import { offheapCommand, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
+import { runWorkloadUnder } from "./support/workload.ts";
 
 const onLinux = skipUnless(process.platform === "linux", "the workloads read /proc");
-
-type Options = Readonly<Record<string, string | number>>;
-
-/** Runs a workload at the scale of tests, under an allocator, to its end. */
-async function run(
-  name: string,
-  allocator: string,
-  options: Options = {},
-): Promise<WorkloadOutput> {
-  const given = JSON.stringify({ scale: "test", seed: 7, options });
-  const command = runtimeCommand(join(ROOT, "bench", "workloads", `${name}.ts`), given);
-  const result = await runChild(offheapCommand("run", "-a", allocator, "--", ...command));
-  assert.equal(result.status, 0, result.stderr);
-  assert.equal(result.stderr, "");
-  return WorkloadOutput.parse(JSON.parse(result.stdout.trimEnd().split("\n").at(-1) ?? ""));
-}
 
 function seriesOf({ memory }: WorkloadOutput): MemorySeries {
   assert.ok(memory !== undefined, "a series");
@@ -67,7 +45,7 @@ test(
   onLinux,
   async () => {
     const outputs = await Promise.all(
-      ["system", "jemalloc", "mimalloc"].map((allocator) => run("service", allocator)),
+      ["system", "jemalloc", "mimalloc"].map((allocator) => runWorkloadUnder(allocator, "service")),
     );
     for (const output of outputs) {
       const series = seriesOf(output);
@@ -107,101 +85,6 @@ test(
     assert.equal(ofJemalloc?.externalInLive, process.versions["bun"] === undefined);
   },
 );
-
-test(
-  "the latency of each call is told for each count of threads, and the work repeats",
-  onLinux,
-  async () => {
-    const options = { threads: "0,2", heap: "churned" };
-    const [first, second, fresh] = await Promise.all([
-      run("latency", "jemalloc", options),
-      run("latency", "system", options),
-      run("latency", "mimalloc", { threads: 1 }),
-    ]);
-    const titles = ["main thread", "2 threads"];
-    const names = titles.flatMap((title) =>
-      callsAt("test").map(({ name }) => `${name} · ${title} · churned 1 s`)
-    );
-    assert.deepEqual(Object.keys(first.latencies ?? {}), names);
-    for (const [name, latency] of Object.entries(first.latencies ?? {})) {
-      assertAscends(name, latency);
-      const call = callsAt("test").find((each) => name.startsWith(`${each.name} ·`));
-      assert.equal(
-        latency.count,
-        (call?.samples ?? 0) * (name.includes("2 threads") ? 2 : 1),
-        name,
-      );
-    }
-    assert.ok((first.metrics["throughput"]?.value ?? 0) > 0);
-    assert.equal(second.work, first.work);
-    assert.ok(
-      Object.keys(fresh.latencies ?? {}).every((name) => name.endsWith("1 thread · fresh")),
-    );
-    assert.notEqual(fresh.work, first.work);
-  },
-);
-
-function assertAscends(name: string, { max, mean, p50, p95, p99, p999 }: Latency): void {
-  const values = [0, p50, p95, p99, p999, max];
-  assert.deepEqual(values, values.toSorted((a, b) => a - b), name);
-  assert.ok(mean > 0 && mean <= max, name);
-}
-
-test("the latency workload refuses options that it does not know", onLinux, async () => {
-  const script = join(ROOT, "bench", "workloads", "latency.ts");
-  for (
-    const [options, message] of [
-      [{ heap: "stale" }, /heap must be one of fresh, churned; got "stale"/],
-      [{ threads: "1,,2" }, /threads must be a list such as "1,2,4"; got "1,,2"/],
-    ] as const
-  ) {
-    const { status, stderr } = await runChild(
-      runtimeCommand(script, JSON.stringify({ scale: "test", options })),
-    );
-    assert.notEqual(status, 0);
-    assert.match(stderr, message);
-  }
-});
-
-test("percentiles are those of the samples of all threads", () => {
-  const random = seeded(3);
-  const threads = [1, 2].map(() =>
-    Float64Array.from({ length: 5000 }, () => 5 + 1e4 * random.next() ** 4)
-  );
-  const sorted = threads.flatMap((samples) => [...samples]).sort((a, b) => a - b);
-  const latency = latencyOf(threads);
-  assertAscends("random", latency);
-  assert.equal(latency.count, sorted.length);
-  for (
-    const [value, share] of [[latency.p50, 0.5], [latency.p99, 0.99], [
-      latency.p999,
-      0.999,
-    ]] as const
-  ) {
-    const rank = quantileRankSorted(sorted, value);
-    assert.ok(Math.abs(rank - share) < 0.002, `${value} is at ${rank}, not at ${share}`);
-  }
-  assert.ok(Math.abs(latency.max - (sorted.at(-1) ?? NaN)) < 1);
-});
-
-test("churn leaves as many blocks as it says, and frees each once", () => {
-  const blocks = new Set<number>();
-  let last = 0;
-  const raw: Pick<RawAllocator, "malloc" | "free"> = {
-    malloc(size) {
-      assert.ok(size >= 16 && size <= 1_048_576, `${size} bytes`);
-      blocks.add(++last);
-      return last as Address;
-    },
-    free: (block) => assert.ok(block === 0 || blocks.delete(block), `${block} was freed twice`),
-  };
-  const { bytes, free } = churn(raw as RawAllocator, 300_000, 2, 1);
-  assert.ok(bytes > 300_000 * 16);
-  // Nearly all of the ten thousand that live in one of two threads have been replaced by now.
-  assert.ok(blocks.size > 9000 && blocks.size <= 10_000, `${blocks.size} blocks`);
-  free();
-  assert.equal(blocks.size, 0);
-});
 
 test("the peak, the plateau and what was given back are read from a series", () => {
   const time = Array.from({ length: 61 }, (_, index) => index * 100);
