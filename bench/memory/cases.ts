@@ -107,7 +107,7 @@ function koffiSide(): Side {
 }
 
 /** The cases of the table by their names. */
-export const SIDES: Readonly<Record<string, (context: Context) => Sides>> = {
+const SIDES: Readonly<Record<string, (context: Context) => Sides>> = {
   "raw/malloc-free-64": (context) => ({
     subject: rawSide(context, 64),
     baselines: directSides(context, 64),

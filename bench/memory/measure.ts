@@ -62,14 +62,14 @@ const LEAD_IN = 1 / 3;
  * collector is collected here. (To call the collector would not do: V8 then makes the heap small, and
  * the turn begins by growing it.)
  */
-export async function leadIn({ time }: Side, count: number): Promise<void> {
+async function leadIn({ time }: Side, count: number): Promise<void> {
   await setImmediate();
   time(Math.ceil(count * LEAD_IN));
   await setImmediate();
 }
 
 /** A side in its turns. */
-export interface Contender {
+interface Contender {
   /** What is measured. */
   readonly side: Side;
   /** How often in one turn. */

@@ -47,7 +47,7 @@ const LARGE_ARRAY: Effort = { batch: 1, samples: 60, warmUp: 20 };
 
 /** What the numbers above are multiplied by. */
 const EFFORTS: Readonly<Record<Scale, { readonly samples: number; readonly warmUp: number }>> = {
-  test: { samples: 0.1, warmUp: 0.01 },
+  test: { samples: 0.05, warmUp: 0.002 },
   quick: { samples: 1, warmUp: 1 },
   full: { samples: 10, warmUp: 4 },
 };

@@ -43,8 +43,11 @@ const SIZES: readonly {
 /** Nine of ten new blocks replace a young one: one of the first twentieth of those that live. */
 const YOUNG = { share: 0.9, part: 0.05 };
 
-/** Lengths without a common divisor, so that picks and sizes meet anew in each round. */
-const PICKS = 65_536;
+/**
+ * Lengths without a common divisor, so that picks and sizes meet anew in each round; a round has
+ * picks enough to reach nearly every block.
+ */
+const PICKS = 2 ** 20;
 const SIZE_COUNT = 65_521;
 
 function size(random: Random): number {

@@ -23,7 +23,7 @@ export interface Plan {
  * in `full`.
  */
 export const PLANS: Readonly<Record<Scale, Plan>> = {
-  test: { warmUp: 4, start: 200, bursts: 2, requests: 30, idle: 1200 },
+  test: { warmUp: 4, start: 200, bursts: 2, requests: 30, idle: 800 },
   quick: { warmUp: 20, start: 400, bursts: 2, requests: 400, idle: 2000 },
   full: { warmUp: 20, start: 1000, bursts: 3, requests: 2500, idle: 20_000 },
 };

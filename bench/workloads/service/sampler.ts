@@ -13,7 +13,7 @@ export const PERIOD = 100;
 
 /** A sampler at work. */
 export interface Sampler {
-  /** Begins a phase. */
+  /** Begins a phase, with a sample of its own: the phase before ends with the same one. */
   phase(name: string): void;
   /** Takes the last sample and ends the timer; all samples. */
   stop(): MemorySeries;
@@ -57,10 +57,12 @@ export function startSampler(read: UsageReader): Sampler {
       schedule();
     }, PERIOD - spent % PERIOD);
   }
-  sample();
   schedule();
   return {
-    phase: (name) => void phases.push({ name, start: now() }),
+    phase(name) {
+      sample();
+      phases.push({ name, start: time.at(-1) ?? now() });
+    },
     stop() {
       clearTimeout(timer);
       sample();
