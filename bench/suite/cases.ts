@@ -41,6 +41,9 @@ const PROFILES = ALL.filter((id) => !/defaults|debian|secure|arenas/.test(id));
 const WITH_OTHERS = [...PROFILES, "glibc-two-arenas", "debian-tcmalloc"];
 const WITH_LOW_MEMORY = [...BALANCED, "jemalloc-low-memory", "mimalloc-low-memory"];
 
+/** A service is watched for minutes: under the policy's allocator with two profiles. */
+const SERVED = ["system", "jemalloc-balanced", "jemalloc-low-memory", "mimalloc-balanced"];
+
 const SEED = 1;
 
 /** A first guess, the same for each runtime. */
@@ -114,7 +117,7 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
     "node26",
     "requests",
     script({}, once(BALANCED, 9)),
-    script({ scale: "full" }, once(WITH_LOW_MEMORY, 92)),
+    script({ scale: "full" }, once(SERVED, 92)),
   ),
   scriptCase(
     "latency",
@@ -133,6 +136,28 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
     ),
     id: "latency-churned-node26",
     title: "latency after an hour of churn, Node 26",
+  },
+  {
+    ...scriptCase(
+      "documents",
+      "node26",
+      "documents",
+      null,
+      script({ scale: "full", idle: IDLE.full }, once(BALANCED, 45, true)),
+    ),
+    id: "documents-long-node26",
+    title: "thousands of documents, Node 26",
+  },
+  {
+    ...scriptCase(
+      "agents",
+      "node26",
+      "steps",
+      null,
+      script({ options: { memory: "javascript" } }, rounds(FULL_ROUNDS, BALANCED, 5)),
+    ),
+    id: "agents-javascript-node26",
+    title: "agents without arenas, Node 26",
   },
   ...OTHERS.flatMap((runtime): CaseSpec[] => [
     scriptCase(
