@@ -52,18 +52,21 @@ const options: Options = new Command("npm run bench:check --")
 const { name: target, platform } = hostTarget();
 const directory = options.libraries ?? join(ROOT, "build", "native", target, "release");
 
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+
 function libraryOf(name: LibraryName): string {
   return join(directory, libraryFileName(name, platform));
 }
 
-/** What built the shim, by its manifest. */
-function compilerOf(): string {
-  const manifest: unknown = JSON.parse(readFileSync(`${libraryOf("offheap")}.json`, "utf8"));
-  const found = manifest as { readonly compiler?: unknown };
-  return typeof found.compiler === "string" ? found.compiler : "unknown";
+function manifestOf(name: LibraryName): { readonly compiler?: string; readonly version?: string } {
+  return JSON.parse(readFileSync(`${libraryOf(name)}.json`, "utf8"));
 }
 
-const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+/** What instructions depend on beside the code of the shim, by the manifests. */
+function builtBy(): string {
+  const versions = ALLOCATORS.map((name) => `${name} ${manifestOf(name).version ?? "unknown"}`);
+  return [manifestOf("offheap").compiler ?? "unknown", ...versions].join(", ");
+}
 
 async function allCases(): Promise<{ cases: RatioCase[]; notes: string[] }> {
   const notes: string[] = [];
@@ -144,7 +147,7 @@ async function main(): Promise<void> {
     for (const { id } of cases) console.log(id);
     return;
   }
-  const compiler = compilerOf();
+  const compiler = builtBy();
   if (options.accept !== undefined) {
     const measured: Measured[] = [];
     for (const one of cases) {

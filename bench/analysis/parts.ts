@@ -9,7 +9,7 @@ import { intervalText, mebibytes, ratioText, timeText, titlesOf } from "../repor
 import { sentences, whatWasMeasured } from "../report/sentences.ts";
 import { machineTable, subjectTable } from "../report/about-tables.ts";
 import type { Table } from "../report/table.ts";
-import { buildTable, splitTable } from "../report/tables.ts";
+import { buildTable, phaseTable, splitTable } from "../report/tables.ts";
 import type { Results } from "../suite/results.ts";
 import { BASELINE } from "../suite/subjects.ts";
 import { BURST, judgeAll, type Judged, type Outcome } from "./bounds.ts";
@@ -62,10 +62,16 @@ function tableOrNot(table: Table): string {
 
 const COMPARED = [BASELINE, "jemalloc-balanced", "mimalloc-balanced"];
 
-/** Latencies of the subjects that most people choose between; the page has all. */
+/** Calls that tell most; the page has all of them. */
+const TOLD_CALLS =
+  /^(allocate|free|(malloc \+ free (64 B|64 KiB|1 MiB)|block allocate \+ free 64 KiB|new Uint8Array 64 KiB|arena allocate.*|pool acquire.*) · (1 thread|4 threads) · .*)$/;
+
+/** Latencies of the subjects that most people choose between. */
 function latencyPart(results: Results): string {
   const titles = titlesOf(results);
-  const rows = latencyRows(results).filter(({ subject }) => COMPARED.includes(subject));
+  const rows = latencyRows(results).filter(({ subject, call }) =>
+    COMPARED.includes(subject) && TOLD_CALLS.test(call)
+  );
   return tableOrNot({
     name: "latency",
     title: "Time a call, medians over rounds of each percentile, by an HDR histogram",
@@ -77,6 +83,34 @@ function latencyPart(results: Results): string {
       titles.subject(subject),
       ...[latency.p50, latency.p95, latency.p99, latency.p999, latency.max].map(timeText),
     ]),
+  });
+}
+
+/** The same agents with an arena for each run, and with plain JavaScript. */
+const ARENAS = { with: "agents-node26", without: "agents-javascript-node26" } as const;
+const ARENA_METRICS = ["throughput", "cpu", "peakResident", "minorFaults"] as const;
+
+function arenaPart(results: Results): string {
+  const titles = titlesOf(results);
+  const of = (id: string, subject: string, metric: string) =>
+    results.summary.find((row) =>
+      row.case === id && row.subject === subject && row.metric === metric &&
+      (row.ratio === undefined || row.ratio.baseline === BASELINE)
+    )?.value;
+  const rows = COMPARED.map((subject) => [
+    titles.subject(subject),
+    ...ARENA_METRICS.map((metric) => {
+      const [own, other] = [of(ARENAS.with, subject, metric), of(ARENAS.without, subject, metric)];
+      return own === undefined || other === undefined ? "" : ratioText(own / other);
+    }),
+  ]);
+  return tableOrNot({
+    name: "arenas",
+    title: "Agents in Node 26 whose runs keep embeddings and buffers in an arena, over the same " +
+      "with plain JavaScript (medians of the same rounds, no unit)",
+    words: 1,
+    head: ["subject", "throughput", "processor time", "peak", "page faults"],
+    rows: rows.filter((cells) => cells.some((cell, i) => i > 0 && cell !== "")),
   });
 }
 
@@ -169,9 +203,11 @@ export const PARTS: Readonly<Record<string, Part>> = {
     [
       metricPart("peakResident")(results),
       metricPart("idleResident")(results),
+      tableOrNot(phaseTable(results)),
       tableOrNot(splitTable(results)),
     ].join("\n\n"),
   "analysis-faults": metricPart("minorFaults"),
+  "analysis-arenas": arenaPart,
   "analysis-latency": latencyPart,
   "analysis-debian": (results) => tableOrNot(buildTable(results)),
   "analysis-profiles": (results) => `${boundsTable(results)}\n\n${frontier(results)}`,

@@ -33,7 +33,7 @@ export const Baseline = z.object({
   format: z.literal(1),
   /** Where the figures were taken; for people. */
   machine: z.string(),
-  /** What built the shim: instructions compare only with the same. */
+  /** The compiler and the allocators' versions: instructions compare only with the same. */
   compiler: z.string(),
   cases: z.array(BaselineCase),
 });

@@ -22,7 +22,7 @@ export function compare(measured: Measured, baseline: Baseline, compiler: string
     return { outcome: "new", reason: "the baseline does not have it; --accept takes it in" };
   }
   if (measured.kind === "instructions" && compiler !== baseline.compiler) {
-    const reason = `the shim was built by "${compiler}", the baseline's by "${baseline.compiler}"`;
+    const reason = `the libraries are of "${compiler}", the baseline's of "${baseline.compiler}"`;
     return { outcome: "not compared", reason };
   }
   const loss = measured.value / base.value - 1;

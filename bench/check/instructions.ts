@@ -14,12 +14,16 @@ import type { Measured } from "./baseline.ts";
 import type { Valgrind } from "./valgrind.ts";
 
 const DRIVER = fileURLToPath(new URL("./driver.c", import.meta.url));
+const FIXED = fileURLToPath(new URL("./fixed-block.c", import.meta.url));
 
 /** The functions of the driver. */
 export const FUNCTIONS = ["pair", "block", "batch", "ticket"] as const;
 
-/** Allocators by the numbers that the shim has for them: lib/memory/kinds. */
-const ALLOCATORS: Readonly<Record<string, number>> = { jemalloc: 1, mimalloc: 2 };
+/**
+ * Allocators by the numbers that the shim has for them (lib/memory/kinds). `none` hands out one
+ * block again and again, by jemalloc's names: what is counted is the shim alone.
+ */
+const ALLOCATORS: Readonly<Record<string, number>> = { none: 1, jemalloc: 1, mimalloc: 2 };
 
 /** What is counted. */
 export interface Counted {
@@ -62,7 +66,11 @@ export function count(counted: Counted, libraries: Libraries, valgrind: Valgrind
   const work = mkdtempSync(join(tmpdir(), "offheap-callgrind-"));
   try {
     const driver = join(work, "driver");
-    execFileSync("cc", ["-std=gnu11", "-O2", "-Wall", "-Werror", DRIVER, "-o", driver, "-ldl"]);
+    const cc = (...words: string[]): void =>
+      void execFileSync("cc", ["-std=gnu11", "-O2", "-Wall", "-Werror", ...words]);
+    cc(DRIVER, "-o", driver, "-ldl");
+    const fixed = join(work, "fixed-block.so");
+    if (counted.allocator === "none") cc("-shared", "-fPIC", "-fno-builtin", FIXED, "-o", fixed);
     const run = (calls: number): number => {
       const out = join(work, `out.${calls}`);
       execFileSync(valgrind.program, [
@@ -71,7 +79,7 @@ export function count(counted: Counted, libraries: Libraries, valgrind: Valgrind
         driver,
         libraries.shim,
         String(ALLOCATORS[counted.allocator]),
-        libraries.allocators[counted.allocator] ?? "",
+        libraries.allocators[counted.allocator] ?? fixed,
         counted.called,
         String(calls),
       ], { env: { ...process.env, ...valgrind.variables }, stdio: ["ignore", "ignore", "pipe"] });
