@@ -40,6 +40,17 @@ function assertSplit(series: MemorySeries): void {
   }
 }
 
+/** The meter runs in the bursts, and only there. */
+function assertMetered(output: WorkloadOutput): void {
+  const { phases } = seriesOf(output);
+  const bursts = phases.flatMap(({ name, start }, index) =>
+    name.startsWith("burst") ? [(phases[index + 1]?.start ?? NaN) - start] : []
+  );
+  const spent = bursts.reduce((sum, length) => sum + length, 0) / 1000;
+  const wall = output.metrics["wall"]?.value ?? NaN;
+  assert.ok(wall > spent * 0.5 && wall <= spent, `${wall} s were metered, of ${spent} s`);
+}
+
 test(
   "the service is sampled every 100 ms, and its work is the same under each allocator",
   onLinux,
@@ -61,6 +72,7 @@ test(
         "burst 2",
         "idle 2",
       ]);
+      assertMetered(output);
       for (const key of ["peak", "plateau", "givenBack", "givenBackShare", "throughput"]) {
         assert.ok(key in output.metrics, key);
       }

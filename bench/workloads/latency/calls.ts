@@ -42,8 +42,8 @@ const MIDDLE: Effort = { batch: 8, samples: 2000, warmUp: 50_000 };
 const SLOW: Effort = { batch: 1, samples: 2000, warmUp: 10_000 };
 const SLOWER: Effort = { batch: 1, samples: 1000, warmUp: 1000 };
 /** Arrays whose pages are touched for the first time, and collected: 0.3 and 6 ms in V8. */
-const ARRAY: Effort = { batch: 1, samples: 300, warmUp: 300 };
-const LARGE_ARRAY: Effort = { batch: 1, samples: 60, warmUp: 20 };
+const ARRAY: Effort = { batch: 1, samples: 200, warmUp: 100 };
+const LARGE_ARRAY: Effort = { batch: 1, samples: 50, warmUp: 10 };
 
 /** What the numbers above are multiplied by. */
 const EFFORTS: Readonly<Record<Scale, { readonly samples: number; readonly warmUp: number }>> = {
