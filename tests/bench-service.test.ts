@@ -99,9 +99,13 @@ test(
 );
 
 test("the peak, the plateau and what was given back are read from a series", () => {
-  const time = Array.from({ length: 61 }, (_, index) => index * 100);
-  const of = (at: number): number =>
-    at < 1000 ? 10 : at < 3000 ? 100 : at < 4000 ? 60 : at < 4500 ? 80 : 30;
+  // From each time on, in milliseconds: the rise within a burst, and the fall within an idle phase.
+  const steps = [[0, 10], [1000, 50], [2000, 100], [3000, 90], [5000, 60], [6100, 20], [6500, 80], [
+    7000,
+    70,
+  ], [8600, 30]] as const;
+  const time = Array.from({ length: 96 }, (_, index) => index * 100);
+  const of = (at: number): number => steps.findLast(([from]) => at >= from)?.[1] ?? NaN;
   const series: MemorySeries = {
     time,
     resident: time.map(of),
@@ -113,8 +117,8 @@ test("the peak, the plateau and what was given back are read from a series", () 
       { name: "start", start: 0 },
       { name: "burst 1", start: 950 },
       { name: "idle 1", start: 2950 },
-      { name: "burst 2", start: 3950 },
-      { name: "idle 2", start: 4450 },
+      { name: "burst 2", start: 6050 },
+      { name: "idle 2", start: 6950 },
     ],
   };
   const figures = Object.fromEntries(
