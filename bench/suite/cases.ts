@@ -197,7 +197,7 @@ const PATTERNS: readonly Pattern[] = [
   { name: "small", operations: 6_000_000, subjects: ALL },
   { name: "large", operations: 2000, subjects: ALL },
   { name: "mixed", operations: 200_000, subjects: ALL },
-  { name: "realloc", operations: 2_000_000, subjects: ALL },
+  { name: "realloc", operations: 300_000, subjects: ALL },
   // It allocates nothing: the floor, and a control whose ratios must be 1.
   { name: "none", operations: 10_000_000, subjects: BALANCED },
 ];
