@@ -29,7 +29,7 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "7" },
-    idle: { type: "string", default: "600" },
+    idle: { type: "string", default: "6000" },
   },
 });
 

@@ -135,4 +135,6 @@ test("files about Linux are left out elsewhere, with the reason, and nowhere els
     assert.equal(reasonToLeaveOut("tests/run.test.ts", target("linux", libc)), null);
   }
   assert.equal(reasonToLeaveOut("tests/evidence.test.ts", target("win32", null)), null);
+  assert.match(reasonToLeaveOut("bench-churn.test.ts", target("linux", "musl")) ?? "", /preload/);
+  assert.equal(reasonToLeaveOut("bench-churn.test.ts", target("linux", "glibc")), null);
 });

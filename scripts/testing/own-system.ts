@@ -28,6 +28,12 @@ const RULES: readonly Rule[] = [
     fits: isLinux,
     reason: "it names Linux's C libraries, paths and file names; ports stands in",
   },
+  {
+    files: ["check", "churn", "latency", "service", "suite", "workloads"]
+      .map((name) => `bench-${name}`),
+    fits: (target) => isLinux(target) && target.libc === "glibc",
+    reason: "the benchmarks preload libraries beside glibc's allocator, and read /proc",
+  },
 ];
 
 /** Why a test file has nothing to test on a target; `null` when it has. */
