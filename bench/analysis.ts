@@ -24,15 +24,18 @@ const DOCUMENTS: readonly string[] = [
 ];
 const CHART = "docs/development/benchmarks/burst.svg";
 
+/** A part as it stands in a document: the formatter would wrap its lines. */
+function partOf(name: string, results: Results): string {
+  const content = PARTS[name]?.(results) ?? "";
+  return `<!-- deno-fmt-ignore-start -->\n\n${content.trim()}\n\n<!-- deno-fmt-ignore-end -->`;
+}
+
 /** Every file that is made of the results, by its path, with its whole text. */
 export function filesFrom(results: Results): Map<string, string> {
   const texts = DOCUMENTS.map((path): [string, string] => {
     const text = readFileSync(join(ROOT, path), "utf8");
     const names = partsOf(text).filter((name) => name in PARTS);
-    return [
-      path,
-      names.reduce((all, name) => withPart(all, name, PARTS[name]?.(results) ?? ""), text),
-    ];
+    return [path, names.reduce((all, name) => withPart(all, name, partOf(name, results)), text)];
   });
   return new Map([...texts, [CHART, burstChart(results)]]);
 }
