@@ -26,6 +26,13 @@ function commit(): string | null {
   return status === 0 ? stdout.trim() : null;
 }
 
+/** A run whose object is named by its place in the checkout: results are read on other machines. */
+export function withoutPlaces(run: Run): Run {
+  const { servedBy } = run.output;
+  const object = servedBy.object.replaceAll(ROOT, "").replace(/0x[0-9a-f]+/g, "0x…");
+  return { ...run, output: { ...run.output, servedBy: { ...servedBy, object } } };
+}
+
 /** Puts results together from all runs of a plan. */
 export function collect(
   setup: Setup,
@@ -57,7 +64,7 @@ export function collect(
     subjects: setup.subjects.map(({ info }) => info),
     missing: [...setup.missing],
     cases,
-    runs: counted,
+    runs: counted.map(withoutPlaces),
     summary: summarise(cases, counted, BASELINE, COMPARISONS),
   };
 }
