@@ -130,6 +130,9 @@ export function judge(results: Results, bound: Bound, allocator: string): Judged
   return { bound, allocator, outcome, deciding: worst, beyond };
 }
 
+/** The ids of subjects that are an allocator with a profile. */
+export const PROFILE_SUBJECT = /^(jemalloc|mimalloc)-(balanced|throughput|low-memory)$/;
+
 /** The allocators that have profiles. */
 export const PROFILED = ["jemalloc", "mimalloc"] as const;
 

@@ -10,10 +10,9 @@ import { maker, newDocument } from "../report/dom.ts";
 import { METRIC_VIEWS, ratioRows } from "../report/figures.ts";
 import { titlesOf } from "../report/numbers.ts";
 import type { Results } from "../suite/results.ts";
-import { BURST } from "./bounds.ts";
+import { BURST, PROFILE_SUBJECT } from "./bounds.ts";
 
 const STYLE = new URL("../report/page.css", import.meta.url);
-const PROFILED = /-(balanced|throughput|low-memory)$/;
 const AXIS = "÷ glibc’s in the same round (no unit); bars: intervals of the median";
 
 /** The colours of the report's page, without its layout. */
@@ -26,7 +25,7 @@ function marksOf(results: Results): RatioMark[] {
   const titles = titlesOf(results);
   return METRIC_VIEWS.flatMap(({ metric, title }) =>
     ratioRows(results, metric)
-      .filter(({ case: id, subject }) => id === BURST && PROFILED.test(subject))
+      .filter(({ case: id, subject }) => id === BURST && PROFILE_SUBJECT.test(subject))
       .map(({ subject, ratio }) => ({
         group: metric === "throughput" ? `${title} (more is better)` : `${title} (less is better)`,
         label: titles.subject(subject),

@@ -6,15 +6,13 @@
 import { isNative, type RatioRow, ratioRows } from "../report/figures.ts";
 import { intervalText, ratioText, titlesOf } from "../report/numbers.ts";
 import type { Results } from "../suite/results.ts";
-import { BURST, CONTROL } from "./bounds.ts";
+import { BURST, CONTROL, PROFILE_SUBJECT } from "./bounds.ts";
 
 /** A claim, and the answer. */
 export interface Claim {
   readonly said: string;
   readonly answer: (results: Results) => string;
 }
-
-const PROFILES = /^(jemalloc|mimalloc)-(balanced|throughput|low-memory)$/;
 
 /** How much less a ratio below 1 is, as `21 % less`; above, `8 % more`. */
 export function asChange(ratio: number): string {
@@ -39,7 +37,7 @@ function range(results: Results, rows: readonly RatioRow[]): string {
 
 function throughputAnswer(results: Results): string {
   const rows = ratioRows(results, "throughput")
-    .filter(({ subject, case: id }) => PROFILES.test(subject) && id !== CONTROL);
+    .filter(({ subject, case: id }) => PROFILE_SUBJECT.test(subject) && id !== CONTROL);
   const native = rows.filter((row) => isNative(results, row.case));
   const programs = rows.filter((row) => !isNative(results, row.case));
   return `measured here: the throughput of native programs that do nothing but allocate ${
@@ -50,7 +48,7 @@ function throughputAnswer(results: Results): string {
 function memoryAnswer(results: Results): string {
   const { subject: title } = titlesOf(results);
   const list = ratioRows(results, "idleResident")
-    .filter(({ subject, case: id }) => PROFILES.test(subject) && id === BURST)
+    .filter(({ subject, case: id }) => PROFILE_SUBJECT.test(subject) && id === BURST)
     .map(({ subject, ratio }) => `${title(subject)} ${asChange(ratio.median)}`);
   if (list.length === 0) return `not measured: these results lack the case ${BURST}.`;
   return "measured here: resident memory of the idle process after the document burst in Node, " +

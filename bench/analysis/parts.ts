@@ -12,7 +12,7 @@ import type { Table } from "../report/table.ts";
 import { buildTable, phaseTable, splitTable } from "../report/tables.ts";
 import type { Results } from "../suite/results.ts";
 import { BASELINE } from "../suite/subjects.ts";
-import { BURST, judgeAll, type Judged, type Outcome } from "./bounds.ts";
+import { BURST, judgeAll, type Judged, type Outcome, PROFILE_SUBJECT } from "./bounds.ts";
 import { CLAIMS } from "./claims.ts";
 
 /** Makes a part's Markdown. */
@@ -155,8 +155,6 @@ function frontier(results: Results): string {
   return `Beyond their bounds, each with its ratio:\n\n${lines.join("\n")}`;
 }
 
-const PROFILED = /^(jemalloc|mimalloc)-(balanced|throughput|low-memory)$/;
-
 /** What each profile came to in the burst of documents: the figures beside the guide's table. */
 function profileFigures(results: Results): string {
   const titles = titlesOf(results);
@@ -175,7 +173,7 @@ function profileFigures(results: Results): string {
     title: "",
     words: 1,
     head: ["profile", "throughput", "peak", "idle", "page faults"],
-    rows: results.subjects.filter(({ id }) => PROFILED.test(id)).map(({ id }) => [
+    rows: results.subjects.filter(({ id }) => PROFILE_SUBJECT.test(id)).map(({ id }) => [
       titles.subject(id),
       ...metrics.map((metric) => cell(metric, id)),
     ]),
@@ -213,5 +211,5 @@ export const PARTS: Readonly<Record<string, Part>> = {
   "analysis-profiles": (results) => `${boundsTable(results)}\n\n${frontier(results)}`,
   "analysis-claims": claimsPart,
   "bench-profiles": profileFigures,
-  "bench-table": (results) => matrix(results, "throughput", PROFILED),
+  "bench-table": (results) => matrix(results, "throughput", PROFILE_SUBJECT),
 };

@@ -60,13 +60,12 @@ export function churnCase(program: string, pattern: string, name: string, file: 
     measure() {
       const ratios = Array.from({ length: ROUNDS }, (_, round) => {
         // Who is first changes: the second finds the caches filled.
-        const sides = [() => wallOf(program, pattern, file), () => wallOf(program, pattern, null)];
         if (round % 2 === 0) {
-          const own = sides[0]?.() ?? NaN;
-          return own / (sides[1]?.() ?? NaN);
+          const own = wallOf(program, pattern, file);
+          return own / wallOf(program, pattern, null);
         }
-        const system = sides[1]?.() ?? NaN;
-        return (sides[0]?.() ?? NaN) / system;
+        const system = wallOf(program, pattern, null);
+        return wallOf(program, pattern, file) / system;
       });
       return Promise.resolve({
         id,
