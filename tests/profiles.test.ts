@@ -53,11 +53,28 @@ test("every profile has a purpose, and options for all versions that offheap sup
   }
 });
 
-test("balanced jemalloc gives memory back in the background after five seconds", () => {
+const BALANCED = "background_thread:true,dirty_decay_ms:10000,muzzy_decay_ms:0," +
+  "oversize_threshold:33554432";
+
+test("balanced jemalloc gives memory back in the background after ten seconds", () => {
   assert.deepEqual(profileEnvironment("balanced", "jemalloc", "5.3.0", { HOME: "/x" }), {
-    variables: { MALLOC_CONF: "background_thread:true,dirty_decay_ms:5000,muzzy_decay_ms:0" },
+    variables: { MALLOC_CONF: BALANCED },
     kept: [],
   });
+});
+
+test("jemalloc's options are those that its version knows", () => {
+  const keys = (version: string): readonly string[] => {
+    const { variables } = profileEnvironment("balanced", "jemalloc", version, {});
+    return (variables.MALLOC_CONF ?? "").split(",").map((pair) => pair.split(":")[0] ?? "");
+  };
+  const always = ["background_thread", "dirty_decay_ms", "muzzy_decay_ms"];
+  assert.deepEqual(keys("5.1.0"), always);
+  assert.deepEqual(keys("5.2.1"), [...always, "oversize_threshold"]);
+  assert.deepEqual(keys("5.3"), [...always, "oversize_threshold"]);
+  for (const version of ["5.3.1", "5.3.12-4-g0a1b2c3", "5.4.0", "6.0"]) {
+    assert.ok(keys(version).includes("calloc_madvise_threshold"), version);
+  }
 });
 
 test("mimalloc's variables have the names that its version knows", () => {
@@ -89,7 +106,8 @@ test("a user's keys in MALLOC_CONF stay as they are, and ours for them are left 
   });
   assert.deepEqual(merged, {
     variables: {
-      MALLOC_CONF: "background_thread:true,muzzy_decay_ms:0,dirty_decay_ms:9000,stats_print:true",
+      MALLOC_CONF: BALANCED.replace("dirty_decay_ms:10000,", "") +
+        ",dirty_decay_ms:9000,stats_print:true",
     },
     kept: ["MALLOC_CONF:dirty_decay_ms"],
   });
@@ -109,12 +127,13 @@ test("a user's key counts under its other name, and no key counts by a part of i
 });
 
 test("nothing is set when the user set all of it, and an empty MALLOC_CONF counts as unset", () => {
-  const user = "muzzy_decay_ms:1,dirty_decay_ms:2,background_thread:false";
+  const user = "muzzy_decay_ms:1,dirty_decay_ms:2,background_thread:false," +
+    "oversize_threshold:0";
   const all = profileEnvironment("balanced", "jemalloc", "5.3.0", { MALLOC_CONF: user });
   assert.deepEqual(all.variables, {});
-  assert.equal(all.kept.length, 3);
+  assert.equal(all.kept.length, 4);
   const empty = profileEnvironment("balanced", "jemalloc", "5.3.0", { MALLOC_CONF: "" });
-  assert.equal(empty.variables.MALLOC_CONF?.endsWith("muzzy_decay_ms:0"), true);
+  assert.equal(empty.variables.MALLOC_CONF, BALANCED);
 });
 
 test("mimalloc's variables that the user set are left alone, in any case and by old names", () => {
@@ -178,7 +197,9 @@ test(
   () => {
     assert.ok(JEMALLOC);
     // What the options read back as: a bound of the caches is told in bytes.
-    const asTold: Readonly<Record<string, string>> = { "lg_tcache_max:12": "tcache_max: 4096" };
+    const asTold: Readonly<Record<string, string>> = {
+      "lg_tcache_max:12": "tcache_max: 4096",
+    };
     for (const name of PROFILE_NAMES) {
       const user = { MALLOC_CONF: "stats_print:true,stats_print_opts:mdablxeh" };
       const { variables } = profileEnvironment(name, "jemalloc", JEMALLOC.version, user);

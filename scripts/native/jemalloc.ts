@@ -15,6 +15,7 @@ import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
+import { limitZeroing, ZEROING_FLAG } from "./jemalloc-zeroing.ts";
 import {
   exportingUnit,
   type ExportNames,
@@ -68,10 +69,10 @@ function formatOptions(format: ObjectFormat, variant: Variant): readonly string[
 const SAFE_LOOKUP = "-DJEMALLOC_FORCE_IVSALLOC";
 
 const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
-  release: ["-g0", SAFE_LOOKUP],
-  debug: [SAFE_LOOKUP],
-  secure: ["-g0", SAFE_LOOKUP],
-  preload: ["-g0", SAFE_LOOKUP],
+  release: ["-g0", SAFE_LOOKUP, ZEROING_FLAG],
+  debug: [SAFE_LOOKUP, ZEROING_FLAG],
+  secure: ["-g0", SAFE_LOOKUP, ZEROING_FLAG],
+  preload: ["-g0", SAFE_LOOKUP, ZEROING_FLAG],
 };
 
 /** What zig compiles with; the host's make has such flags of its own. */
@@ -261,12 +262,14 @@ export const JEMALLOC_RECIPE: Recipe = {
       );
     }
     const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
+    const limited = limitZeroing(job.directory);
     const printed = await configure(job, headers);
     await (job.toolchain.cross === null ? make(job) : compileDirectly(job, headers));
     return {
       features: [
         ...VARIANT_FEATURES[job.variant],
         "safe-lookup",
+        ...(limited ? ["zeroing-limit"] : []),
         ...(configured(printed, "stats") ? ["statistics"] : []),
         ...(configured(printed, "prof") ? ["profiling"] : []),
       ],
