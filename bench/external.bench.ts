@@ -8,9 +8,8 @@
  * @module
  */
 import process from "node:process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Address, type Allocator, openAllocator } from "../mod.ts";
+import { type Collector, findCollector } from "./workloads/support/garbage.ts";
 
 const MIB: number = 2 ** 20;
 const TOTAL: number = 100 * MIB;
@@ -35,14 +34,7 @@ interface Dropped {
   found(): boolean;
 }
 
-const collect: () => void = collector();
-
-function collector(): () => void {
-  const bun = Reflect.get(globalThis, "Bun") as { gc(force: boolean): void } | undefined;
-  if (bun !== undefined) return () => bun.gc(true);
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
-}
+const collect: Collector = findCollector("plain");
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -5,7 +5,7 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { median } from "simple-statistics";
+import { interquartileRange, median } from "simple-statistics";
 import type { Runtime } from "../../scripts/runtimes.ts";
 import { runCase } from "../memory/run.ts";
 import { WorkloadOutput } from "../suite/format.ts";
@@ -47,9 +47,7 @@ function wallOf(program: string, pattern: string, preload: string | null): numbe
 
 /** Half the distance of the quartiles, as a share: how far another run may lie away by chance. */
 function spreadOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
-  return (at(0.75) - at(0.25)) / 2 / median(sorted);
+  return interquartileRange([...values]) / 2 / median([...values]);
 }
 
 /** An allocator's time over the system's in one pattern, in rounds that take turns. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { layoutTable } from "../../scripts/markdown-table.ts";
 import type { Results } from "../suite/results.ts";
 import { headline, sentences } from "./sentences.ts";
 import type { Table } from "./table.ts";
@@ -13,19 +14,9 @@ export function escapeCell(text: string): string {
   return text.replace(/[\\|`*_<>[\]&~]/g, "\\$&").replace(/\s*\n\s*/g, " ");
 }
 
-/** A table, its columns padded as `deno fmt` does. */
+/** A table as Markdown. */
 export function markdownTable({ head, rows, words }: Table): string {
-  const lines = [head, ...rows].map((row) => row.map(escapeCell));
-  const widths = head.map((_, i) => Math.max(3, ...lines.map((line) => line[i]?.length ?? 0)));
-  const pad = (text: string, i: number): string => {
-    const width = widths[i] ?? 0;
-    return i < words ? text.padEnd(width) : text.padStart(width);
-  };
-  const [first = [], ...rest] = lines.map((line) => `| ${line.map(pad).join(" | ")} |`);
-  const rule = widths.map((width, i) =>
-    i < words ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
-  );
-  return [first, `| ${rule.join(" | ")} |`, ...rest].join("\n");
+  return layoutTable(head.map(escapeCell), rows.map((row) => row.map(escapeCell)), words);
 }
 
 /** Every table of some results as Markdown, by its name, for a document's generator. */

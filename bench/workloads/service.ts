@@ -83,7 +83,7 @@ class Service {
 
 await runWorkload(async ({ scale, seed }, meter) => {
   const plan: Plan = PLANS[scale];
-  const collect = findCollector();
+  const collect = findCollector("last-resort");
   const read = openUsage(verifyAllocator().processAllocator);
   const service = new Service(requestKinds(await openImages()), seed);
   const sampler = startSampler(read);

@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { layoutTable } from "../markdown-table.ts";
 import { withPart } from "../marked-text.ts";
 import { ROOT } from "../runtimes.ts";
 import { OUTCOME_WORDS, RUNTIME_TITLES, testsCell, WAY_TITLES } from "./table.ts";
@@ -44,7 +45,7 @@ function withoutPaths(text: string): string {
     .replace(/0x[0-9a-f]{6,}/g, "0x…");
 }
 
-/** The table in Markdown, as `deno fmt` writes tables. */
+/** The table in Markdown. */
 export function markdownTable(report: PlatformReport): string {
   const head = ["target", "runtime", "how", ...COLUMNS, "shared tests"];
   const rows = report.rows.map((row) => [
@@ -54,12 +55,7 @@ export function markdownTable(report: PlatformReport): string {
     ...COLUMNS.map((column) => OUTCOME_WORDS[row.columns[column].outcome]),
     testsCell(row),
   ]);
-  const widths = head.map((name, index) =>
-    Math.max(name.length, ...rows.map((row) => (row[index] ?? "").length))
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+  return layoutTable(head, rows);
 }
 
 function titleOf({ runtime, version }: RowReport): string {

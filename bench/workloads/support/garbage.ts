@@ -10,23 +10,26 @@ import { runInNewContext } from "node:vm";
 export type Collector = () => void;
 
 /**
- * Finds the collector: Bun's own, else V8's, which is shown to contexts that are made after its
- * flag was set.
+ * V8's collection that gives back what it can: what its memory reducer comes to in a process that
+ * stays idle for minutes. A plain one keeps a hundred MiB of empty pages after a burst.
  */
-export function findCollector(): Collector {
+const WHOLE = { type: "major", execution: "sync", flavor: "last-resort" } as const;
+
+/** What V8's `gc` is told, by how much is asked of it. */
+const REQUESTS = { plain: [], "last-resort": [WHOLE] } as const;
+
+/**
+ * Finds the collector: Bun's own, which knows one kind, else V8's, which is shown to contexts that
+ * are made after its flag was set.
+ */
+export function findCollector(kind: keyof typeof REQUESTS): Collector {
   const bun = Reflect.get(globalThis, "Bun") as { gc(wait: boolean): void } | undefined;
   if (bun !== undefined) return () => bun.gc(true);
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");
   if (typeof collect !== "function") throw new TypeError("Cannot measure: there is no gc()");
-  return () => void collect(WHOLE);
+  return () => void collect(...REQUESTS[kind]);
 }
-
-/**
- * V8's collection that gives back what it can: what its memory reducer comes to in a process that
- * stays idle for minutes. A plain one keeps a hundred MiB of empty pages after a burst.
- */
-const WHOLE = { type: "major", execution: "sync", flavor: "last-resort" } as const;
 
 const TIMES = 3;
 const PAUSE_MS = 50;

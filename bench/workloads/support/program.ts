@@ -118,7 +118,7 @@ export async function runWorkload(
   });
   const metrics = { ...result.metrics, ...metered(result.count, spent) };
   if (given.idle > 0) {
-    await dropGarbage(findCollector());
+    await dropGarbage(findCollector("last-resort"));
     await pause(given.idle * 1000);
     metrics.idleResident = less(resident(), "B");
   }
