@@ -195,7 +195,7 @@ const PATTERNS: readonly Pattern[] = [
   { name: "larson", operations: 4_000_000, subjects: ALL },
   { name: "producer-consumer", operations: 1_000_000, subjects: ALL },
   { name: "small", operations: 6_000_000, subjects: ALL },
-  { name: "large", operations: 2000, subjects: ALL },
+  { name: "large", operations: 1000, subjects: ALL },
   { name: "mixed", operations: 200_000, subjects: ALL },
   { name: "realloc", operations: 300_000, subjects: ALL },
   // It allocates nothing: the floor, and a control whose ratios must be 1.
