@@ -143,6 +143,8 @@ function wine(): Emulation {
     variables: {
       WINEPREFIX: join(home, "prefix"),
       WINEDEBUG: "-all",
+      // Debian's zlib for wine's own libraries; without it user32 and shell32 do not load.
+      WINEDLLPATH: "/usr/x86_64-w64-mingw32/lib",
       WINEDLLOVERRIDES: "mscoree,mshtml=;bcryptprimitives=n,b",
       DISPLAY: "",
       // npm names a Node by these; Bun follows them, and wine 8 lacks what it calls to do so.
