@@ -91,7 +91,7 @@ const rounds = (count: number, subjects: readonly string[], seconds: number): Ti
 
 /** Rounds of a full run: with five, an interval from the least to the greatest covers 93.75 %. */
 const FULL_ROUNDS = 5;
-/** How long a process is idle before its memory is read, in seconds: longer than any decay. */
+/** Seconds of idling before memory is read: in a full run longer than the decay of `balanced`. */
 const IDLE = { quick: 3, full: 11 } as const;
 
 const OTHERS = ["deno", "bun"] as const;

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 
 /** Bytes below which memory is written to, and not dropped: where "huge" begins in jemalloc. */
-export const ZEROING_LIMIT = 8 * 2 ** 20;
+const ZEROING_LIMIT = 8 * 2 ** 20;
 
 /** The macro by which the changed source asks for the limit. */
 const MACRO = "OFFHEAP_ZEROING_LIMIT";
