@@ -31,6 +31,8 @@ export interface BuildContext {
   readonly target: Target;
   /** The compiler. */
   readonly toolchain: Toolchain;
+  /** A directory that the variants of one target share; `null` without. */
+  readonly shared: string | null;
   /** The environment of the tools. */
   readonly environment: Readonly<Record<string, string>>;
   /** Told of the steps. */
@@ -71,6 +73,7 @@ export async function buildOne(
     toolchain,
     directory,
     exports,
+    shared: context.shared,
     output,
     run: (command, extra) =>
       runTool(command, {

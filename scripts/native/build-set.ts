@@ -83,12 +83,14 @@ export async function inDirectory<R>(
 /**
  * Builds what is missing or out of date in a set.
  *
+ * @param shared A directory for what the variants of a target have in common.
  * @throws {BuildError} when a step fails; what was finished before it stays.
  */
 export async function buildSet(
   set: BuildSet,
   toolchain: Toolchain,
   workshop: Workshop,
+  shared: string | null = null,
 ): Promise<BuildResult[]> {
   return await inDirectory(set.outDirectory, workshop, async (temporary, signal) => {
     const environment = { ...workshop.environment, ...toolchain.environment };
@@ -107,7 +109,7 @@ export async function buildSet(
         : set.force
         ? null
         : findCurrent(plan, set, [source.identity]);
-      const context = { ...set, ...workshop, toolchain, environment, temporary, signal };
+      const context = { ...set, ...workshop, toolchain, shared, environment, temporary, signal };
       results.push(current ?? await buildOne(plan.recipe, sourceOf(source), context));
       workshop.progress.done({
         name: plan.recipe.name,

@@ -1,9 +1,10 @@
 /**
- * Building for named targets, several at a time: one that fails does not keep the others from
- * being built.
+ * Building for named targets, several at a time, the variants of each one after another: a target
+ * that fails does not keep the others from being built.
  *
  * @module
  */
+import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
@@ -103,7 +104,7 @@ export async function buildTargets(request: TargetsRequest): Promise<BuildResult
         fetch: () =>
           sources ??= fetchSources([...new Set(plans)], temporary, options, environment, signal),
       };
-      return await buildAll(sets, before, zig, request, workshop);
+      return await buildAll(sets, before, zig, request, workshop, temporary);
     },
   );
 }
@@ -114,26 +115,32 @@ async function buildAll(
   zig: Zig,
   request: TargetsRequest,
   workshop: Workshop,
+  temporary: string,
 ): Promise<BuildResult[]> {
   const cache = join(requireCache(request.options), ZIG_CACHE);
   const results: (BuildResult[] | null)[] = [...before];
   const failures: string[] = [];
-  let next = 0;
+  const build = async (index: number, set: BuildSet): Promise<void> => {
+    const unit = { target: set.target.name, variant: set.variant };
+    try {
+      const path = request.environment["PATH"] ?? "";
+      const toolchain = zigToolchain(zig, set.target, cache, path);
+      const shared = join(temporary, set.target.name);
+      mkdirSync(shared, { recursive: true });
+      results[index] = await buildSet(set, toolchain, workshop, shared);
+      workshop.progress.ended(unit);
+    } catch (error) {
+      workshop.progress.ended(unit, error);
+      const message = error instanceof Error ? error.message : String(error);
+      failures.push(`${set.target.name}, ${set.variant}: ${message}`);
+    }
+  };
+  const waiting = [...new Set(sets.map(({ target }) => target))];
   const work = async (): Promise<void> => {
-    for (let index = next++; index < sets.length; index = next++) {
-      const set = sets[index];
-      if (set === undefined || results[index] !== null) continue;
-      const unit = { target: set.target.name, variant: set.variant };
-      try {
-        const path = request.environment["PATH"] ?? "";
-        const toolchain = zigToolchain(zig, set.target, cache, path);
-        results[index] = await buildSet(set, toolchain, workshop);
-        workshop.progress.ended(unit);
-      } catch (error) {
-        workshop.progress.ended(unit, error);
+    for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) {
+      for (const [index, set] of sets.entries()) {
         if (workshop.signal?.aborted === true) return;
-        const message = error instanceof Error ? error.message : String(error);
-        failures.push(`${set.target.name}, ${set.variant}: ${message}`);
+        if (set.target === target && results[index] === null) await build(index, set);
       }
     }
   };

@@ -15,6 +15,7 @@ import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
+import { configure, configured, SIZE_CHECKS } from "./jemalloc-configure.ts";
 import { limitZeroing, ZEROING_FLAG } from "./jemalloc-zeroing.ts";
 import {
   exportingUnit,
@@ -101,6 +102,13 @@ const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
 const LG_PAGE: Readonly<Record<string, number>> = { "linux-arm64": 16, "darwin-arm64": 14 };
 const LG_PAGE_DEFAULT = 12;
 
+/**
+ * The bits of an address. Configure would ask this machine's processor, or take all 57 that any
+ * x86-64 may have and pay with a third level of its tree. Linux gives no address above 47 bits to
+ * whoever does not ask for one (its documentation, arch/x86/x86_64/5level-paging).
+ */
+const LG_ADDRESS: Readonly<Record<string, number>> = { "linux-x64": 48 };
+
 const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
 const ELF_EXPORTS: ExportNames = {
@@ -114,41 +122,15 @@ const PREFIXED_EXPORTS: ExportNames = {
 };
 
 function configureOptions(variant: Variant, target: Target): string[] {
-  const page = LG_PAGE[`${target.platform}-${target.arch}`] ?? LG_PAGE_DEFAULT;
+  const machine = `${target.platform}-${target.arch}`;
+  const address = LG_ADDRESS[machine];
   return [
     ...COMMON_OPTIONS,
     ...formatOptions(objectFormat(target), variant),
-    `--with-lg-page=${page}`,
+    `--with-lg-page=${LG_PAGE[machine] ?? LG_PAGE_DEFAULT}`,
+    ...(address === undefined ? [] : [`--with-lg-vaddr=${address}`]),
     ...VARIANT_OPTIONS[variant],
   ];
-}
-
-function configured(printed: string, name: string): boolean {
-  return new RegExp(`^${name}\\s*: 1$`, "m").test(printed);
-}
-
-/** Runs configure; what it printed. */
-async function configure(job: Job, headers: readonly string[]): Promise<string> {
-  const { cross, compiler } = job.toolchain;
-  const printed = await job.run(
-    [
-      "./configure",
-      ...(cross === null ? [] : [`--host=${cross.host}`]),
-      ...configureOptions(job.variant, job.target),
-    ],
-    {
-      CC: [...compiler, ...headers].join(" "),
-      // Zig's own unwinder, which goes into the library: the C library's may not be asked for.
-      ...(cross !== null && objectFormat(job.target) === "elf" ? { LIBS: "-lunwind" } : {}),
-    },
-  );
-  if (configured(printed, "prof-gcc")) {
-    throw new BuildError(
-      "Cannot build jemalloc: its configure chose the unwinder prof-gcc, which crashes when " +
-        "profiling is on. Use gcc, or a clang with libgcc or libunwind.",
-    );
-  }
-  return printed;
 }
 
 async function make(job: Job): Promise<void> {
@@ -193,7 +175,7 @@ function writeUnit(job: Job, format: ObjectFormat): void {
       "jemalloc/internal/jemalloc_preamble.h",
       "jemalloc/internal/jemalloc_internal_includes.h",
     ],
-    body: [],
+    body: SIZE_CHECKS,
     source: "src/jemalloc.c",
   });
   writeFileSync(join(job.directory, UNIT), text);
@@ -263,7 +245,11 @@ export const JEMALLOC_RECIPE: Recipe = {
     }
     const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
     const limited = limitZeroing(job.directory);
-    const printed = await configure(job, headers);
+    const printed = await configure(job, {
+      options: configureOptions(job.variant, job.target),
+      headers,
+      strips: OPTIMISATION[job.variant].includes("-s"),
+    });
     await (job.toolchain.cross === null ? make(job) : compileDirectly(job, headers));
     return {
       features: [

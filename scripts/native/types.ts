@@ -132,6 +132,8 @@ export interface Job {
   readonly directory: string;
   /** What the library exports. */
   readonly exports: ExportNames;
+  /** A directory that the variants of one target share during a build; `null` without. */
+  readonly shared: string | null;
   /** Where the library's file has to be. */
   readonly output: string;
   /** Runs a command in {@linkcode Job.directory}; its standard output. */

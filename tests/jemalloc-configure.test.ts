@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { TARGETS } from "../lib/library/targets.ts";
+import { zigToolchain } from "../scripts/native/cross.ts";
+import { configure, SIZE_CHECKS } from "../scripts/native/jemalloc-configure.ts";
+import { JEMALLOC_RECIPE } from "../scripts/native/jemalloc.ts";
+import type { Toolchain } from "../scripts/native/types.ts";
+import { temporaryDirectory } from "./support/compile.ts";
+
+const REQUEST = { options: ["--enable-stats"], headers: [], strips: true };
+const ZIG = { path: "/zig/zig", version: "zig 0.16.0" };
+const CC: Toolchain = { compiler: ["cc"], version: "cc 1", cross: null, environment: {} };
+
+function targetNamed(name: string): (typeof TARGETS)[number] {
+  const target = TARGETS.find((one) => one.name === name);
+  assert.ok(target);
+  return target;
+}
+
+/** The command and the variables with which configure is run. */
+async function recorded(name: string, request = REQUEST, toolchain?: Toolchain) {
+  const target = targetNamed(name);
+  const calls: { command: readonly string[]; variables: Readonly<Record<string, string>> }[] = [];
+  await configure({
+    variant: "release",
+    target,
+    toolchain: toolchain ?? zigToolchain(ZIG, target, "/cache", ""),
+    directory: "/source",
+    exports: { required: [], optional: [] },
+    shared: "/shared",
+    output: "/output",
+    run: (command, variables = {}) => {
+      calls.push({ command, variables });
+      return Promise.resolve("prof-gcc : 0\n");
+    },
+  }, request);
+  assert.equal(calls.length, 1);
+  return { command: calls[0]?.command ?? [], variables: calls[0]?.variables ?? {} };
+}
+
+test("this machine's compiler is asked for everything", async () => {
+  const { command, variables } = await recorded("linux-x64-gnu", REQUEST, CC);
+  assert.deepEqual(command, ["./configure", "--enable-stats"]);
+  assert.deepEqual(variables, { CC: "cc" });
+});
+
+test("zig makes no part of a C library for configure alone", async () => {
+  const musl = await recorded("linux-x64-musl");
+  assert.equal(
+    musl.variables["CC"],
+    "zig cc -target x86_64-linux-musl -fno-sanitize=undefined -s -dynamic",
+  );
+  const windows = await recorded("win32-x64", { ...REQUEST, strips: false });
+  assert.equal(
+    windows.variables["CC"],
+    "zig cc -target x86_64-windows-gnu -fno-sanitize=undefined",
+  );
+});
+
+test("the variants of a target share configure's answers", async () => {
+  const { command } = await recorded("darwin-arm64");
+  assert.deepEqual(command, [
+    "./configure",
+    "--host=aarch64-apple-darwin",
+    "--cache-file=/shared/jemalloc-configure.cache",
+    "--enable-stats",
+  ]);
+});
+
+/** Whether the checks compile with these sizes, each as a binary logarithm. */
+function compiles(sizes: Readonly<Record<string, number>>): boolean {
+  const source = join(temporaryDirectory(), "sizes.c");
+  const defines = Object.entries(sizes).map(([name, size]) => `#define LG_SIZEOF_${name} ${size}`);
+  writeFileSync(source, ["#include <stdint.h>", ...defines, ...SIZE_CHECKS, ""].join("\n"));
+  try {
+    execFileSync("cc", ["-fsyntax-only", source], { stdio: ["ignore", "ignore", "pipe"] });
+    return true;
+  } catch (error) {
+    assert.match(String(error), /the size of/);
+    return false;
+  }
+}
+
+test("sizes that configure was told and that are not true do not compile", () => {
+  const sizes = { PTR: 3, INT: 2, LONG: 3, LONG_LONG: 3, INTMAX_T: 3 };
+  assert.equal(compiles(sizes), true);
+  for (const [name, size] of Object.entries(sizes)) {
+    assert.equal(compiles({ ...sizes, [name]: size + 1 }), false, name);
+  }
+});
+
+test("the bits of an address are not those of the processor that builds", () => {
+  const flags = (name: string): string[] =>
+    JEMALLOC_RECIPE.flags("release", targetNamed(name), true);
+  assert.ok(flags("linux-x64-gnu").includes("--with-lg-vaddr=48"));
+  assert.ok(flags("linux-x64-musl").includes("--with-lg-vaddr=48"));
+  assert.doesNotMatch(flags("win32-x64").join(" "), /vaddr/);
+});
