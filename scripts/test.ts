@@ -22,7 +22,7 @@ import {
 } from "./runtimes.ts";
 import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
 import { reasonToLeaveOut } from "./testing/own-system.ts";
-import { differencesOf, explainFailures, explainSkips } from "./testing/report.ts";
+import { differencesOf, explainFailures, explainSkips, slowestFiles } from "./testing/report.ts";
 
 /** The command line's options. */
 interface Options {
@@ -186,6 +186,12 @@ function report(
     console.log(`\nFAILED: ${spec.title} is missing: ${reason}`);
   }
   const byRuntime = results.map(({ runtime, files }) => ({ title: runtime.spec.title, files }));
+  const slowest = new Table({
+    head: ["slowest files, in seconds", "sum", ...byRuntime.map(({ title }) => title)],
+    style: { head: [], border: [] },
+  });
+  slowest.push(...slowestFiles(byRuntime));
+  console.log(`\n${slowest.toString()}`);
   for (const line of explainSkips(byRuntime)) console.log(line);
   if (options.filter === undefined) {
     for (const line of differencesOf(byRuntime)) {

@@ -36,6 +36,28 @@ export function explainSkips(results: readonly RuntimeFiles[]): string[] {
   );
 }
 
+/** How many of the slowest files are listed. */
+const SLOWEST = 15;
+
+/** The slowest files, the slowest first: each with its seconds in all runtimes, and in each. */
+export function slowestFiles(results: readonly RuntimeFiles[]): string[][] {
+  const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
+  const names = new Set(results.flatMap(({ files }) => files.map(({ file }) => file)));
+  return [...names]
+    .map((name) => ({
+      name,
+      times: results.map(({ files }) => files.find(({ file }) => file === name)?.milliseconds),
+    }))
+    .map((row) => ({ ...row, sum: row.times.reduce((sum: number, time = 0) => sum + time, 0) }))
+    .sort((a, b) => b.sum - a.sum)
+    .slice(0, SLOWEST)
+    .map(({ name, times, sum }) => [
+      name,
+      seconds(sum),
+      ...times.map((time) => time === undefined ? "-" : seconds(time)),
+    ]);
+}
+
 /** Lines of a failed file's output that are shown once more at the end. */
 const SHOWN = 60;
 
