@@ -41,6 +41,8 @@ export interface Emulation {
 const STORE: string = join(ROOT, "build", "platforms");
 const SOURCES: string = join(ROOT, "scripts", "platforms");
 const ZIG: string = join(ROOT, "node_modules", ".bin", "zig");
+/** Without the sanitizer, whose runtime zig would first make for each target. */
+const ZIG_FLAGS = "-fno-sanitize=undefined";
 
 /**
  * Where wine's programs look for the server of their prefix; in a room everyone is root. A second
@@ -209,7 +211,7 @@ function compilerRoot(triple: string): string {
   const root = join(STORE, `cc-${triple}`);
   const directory = join(root, "usr", "local", "bin");
   mkdirSync(directory, { recursive: true });
-  const script = `#!/bin/sh\nexec "$OFFHEAP_ZIG" cc -target ${triple} "$@"\n`;
+  const script = `#!/bin/sh\nexec "$OFFHEAP_ZIG" cc -target ${triple} ${ZIG_FLAGS} "$@"\n`;
   for (const name of ["cc", "gcc"]) writeFileSync(join(directory, name), script, { mode: 0o755 });
   return root;
 }
@@ -247,7 +249,7 @@ function zig(words: readonly string[], output: string): void {
   const work = mkdtempSync(`${output}-`);
   try {
     const made = join(work, "made");
-    execFileSync(ZIG, [...words, "-o", made], {
+    execFileSync(ZIG, [...words, ZIG_FLAGS, "-o", made], {
       env: { ...process.env, ZIG_GLOBAL_CACHE_DIR: join(STORE, "zig-cache") },
       stdio: ["ignore", "ignore", "pipe"],
       timeout: 300_000,
