@@ -20,9 +20,15 @@ import {
   ROOT,
   type Runtime,
 } from "./runtimes.ts";
+import { reasonToLeaveOut } from "./testing/left-out.ts";
 import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
-import { reasonToLeaveOut } from "./testing/own-system.ts";
-import { differencesOf, explainFailures, explainSkips, slowestFiles } from "./testing/report.ts";
+import {
+  differencesOf,
+  explainFailures,
+  explainLeftOut,
+  explainSkips,
+  slowestFiles,
+} from "./testing/report.ts";
 
 /** The command line's options. */
 interface Options {
@@ -37,6 +43,8 @@ interface Options {
 interface RuntimeResult {
   readonly runtime: Runtime;
   readonly files: readonly FileResult[];
+  /** Files that have nothing to test in it, each with the reason. */
+  readonly leftOut: readonly (readonly [file: string, reason: string])[];
   readonly milliseconds: number;
 }
 
@@ -63,9 +71,7 @@ try {
 
 async function main(args: readonly string[], options: Options): Promise<void> {
   const specs = parseRuntimeNames(options.runtime);
-  const target = hostTarget();
-  const leftOut = findFiles(args).map((path) => [path, reasonToLeaveOut(path, target)] as const);
-  const files = leftOut.filter(([, reason]) => reason === null).map(([path]) => path);
+  const files = findFiles(args);
   process.on("exit", killRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
@@ -74,11 +80,6 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   const results: RuntimeResult[] = [];
   for (const runtime of found) results.push(await runRuntime(runtime, files, options));
   report(results, missing, options);
-  for (const [path, reason] of leftOut) {
-    if (reason !== null) {
-      console.log(`left out on ${target.name}: ${relative(ROOT, path)}: ${reason}`);
-    }
-  }
 }
 
 /** The test files whose path contains one of the arguments. */
@@ -101,10 +102,18 @@ function findFiles(args: readonly string[]): string[] {
  */
 async function runRuntime(
   runtime: Runtime,
-  files: readonly string[],
+  chosen: readonly string[],
   options: Options,
 ): Promise<RuntimeResult> {
   const start = performance.now();
+  const place = { target: hostTarget(), runtime: runtime.spec.name };
+  const files: string[] = [];
+  const leftOut: (readonly [string, string])[] = [];
+  for (const path of chosen) {
+    const reason = reasonToLeaveOut(path, place);
+    if (reason === null) files.push(path);
+    else leftOut.push([relative(ROOT, path), reason]);
+  }
   const waiting = files.map((): string[] => []);
   const done = files.map(() => false);
   const results: FileResult[] = [];
@@ -141,7 +150,7 @@ async function runRuntime(
   }
 
   await Promise.all(Array.from({ length: Math.max(1, options.jobs) }, work));
-  return { runtime, files: results, milliseconds: performance.now() - start };
+  return { runtime, files: results, leftOut, milliseconds: performance.now() - start };
 }
 
 function report(
@@ -154,7 +163,7 @@ function report(
     style: { head: [], border: [] },
   });
   const total = { passed: 0, failed: missing.length, skipped: 0 };
-  for (const { runtime, files, milliseconds } of results) {
+  for (const { runtime, files, leftOut, milliseconds } of results) {
     const sums = { passed: 0, failed: 0, skipped: 0 };
     for (const file of files) {
       sums.passed += file.passed;
@@ -162,7 +171,8 @@ function report(
       sums.skipped += file.skipped;
     }
     // With a filter no single file has to have tests, but all of them together do.
-    if (sums.passed + sums.failed + sums.skipped === 0) {
+    const none = sums.passed + sums.failed + sums.skipped === 0;
+    if (none && (files.length > 0 || leftOut.length === 0)) {
       sums.failed = 1;
       console.log(`\nFAILED: ${runtime.spec.title} ran no tests`);
     }
@@ -193,12 +203,18 @@ function report(
   slowest.push(...slowestFiles(byRuntime));
   console.log(`\n${slowest.toString()}`);
   for (const line of explainSkips(byRuntime)) console.log(line);
+  const left = results.map(({ runtime, leftOut }) => ({ title: runtime.spec.title, leftOut }));
+  for (const line of explainLeftOut(left)) console.log(line);
   if (options.filter === undefined) {
     for (const line of differencesOf(byRuntime)) {
       console.log(line);
     }
   }
   for (const line of explainFailures(byRuntime)) console.log(line);
+  if (total.passed + total.failed + total.skipped === 0) {
+    total.failed = 1;
+    console.log("\nFAILED: no tests ran: every file was left out");
+  }
   finish(total.passed, total.failed, total.skipped);
 }
 

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import type { LibcName, Target } from "../lib/library/target.ts";
-import { reasonToLeaveOut } from "../scripts/testing/own-system.ts";
-import { parseRuntimeNames, RUNTIMES } from "../scripts/runtimes.ts";
-import { differencesOf, explainFailures, explainSkips } from "../scripts/testing/report.ts";
+import type { LibcName } from "../lib/library/target.ts";
+import { parseRuntimeNames, type RuntimeName, RUNTIMES } from "../scripts/runtimes.ts";
+import { type Place, reasonToLeaveOut, RULES } from "../scripts/testing/left-out.ts";
+import {
+  differencesOf,
+  explainFailures,
+  explainLeftOut,
+  explainSkips,
+  slowestFiles,
+} from "../scripts/testing/report.ts";
 import type { FileResult } from "../scripts/testing/run-file.ts";
 import { parseSkips, parseTotals } from "../scripts/testing/summary.ts";
 
@@ -119,22 +126,56 @@ test("an unknown runtime is refused, and the message lists the known ones", () =
   });
 });
 
+function place(platform: string, libc: LibcName | null, runtime: RuntimeName = "node26"): Place {
+  return { target: { name: "any", platform, arch: "x64", libc }, runtime };
+}
+
 test("files about Linux are left out elsewhere, with the reason, and nowhere else", () => {
-  const target = (platform: string, libc: LibcName | null): Target => ({
-    name: "any",
-    platform,
-    arch: "x64",
-    libc,
-  });
-  assert.match(reasonToLeaveOut("tests/run.test.ts", target("darwin", null)) ?? "", /LD_PRELOAD/);
+  assert.match(reasonToLeaveOut("tests/run.test.ts", place("darwin", null)) ?? "", /LD_PRELOAD/);
   assert.match(
-    reasonToLeaveOut("system.test.ts", target("win32", null)) ?? "",
+    reasonToLeaveOut("system.test.ts", place("win32", null)) ?? "",
     /Linux's C libraries/,
   );
   for (const libc of ["glibc", "musl"] as const) {
-    assert.equal(reasonToLeaveOut("tests/run.test.ts", target("linux", libc)), null);
+    assert.equal(reasonToLeaveOut("tests/run.test.ts", place("linux", libc)), null);
   }
-  assert.equal(reasonToLeaveOut("tests/evidence.test.ts", target("win32", null)), null);
-  assert.match(reasonToLeaveOut("bench-churn.test.ts", target("linux", "musl")) ?? "", /preload/);
-  assert.equal(reasonToLeaveOut("bench-churn.test.ts", target("linux", "glibc")), null);
+  assert.equal(reasonToLeaveOut("tests/evidence.test.ts", place("win32", null)), null);
+  assert.match(reasonToLeaveOut("bench-churn.test.ts", place("linux", "musl")) ?? "", /preload/);
+  assert.equal(reasonToLeaveOut("bench-churn.test.ts", place("linux", "glibc")), null);
+});
+
+test("files about the scripts run in one runtime, all others in each", () => {
+  for (const { name } of RUNTIMES) {
+    const reason = reasonToLeaveOut("tests/npm-package.test.ts", place("linux", "glibc", name));
+    if (name === "node26") assert.equal(reason, null);
+    else assert.match(reason ?? "", /always run by Node/, name);
+    assert.equal(reasonToLeaveOut("tests/api.test.ts", place("linux", "glibc", name)), null, name);
+  }
+});
+
+test("every file that a rule names is there", () => {
+  const files = readdirSync(new URL(".", import.meta.url));
+  for (const name of RULES.flatMap((rule) => rule.files)) {
+    assert.ok(files.includes(`${name}.test.ts`), name);
+  }
+});
+
+test("what was left out is told by its reason", () => {
+  assert.deepEqual(
+    explainLeftOut([
+      { title: "Deno", leftOut: [["a", "once will do"], ["b", "once will do"]] },
+      { title: "Bun", leftOut: [["a", "once will do"], ["c", "not here"]] },
+    ]),
+    ["left out in Deno, Bun: a, b: once will do", "left out in Bun: c: not here"],
+  );
+});
+
+test("the slowest file comes first, with its time in each runtime that ran it", () => {
+  const files = ["slow", "slower"].map((file, index) =>
+    result({ file, milliseconds: 1000 * (index + 1) })
+  );
+  assert.deepEqual(
+    slowestFiles([{ title: "Deno", files }, { title: "Bun", files: files.slice(0, 1) }]),
+    [["slow", "2.0", "1.0", "1.0"], ["slower", "2.0", "2.0", "-"]],
+  );
 });

@@ -36,6 +36,25 @@ export function explainSkips(results: readonly RuntimeFiles[]): string[] {
   );
 }
 
+/** A line for each reason for which files were left out, with the runtimes and the files. */
+export function explainLeftOut(
+  results: readonly {
+    readonly title: string;
+    readonly leftOut: readonly (readonly [file: string, reason: string])[];
+  }[],
+): string[] {
+  const reasons = new Map<string, { titles: Set<string>; files: Set<string> }>();
+  for (const { title, leftOut } of results) {
+    for (const [file, reason] of leftOut) {
+      const { titles, files } = reasons.get(reason) ?? { titles: new Set(), files: new Set() };
+      reasons.set(reason, { titles: titles.add(title), files: files.add(file) });
+    }
+  }
+  return [...reasons].map(([reason, { titles, files }]) =>
+    `left out in ${[...titles].join(", ")}: ${[...files].join(", ")}: ${reason}`
+  );
+}
+
 /** How many of the slowest files are listed. */
 const SLOWEST = 15;
 

@@ -1,0 +1,65 @@
+/**
+ * Test files about one kind of system, or about what only Node runs: elsewhere there is nothing for
+ * them to test.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import type { Target } from "../../lib/library/target.ts";
+import type { RuntimeName } from "../runtimes.ts";
+
+/** Where tests run. */
+export interface Place {
+  /** The system and the C library. */
+  readonly target: Target;
+  /** The runtime. */
+  readonly runtime: RuntimeName;
+}
+
+/** Files that run in some places only. */
+export interface Rule {
+  /** The files' names, without `.test.ts`. */
+  readonly files: readonly string[];
+  /** Whether they have something to test there. */
+  readonly fits: (place: Place) => boolean;
+  /** Why not, elsewhere. */
+  readonly reason: string;
+}
+
+const isLinux = ({ target }: Place): boolean => target.platform === "linux";
+
+/** The rules; a file that none names runs everywhere. */
+export const RULES: readonly Rule[] = [
+  {
+    files: [
+      ...["analysis", "check", "churn", "report", "suite"].map((name) => `bench-${name}`),
+      ...["configure", "zeroing"].map((name) => `jemalloc-${name}`),
+      ...["marked-text", "npm-package", "platforms", "release", "test-runner", "workflows"],
+    ],
+    fits: ({ runtime }) => runtime === "node26",
+    reason: "it is about the checkout's scripts, which are always run by Node; once will do",
+  },
+  {
+    files: ["run", "shim", "preload-path", "exec", "launch-target", "doctor", "memory-native"],
+    fits: isLinux,
+    reason: "it is about LD_PRELOAD, ELF and /proc; ports and launch-macho stand in",
+  },
+  {
+    files: ["require", "resolve", "system"],
+    fits: isLinux,
+    reason: "it names Linux's C libraries, paths and file names; ports stands in",
+  },
+  {
+    files: ["check", "churn", "latency", "service", "suite", "workloads"]
+      .map((name) => `bench-${name}`),
+    fits: (place) => isLinux(place) && place.target.libc === "glibc",
+    reason: "the benchmarks preload libraries beside glibc's allocator, and read /proc",
+  },
+];
+
+/** Why a test file has nothing to test in a place; `null` when it has. */
+export function reasonToLeaveOut(path: string, place: Place): string | null {
+  const name = basename(path, ".test.ts");
+  const rule = RULES.find(({ files, fits }) => files.includes(name) && !fits(place));
+  return rule?.reason ?? null;
+}
