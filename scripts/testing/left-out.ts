@@ -34,6 +34,8 @@ export const RULES: readonly Rule[] = [
     files: [
       ...["analysis", "check", "churn", "report", "suite"].map((name) => `bench-${name}`),
       ...["configure", "zeroing"].map((name) => `jemalloc-${name}`),
+      // cli-build has each runtime build by the same code.
+      ...["build", "build-process", "build-sources"],
       ...["marked-text", "npm-package", "platforms", "release", "test-runner", "workflows"],
     ],
     fits: ({ runtime }) => runtime === "node26",
