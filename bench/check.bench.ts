@@ -2,7 +2,8 @@
  * Whether a change made something slower: `npm run bench:check`. Nothing is compared by time: ratios
  * within one run, and counts of instructions.
  *
- *     npm run bench:check -- [--only PART] [--baseline FILE] [--accept REASON] [--json FILE] [--list]
+ *     npm run bench:check -- [--only PART] [--baseline FILE] [--accept REASON | --widen REASON]
+ *         [--json FILE] [--list]
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { libraryFileName } from "../lib/library/directories.ts";
 import type { LibraryName } from "../lib/library/manifest.ts";
@@ -22,6 +23,7 @@ import {
   type Baseline,
   type Measured,
   readBaseline,
+  widen,
   writeBaseline,
 } from "./check/baseline.ts";
 import { forgotten, judge, LIMIT, TIMES, type Verdict } from "./check/compare.ts";
@@ -35,6 +37,7 @@ interface Options {
   readonly baseline: string;
   readonly libraries?: string;
   readonly accept?: string;
+  readonly widen?: string;
   readonly json?: string;
   readonly list?: true;
 }
@@ -45,6 +48,12 @@ const options: Options = new Command("npm run bench:check --")
   .option("--baseline <file>", "the stored figures", join(ROOT, "bench", "baseline.json"))
   .option("--libraries <directory>", "other libraries than this checkout's")
   .option("--accept <reason>", "write what is measured into the baseline, for this reason")
+  .addOption(
+    new Option(
+      "--widen <reason>",
+      "let ratios vary as far as what is measured now, of the same code in another state",
+    ).conflicts("accept"),
+  )
   .option("--json <file>", "write the results")
   .option("--list", "print the cases' names, and measure nothing")
   .parse().opts();
@@ -148,20 +157,8 @@ async function main(): Promise<void> {
     return;
   }
   const compiler = builtBy();
-  if (options.accept !== undefined) {
-    const measured: Measured[] = [];
-    for (const one of cases) {
-      console.error(one.id);
-      measured.push(await one.measure());
-    }
-    const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`;
-    const date = new Date().toISOString().slice(0, 10);
-    const old = readOr(options.baseline);
-    const made = accept(old, measured, { machine, compiler }, { reason: options.accept, date });
-    writeBaseline(options.baseline, made);
-    console.log(`${measured.length} cases are in the baseline now`);
-    return;
-  }
+  if (options.accept !== undefined) return await acceptAll(cases, compiler, options.accept);
+  if (options.widen !== undefined) return await widenAll(cases, options.widen);
   const baseline = readBaseline(options.baseline);
   const results = [];
   for (const one of cases) {
@@ -175,6 +172,50 @@ async function main(): Promise<void> {
     for (const id of forgotten(baseline, ids)) console.log(`not measured: ${id}`);
   }
   if (results.some(({ verdict }) => verdict.outcome === "lost")) process.exitCode = 1;
+}
+
+/** Measures all cases once. */
+async function measureAll(cases: readonly RatioCase[]): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const one of cases) {
+    console.error(one.id);
+    measured.push(await one.measure());
+  }
+  return measured;
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+/** Writes the cases' figures into the baseline, in place of what is there. */
+async function acceptAll(
+  cases: readonly RatioCase[],
+  compiler: string,
+  reason: string,
+): Promise<void> {
+  const old = readOr(options.baseline);
+  const measured = await measureAll(cases);
+  const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`;
+  const made = accept(old, measured, { machine, compiler }, { reason, date: today() });
+  writeBaseline(options.baseline, made);
+  console.log(`${measured.length} cases are in the baseline now`);
+}
+
+/** Lets the baseline's ratios vary as far as what is measured. */
+async function widenAll(cases: readonly RatioCase[], reason: string): Promise<void> {
+  const old = readBaseline(options.baseline);
+  const made = widen(old, await measureAll(cases), { reason, date: today() });
+  writeBaseline(options.baseline, made);
+  for (const { id, spread } of made.cases) {
+    const before = old.cases.find((one) => one.id === id)?.spread ?? spread;
+    if (spread > before) {
+      console.log(
+        `${id} may vary by ${(spread * 100).toFixed(1)} % now, not by ` +
+          `${(before * 100).toFixed(1)} %`,
+      );
+    }
+  }
 }
 
 /** The baseline that new figures go into; an empty one when there is no file yet. */

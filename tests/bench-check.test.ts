@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { accept, type Baseline, type Measured, readBaseline } from "../bench/check/baseline.ts";
+import {
+  accept,
+  type Baseline,
+  type Measured,
+  readBaseline,
+  widen,
+} from "../bench/check/baseline.ts";
 import { compare, forgotten, judge, TIMES } from "../bench/check/compare.ts";
 import { COUNTED } from "../bench/check/instructions.ts";
 import { findValgrind } from "../bench/check/valgrind.ts";
@@ -76,6 +82,22 @@ test("accepting keeps the other cases, and the reasons of all values", () => {
   ]);
 });
 
+test("widening lets a ratio vary as far as another measurement, and leaves counts alone", () => {
+  const counted: Measured = { id: "i", kind: "instructions", value: 100, spread: 0 };
+  const old = baseline({ ...ratio(1, "a"), spread: 0.05 }, ratio(1, "b"), counted);
+  const why = { reason: "a busier day", date: "2026-02-03" };
+  const other = [ratio(0.8, "a"), ratio(3, "new"), { ...counted, value: 150 }];
+  const wide = widen(old, other, why);
+  assert.deepEqual(wide.cases.map(({ id }) => id), ["a", "b", "i"]);
+  const [a, b, i] = wide.cases;
+  assert.deepEqual([a?.value, a?.spread.toFixed(3)], [1, "0.200"]);
+  assert.deepEqual(a?.history.at(-1), { ...why, value: 0.8 });
+  assert.deepEqual([b, i], old.cases.slice(1));
+  assert.equal(compare(ratio(1.29, "a"), wide, "").outcome, "kept");
+  assert.equal(compare(ratio(1.31, "a"), wide, "").outcome, "lost");
+  assert.equal(widen(wide, [ratio(1.1, "a")], why).cases[0]?.spread.toFixed(3), "0.200");
+});
+
 test("a baseline that is missing or damaged is told with what to do", () => {
   const directory = temporaryDirectory();
   assert.throws(() => readBaseline(join(directory, "none.json")), /Make one with --accept/);
@@ -130,6 +152,12 @@ test(
     const kept = await check(good, file);
     assert.equal(kept.status, 0, kept.stderr);
     assert.match(kept.stdout, /instructions\/pair\/none .* kept/);
+
+    const widened = await check(good, file, "--widen", "again");
+    assert.equal(widened.status, 0, widened.stderr);
+    const both = await check(good, file, "--widen", "again", "--accept", "both");
+    assert.equal(both.status, 1);
+    assert.match(both.stderr, /cannot be used with/);
 
     const lost = await check(slow, file);
     assert.equal(lost.status, 1, lost.stdout);

@@ -101,3 +101,23 @@ export function accept(
   const sorted = [...cases.values()].sort((a, b) => a.id < b.id ? -1 : 1);
   return { format: 1, ...about, cases: sorted };
 }
+
+/**
+ * A baseline whose ratios may vary as far as these do, which the same code came to when the machine
+ * was in another state: one measurement knows only how it varies within minutes. Counts of
+ * instructions do not vary, and stay.
+ */
+export function widen(
+  old: Baseline,
+  measured: readonly Measured[],
+  { reason, date }: { readonly reason: string; readonly date: string },
+): Baseline {
+  const cases = old.cases.map((one): BaselineCase => {
+    const other = measured.find(({ id }) => id === one.id);
+    if (other === undefined || one.kind !== "ratio") return one;
+    const spread = Math.max(one.spread, Math.abs(other.value / one.value - 1));
+    const history = [...one.history, { date, value: other.value, reason }].slice(-KEPT);
+    return { ...one, spread, history };
+  });
+  return { ...old, cases };
+}
