@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { readFileSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
-import { errorCode, judge, manifestPath, ownRemedy, readManifest, sha256Of } from "./hashes.ts";
+import { errorCode, judge, manifestPath, ownRemedy, readManifest, sha256OfFile } from "./hashes.ts";
 import type { LibraryManifest, LibraryName } from "./manifest.ts";
 import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
 import { libraryFault } from "./wholeness.ts";
@@ -49,9 +49,15 @@ export function unusable(
   );
 }
 
-function readLibrary(place: Place, path: string, attempts: readonly LoadAttempt[]): Uint8Array {
+/** Reads a library's file in one of the ways. */
+function reading<T>(
+  place: Place,
+  path: string,
+  attempts: readonly LoadAttempt[],
+  read: (path: string) => T,
+): T {
   try {
-    return readFileSync(path);
+    return read(path);
   } catch (error) {
     if (isPermissionRefusal(error)) throw error;
     const why = `it cannot be read (${errorCode(error) || error})`;
@@ -87,13 +93,12 @@ export function admit(
   if (exposure !== null) {
     throw unusable(place, real, exposure.why, attempts, { remedy: exposure.remedy });
   }
-  const bytes = readLibrary(place, real, attempts);
-  const sha256 = sha256Of(bytes);
+  const sha256 = reading(place, real, attempts, sha256OfFile);
   // A link's own manifest counts as well: who put the link there named the hash.
   const beside = readManifest(path) ?? readManifest(real);
   const { why, remedy } = judge(place, sha256, beside);
   if (why !== null) throw unusable(place, real, why, attempts, { remedy });
-  const fault = libraryFault(bytes, real, process.platform);
+  const fault = reading(place, real, attempts, () => libraryFault(real, process.platform));
   if (fault !== null) throw unusable(place, real, fault.why, attempts, { cause: fault.cause });
   const manifest = beside?.manifest ?? null;
   if (manifest !== null && manifest.allocator !== name) {

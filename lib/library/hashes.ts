@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { isStandalone } from "../../ffi/mod.ts";
@@ -51,6 +51,29 @@ export function manifestPath(library: string): string {
 /** The sha256 of bytes, in hexadecimal. */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** How much of a file is in memory at once, in bytes. */
+const CHUNK = 65_536;
+
+/**
+ * The sha256 of a file, in hexadecimal. It is read in pieces: the memory for all of a library takes
+ * longer to get from the system than the hash to compute.
+ */
+export function sha256OfFile(path: string): string {
+  const hash = createHash("sha256");
+  const bytes = new Uint8Array(CHUNK);
+  const descriptor = openSync(path, "r");
+  try {
+    let count = readSync(descriptor, bytes);
+    while (count > 0) {
+      hash.update(bytes.subarray(0, count));
+      count = readSync(descriptor, bytes);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return hash.digest("hex");
 }
 
 /** The code of a system's error, such as `ENOENT`; empty for another error. */

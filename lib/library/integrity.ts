@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { withPermission } from "../../ffi/errors.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { requireOptions, requirePath } from "../options.ts";
@@ -16,7 +16,7 @@ import {
   missingFromRelease,
   readManifest,
   releasedHashes,
-  sha256Of,
+  sha256OfFile,
 } from "./hashes.ts";
 import { type LibraryName, type Variant, VARIANTS } from "./manifest.ts";
 import { explicitPlace, type LibraryOrigin, type Place, usualPlaces } from "./places.ts";
@@ -127,14 +127,13 @@ function examine(wanted: Wanted, place: Place, path: string): LibraryIntegrity {
   const { beside, usable } = manifestBeside(path, real);
   const name = wanted.name ?? beside?.manifest.allocator ?? null;
   const refusal = refusalOf(() => admit({ name: name ?? "offheap" }, place, path, []));
-  let bytes: Uint8Array;
+  let sha256: string;
   try {
-    bytes = readFileSync(real);
+    sha256 = sha256OfFile(real);
   } catch (error) {
     if (refusal === null) throw error;
     return unreadable(wanted, place, real, refusal);
   }
-  const sha256 = sha256Of(bytes);
   return {
     name,
     variant: wanted.variant ?? beside?.manifest.variant ?? null,

@@ -4,35 +4,37 @@
  *
  * @module
  */
-import { ElfError, parseElf } from "../binary/elf.ts";
-import { MachOError, parseMachO } from "../binary/macho.ts";
-import { parsePe, PeError } from "../binary/pe.ts";
+import { ElfError, readElf } from "../binary/elf.ts";
+import { MachOError, readMachO } from "../binary/macho.ts";
+import { PeError, readPe } from "../binary/pe.ts";
 
 interface LibraryFormat {
   /** What it is called, with its article. */
   readonly name: string;
   /** Reads a file of it; throws the error below, whose message says when it is none. */
-  readonly parse: (bytes: Uint8Array, name: string) => unknown;
+  readonly read: (path: string) => unknown;
   readonly Fault: abstract new (...args: never[]) => Error;
 }
 
-const ELF: LibraryFormat = { name: "an ELF", parse: parseElf, Fault: ElfError };
+const ELF: LibraryFormat = { name: "an ELF", read: readElf, Fault: ElfError };
 
 /** The format of a system's libraries, where it is not ELF. */
 const FORMATS: Readonly<Record<string, LibraryFormat>> = {
-  darwin: { name: "a Mach-O", parse: parseMachO, Fault: MachOError },
-  win32: { name: "a PE", parse: parsePe, Fault: PeError },
+  darwin: { name: "a Mach-O", read: readMachO, Fault: MachOError },
+  win32: { name: "a PE", read: readPe, Fault: PeError },
 };
 
-/** What is wrong with a library's file, as a clause; `null` when it is whole. */
+/**
+ * What is wrong with a library's file, as a clause; `null` when it is whole. Errors of the file
+ * system come as they are.
+ */
 export function libraryFault(
-  bytes: Uint8Array,
   path: string,
   platform: string,
 ): { readonly why: string; readonly cause: Error } | null {
-  const { name, parse, Fault } = FORMATS[platform] ?? ELF;
+  const { name, read, Fault } = FORMATS[platform] ?? ELF;
   try {
-    parse(bytes, path);
+    read(path);
     return null;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
