@@ -138,7 +138,7 @@ test("the source map leads from the bundle to the sources' lines", () => {
   assert.equal(compiled.at(-1), "");
   assert.ok(text("esm/mod.js").includes("//# sourceMappingURL=mod.js.map"));
   const lines = decodeMappings(map.mappings);
-  const wanted = ["class OffheapError ", "function parseElf(", "function openAllocator("];
+  const wanted = ["class OffheapError ", "function readElf(", "function openAllocator("];
   for (const words of wanted) {
     const index = compiled.findIndex((line) => line.includes(words));
     const column = compiled[index]?.indexOf(words) ?? -1;
