@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { ElfError, parseElf, readElf, readElfExports } from "../lib/binary/elf.ts";
+import { ElfError, type ElfFile, readElf, readElfExports } from "../lib/binary/elf.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -53,6 +53,13 @@ function makeElf(options: {
   word(headerSize + (wide ? 32 : 16), text.length);
   bytes.set(text, headerSize + entrySize);
   return bytes;
+}
+
+const written = join(temporaryDirectory(), "written");
+
+function parseElf(bytes: Uint8Array): ElfFile {
+  writeFileSync(written, bytes);
+  return readElf(written);
 }
 
 test(

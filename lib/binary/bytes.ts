@@ -18,7 +18,7 @@ const DECODER = new TextDecoder();
 const NO_BYTES = new Uint8Array(0);
 
 /** Bytes in memory as a source. */
-export function memorySource(bytes: Uint8Array): ByteSource {
+function memorySource(bytes: Uint8Array): ByteSource {
   return {
     size: bytes.length,
     read: (offset, length) => bytes.subarray(offset, offset + length),

@@ -5,7 +5,7 @@
  * @module
  */
 import { OffheapError } from "../../ffi/errors.ts";
-import { ByteReader, type ByteSource, memorySource } from "./bytes.ts";
+import { ByteReader, type ByteSource } from "./bytes.ts";
 import { type ElfSymbol, readSymbols } from "./elf-symbols.ts";
 import { type ElfVersion, readVersions } from "./elf-versions.ts";
 import {
@@ -99,15 +99,6 @@ export function readElfExports(path: string): ElfSymbol[] {
  */
 export function readElfVersions(path: string): ElfVersion[] {
   return withFile(path, (source) => guarded(path, () => parseVersions(source, path)));
-}
-
-/**
- * Reads an ELF file from memory.
- *
- * @throws {ElfError} when the bytes are not an ELF file, or are cut off or damaged.
- */
-export function parseElf(bytes: Uint8Array, name = "(bytes)"): ElfFile {
-  return guarded(name, () => parse(memorySource(bytes), name));
 }
 
 function guarded<T>(name: string, read: () => T): T {

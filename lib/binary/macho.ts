@@ -7,7 +7,7 @@
  */
 import process from "node:process";
 import { OffheapError } from "../../ffi/errors.ts";
-import { type ByteSource, memorySource, sliceSource } from "./bytes.ts";
+import { type ByteSource, sliceSource } from "./bytes.ts";
 import { withFile } from "./file-source.ts";
 import {
   findCommand,
@@ -79,17 +79,6 @@ export interface MachOFile {
  */
 export function readMachO(path: string, arch?: string): MachOFile {
   return withFile(path, (source) => guarded(path, () => parse(source, path, arch)));
-}
-
-/**
- * Reads a Mach-O file from memory.
- *
- * @param name What the file is called in errors.
- * @param arch As for {@linkcode readMachO}.
- * @throws {MachOError} as {@linkcode readMachO} does.
- */
-export function parseMachO(bytes: Uint8Array, name = "(bytes)", arch?: string): MachOFile {
-  return guarded(name, () => parse(memorySource(bytes), name, arch));
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 import { OffheapError } from "../../ffi/errors.ts";
-import { ByteReader, type ByteSource, memorySource } from "./bytes.ts";
+import { ByteReader, type ByteSource } from "./bytes.ts";
 import { withFile } from "./file-source.ts";
 import {
   CHARACTERISTICS,
@@ -64,16 +64,6 @@ export interface PeFile {
  */
 export function readPe(path: string): PeFile {
   return withFile(path, (source) => guarded(path, () => parse(open(source, path))));
-}
-
-/**
- * Reads a PE file from memory.
- *
- * @param name What the file is called in errors.
- * @throws {PeError} as {@linkcode readPe} does.
- */
-export function parsePe(bytes: Uint8Array, name = "(bytes)"): PeFile {
-  return guarded(name, () => parse(open(memorySource(bytes), name)));
 }
 
 /**
