@@ -158,7 +158,7 @@ async function main(): Promise<void> {
   }
   const compiler = builtBy();
   if (options.accept !== undefined) return await acceptAll(cases, compiler, options.accept);
-  if (options.widen !== undefined) return await widenAll(cases, options.widen);
+  if (options.widen !== undefined) return await widenAll(cases, compiler, options.widen);
   const baseline = readBaseline(options.baseline);
   const results = [];
   for (const one of cases) {
@@ -203,19 +203,32 @@ async function acceptAll(
 }
 
 /** Lets the baseline's ratios vary as far as what is measured. */
-async function widenAll(cases: readonly RatioCase[], reason: string): Promise<void> {
+async function widenAll(
+  cases: readonly RatioCase[],
+  compiler: string,
+  reason: string,
+): Promise<void> {
   const old = readBaseline(options.baseline);
-  const made = widen(old, await measureAll(cases), { reason, date: today() });
-  writeBaseline(options.baseline, made);
-  for (const { id, spread } of made.cases) {
-    const before = old.cases.find((one) => one.id === id)?.spread ?? spread;
-    if (spread > before) {
-      console.log(
-        `${id} may vary by ${(spread * 100).toFixed(1)} % now, not by ` +
-          `${(before * 100).toFixed(1)} %`,
-      );
-    }
+  if (compiler !== old.compiler) {
+    throw new Error(
+      `Cannot widen: the libraries are of "${compiler}", the baseline's of "${old.compiler}". ` +
+        "That is a change, which --accept takes.",
+    );
   }
+  const ids = new Set(old.cases.map(({ id }) => id));
+  for (const { id } of cases) if (!ids.has(id)) console.log(`not in the baseline: ${id}`);
+  const counts = new Set(COUNTED.map(({ id }) => id));
+  const ratios = cases.filter(({ id }) => ids.has(id) && !counts.has(id));
+  if (ratios.length === 0) {
+    throw new RangeError("Cannot widen: none of the cases is a ratio that the baseline has.");
+  }
+  const made = widen(old, await measureAll(ratios), { reason, date: today() });
+  writeBaseline(options.baseline, made);
+  const wider = made.cases.filter((one) => !old.cases.includes(one));
+  for (const { id, spread } of wider) {
+    console.log(`${id} may be ${((spread + LIMIT) * 100).toFixed(1)} % above its value now`);
+  }
+  if (wider.length === 0) console.log("nothing varies more than the baseline allows");
 }
 
 /** The baseline that new figures go into; an empty one when there is no file yet. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { TARGETS } from "../lib/library/targets.ts";
 import { zigToolchain } from "../scripts/native/cross.ts";
@@ -9,6 +10,7 @@ import { configure, SIZE_CHECKS } from "../scripts/native/jemalloc-configure.ts"
 import { JEMALLOC_RECIPE } from "../scripts/native/jemalloc.ts";
 import type { Toolchain } from "../scripts/native/types.ts";
 import { temporaryDirectory } from "./support/compile.ts";
+import { skipUnless } from "./support/skip.ts";
 
 const REQUEST = { options: ["--enable-stats"], headers: [], strips: true };
 const ZIG = { path: "/zig/zig", version: "zig 0.16.0" };
@@ -21,7 +23,11 @@ function targetNamed(name: string): (typeof TARGETS)[number] {
 }
 
 /** The command and the variables with which configure is run. */
-async function recorded(name: string, request = REQUEST, toolchain?: Toolchain) {
+async function recorded(
+  name: string,
+  request = REQUEST,
+  { toolchain, shared = "/shared" }: { toolchain?: Toolchain; shared?: string | null } = {},
+) {
   const target = targetNamed(name);
   const calls: { command: readonly string[]; variables: Readonly<Record<string, string>> }[] = [];
   await configure({
@@ -30,7 +36,7 @@ async function recorded(name: string, request = REQUEST, toolchain?: Toolchain) 
     toolchain: toolchain ?? zigToolchain(ZIG, target, "/cache", ""),
     directory: "/source",
     exports: { required: [], optional: [] },
-    shared: "/shared",
+    shared,
     output: "/output",
     run: (command, variables = {}) => {
       calls.push({ command, variables });
@@ -42,7 +48,7 @@ async function recorded(name: string, request = REQUEST, toolchain?: Toolchain) 
 }
 
 test("this machine's compiler is asked for everything", async () => {
-  const { command, variables } = await recorded("linux-x64-gnu", REQUEST, CC);
+  const { command, variables } = await recorded("linux-x64-gnu", REQUEST, { toolchain: CC });
   assert.deepEqual(command, ["./configure", "--enable-stats"]);
   assert.deepEqual(variables, { CC: "cc" });
 });
@@ -60,36 +66,64 @@ test("zig makes no part of a C library for configure alone", async () => {
   );
 });
 
+test("zig's targets have their sizes told, and their own unwinder where there is one", async () => {
+  const told = async (name: string) => (await recorded(name)).variables;
+  const { CC: _, ...unix } = await told("freebsd-x64");
+  assert.deepEqual(unix, {
+    ac_cv_sizeof_void_p: "8",
+    ac_cv_sizeof_int: "4",
+    ac_cv_sizeof_long: "8",
+    ac_cv_sizeof_long_long: "8",
+    ac_cv_sizeof_intmax_t: "8",
+    ac_cv_c_bigendian: "no",
+    LIBS: "-lunwind",
+  });
+  assert.equal((await told("win32-arm64"))["ac_cv_sizeof_long"], "4");
+  for (const name of ["win32-x64", "darwin-arm64"]) {
+    assert.equal((await told(name))["LIBS"], undefined, name);
+  }
+});
+
 test("the variants of a target share configure's answers", async () => {
   const { command } = await recorded("darwin-arm64");
   assert.deepEqual(command, [
     "./configure",
     "--host=aarch64-apple-darwin",
-    "--cache-file=/shared/jemalloc-configure.cache",
+    `--cache-file=${join("/shared", "jemalloc-configure-s.cache")}`,
     "--enable-stats",
   ]);
+  const unlike = await recorded("darwin-arm64", { ...REQUEST, strips: false });
+  assert.ok(unlike.command.includes(`--cache-file=${join("/shared", "jemalloc-configure.cache")}`));
+  const alone = await recorded("darwin-arm64", REQUEST, { shared: null });
+  assert.doesNotMatch(alone.command.join(" "), /--cache-file/);
 });
 
-/** Whether the checks compile with these sizes, each as a binary logarithm. */
-function compiles(sizes: Readonly<Record<string, number>>): boolean {
+/** Whether the checks compile with these sizes, each as a binary logarithm, and compiler flags. */
+function compiles(sizes: Readonly<Record<string, number>>, ...flags: string[]): boolean {
   const source = join(temporaryDirectory(), "sizes.c");
   const defines = Object.entries(sizes).map(([name, size]) => `#define LG_SIZEOF_${name} ${size}`);
   writeFileSync(source, ["#include <stdint.h>", ...defines, ...SIZE_CHECKS, ""].join("\n"));
   try {
-    execFileSync("cc", ["-fsyntax-only", source], { stdio: ["ignore", "ignore", "pipe"] });
+    execFileSync("cc", ["-fsyntax-only", ...flags, source], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     return true;
   } catch (error) {
-    assert.match(String(error), /the size of/);
+    assert.match(String(error), /the size of|the order of bytes/);
     return false;
   }
 }
 
-test("sizes that configure was told and that are not true do not compile", () => {
+const onLinux = skipUnless(process.platform === "linux", "it compiles as Linux does");
+
+test("what configure was told and that is not true does not compile", onLinux, () => {
   const sizes = { PTR: 3, INT: 2, LONG: 3, LONG_LONG: 3, INTMAX_T: 3 };
   assert.equal(compiles(sizes), true);
   for (const [name, size] of Object.entries(sizes)) {
     assert.equal(compiles({ ...sizes, [name]: size + 1 }), false, name);
   }
+  const other = ["-U__BYTE_ORDER__", "-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__"];
+  assert.equal(compiles(sizes, ...other), false, "the order of bytes");
 });
 
 test("the bits of an address are not those of the processor that builds", () => {

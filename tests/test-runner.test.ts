@@ -9,6 +9,7 @@ import {
   explainFailures,
   explainLeftOut,
   explainSkips,
+  lacksTests,
   slowestFiles,
 } from "../scripts/testing/report.ts";
 import type { FileResult } from "../scripts/testing/run-file.ts";
@@ -146,7 +147,7 @@ test("files about Linux are left out elsewhere, with the reason, and nowhere els
 
 test("files about the scripts run in one runtime, all others in each", () => {
   for (const { name } of RUNTIMES) {
-    const reason = reasonToLeaveOut("tests/npm-package.test.ts", place("linux", "glibc", name));
+    const reason = reasonToLeaveOut("tests/release.test.ts", place("linux", "glibc", name));
     if (name === "node26") assert.equal(reason, null);
     else assert.match(reason ?? "", /always run by Node/, name);
     assert.equal(reasonToLeaveOut("tests/api.test.ts", place("linux", "glibc", name)), null, name);
@@ -157,6 +158,15 @@ test("every file that a rule names is there", () => {
   const files = readdirSync(new URL(".", import.meta.url));
   for (const name of RULES.flatMap((rule) => rule.files)) {
     assert.ok(files.includes(`${name}.test.ts`), name);
+  }
+});
+
+test("a runtime without any test is a fault, unless files were left out in it", () => {
+  const none = { passed: 0, failed: 0, skipped: 0 };
+  assert.equal(lacksTests(none, 0), true);
+  assert.equal(lacksTests(none, 1), false);
+  for (const name of ["passed", "failed", "skipped"] as const) {
+    assert.equal(lacksTests({ ...none, [name]: 1 }, 0), false, name);
   }
 });
 

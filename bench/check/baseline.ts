@@ -22,9 +22,9 @@ export const BaselineCase = z.object({
   id: z.string().min(1),
   kind: z.enum(KINDS),
   value: z.number().positive(),
-  /** By which share of the value it varied when it was taken: 0.05 is five in a hundred. */
+  /** By which share of the value it varies without a change: 0.05 is five in a hundred. */
   spread: z.number().nonnegative(),
-  /** The values before it and it, the newest last, each with the reason for which it was taken. */
+  /** What was accepted or widened for, the newest last: each value with its reason. */
   history: z.array(Accepted).min(1),
 });
 
@@ -103,9 +103,9 @@ export function accept(
 }
 
 /**
- * A baseline whose ratios may vary as far as these do, which the same code came to when the machine
- * was in another state: one measurement knows only how it varies within minutes. Counts of
- * instructions do not vary, and stay.
+ * A baseline whose ratios may be as much above their values as these are, which the same code came
+ * to when the machine was in another state: one measurement knows only how it varies within minutes.
+ * Counts of instructions do not vary, and stay.
  */
 export function widen(
   old: Baseline,
@@ -115,7 +115,8 @@ export function widen(
   const cases = old.cases.map((one): BaselineCase => {
     const other = measured.find(({ id }) => id === one.id);
     if (other === undefined || one.kind !== "ratio") return one;
-    const spread = Math.max(one.spread, Math.abs(other.value / one.value - 1));
+    const spread = other.value / one.value - 1;
+    if (spread <= one.spread) return one;
     const history = [...one.history, { date, value: other.value, reason }].slice(-KEPT);
     return { ...one, spread, history };
   });

@@ -49,18 +49,19 @@ export function unusable(
   );
 }
 
-/** Reads a library's file in one of the ways. */
+/** Reads something of a library's file; the file system's errors become the library's. */
 function reading<T>(
   place: Place,
   path: string,
   attempts: readonly LoadAttempt[],
-  read: (path: string) => T,
+  read: () => T,
 ): T {
   try {
-    return read(path);
+    return read();
   } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    const why = `it cannot be read (${errorCode(error) || error})`;
+    const code = errorCode(error);
+    if (isPermissionRefusal(error) || code === "") throw error;
+    const why = `it cannot be read (${code})`;
     throw unusable(place, path, why, attempts, { cause: error });
   }
 }
@@ -93,7 +94,7 @@ export function admit(
   if (exposure !== null) {
     throw unusable(place, real, exposure.why, attempts, { remedy: exposure.remedy });
   }
-  const sha256 = reading(place, real, attempts, sha256OfFile);
+  const sha256 = reading(place, real, attempts, () => sha256OfFile(real));
   // A link's own manifest counts as well: who put the link there named the hash.
   const beside = readManifest(path) ?? readManifest(real);
   const { why, remedy } = judge(place, sha256, beside);

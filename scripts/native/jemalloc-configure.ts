@@ -79,14 +79,16 @@ interface CrossSettings {
 }
 
 /** What configure is told besides when zig is the compiler. */
-function crossSettings(job: Job): CrossSettings {
+function crossSettings(job: Job, strips: boolean): CrossSettings {
   const { target, toolchain: { cross }, shared } = job;
   if (cross === null) return { args: [], variables: {} };
   return {
     args: [
       `--host=${cross.host}`,
-      // A target's variants get the same answers: the second of them asks little.
-      ...(shared === null ? [] : [`--cache-file=${join(shared, "jemalloc-configure.cache")}`]),
+      // A target's variants that are compiled alike get the same answers: the second asks little.
+      ...(shared === null
+        ? []
+        : [`--cache-file=${join(shared, `jemalloc-configure${strips ? "-s" : ""}.cache`)}`]),
     ],
     variables: {
       ...knownAnswers(target),
@@ -106,7 +108,7 @@ export async function configure(
   { options, headers, strips }: ConfigureRequest,
 ): Promise<string> {
   const { compiler, cross } = job.toolchain;
-  const { args, variables } = crossSettings(job);
+  const { args, variables } = crossSettings(job, strips);
   const flags = cross === null ? [] : programFlags(job, strips);
   const printed = await job.run(["./configure", ...args, ...options], {
     CC: [...compiler, ...flags, ...headers].join(" "),

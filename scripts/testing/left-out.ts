@@ -1,6 +1,6 @@
 /**
- * Test files about one kind of system, or about what only Node runs: elsewhere there is nothing for
- * them to test.
+ * Test files about one kind of system, or about what is alike in all runtimes: elsewhere there is
+ * nothing for them to test, or nothing new.
  *
  * @module
  */
@@ -26,6 +26,8 @@ export interface Rule {
   readonly reason: string;
 }
 
+/** In one runtime, where all of them would take the same way. */
+const isOnce = ({ runtime }: Place): boolean => runtime === "node26";
 const isLinux = ({ target }: Place): boolean => target.platform === "linux";
 
 /** The rules; a file that none names runs everywhere. */
@@ -33,13 +35,15 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...["analysis", "check", "churn", "report", "suite"].map((name) => `bench-${name}`),
-      ...["configure", "zeroing"].map((name) => `jemalloc-${name}`),
-      // cli-build has each runtime build by the same code.
-      ...["build", "build-process", "build-sources"],
-      ...["marked-text", "npm-package", "platforms", "release", "test-runner", "workflows"],
+      ...["marked-text", "platforms", "release", "test-runner", "workflows"],
     ],
-    fits: ({ runtime }) => runtime === "node26",
+    fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
+  },
+  {
+    files: ["build", "build-sources", "jemalloc-configure", "jemalloc-zeroing"],
+    fits: isOnce,
+    reason: "what it tries is alike in all runtimes; build-process and cli-build build in each",
   },
   {
     files: ["run", "shim", "preload-path", "exec", "launch-target", "doctor", "memory-native"],

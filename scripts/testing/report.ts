@@ -6,6 +6,7 @@
  */
 
 import type { FileResult } from "./run-file.ts";
+import type { Totals } from "./summary.ts";
 
 /** One runtime's results. */
 export interface RuntimeFiles {
@@ -34,6 +35,14 @@ export function explainSkips(results: readonly RuntimeFiles[]): string[] {
   return [...tests].map(([key, { titles, reason }]) =>
     `skipped: ${key} (${titles.join(", ")}): ${reason ?? "no reason was printed"}`
   );
+}
+
+/**
+ * Whether it is a fault that no test ran. With a filter no single file has to have tests, but all of
+ * a runtime's together do, unless some were left out: those may be the ones.
+ */
+export function lacksTests(sums: Totals, leftOut: number): boolean {
+  return sums.passed + sums.failed + sums.skipped === 0 && leftOut === 0;
 }
 
 /** A line for each reason for which files were left out, with the runtimes and the files. */
