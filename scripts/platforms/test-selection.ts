@@ -47,7 +47,7 @@ const isWine = ({ way }: PlatformRow): boolean => way === "wine";
 const isComplete = ({ way, runtime }: PlatformRow): boolean =>
   way === "native" && runtime === "node24";
 
-/** Rows whose runtime `npm test` runs all files in. */
+/** Rows of the runtimes of `npm test`. */
 const isTested = ({ way, runtime }: PlatformRow): boolean =>
   way === "native" && runtime !== "node24";
 
@@ -100,7 +100,7 @@ export const EXCEPTIONS: readonly Exception[] = [
 
 /** The reason for files beside the core. */
 const BESIDE_CORE = {
-  native: "npm test runs it in this runtime",
+  native: "npm test runs it in this runtime, or in Node 26 for all",
   other: "it is not about the platform; npm test runs it on x64",
 };
 
