@@ -16,7 +16,6 @@ export const NATIVE_SOURCES = "ffi/native";
 /** The texts that the main package has besides. */
 export const TEXTS: readonly string[] = [
   "README.md",
-  "CHANGELOG.md",
   "LICENSE",
   "THIRD-PARTY-NOTICES.md",
 ];

@@ -74,7 +74,7 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
       ".": { types: "./types/mod.d.ts", bun: "./src/mod.ts", default: "./esm/mod.js" },
       "./package.json": "./package.json",
     },
-    files: ["esm", "src", "types", "THIRD-PARTY-NOTICES.md", "CHANGELOG.md"],
+    files: ["esm", "src", "types", "THIRD-PARTY-NOTICES.md"],
     dependencies: Object.fromEntries(all.filter((row) => !isOptional(row))),
     optionalDependencies: Object.fromEntries([
       ...all.filter(isOptional),
