@@ -131,5 +131,9 @@ test("the bits of an address are not those of the processor that builds", () => 
     JEMALLOC_RECIPE.flags("release", targetNamed(name), true);
   assert.ok(flags("linux-x64-gnu").includes("--with-lg-vaddr=48"));
   assert.ok(flags("linux-x64-musl").includes("--with-lg-vaddr=48"));
-  assert.doesNotMatch(flags("win32-x64").join(" "), /vaddr/);
+  for (const name of ["darwin-x64", "win32-x64", "freebsd-x64"]) {
+    assert.ok(flags(name).includes("--with-lg-vaddr=57"), name);
+  }
+  // There configure takes 48 without asking.
+  assert.doesNotMatch(flags("linux-arm64-gnu").join(" "), /vaddr/);
 });

@@ -103,11 +103,17 @@ const LG_PAGE: Readonly<Record<string, number>> = { "linux-arm64": 16, "darwin-a
 const LG_PAGE_DEFAULT = 12;
 
 /**
- * The bits of an address. Configure would ask this machine's processor, or take all 57 that any
- * x86-64 may have and pay with a third level of its tree. Linux gives no address above 47 bits to
- * whoever does not ask for one (its documentation, arch/x86/x86_64/5level-paging).
+ * The bits of an address. Configure would ask the building machine's processor where it can, and
+ * take all 57 that any x86-64 may have else, which cost a third level of jemalloc's tree. Linux gives
+ * no address above 47 bits to whoever does not ask for one (its documentation,
+ * arch/x86/x86_64/5level-paging).
  */
-const LG_ADDRESS: Readonly<Record<string, number>> = { "linux-x64": 48 };
+const LG_ADDRESS: Readonly<Record<string, number>> = {
+  "linux-x64": 48,
+  "darwin-x64": 57,
+  "win32-x64": 57,
+  "freebsd-x64": 57,
+};
 
 const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
