@@ -66,6 +66,12 @@ test("errors outside of Bun's tests count as failures", () => {
   assert.deepEqual(parseTotals("bun", output), { passed: 1, failed: 1, skipped: 0 });
 });
 
+test("a file of which Bun's filter fits no test has totals, of nothing", () => {
+  const output =
+    '\nerror: regex "x" matched 0 tests. Searched 1 file (skipping 13 tests) [3.00ms]\n';
+  assert.deepEqual(parseTotals("bun", output), { passed: 0, failed: 0, skipped: 0 });
+});
+
 test("a skipped test's reason is the reporter's, or else the line that the test printed", () => {
   const reason = "needs /proc";
   assert.deepEqual(parseSkips("deno", DENO), [{ name: "reads maps", reason }]);

@@ -55,7 +55,8 @@ const FORMATS: Readonly<Record<RuntimeName, ReporterFormat>> = {
     skip: /^(?:\s*)(\S.*) \.\.\. ignored \(/gm,
   },
   bun: {
-    end: /^Ran \d+ tests? across \d+ files?\./m,
+    // The second is all that it says when a filter fits no test of the file.
+    end: /^(?:Ran \d+ tests? across \d+ files?\.|error: regex .* matched 0 tests\.)/m,
     passed: [/^ *(\d+) pass$/gm],
     failed: [/^ *(\d+) fail$/gm, /^ *(\d+) errors?$/gm],
     skipped: [/^ *(\d+) skip$/gm, /^ *(\d+) todo$/gm],
