@@ -215,10 +215,9 @@ async function widenAll(
         "That is a change, which --accept takes.",
     );
   }
-  const ids = new Set(old.cases.map(({ id }) => id));
-  for (const { id } of cases) if (!ids.has(id)) console.log(`not in the baseline: ${id}`);
-  const counts = new Set(COUNTED.map(({ id }) => id));
-  const ratios = cases.filter(({ id }) => ids.has(id) && !counts.has(id));
+  const kinds = new Map(old.cases.map(({ id, kind }) => [id, kind]));
+  for (const { id } of cases) if (!kinds.has(id)) console.log(`not in the baseline: ${id}`);
+  const ratios = cases.filter(({ id }) => kinds.get(id) === "ratio");
   if (ratios.length === 0) {
     throw new RangeError("Cannot widen: none of the cases is a ratio that the baseline has.");
   }
