@@ -40,7 +40,7 @@ function say(line: string): void {
 const options = new Command("bench")
   .description("measure workloads under each allocator, and write a report")
   .addOption(new Option("--quick", "in under five minutes (the default)").conflicts("full"))
-  .option("--full", "everything, in about three quarters of an hour")
+  .option("--full", "everything, in about an hour")
   .option("--out <directory>", "where results go (default: build/bench/<quick or full>)")
   .option("--only <part>", "only cases whose id contains this")
   .option("--subjects <id...>", "only these subjects, and the system's allocator")

@@ -6,6 +6,7 @@ import { COMMITTED, filesFrom } from "../bench/analysis.ts";
 import { BOUNDS, judge, judgeAll } from "../bench/analysis/bounds.ts";
 import { burstChart } from "../bench/analysis/chart.ts";
 import { asChange, CLAIMS } from "../bench/analysis/claims.ts";
+import { noiseTable } from "../bench/analysis/noise.ts";
 import { PARTS } from "../bench/analysis/parts.ts";
 import { withoutPlaces } from "../bench/suite/collect.ts";
 import { readResults, type Results, type SummaryRow } from "../bench/suite/results.ts";
@@ -53,6 +54,25 @@ test("a bound for every case holds, is within the interval, or is broken", () =>
   assert.equal(broken.outcome, "broken");
   assert.equal(broken.deciding?.case, "native-small");
   assert.deepEqual(broken.beyond.map((row) => row.case), ["native-small"]);
+});
+
+test("the noise is the system's allocator over itself: the middle, and both ends with their cases", () => {
+  const again = {
+    "native-small": [1.1, 1, 1.2],
+    "documents-node26": [0.9, 0.8, 1],
+    "agents-node26": [1.02, 1, 1.1],
+  } as const;
+  const { rows } = noiseTable(resultsWith("throughput", "system-again", again));
+  const titles = madeResults().cases;
+  const title = (id: string) => titles.find((one) => one.id === id)?.title ?? id;
+  assert.deepEqual(rows, [[
+    "Throughput",
+    "3",
+    "1.02",
+    `0.90 (0.80\u00a0to\u00a01.00), ${title("documents-node26")}`,
+    `1.10 (1.00\u00a0to\u00a01.20), ${title("native-small")}`,
+  ]]);
+  assert.deepEqual(noiseTable(resultsWith("throughput", "jemalloc-balanced", again)).rows, []);
 });
 
 test("a bound of memory is from above, and only in its case", () => {

@@ -14,6 +14,7 @@ import type { Results } from "../suite/results.ts";
 import { BASELINE } from "../suite/subjects.ts";
 import { BURST, judgeAll, type Judged, type Outcome, PROFILE_SUBJECT } from "./bounds.ts";
 import { CLAIMS } from "./claims.ts";
+import { noiseTable } from "./noise.ts";
 
 /** Makes a part's Markdown. */
 export type Part = (results: Results) => string;
@@ -196,6 +197,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
       markdownTable(machineTable(results)),
       markdownTable(subjectTable(results)),
     ].join("\n\n"),
+  "analysis-noise": (results) => tableOrNot(noiseTable(results)),
   "analysis-throughput": metricPart("throughput"),
   "analysis-memory": (results) =>
     [

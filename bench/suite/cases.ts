@@ -8,7 +8,7 @@ import { ROOT, type Runtime } from "../../scripts/runtimes.ts";
 import { CHURN } from "../native/build.ts";
 import type { WorkloadArguments } from "../workloads/support/program.ts";
 import type { CaseRuntime, Mode } from "./results.ts";
-import { SUBJECTS } from "./subjects.ts";
+import { BASELINE, NOISE, SUBJECTS } from "./subjects.ts";
 
 /** How a case is run in one mode. */
 export interface CasePlan {
@@ -36,13 +36,14 @@ export interface CaseSpec {
 }
 
 const ALL = SUBJECTS.map(({ id }) => id);
-const BALANCED = ["system", "jemalloc-balanced", "mimalloc-balanced"];
+const BALANCED = [BASELINE, "jemalloc-balanced", "mimalloc-balanced"];
+const WITH_NOISE = [...BALANCED, NOISE];
 const PROFILES = ALL.filter((id) => !/defaults|debian|secure|arenas/.test(id));
 const WITH_OTHERS = [...PROFILES, "glibc-two-arenas", "debian-tcmalloc"];
 const WITH_LOW_MEMORY = [...BALANCED, "jemalloc-low-memory", "mimalloc-low-memory"];
 
 /** A service is watched for minutes: under the policy's allocator with two profiles. */
-const SERVED = ["system", "jemalloc-balanced", "jemalloc-low-memory", "mimalloc-balanced"];
+const SERVED = [BASELINE, "jemalloc-balanced", "jemalloc-low-memory", "mimalloc-balanced"];
 
 const SEED = 1;
 
@@ -165,21 +166,21 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
       runtime,
       "documents",
       script({}, once(BALANCED, 8)),
-      script({ idle: IDLE.full }, rounds(FULL_ROUNDS, BALANCED, 9)),
+      script({ idle: IDLE.full }, rounds(FULL_ROUNDS, WITH_NOISE, 9)),
     ),
     scriptCase(
       "agents",
       runtime,
       "steps",
       script({}, once(BALANCED, 5)),
-      script({}, rounds(FULL_ROUNDS, BALANCED, 5)),
+      script({}, rounds(FULL_ROUNDS, WITH_NOISE, 5)),
     ),
     scriptCase(
       "service",
       runtime,
       "requests",
       null,
-      script({}, rounds(2, BALANCED, 9)),
+      script({}, rounds(2, WITH_NOISE, 9)),
     ),
   ]),
 ];
@@ -199,10 +200,15 @@ const PATTERNS: readonly Pattern[] = [
   { name: "mixed", operations: 200_000, subjects: ALL },
   { name: "realloc", operations: 300_000, subjects: ALL },
   // It allocates nothing: the floor, and a control whose ratios must be 1.
-  { name: "none", operations: 10_000_000, subjects: BALANCED },
+  { name: "none", operations: 10_000_000, subjects: WITH_NOISE },
 ];
 
 const THREADS = 2;
+/** What a quick run has no time for. */
+const LEFT_OUT: Readonly<Record<Mode, readonly string[]>> = {
+  quick: ["glibc-two-arenas"],
+  full: [],
+};
 const NATIVE_ROUNDS = { quick: 2, full: FULL_ROUNDS } as const;
 /** A full run does more at a time, so that the start weighs less. */
 const NATIVE_SCALE = { quick: 1, full: 3 } as const;
@@ -214,7 +220,7 @@ function nativePlan({ name, operations, subjects }: Pattern, mode: Mode): CasePl
   const count = operations * NATIVE_SCALE[mode];
   return {
     arguments: [name, String(THREADS), String(count), String(SEED)],
-    subjects,
+    subjects: subjects.filter((id) => !LEFT_OUT[mode].includes(id)),
     rounds: NATIVE_ROUNDS[mode],
     warmUp: true,
     seconds: NATIVE_START + NATIVE_WORK * NATIVE_SCALE[mode],

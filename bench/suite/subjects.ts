@@ -57,9 +57,13 @@ function launched(
 /** The subject that all others are compared with. */
 export const BASELINE = "system";
 
+/** The baseline once more: its ratios to the baseline are the machine's noise. */
+export const NOISE = "system-again";
+
 /** Every subject, the baseline first. */
 export const SUBJECTS: readonly SubjectSpec[] = [
   launched(BASELINE, "system", "system (glibc)"),
+  launched(NOISE, "system", "system again"),
   launched("jemalloc-balanced", "jemalloc", "jemalloc, balanced", "-p", "balanced"),
   launched("jemalloc-throughput", "jemalloc", "jemalloc, throughput", "-p", "throughput"),
   launched("jemalloc-low-memory", "jemalloc", "jemalloc, low-memory", "-p", "low-memory"),
