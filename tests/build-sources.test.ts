@@ -5,11 +5,13 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { BuildError } from "../lib/errors.ts";
-import { deriveDeb822, deriveList } from "../scripts/native/debian.ts";
+import { deriveDeb822, deriveList } from "../scripts/native/apt-sources.ts";
+import { DownloadError } from "../scripts/native/download.ts";
 import { fetchPinned, type SourceContext } from "../scripts/native/fetch.ts";
 import { sha256 } from "../scripts/native/files.ts";
 import { versionScript } from "../scripts/native/link.ts";
 import { type Pin, pinnedVersions, pinsFor } from "../scripts/native/pins.ts";
+import type { Source } from "../scripts/native/types.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 
 // What a group may write to is not taken from the cache.
@@ -26,6 +28,7 @@ function context(upstream?: string): SourceContext {
     sources: join(directory, "sources"),
     temporary,
     upstream,
+    environment: {},
     debian: null,
   };
 }
@@ -120,7 +123,29 @@ test("an archive that was put into the cache by hand is taken under either of it
   assert.deepEqual([source.origin, source.name], ["cache", "debian.tar.gz"]);
 });
 
-test("every pin has a source with a sha256, and mimalloc falls back to what Debian has", () => {
+test("a source that cannot be made ready counts as not to be had, and the next one is taken", async () => {
+  await withServer(async (base) => {
+    const pins = [
+      pin("2.0.0", `${base}/good.tar.gz`, "newer.tar.gz"),
+      pin("1.0.0", `${base}/good.tar.gz`, "good.tar.gz"),
+    ];
+    const where = context();
+    const prepare = (source: Source): Promise<Source> =>
+      source.version === "2.0.0"
+        ? Promise.reject(new DownloadError("no tool for it"))
+        : Promise.resolve({ ...source, path: "/ready" });
+    const source = await fetchPinned(pins, where, prepare);
+    assert.deepEqual([source.version, source.path], ["1.0.0", "/ready"]);
+    assert.match(source.reason, /; before it: 2\.0\.0: no tool for it$/);
+    // In the cache it is no more ready than before, and each way is tried.
+    const again = await fetchPinned(pins, where, prepare);
+    assert.match(again.reason, /: no tool for it; 2\.0\.0: no tool for it$/);
+    const broken = (): Promise<Source> => Promise.reject(new BuildError("it broke"));
+    await assert.rejects(fetchPinned(pins, where, broken), /it broke/);
+  });
+});
+
+test("every pin has a source with a sha256, and there is one that Debian has", () => {
   for (const allocator of ["jemalloc", "mimalloc"] as const) {
     for (const version of pinnedVersions(allocator)) {
       const [found] = pinsFor(allocator, version);
@@ -129,10 +154,10 @@ test("every pin has a source with a sha256, and mimalloc falls back to what Debi
       for (const archive of archives) assert.match(archive.sha256, /^[0-9a-f]{64}$/);
     }
   }
-  assert.deepEqual(pinsFor("mimalloc", undefined).map((found) => found.version), [
-    "2.4.1",
-    "2.0.9",
-  ]);
+  const preferred = (allocator: "jemalloc" | "mimalloc"): string[] =>
+    pinsFor(allocator, undefined).map((found) => found.version);
+  assert.deepEqual(preferred("mimalloc"), ["2.4.1", "2.0.9"]);
+  assert.deepEqual(preferred("jemalloc"), ["5.3.1", "5.3.0"]);
 });
 
 test("apt's one-line sources become source packages' with their options kept", () => {
@@ -177,6 +202,48 @@ test("apt's deb822 sources become source packages' with keys kept and disabled o
     "Types: deb-src\nURIs: http://host.invalid/debian\nSuites: stable\nComponents: main\n" +
       "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n\n" +
       "Types: deb-src\nURIs: http://host.invalid/third\n",
+  );
+});
+
+test("packages are listed where packages were, and not where only their sources were", () => {
+  const packages = { type: "deb" } as const;
+  const list = "deb-src http://host.invalid/debian new main\n" +
+    "deb http://host.invalid/debian stable main\n";
+  assert.equal(deriveList(list, packages), "deb http://host.invalid/debian stable main\n");
+  const stanzas = "Types: deb-src\nURIs: http://host.invalid/new\n\n" +
+    "Types:\n deb-src\n deb\nURIs: http://host.invalid/both\n";
+  assert.equal(deriveDeb822(stanzas, packages), "Types: deb\nURIs: http://host.invalid/both\n");
+});
+
+test("another suite takes the place of a release's, whatever keys the machine has", () => {
+  const wanted = { type: "deb-src", suite: "forky" } as const;
+  const list = [
+    "deb [arch=amd64] http://host.invalid/debian stable main contrib",
+    "deb http://host.invalid/debian stable-updates main",
+    "deb http://host.invalid/flat ./",
+    "deb http://host.invalid/debian old main",
+  ].join("\n");
+  assert.equal(
+    deriveList(list, wanted),
+    "deb-src [arch=amd64 trusted=yes] http://host.invalid/debian forky main contrib\n" +
+      "deb-src [trusted=yes] http://host.invalid/debian forky main\n",
+  );
+  const stanzas = [
+    "Types: deb",
+    "URIs: http://host.invalid/debian",
+    "Suites: stable",
+    " stable-updates",
+    "Trusted: no",
+    "Signed-By: /k.gpg",
+    "",
+    "Types: deb",
+    "URIs: http://host.invalid/security",
+    "Suites: stable-security",
+  ].join("\n");
+  assert.equal(
+    deriveDeb822(stanzas, wanted),
+    "Types: deb-src\nURIs: http://host.invalid/debian\nSuites: forky\nSigned-By: /k.gpg\n" +
+      "Trusted: yes\n",
   );
 });
 

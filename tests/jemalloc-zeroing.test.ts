@@ -24,8 +24,7 @@ test("jemalloc's source is given the limit where it decides to drop pages, and n
   const text = before + DECISION + after;
   const source = sourceWith("5.3.0", { "jemalloc.c": "", "ehooks.c": text });
   assert.equal(limitZeroing(source), true);
-  const limited =
-    "\t\tneeds_memset = size < OFFHEAP_ZEROING_LIMIT || pages_purge_forced(addr, size);\n";
+  const limited = "\t\tneeds_memset = size < 8388608 || pages_purge_forced(addr, size);\n";
   assert.equal(readFileSync(join(source, "src/ehooks.c"), "utf8"), before + limited + after);
 });
 

@@ -1,27 +1,25 @@
 /**
- * Debian's source packages through apt, with lists and state of our own: nothing of the machine's
- * apt is changed, and root is not needed.
+ * Debian's archive through apt: archives of source packages, and packages that are unpacked for a
+ * while and not installed.
  *
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { PrivateApt } from "./apt.ts";
+import type { SourceList } from "./apt-sources.ts";
 import { DownloadError } from "./download.ts";
 import type { DebianArchive } from "./pins.ts";
-import { findProgram, runTool } from "./shell.ts";
+import { runTool } from "./shell.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const NETWORK_SECONDS = 5;
-const UPDATE_SECONDS = 120;
-
-/** One apt with a directory of its own, which the caller removes. */
+/** What can be had by the machine's apt, in a directory that the caller removes. */
 export class DebianSources {
   readonly #directory: string;
   readonly #environment: Environment;
   readonly #signal: AbortSignal | undefined;
-  #ready: Promise<string> | undefined;
-  #updateError: DownloadError | undefined;
+  readonly #apts = new Map<string, PrivateApt>();
 
   /** Makes one that will work in a directory; nothing happens yet. */
   constructor(directory: string, environment: Environment, signal?: AbortSignal) {
@@ -37,20 +35,18 @@ export class DebianSources {
    * @throws {DownloadError} when it cannot be had.
    */
   async fetch(archive: DebianArchive): Promise<string> {
-    this.#ready ??= this.#prepare();
-    const configuration = await this.#ready;
-    const version = versionWith(await this.#show(configuration, archive), archive);
+    const apt = this.#apt({ type: "deb-src", suite: archive.suite });
+    const shown = await ask(apt, "apt-cache", ["showsrc", archive.package]);
+    const version = versionWith(shown, archive);
     if (version === undefined) {
-      throw this.#updateError ?? new DownloadError(
-        `the system's package sources offer no "${archive.package}" with the archive ` +
-          `${archive.file}`,
+      throw apt.updateError ?? new DownloadError(
+        `the ${archive.suite === undefined ? "system" : `suite ${archive.suite}`}'s package ` +
+          `sources offer no "${archive.package}" with the archive ${archive.file}`,
       );
     }
-    const downloads = join(this.#directory, archive.package);
+    const downloads = join(this.#directory, archive.file);
     mkdirSync(downloads, { recursive: true });
-    await this.#run([
-      "apt-get",
-      `-c=${configuration}`,
+    await apt.run("apt-get", [
       "source",
       "--download-only",
       "--tar-only",
@@ -61,105 +57,49 @@ export class DebianSources {
     return join(downloads, archive.file);
   }
 
-  async #show(configuration: string, archive: DebianArchive): Promise<string> {
-    try {
-      return await this.#run(["apt-cache", `-c=${configuration}`, "showsrc", archive.package]);
-    } catch (error) {
-      throw this.#updateError ?? error;
-    }
-  }
-
-  async #prepare(): Promise<string> {
-    if ((await findProgram("apt-get", this.#environment)) === null) {
-      throw new DownloadError("this system has no apt-get");
-    }
-    const shown = await this.#run([
-      "apt-config",
-      "shell",
-      "MAIN",
-      "Dir::Etc::sourcelist/f",
-      "PARTS",
-      "Dir::Etc::sourceparts/d",
-    ]);
-    const parts = join(this.#directory, "sources.list.d");
-    for (const name of ["sources.list.d", "lists/partial", "cache/archives/partial"]) {
-      mkdirSync(join(this.#directory, name), { recursive: true });
-    }
-    const files = sourceFiles(shown);
-    for (const [index, file] of files.entries()) {
-      const deb822 = file.endsWith(".sources");
-      const text = readFileSync(file, "utf8");
-      writeFileSync(
-        join(parts, `${index}.${deb822 ? "sources" : "list"}`),
-        deb822 ? deriveDeb822(text) : deriveList(text),
-      );
-    }
-    const configuration = join(this.#directory, "apt.conf");
-    writeFileSync(configuration, aptConfiguration(this.#directory, parts));
-    // A repository without sources makes the update fail; what counts is what is known after it.
-    try {
-      await this.#run(["apt-get", `-c=${configuration}`, "update", "--quiet"]);
-    } catch (error) {
-      this.#signal?.throwIfAborted();
-      if (!(error instanceof DownloadError)) throw error;
-      this.#updateError = error;
-    }
-    return configuration;
-  }
-
-  async #run(command: readonly string[], cwd = this.#directory): Promise<string> {
-    try {
-      return await runTool(command, {
-        cwd,
-        // apt and its keys' checks have temporary files, too.
-        environment: { ...this.#environment, TMPDIR: this.#directory },
+  /**
+   * Unpacks a package and what it depends on, of the machine's own suite, into a directory.
+   *
+   * @param wanted Which of the packages are unpacked.
+   * @throws {DownloadError} when they cannot be had.
+   */
+  async unpack(name: string, wanted: RegExp, directory: string): Promise<void> {
+    const apt = this.#apt({ type: "deb" });
+    const simulation = ["install", "--simulate", "--no-install-recommends", "--quiet", name];
+    const planned = await ask(apt, "apt-get", simulation);
+    const names = [...planned.matchAll(/^Inst (\S+)/gm)].map(([, found = ""]) => found)
+      .filter((found) => wanted.test(found));
+    if (names.length === 0) throw new DownloadError(`apt plans no "${name}"`);
+    const downloads = join(this.#directory, `${name}-packages`);
+    for (const made of [downloads, directory]) mkdirSync(made, { recursive: true });
+    await apt.run("apt-get", ["download", "--quiet", ...names], downloads);
+    for (const file of readdirSync(downloads)) {
+      await runTool(["dpkg-deb", "-x", join(downloads, file), directory], {
+        cwd: downloads,
+        environment: this.#environment,
         signal: this.#signal,
-        action: "ask apt",
-        timeoutSeconds: UPDATE_SECONDS,
+        action: `unpack Debian's ${file}`,
       });
-    } catch (error) {
-      this.#signal?.throwIfAborted();
-      const message = error instanceof Error ? error.message : String(error);
-      const lines = message.split("\n").filter((text) => /^\s*[EW]: /.test(text));
-      const line = lines.find((text) => /Failed to fetch|Could not/.test(text)) ?? lines.at(-1);
-      throw new DownloadError(
-        `apt could not fetch it (${line?.trim() ?? message.split("\n")[0]})`,
-        { cause: error },
-      );
     }
+  }
+
+  /** Lists are fetched once for each kind. */
+  #apt(list: SourceList): PrivateApt {
+    const key = `${list.type}-${list.suite ?? "own"}`;
+    const found = this.#apts.get(key) ??
+      new PrivateApt(join(this.#directory, key), list, this.#environment, this.#signal);
+    this.#apts.set(key, found);
+    return found;
   }
 }
 
-/** The files that list the system's package sources, by apt-config's answer. */
-function sourceFiles(shown: string): string[] {
-  const value = (name: string): string =>
-    new RegExp(`^${name}='(.*)'$`, "m").exec(shown)?.[1] ?? "";
-  const parts = value("PARTS");
-  const names = existsSync(parts) ? readdirSync(parts).sort() : [];
-  return [
-    value("MAIN"),
-    ...names.filter((name) => /\.(list|sources)$/.test(name)).map((name) => join(parts, name)),
-  ].filter((file) => existsSync(file));
-}
-
-/** The one-line format: each `deb` becomes a `deb-src`. */
-export function deriveList(text: string): string {
-  const lines = text.split("\n").map((line) => line.trim());
-  const derived = lines
-    .filter((line) => /^deb(-src)?\s/.test(line) && !line.includes("cdrom:"))
-    .map((line) => line.replace(/^deb(-src)?\s/, "deb-src "));
-  return [...new Set(derived)].map((line) => `${line}\n`).join("");
-}
-
-/** The deb822 format: every stanza's `Types` becomes `deb-src`. */
-export function deriveDeb822(text: string): string {
-  const stanzas = text.split("\n").filter((line) => !line.startsWith("#")).join("\n").split(
-    /\n\s*\n/,
-  );
-  return stanzas
-    .filter((stanza) => /^Types:/mi.test(stanza) && !/^Enabled:\s*no\s*$/mi.test(stanza))
-    .map((stanza) => `${stanza.trim().replace(/^Types:.*$/mi, "Types: deb-src")}\n`)
-    .join("\n");
+/** What a program of apt's says of the lists; when it fails and they did not come, that is why. */
+async function ask(apt: PrivateApt, program: string, args: readonly string[]): Promise<string> {
+  try {
+    return await apt.run(program, args);
+  } catch (error) {
+    throw apt.updateError ?? error;
+  }
 }
 
 /** The version of a source package that has this very archive. */
@@ -168,30 +108,4 @@ function versionWith(shown: string, archive: DebianArchive): string | undefined 
     text.includes(archive.sha256) && text.includes(archive.file)
   );
   return stanza === undefined ? undefined : /^Version:\s*(\S+)/m.exec(stanza)?.[1];
-}
-
-function aptConfiguration(directory: string, parts: string): string {
-  const settings: Readonly<Record<string, string>> = {
-    "Dir::Etc::sourcelist": "/dev/null",
-    "Dir::Etc::sourceparts": parts,
-    "Dir::State::Lists": join(directory, "lists"),
-    "Dir::Cache": join(directory, "cache"),
-    "Acquire::http::Timeout": `${NETWORK_SECONDS}`,
-    "Acquire::https::Timeout": `${NETWORK_SECONDS}`,
-    "Acquire::Retries": "0",
-    "Acquire::Languages": "none",
-    // Or an update that reaches nobody ends as if all were well.
-    "APT::Update::Error-Mode": "any",
-    // The directory is ours alone, so apt's own user could not write to it.
-    "APT::Sandbox::User": "",
-  };
-  const hooks = [
-    "APT::Update::Pre-Invoke",
-    "APT::Update::Post-Invoke",
-    "APT::Update::Post-Invoke-Success",
-  ];
-  return [
-    ...hooks.map((name) => `#clear ${name};`),
-    ...Object.entries(settings).map(([name, value]) => `${name} "${value}";`),
-  ].join("\n") + "\n";
 }

@@ -13,7 +13,7 @@ import type { DebianSources } from "./debian.ts";
 import { hashDirectory, sha256File } from "./files.ts";
 import { makePrivateDirectory, requirePrivate } from "./output.ts";
 import type { Pin } from "./pins.ts";
-import type { Source } from "./types.ts";
+import type { Recipe, Source } from "./types.ts";
 
 /** Where sources may come from. */
 export interface SourceContext {
@@ -27,32 +27,44 @@ export interface SourceContext {
   readonly upstream: string | undefined;
   /** Debian's sources, or `null` when they may not be asked. */
   readonly debian: DebianSources | null;
+  /** The environment of the tools. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Ends the work. */
   readonly signal?: AbortSignal | undefined;
 }
 
-type Way = (pin: Pin, context: SourceContext) => Promise<Source | string>;
+/** `null` when a way has nothing to offer, a {@linkcode DownloadError} when it led nowhere. */
+type Way = (pin: Pin, context: SourceContext) => Promise<Source | null>;
 
-/** In the order in which they are tried; a string says why a way led nowhere. */
+/** In the order in which they are tried. */
 const WAYS: readonly Way[] = [fromCache, fromUpstream, fromDebian];
 
 /**
  * Gets the first pinned source that can be had.
  *
+ * @param prepare What is done with a source before it counts as had.
  * @throws {BuildError} when none can, with all that was tried, or when an archive's checksum is
  * wrong.
  */
-export async function fetchPinned(pins: readonly Pin[], context: SourceContext): Promise<Source> {
+export async function fetchPinned(
+  pins: readonly Pin[],
+  context: SourceContext,
+  prepare?: Recipe["prepare"],
+): Promise<Source> {
   const failures: string[] = [];
   for (const pin of pins) {
     for (const way of WAYS) {
       context.signal?.throwIfAborted();
-      const outcome = await way(pin, context);
-      if (typeof outcome !== "string") {
+      try {
+        const found = await way(pin, context);
+        if (found === null) continue;
+        const source = await prepare?.(found, context) ?? found;
         const before = failures.length === 0 ? "" : `; before it: ${failures.join("; ")}`;
-        return { ...outcome, reason: `${outcome.reason}${before}` };
+        return { ...source, reason: `${source.reason}${before}` };
+      } catch (error) {
+        if (!(error instanceof DownloadError)) throw error;
+        failures.push(`${pin.version}: ${error.message}`);
       }
-      if (outcome !== "") failures.push(`${pin.version}: ${outcome}`);
     }
   }
   const name = pins[0]?.allocator ?? "the allocator";
@@ -63,7 +75,7 @@ export async function fetchPinned(pins: readonly Pin[], context: SourceContext):
   );
 }
 
-async function fromCache(pin: Pin, context: SourceContext): Promise<Source | string> {
+async function fromCache(pin: Pin, context: SourceContext): Promise<Source | null> {
   requirePrivate(context.cache, context.sources);
   for (const archive of [pin.upstream, pin.debian]) {
     if (archive === undefined) continue;
@@ -72,44 +84,38 @@ async function fromCache(pin: Pin, context: SourceContext): Promise<Source | str
     checkArchive(path, archive.sha256);
     return await Promise.resolve(sourceOf(pin, "cache", path, archive.sha256, "from the cache"));
   }
-  return "";
+  return null;
 }
 
-async function fromUpstream(pin: Pin, context: SourceContext): Promise<Source | string> {
+async function fromUpstream(pin: Pin, context: SourceContext): Promise<Source | null> {
   const archive = pin.upstream;
-  if (archive === undefined) return "";
+  if (archive === undefined) return null;
   const url = context.upstream === undefined
     ? archive.url
     : `${context.upstream.replace(/\/+$/, "")}/${archive.file}`;
-  try {
-    const path = await keep(context, archive, (part) => download(url, part, context.signal));
-    return sourceOf(pin, "upstream", path, archive.sha256, `from ${url}`);
-  } catch (error) {
-    if (!(error instanceof DownloadError)) throw error;
-    return error.message;
-  }
+  const path = await keep(context, archive, (part) => download(url, part, context.signal));
+  return sourceOf(pin, "upstream", path, archive.sha256, `from ${url}`);
 }
 
-async function fromDebian(pin: Pin, context: SourceContext): Promise<Source | string> {
+async function fromDebian(pin: Pin, context: SourceContext): Promise<Source | null> {
   const archive = pin.debian;
-  if (archive === undefined) return "";
-  if (context.debian === null) return "Debian's source packages are left out, as asked";
-  const { debian } = context;
-  try {
-    const path = await keep(context, archive, async (part) => {
-      copyFileSync(await debian.fetch(archive), part);
-    });
-    const reason = `from Debian's source package "${archive.package}"`;
-    return sourceOf(pin, "debian", path, archive.sha256, reason);
-  } catch (error) {
-    if (!(error instanceof DownloadError)) throw error;
-    return error.message;
+  if (archive === undefined) return null;
+  if (context.debian === null) {
+    throw new DownloadError("Debian's source packages are left out, as asked");
   }
+  const { debian } = context;
+  const path = await keep(context, archive, async (part) => {
+    copyFileSync(await debian.fetch(archive), part);
+  });
+  const suite = archive.suite === undefined ? "" : ` of the suite ${archive.suite}`;
+  const reason = `from Debian's source package "${archive.package}"${suite}`;
+  return sourceOf(pin, "debian", path, archive.sha256, reason);
 }
 
 function sourceOf(pin: Pin, origin: string, path: string, hash: string, reason: string): Source {
-  const { version } = pin;
-  return { version, origin, path, name: basename(path), sha256: hash, identity: hash, reason };
+  const { version, commit } = pin;
+  const name = basename(path);
+  return { version, commit, origin, path, name, sha256: hash, identity: hash, reason };
 }
 
 /** Fetches into the cache, whole and checked, or not at all. */

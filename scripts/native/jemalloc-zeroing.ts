@@ -15,16 +15,10 @@ import { BuildError } from "../../lib/errors.ts";
 /** Bytes below which memory is written to, and not dropped: where "huge" begins in jemalloc. */
 const ZEROING_LIMIT = 8 * 2 ** 20;
 
-/** The macro by which the changed source asks for the limit. */
-const MACRO = "OFFHEAP_ZEROING_LIMIT";
-
-/** The flag that the compiler needs. */
-export const ZEROING_FLAG = `-D${MACRO}=${ZEROING_LIMIT}`;
-
 /** Where versions from 5.3.0 on decide. */
 const FILE = "src/ehooks.c";
 const DECISION = "needs_memset = pages_purge_forced(addr, size);";
-const LIMITED = `needs_memset = size < ${MACRO} || pages_purge_forced(addr, size);`;
+const LIMITED = `needs_memset = size < ${ZEROING_LIMIT} || pages_purge_forced(addr, size);`;
 
 /** The option of the versions that have one. */
 const OWN_OPTION = "calloc_madvise_threshold";

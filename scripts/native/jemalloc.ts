@@ -16,7 +16,8 @@ import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
 import { configure, configured, SIZE_CHECKS } from "./jemalloc-configure.ts";
-import { limitZeroing, ZEROING_FLAG } from "./jemalloc-zeroing.ts";
+import { completeJemalloc } from "./jemalloc-source.ts";
+import { limitZeroing } from "./jemalloc-zeroing.ts";
 import {
   exportingUnit,
   type ExportNames,
@@ -70,10 +71,10 @@ function formatOptions(format: ObjectFormat, variant: Variant): readonly string[
 const SAFE_LOOKUP = "-DJEMALLOC_FORCE_IVSALLOC";
 
 const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
-  release: ["-g0", SAFE_LOOKUP, ZEROING_FLAG],
-  debug: [SAFE_LOOKUP, ZEROING_FLAG],
-  secure: ["-g0", SAFE_LOOKUP, ZEROING_FLAG],
-  preload: ["-g0", SAFE_LOOKUP, ZEROING_FLAG],
+  release: ["-g0", SAFE_LOOKUP],
+  debug: [SAFE_LOOKUP],
+  secure: ["-g0", SAFE_LOOKUP],
+  preload: ["-g0", SAFE_LOOKUP],
 };
 
 /** What zig compiles with; the host's make has such flags of its own. */
@@ -218,8 +219,10 @@ async function compileDirectly(job: Job, headers: readonly string[]): Promise<vo
 export const JEMALLOC_RECIPE: Recipe = {
   name: "jemalloc",
   exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : PREFIXED_EXPORTS,
-  space: 160 * 2 ** 20,
+  // Of it, 120 MiB are for the lists of apt and an autoconf out of Debian's packages.
+  space: 280 * 2 ** 20,
   tools: ["make"],
+  prepare: completeJemalloc,
   flags: (variant, target, cross) => {
     const format = objectFormat(target);
     return [
@@ -243,12 +246,6 @@ export const JEMALLOC_RECIPE: Recipe = {
     return match[1];
   },
   async build(job) {
-    if (!existsSync(join(job.directory, "configure"))) {
-      throw new BuildError(
-        `Cannot build jemalloc from "${job.directory}": it has no configure. ` +
-          'Run "autoconf" there, or take a release archive.',
-      );
-    }
     const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
     const limited = limitZeroing(job.directory);
     const printed = await configure(job, {

@@ -23,6 +23,8 @@ export interface UpstreamArchive {
 export interface DebianArchive {
   /** The source package. */
   readonly package: string;
+  /** The suite that has it, where an older machine's own has not; `undefined` for its own. */
+  readonly suite?: string;
   /** The archive's name, there and in the cache. */
   readonly file: string;
   /** Its sha256, in hexadecimal. */

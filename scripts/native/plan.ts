@@ -85,7 +85,7 @@ function planPinned(recipe: Recipe, pins: readonly Pin[]): Plan {
   return {
     recipe,
     identities: archives.flatMap((archive) => archive === undefined ? [] : [archive.sha256]),
-    fetch: (context) => fetchPinned(pins, context),
+    fetch: (context) => fetchPinned(pins, context, recipe.prepare),
   };
 }
 
@@ -94,7 +94,8 @@ function planGiven(recipe: Recipe, given: string, version: string | undefined): 
     recipe,
     identities: [],
     async fetch(context) {
-      const source = await fetchGiven(given, context);
+      const found = await fetchGiven(given, context);
+      const source = await recipe.prepare?.(found, context) ?? found;
       if (version === undefined) return source;
       return { ...source, version, identity: `${source.identity} as ${version}` };
     },

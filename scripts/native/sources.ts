@@ -54,6 +54,7 @@ export async function fetchSources(
     temporary,
     upstream: options.upstream ?? options.environment?.["OFFHEAP_UPSTREAM"] ??
       process.env["OFFHEAP_UPSTREAM"],
+    environment,
     debian: options.debian === false ? null : new DebianSources(apt, environment, signal),
     signal,
   };

@@ -6,6 +6,7 @@
 import type { Target } from "../../lib/library/target.ts";
 import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
 import type { CrossTarget } from "./cross.ts";
+import type { SourceContext } from "./fetch.ts";
 import type { ExportNames } from "./link.ts";
 import type { AllocatorName } from "./pins.ts";
 
@@ -94,6 +95,8 @@ export interface BuildResult {
 export interface Source {
   /** The version it says it is. */
   readonly version: string;
+  /** The upstream git commit, where it is known. */
+  readonly commit?: string | undefined;
   /** `cache`, `upstream`, `debian`, `option` or `checkout`. */
   readonly origin: string;
   /** The archive's file name, or the directory's name. */
@@ -162,6 +165,13 @@ export interface Recipe {
    * @param cross Whether the compiler is zig, which some flags and ways are for.
    */
   flags(variant: Variant, target: Target, cross: boolean): string[];
+  /**
+   * Makes a source that can be built, once for all targets and variants; absent where every source
+   * can.
+   *
+   * @throws {DownloadError} when something that it needs cannot be had.
+   */
+  readonly prepare?: (source: Source, context: SourceContext) => Promise<Source>;
   /** The version that a source directory says it is. */
   version(directory: string): string;
   /** Builds. */
