@@ -41,7 +41,11 @@ export const RULES: readonly Rule[] = [
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
   },
   {
-    files: ["build", "build-sources", "jemalloc-configure", "jemalloc-zeroing"],
+    files: [
+      "build",
+      "build-sources",
+      ...["configure", "source", "zeroing"].map((n) => `jemalloc-${n}`),
+    ],
     fits: isOnce,
     reason: "what it tries is alike in all runtimes; build-process and cli-build build in each",
   },
