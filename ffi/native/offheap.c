@@ -13,6 +13,7 @@
  *                                  executes sets or unsets these variables for its children
  *                                  ("offheap run --no-inherit"; env in a script's first line is a
  *                                  program before the last).
+ *   OFFHEAP_BACKGROUND             see background.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -49,6 +50,7 @@ EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]
 #include <string.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "serving.h"
 
 #define REQUIRE "OFFHEAP_REQUIRE"
@@ -173,6 +175,7 @@ __attribute__((constructor)) static void check_at_start(void) {
     const char *allocator = meant_for_this_process(REQUIRE);
     const char *why = allocator != NULL ? why_not_serving(allocator) : NULL;
     if (why != NULL) refuse(allocator, why);
+    prepare_background();
     const char *order = meant_for_this_process(RESTORE);
     if (order != NULL) count_down(order);
 }

@@ -133,8 +133,8 @@ function addLaunching(program: Command): void {
     )
     .action(({ format, ...options }: EnvArguments) => {
       const plan = planLaunch(options);
-      const path = plan.library?.path ?? "";
-      if (needsLink(path)) {
+      const preloaded = plan.library === null ? [] : [plan.library, plan.shim];
+      for (const { path } of preloaded.filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
         process.stderr.write(
           `offheap: ${preloadVariable} cannot hold "${path}": a link in this user's cache stands for it\n`,

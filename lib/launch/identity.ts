@@ -24,3 +24,13 @@ export function currentIdentity(): ProcessIdentity {
   const status = process.platform === "linux" ? readTextIfPresent("/proc/self/status") : null;
   return { ...ids, noNewPrivileges: /^NoNewPrivs:\s*1$/m.test(status ?? "") };
 }
+
+/**
+ * When the kernel started this process, as `/proc` tells it: with the process's number it names this
+ * process and no other, in any namespace. Empty where the system does not tell.
+ */
+export function processStart(): string {
+  const text = readTextIfPresent("/proc/self/stat") ?? "";
+  // The second field is the program's name in parentheses, which may hold blanks; this is the 22nd.
+  return text.slice(text.lastIndexOf(")") + 1).trim().split(" ")[19] ?? "";
+}

@@ -140,10 +140,11 @@ export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
 
 /** The variables that put a program under the plan's allocator, without the check inside it. */
 export function plannedVariables(plan: LaunchPlan): Record<string, string> {
-  const { library, before, tuning } = plan;
+  const { library, shim, before, tuning } = plan;
   if (library === null) return {};
   const { preloadVariable: variable } = launchPlatform();
-  return { [variable]: appendPreload(before[variable], [preloadName(library.path)]), ...tuning };
+  const names = [library, shim].map(({ path }) => preloadName(path));
+  return { [variable]: appendPreload(before[variable], names), ...tuning };
 }
 
 /**
@@ -152,7 +153,9 @@ export function plannedVariables(plan: LaunchPlan): Record<string, string> {
  * kept, and an existing `LD_PRELOAD` is appended to. On macOS the variable is
  * `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell among them) drop.
  *
- * The process is not checked from inside, as under `offheap run`: call `requireAllocator()` in it.
+ * offheap's shim is preloaded, too: it switches jemalloc's background thread on, in JavaScript
+ * runtimes once they have made a thread. The process is not checked from inside, as under
+ * `offheap run`: call `requireAllocator()` in it.
  *
  * @throws {LibraryLoadError} when the library is missing or was altered.
  * @throws {LaunchError} where there is no way to preload, or the library cannot be preloaded.

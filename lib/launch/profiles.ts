@@ -28,6 +28,8 @@ export interface ProfileOption {
   readonly aliases?: readonly string[];
   /** The first version that knows it, where the range begins before. */
   readonly since?: string;
+  /** The variable of offheap's shim that asks for it, where the allocator's own would do harm. */
+  readonly variable?: string;
 }
 
 /** The options for one range of an allocator's versions. */
@@ -50,8 +52,19 @@ export interface Profile {
   readonly mimalloc: readonly ProfileRange[];
 }
 
-// Its own thread gives pages back after a burst; without it nothing does while a process is idle.
-const BACKGROUND: ProfileOption = { name: "background_thread", value: "true" };
+/** The shim's variable that asks for jemalloc's background thread, see `ffi/native/background.c`. */
+export const BACKGROUND_VARIABLE = "OFFHEAP_BACKGROUND";
+
+/**
+ * Its own thread gives pages back after a burst; without it nothing does while a process is idle. In
+ * MALLOC_CONF the option would start it in every child before `main`, and break those that must have
+ * one thread.
+ */
+const BACKGROUND: ProfileOption = {
+  name: "background_thread",
+  value: "runtimes",
+  variable: BACKGROUND_VARIABLE,
+};
 
 /**
  * `calloc` of less than 8 MiB writes zeros instead of dropping pages, which would fault in again:
@@ -277,15 +290,17 @@ function mergeConf(options: readonly ProfileOption[], user: string): ProfileEnvi
   const keys = new Set(user.split(",").map((pair) => pair.split(":", 1)[0]));
   const added: string[] = [];
   const kept: string[] = [];
-  for (const { name, value, aliases = [] } of options) {
+  const variables: Record<string, string> = {};
+  for (const { name, value, aliases = [], variable } of options) {
     const set = [name, ...aliases].find((key) => keys.has(key));
-    if (set === undefined) added.push(`${name}:${value}`);
-    else kept.push(`${JEMALLOC_VARIABLE}:${set}`);
+    if (set !== undefined) kept.push(`${JEMALLOC_VARIABLE}:${set}`);
+    else if (variable !== undefined) variables[variable] = value;
+    else added.push(`${name}:${value}`);
   }
-  if (added.length === 0) return { variables: {}, kept };
   // jemalloc stops at the first key that it cannot read: the user's come last.
   const conf = user === "" ? added : [...added, user];
-  return { variables: { [JEMALLOC_VARIABLE]: conf.join(",") }, kept };
+  if (added.length > 0) variables[JEMALLOC_VARIABLE] = conf.join(",");
+  return { variables, kept };
 }
 
 function mergeVariables(

@@ -9,7 +9,7 @@ import { requireFlag } from "../options.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
 import { launchHost } from "./host.ts";
-import { currentIdentity } from "./identity.ts";
+import { currentIdentity, processStart } from "./identity.ts";
 import {
   appendPreload,
   type LaunchOptions,
@@ -19,6 +19,7 @@ import {
 } from "./plan.ts";
 import { launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
+import { BACKGROUND_VARIABLE } from "./profiles.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
 
@@ -84,6 +85,9 @@ function commandEnvironment(
     [variable]: preload,
     [REQUIRE_VARIABLE]: `${process.pid}:${allocator}`,
   };
+  if (BACKGROUND_VARIABLE in planned) {
+    changed[BACKGROUND_VARIABLE] = `${process.pid}:${processStart()}`;
+  }
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
   return { ...defined(target.environment), ...changed, ...restore };
 }

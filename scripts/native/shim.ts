@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MEASURE_SYMBOLS, MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { BuildError } from "../../lib/errors.ts";
-import { LINK_FLAGS, nameFlags, objectFormat, writeExports } from "./link.ts";
+import { LINK_FLAGS, nameFlags, type ObjectFormat, objectFormat, writeExports } from "./link.ts";
 import { symbolNames } from "./symbols.ts";
 import type { Recipe } from "./types.ts";
 
@@ -16,13 +16,21 @@ const SHIM_FILE = "offheap.c";
 
 const SHIM_FILES: readonly string[] = [
   SHIM_FILE,
+  "background.c",
   "memory.c",
   "magazine.c",
   "transfer.c",
   "measure.c",
 ];
 
-const symbols = symbolNames([SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS]);
+const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS];
+
+/** Functions of the C library's that a preloaded shim stands in front of, see `background.c`. */
+const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
+  elf: ["pthread_create"],
+  macho: [],
+  pe: [],
+};
 
 const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
   linux: ["-fPIC", "-fvisibility=hidden", "-pthread", "-ldl"],
@@ -34,7 +42,7 @@ const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
 /** How the shim is built. Its version is that of its binary interface. */
 export const SHIM_RECIPE: Recipe = {
   name: "offheap",
-  exports: () => symbols,
+  exports: (target) => symbolNames(TABLES, INTERPOSED[objectFormat(target)]),
   space: 2 ** 20,
   tools: [],
   flags: (variant, target, cross) => [
