@@ -8,22 +8,18 @@
  * sandboxed Chromium the thread would hang, whenever it is started; so children get it by name only.
  *
  * Environment:
- *   OFFHEAP_BACKGROUND=PID:START  the process PID, which the kernel started at START (in
- *                                 /proc/PID/stat), and JavaScript runtimes get the thread. The number
- *                                 alone would also be a child's in a namespace of processes.
- *   OFFHEAP_BACKGROUND=runtimes   JavaScript runtimes do.
- *   Programs that inherit the variable and are neither get no thread.
+ *   OFFHEAP_BACKGROUND=PID.START:  one process, see launched.h, and JavaScript runtimes get the thread.
+ *   OFFHEAP_BACKGROUND=runtimes    JavaScript runtimes do.
+ *   Programs that inherit the variable and are neither get none.
  */
 #define _GNU_SOURCE
-#include "background.h"
+#include "launched.h"
 
 #ifdef __ELF__
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,33 +55,9 @@ static int is_runtime(void) {
     return 0;
 }
 
-/* When the kernel started this process, in its own words; empty where it does not tell. */
-static void read_start(char *start, size_t size) {
-    char text[1024];
-    start[0] = '\0';
-    int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return;
-    ssize_t length = read(file, text, sizeof text - 1);
-    close(file);
-    if (length <= 0) return;
-    text[length] = '\0';
-    /* The name is in parentheses and may hold any character. Behind it are the fields from the third. */
-    char *field = strrchr(text, ')');
-    for (int number = 2; field != NULL && number < 22; number++) field = strchr(field + 1, ' ');
-    if (field != NULL) snprintf(start, size, "%.*s", (int)strcspn(field + 1, " "), field + 1);
-}
-
-static int is_launched(const char *value) {
-    char *end, start[32];
-    long process = strtol(value, &end, 10);
-    if (*end != ':' || process != (long)getpid()) return 0;
-    read_start(start, sizeof start);
-    return strcmp(end + 1, start) == 0;
-}
-
 void prepare_background(void) {
-    const char *value = getenv(BACKGROUND);
-    if (value == NULL || !(is_launched(value) || is_runtime())) return;
+    if (getenv(BACKGROUND) == NULL) return;
+    if (meant_for_this_process(BACKGROUND) == NULL && !is_runtime()) return;
     *(void **)&control = dlsym(RTLD_DEFAULT, JEMALLOC_PREFIX "mallctl");
     if (control == NULL) return;
     _Bool enabled = 0;

@@ -6,11 +6,11 @@
  * not. Loaded by a runtime, it replaces the runtime by a program, and reads glibc's counters.
  * Windows has neither a preload nor execve: there it only serves memory (memory.c).
  *
- * Environment that the constructor reads:
- *   OFFHEAP_REQUIRE=PID:ALLOCATOR  in the process PID, ALLOCATOR must serve malloc. Processes that
- *                                  it starts inherit the variable but have other PIDs.
- *   OFFHEAP_RESTORE=PID:COUNT\nNAME=VALUE\nNAME\n...  in the process PID, the COUNT-th program that it
- *                                  executes sets or unsets these variables for its children
+ * Environment that the constructor reads; PID.START names one process, see launched.h:
+ *   OFFHEAP_REQUIRE=PID.START:ALLOCATOR  in this process, ALLOCATOR must serve malloc. Processes that
+ *                                  it starts inherit the variable and are others.
+ *   OFFHEAP_RESTORE=PID.START:COUNT\nNAME=VALUE\nNAME\n...  in this process, the COUNT-th program that
+ *                                  it executes sets or unsets these variables for its children
  *                                  ("offheap run --no-inherit"; env in a script's first line is a
  *                                  program before the last).
  *   OFFHEAP_BACKGROUND             see background.c.
@@ -50,7 +50,7 @@ EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]
 #include <string.h>
 #include <unistd.h>
 
-#include "background.h"
+#include "launched.h"
 #include "serving.h"
 
 #define REQUIRE "OFFHEAP_REQUIRE"
@@ -127,15 +127,6 @@ static void refuse(const char *allocator, const char *why) {
     _exit(REFUSED);
 }
 
-/* The text behind "PID:" when PID is this process, else NULL. */
-static const char *meant_for_this_process(const char *variable) {
-    const char *value = getenv(variable);
-    if (value == NULL) return NULL;
-    char *end;
-    long pid = strtol(value, &end, 10);
-    return *end == ':' && pid == (long)getpid() ? end + 1 : NULL;
-}
-
 /* Sets or unsets the variables of the lines behind the count. */
 static void restore(char *lines) {
     char *rest = lines;
@@ -153,6 +144,7 @@ static void restore(char *lines) {
 
 /* One program of the chain has started: restores in the last, passes the rest of the count on. */
 static void count_down(const char *order) {
+    const char *value = getenv(RESTORE);
     char *copy = strdup(order);
     if (copy == NULL) return;
     char *lines;
@@ -163,7 +155,7 @@ static void count_down(const char *order) {
         size_t size = strlen(lines) + 64;
         char *next = malloc(size);
         if (next != NULL) {
-            snprintf(next, size, "%ld:%ld%s", (long)getpid(), left - 1, lines);
+            snprintf(next, size, "%.*s%ld%s", (int)(order - value), value, left - 1, lines);
             setenv(RESTORE, next, 1);
             free(next);
         }

@@ -26,11 +26,15 @@ export function currentIdentity(): ProcessIdentity {
 }
 
 /**
- * When the kernel started this process, as `/proc` tells it: with the process's number it names this
- * process and no other, in any namespace. Empty where the system does not tell.
+ * This process and no other, as the shim's variables name it: its number and when the kernel started
+ * it, `PID.START`. The number alone may also be a child's in another namespace. Where the system does
+ * not tell the start, the number has to do.
+ *
+ * @throws {PermissionError} when the runtime may not read `/proc`.
  */
-export function processStart(): string {
+export function thisProcess(): string {
   const text = readTextIfPresent("/proc/self/stat") ?? "";
   // The second field is the program's name in parentheses, which may hold blanks; this is the 22nd.
-  return text.slice(text.lastIndexOf(")") + 1).trim().split(" ")[19] ?? "";
+  const start = text.slice(text.lastIndexOf(")") + 1).trim().split(" ")[19];
+  return start === undefined ? `${process.pid}` : `${process.pid}.${start}`;
 }

@@ -9,7 +9,7 @@ import { requireFlag } from "../options.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
 import { launchHost } from "./host.ts";
-import { currentIdentity, processStart } from "./identity.ts";
+import { currentIdentity, thisProcess } from "./identity.ts";
 import {
   appendPreload,
   type LaunchOptions,
@@ -58,7 +58,7 @@ function restoreOrder(
     }
     return former === undefined ? name : `${name}=${former}`;
   });
-  return [`${process.pid}:${programs}`, ...lines].join("\n");
+  return [`${thisProcess()}:${programs}`, ...lines].join("\n");
 }
 
 function defined(
@@ -83,11 +83,9 @@ function commandEnvironment(
   const changed: Record<string, string> = {
     ...planned,
     [variable]: preload,
-    [REQUIRE_VARIABLE]: `${process.pid}:${allocator}`,
+    [REQUIRE_VARIABLE]: `${thisProcess()}:${allocator}`,
   };
-  if (BACKGROUND_VARIABLE in planned) {
-    changed[BACKGROUND_VARIABLE] = `${process.pid}:${processStart()}`;
-  }
+  if (BACKGROUND_VARIABLE in planned) changed[BACKGROUND_VARIABLE] = `${thisProcess()}:`;
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
   return { ...defined(target.environment), ...changed, ...restore };
 }

@@ -17,6 +17,7 @@ const SHIM_FILE = "offheap.c";
 const SHIM_FILES: readonly string[] = [
   SHIM_FILE,
   "background.c",
+  "launched.c",
   "memory.c",
   "magazine.c",
   "transfer.c",
