@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import type { LaunchRule, ProcessIdentity, ProgramFile } from "./types.ts";
 
 const SET_USER_ID = 0o4000;
@@ -11,6 +12,12 @@ const SET_GROUP_ID = 0o2010;
 
 /** What all refusals for secure-execution mode have in common. */
 export const SECURE = "so the dynamic linker would drop the preload";
+
+/** What to do about a program that starts another, as the end of a refusal. */
+export function behind({ path }: ProgramFile): string {
+  return `; if it only starts another program, put offheap behind it: ` +
+    `"${basename(path)} … offheap run -- COMMAND".`;
+}
 
 /** The user that the program would run as, by the kernel's rule. */
 function effectiveUser(program: ProgramFile, identity: ProcessIdentity): number {
@@ -34,7 +41,7 @@ export const IDENTITY_RULES: readonly LaunchRule[] = [
         ? null
         : `${called} would run as user ${effectiveUser(program, identity)} while user ` +
           `${identity.uid} starts it (set-user-ID), ${SECURE}. ` +
-          "Start offheap as that user, or from inside the program.",
+          `Start offheap as that user${behind(program)}`,
   },
   {
     name: "set-group-id",
@@ -45,6 +52,6 @@ export const IDENTITY_RULES: readonly LaunchRule[] = [
         ? null
         : `${called} would run as group ${effectiveGroup(program, identity)} while group ` +
           `${identity.gid} starts it (set-group-ID), ${SECURE}. ` +
-          "Start offheap as that group, or from inside the program.",
+          `Start offheap as that group${behind(program)}`,
   },
 ];

@@ -15,6 +15,7 @@ import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { requireExecutable, resolveCommand } from "./resolve.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
 import type { LaunchHost, LaunchRequest, LaunchStep, LaunchTarget, ProgramFile } from "./types.ts";
+import { wrappedCommand } from "./wrappers.ts";
 
 /** How many scripts in a row the kernel follows. */
 const KERNEL_DEPTH = 4;
@@ -44,8 +45,8 @@ interface Arrival {
 }
 
 /**
- * Looks up a command as `execvp` does, and follows scripts, `env` in their `#!` lines included, to
- * the program that runs in the end.
+ * Looks up a command as `execvp` does, and follows scripts, `env` in their `#!` lines included, and
+ * static wrappers such as `gosu` to the program that runs in the end.
  *
  * @throws {LaunchError} status 127 when something on the way is not found, 126 when it cannot be
  * executed, 125 when the way cannot be followed or drops the preload.
@@ -66,13 +67,15 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
   const { envKeepsPreload, preloadVariable } = platformOf(host);
   let start = arrive({ path, argv: [command, ...args], environment, cwd }, chain, host);
   let last = start;
-  while (runsEnv(chain)) {
-    const next = afterEnv(command, last, preloadVariable);
+  for (;;) {
+    const wrapped = afterWrapper(last, chain);
+    const next = wrapped ?? (runsEnv(chain) ? afterEnv(command, last, preloadVariable) : null);
     if (next === null) break;
     // Then this process does what `env` would, and no such program runs.
-    if (!envKeepsPreload) chain.pop();
+    const instead = wrapped === null && !envKeepsPreload;
+    if (instead) chain.pop();
     last = arrive(next, chain, host);
-    if (!envKeepsPreload) start = last;
+    if (instead) start = last;
   }
   const { execution } = start;
   return {
@@ -151,6 +154,16 @@ function arriveAtShell(
   chain.push({ kind: "script", path, interpreter: SHELL, argument: null, by: "shell" });
   requireExecutable(SHELL, "/", `Cannot run "${path}"`);
   return arrive({ ...execution, path: SHELL, argv: [SHELL, path, ...argv.slice(1)] }, chain, host);
+}
+
+/** What a static wrapper executes next, which is noted in the chain; `null` when it is none. */
+function afterWrapper({ execution, argv, program }: Arrival, chain: LaunchStep[]): Execution | null {
+  const [command, ...args] = wrappedCommand(program, argv);
+  if (command === undefined) return null;
+  const { environment, cwd } = execution;
+  chain[chain.length - 1] = { kind: "wrapper", path: program.path, program };
+  const path = resolveCommand(command, environment.PATH, cwd);
+  return { path, argv: [command, ...args], environment, cwd };
 }
 
 /** Whether the chain stands at an `env` that a script's `#!` line named. */

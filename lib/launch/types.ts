@@ -91,8 +91,11 @@ export type LaunchStep =
     readonly by: "shebang" | "shell";
   }
   | {
-    /** A program; `env` in a `#!` line is one, and starts the next step. */
-    readonly kind: "program";
+    /**
+     * A program; `env` in a `#!` line is one, and starts the next step. A `wrapper` starts the next
+     * one, too, and is static: nothing can be preloaded into it, and nothing has to be.
+     */
+    readonly kind: "program" | "wrapper";
     /** The program's file. */
     readonly path: string;
     /** What is known of it. */
