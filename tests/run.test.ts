@@ -189,8 +189,7 @@ test("signals are as a shell leaves them: none ignored or blocked by the launche
     [...text.matchAll(/^(Sig(?:Blk|Ign|Cgt)):\t([0-9a-f]+)$/gm)]
       .map(([, name, mask]) => `${name} ${BigInt(`0x${mask}`) & 0x7fff_ffffn}`);
   const direct = await runChild(["cat", "/proc/self/status"]);
-  // jemalloc's background thread would add a handler of the C library's own.
-  const under = await run(["-a", "system", "--", "cat", "/proc/self/status"]);
+  const under = await run(["--", "cat", "/proc/self/status"]);
   assert.deepEqual(pick(under.stdout), pick(direct.stdout));
   assert.equal(pick(under.stdout).length, 3);
 });
@@ -422,6 +421,37 @@ test("profiles set the allocator's variables and keep the user's", async () => {
   assert.match(stdout, /dirty_decay_ms:1234/);
   assert.equal(stdout.match(/dirty_decay_ms/g)?.length, 1);
   assert.match(stdout, /muzzy_decay_ms:0/);
+});
+
+/** Whether a runtime has jemalloc's background thread, some time after its start. */
+const HAS_THREAD = script(
+  "has-thread.mjs",
+  `import { readdirSync, readFileSync } from "node:fs";
+setTimeout(() => {
+  const names = readdirSync("/proc/self/task")
+    .map((task) => readFileSync("/proc/self/task/" + task + "/comm", "utf8").trim());
+  console.log(names.includes("jemalloc_bg_thd"));
+}, 50);
+`,
+);
+
+test("a runtime has jemalloc's background thread under run, as a child, and by env", async () => {
+  const runtime = runtimeCommand(HAS_THREAD);
+  const child = ["sh", "-c", '"$@"; exit $?', "sh", ...runtime];
+  const byEnv = 'set -eu; V="$("$@")"; eval "$V"; shift $#; exec $RUNTIME';
+  const env = ["sh", "-c", byEnv, "sh", ...offheapCommand("env", "-a", "jemalloc")] as const;
+  const variables = { RUNTIME: runtime.join(" ") };
+  for (
+    const { stdout, stderr } of [
+      await run(["-a", "jemalloc", "--", ...runtime]),
+      await run(["-a", "jemalloc", "--", ...child]),
+      await runChild([...env], { variables }),
+    ]
+  ) {
+    assert.equal(stdout, "true\n", stderr);
+  }
+  const off = { variables: { MALLOC_CONF: "background_thread:false" } };
+  assert.equal((await run(["-a", "jemalloc", "--", ...runtime], off)).stdout, "false\n");
 });
 
 test("--secure takes the guarding variant and switches its guards on", async () => {

@@ -41,6 +41,11 @@ export const RULES: readonly Rule[] = [
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
   },
   {
+    files: ["background", "children"],
+    fits: (place) => isLinux(place) && isOnce(place),
+    reason: "it is about programs that offheap starts; run looks at what the runtimes do",
+  },
+  {
     files: [
       "build",
       "build-sources",
