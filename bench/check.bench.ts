@@ -148,7 +148,7 @@ function report(results: readonly { measured: Measured; verdict: Verdict }[]): v
 }
 
 async function main(): Promise<void> {
-  if (options.libraries === undefined) buildMissing(["release"]);
+  if (options.libraries === undefined) buildMissing();
   const { cases, notes } = await allCases();
   for (const note of notes) console.log(note);
   if (cases.length === 0) throw new RangeError(`Cannot check: no case contains "${options.only}"`);

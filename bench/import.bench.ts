@@ -34,7 +34,7 @@ const { rounds, runtime: names } = program.opts<{ rounds: number; runtime: strin
 
 const work = mkdtempSync(join(tmpdir(), "offheap-bench-import-"));
 try {
-  buildMissing(["release"]);
+  buildMissing();
   const modules = join(work, "node_modules");
   await buildAll({ out: modules, builder: "tsc" });
   for (const name of Object.keys(workspace.dependencies)) {

@@ -59,7 +59,7 @@ async function measured(): Promise<boolean> {
   const { only, subjects, rounds, fresh = false } = options;
   const choice = { mode, only, subjects, rounds };
   select(choice, TABLES); // a wrong name is told before anything is built
-  buildMissing(["release", "secure"]);
+  buildMissing(["secure"]);
   buildChurn();
   const { found } = await findRuntimes(RUNTIMES);
   return measure(TABLES, choice, { directory: out, fresh }, found, process.execPath, say);

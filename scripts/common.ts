@@ -14,13 +14,13 @@ import { ROOT } from "./runtimes.ts";
 /**
  * Builds the native libraries that are missing; with none missing it takes less than a second.
  *
- * @param variants Which variants are needed.
+ * @param more Which variants are needed beside those that a release has.
  * @throws {Error} when the build fails. It has then printed why.
  */
-export function buildMissing(variants: readonly Variant[]): void {
+export function buildMissing(more: readonly Variant[] = []): void {
   const script = join(ROOT, "scripts", "build-native.ts");
-  for (const variant of variants) {
-    const args = [script, "--variant", variant];
+  for (const variant of [null, ...more]) {
+    const args = variant === null ? [script] : [script, "--variant", variant];
     const { status, signal, error } = spawnSync(process.execPath, args, { stdio: "inherit" });
     if (status === 0) continue;
     const how = error?.message ?? (signal === null ? `status ${status}` : signal);

@@ -52,7 +52,7 @@ try {
 async function main(options: Options): Promise<number> {
   const { allocator } = selectAllocator({ platform: process.platform, option: options.allocator });
   const { found, missing } = await findRuntimes(parseRuntimeNames(options.runtime));
-  buildMissing(["release"]);
+  buildMissing();
   const comparisons: Comparison[] = [];
   const problems = missing.map(({ spec, reason }) => `${spec.title} is missing: ${reason}`);
   for (const runtime of found) {

@@ -76,7 +76,7 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   process.on("exit", killRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
-  if (options.build) buildMissing(["release", "secure", "debug"]);
+  if (options.build) buildMissing(["secure", "debug"]);
   const { found, missing } = await findRuntimes(specs);
   const results: RuntimeResult[] = [];
   for (const runtime of found) results.push(await runRuntime(runtime, files, options));

@@ -78,7 +78,7 @@ try {
 }
 
 async function main(): Promise<void> {
-  buildMissing(["release"]);
+  buildMissing();
   const { builder, dnt } = options;
   const built = await buildAll({
     out: join(work, "packages"),

@@ -26,7 +26,8 @@ interface Build {
 }
 
 function startBuild(source: string, out: string, compiler: HeldCompiler): Build {
-  const args = ["--allocator", "mimalloc", "--source", source, "--out", out, "--no-debian"];
+  const place = ["--variant", "release", "--out", out, "--no-debian"];
+  const args = ["--allocator", "mimalloc", "--source", source, ...place];
   const [program, ...rest] = runtimeCommand(SCRIPT, ...args);
   const child = spawn(program, rest, {
     env: { ...process.env, CC: compiler.command },
@@ -123,8 +124,13 @@ test(
     assert.equal(leftovers(out).length, 2);
     // As if the seconds had passed after which a lock that nobody touches is stale.
     utimesSync(join(out, LOCK_NAME), new Date(0), new Date(0));
-    const options = { allocator: "mimalloc", source, outDirectory: out, debian: false } as const;
-    const [, result] = await buildNative(options);
+    const [, result] = await buildNative({
+      allocator: "mimalloc",
+      variant: "release",
+      source,
+      outDirectory: out,
+      debian: false,
+    });
     assert.equal(result?.outcome, "built");
     assert.deepEqual(leftovers(out), []);
     // Its compiler outlives it, and would do no harm: its directory is gone.

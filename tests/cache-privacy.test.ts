@@ -61,7 +61,8 @@ test(
     // The directory above is there: Deno and Bun would make it, with the umask, for themselves.
     const cacheHome = temporaryDirectory();
     const cache = join(cacheHome, "offheap");
-    const args = ["build", "--allocator", "mimalloc", "--source", fakeMimalloc()];
+    const which = ["--allocator", "mimalloc", "--variant", "release"];
+    const args = ["build", ...which, "--source", fakeMimalloc()];
     const command = ["sh", "-c", 'umask 0; exec "$@"', "sh", ...offheapCommand(...args)] as const;
     const variables = { XDG_CACHE_HOME: cacheHome };
     const { status, stdout, stderr } = await runChild([...command], { variables });
@@ -256,7 +257,8 @@ test(
     const cacheDirectory = join(temporaryDirectory(), "offheap");
     const outDirectory = join(cacheDirectory, "native", "x", "release");
     mkdirSync(outDirectory, { recursive: true, mode: 0o700 });
-    const options = { allocator: "mimalloc", debian: false, cacheDirectory, outDirectory } as const;
+    const which = { allocator: "mimalloc", variant: "release", debian: false } as const;
+    const options = { ...which, cacheDirectory, outDirectory };
     const source = fakeMimalloc();
     const upstream = "file:///nonexistent";
     for (const exposed of [outDirectory, dirname(outDirectory), cacheDirectory]) {
@@ -289,7 +291,8 @@ test("a build does not take what is in such a cache to be up to date", withModes
   const cacheDirectory = join(temporaryDirectory(), "offheap");
   const outDirectory = join(cacheDirectory, "native", "x", "release");
   fill(outDirectory);
-  const options = { allocator: "mimalloc", debian: false, cacheDirectory, outDirectory } as const;
+  const which = { allocator: "mimalloc", variant: "release", debian: false } as const;
+  const options = { ...which, cacheDirectory, outDirectory };
   const results = await buildNative(options);
   assert.deepEqual(results.map(({ outcome }) => outcome), ["current", "current"]);
   chmodSync(outDirectory, 0o777);

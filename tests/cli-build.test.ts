@@ -56,14 +56,14 @@ test(
     const options = ["--allocator", "mimalloc", "--no-debian", "--upstream", "file:///nonexistent"];
     const built = await offheap("build", ...options);
     assert.equal(built.status, 0, built.stdout + built.stderr);
-    const target = join(cache, "offheap", "native", hostTarget().name, "release");
-    assert.deepEqual(readdirSync(target).filter((name) => !name.startsWith(".")).sort(), [
-      "libmimalloc.so",
-      "libmimalloc.so.json",
-      "liboffheap.so",
-      "liboffheap.so.json",
-    ]);
-    assert.ok(built.stdout.includes(join(target, "libmimalloc.so")), built.stdout);
+    const target = join(cache, "offheap", "native", hostTarget().name);
+    const mimalloc = ["libmimalloc.so", "libmimalloc.so.json"];
+    const shim = ["liboffheap.so", "liboffheap.so.json"];
+    for (const [variant, files] of [["release", [...mimalloc, ...shim]], ["preload", mimalloc]]) {
+      const directory = join(target, String(variant));
+      assert.deepEqual(readdirSync(directory).filter((name) => !name.startsWith(".")), files);
+      assert.ok(built.stdout.includes(join(directory, "libmimalloc.so")), built.stdout);
+    }
     assert.ok(!existsSync(join(copy, "build")), "the checkout is left alone");
 
     const again = await offheap("build", ...options);
@@ -78,7 +78,7 @@ test(
     assert.equal(found.processAllocatorVerified, true);
     assert.equal(found.memoryAllocatorVerified, true);
     assert.equal(found.library?.origin, "cache");
-    assert.equal(found.library?.path, join(target, "libmimalloc.so"));
+    assert.equal(found.library?.path, join(target, "release", "libmimalloc.so"));
     assert.equal(found.library?.manifest, true);
   },
 );
@@ -96,7 +96,7 @@ test("a checkout at a path with spaces runs programs under its own libraries", a
   const copy = join(temporaryDirectory(), "with a space");
   for (const part of PARTS) cpSync(join(ROOT, part), join(copy, part), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  const built = dirname(builtLibrary("offheap"));
+  const built = dirname(dirname(builtLibrary("offheap")));
   cpSync(built, join(copy, relative(ROOT, built)), { recursive: true });
   const command = runtimeCommand(
     join(copy, "lib", "cli.ts"),

@@ -44,7 +44,7 @@ const rootOnly = () => skipUnless(IS_LINUX && IS_ROOT, "only root can set this u
 function library(name: LibraryName): string {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const file = libraryFileName(name, process.platform);
-  const path = join(buildDirectory(root, hostTarget().name, "release"), file);
+  const path = join(buildDirectory(root, hostTarget().name, "preload"), file);
   assert.ok(existsSync(path), `"${path}" is missing: npm run build:native makes it`);
   return realpathSync(path);
 }

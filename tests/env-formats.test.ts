@@ -157,7 +157,7 @@ test("offheap env keeps what is set, says so apart, and appends to an existing p
   const { stdout, stderr, status } = await runChild(command, { variables });
   assert.equal(status, 0, stderr);
   const found = JSON.parse(stdout);
-  assert.equal(found.LD_PRELOAD, `${other}:${builtLibrary("jemalloc")}`);
+  assert.equal(found.LD_PRELOAD, `${other}:${builtLibrary("jemalloc", "preload")}`);
   assert.match(found.MALLOC_CONF, /^background_thread:true,.*,dirty_decay_ms:77$/);
   assert.equal(stderr, "offheap: kept as it is set: MALLOC_CONF:dirty_decay_ms\n");
 });
@@ -172,7 +172,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
     const before = { ...process.env };
     const variables = launchEnvironment({ allocator, profile: "low-memory" });
     assert.deepEqual({ ...process.env }, before, "this process's own environment stays");
-    assert.equal(variables.LD_PRELOAD, builtLibrary(allocator));
+    assert.equal(variables.LD_PRELOAD, builtLibrary(allocator, "preload"));
     const { stdout, stderr } = await runChild(VERIFY, { variables });
     assert.notEqual(stdout, "", stderr);
     const found = JSON.parse(stdout) as Verification;

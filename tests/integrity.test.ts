@@ -3,6 +3,8 @@ import { copyFileSync, readFileSync, renameSync, rmSync, statSync, writeFileSync
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ReleaseHashes } from "../lib/library/release-hashes.ts";
+import { packagedFile } from "../lib/library/directories.ts";
+import { librariesOf } from "../lib/library/manifest.ts";
 import { sha256File } from "../scripts/native/files.ts";
 import {
   RELEASE_HASHES_FILE,
@@ -13,18 +15,13 @@ import { TARGETS } from "../lib/library/targets.ts";
 import { VERSION } from "../lib/version.ts";
 import type * as Offheap from "../mod.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
-import {
-  fileOf,
-  fill,
-  flip,
-  LIBRARIES,
-  makeRelease,
-  ownHashes,
-  PACKAGE,
-} from "./support/release.ts";
+import { fileOf, fill, flip, makeRelease, ownHashes, PACKAGE } from "./support/release.ts";
 import { builtLibrary, offheapCommand, ROOT, runChild } from "./support/runtime.ts";
 
 type Module = typeof Offheap;
+
+/** The variants that a release has. */
+const VARIANTS = ["release", "preload"] as const;
 
 const HASHES = ownHashes();
 const TARGET = PACKAGE.slice("@offheap/".length);
@@ -88,11 +85,13 @@ for (const origin of ["package", "cache"] as const) {
       }
       assert.equal(offheap.verifyIntegrity().intact, true);
     });
-    flip(path, size >> 1);
+    const preloaded = origin === "package"
+      ? join(directory, "preload", fileOf("jemalloc"))
+      : join(directory, "..", "preload", fileOf("jemalloc"));
+    flip(preloaded, size >> 1);
     const run = await release.offheap("run", "--", "echo", "started");
     assert.deepEqual([run.status, run.stdout], [125, ""]);
     assert.match(run.stderr, /^offheap: Cannot load ".*": its sha256 is .* altered after it was/);
-    flip(path, size >> 1);
     // Only now is it loaded: a file that is mapped must not be written to.
     await release.use(({ openAllocator, verifyAllocator }) => {
       assert.equal(verifyAllocator().library?.origin, origin);
@@ -212,8 +211,14 @@ test("library and manifest replaced together are refused by the release's hashes
       refusal: sentence,
     });
   });
+  const preloaded = join(release.packageDirectory, "preload", fileOf("jemalloc"));
+  replaceConsistently(preloaded);
   const run = await release.offheap("run", "--", "echo", "started");
-  assert.deepEqual([run.status, run.stdout, run.stderr], [125, "", `offheap: ${sentence}\n`]);
+  assert.deepEqual([run.status, run.stdout], [125, ""]);
+  assert.match(
+    run.stderr,
+    /^offheap: Cannot load ".*preload\/libjemalloc\.so": .* was released with/,
+  );
   // Without the table the manifest is all there is, and it agrees.
   const checkout = makeRelease({ packaged: true });
   const other = join(checkout.packageDirectory, fileOf("jemalloc"));
@@ -233,7 +238,7 @@ test("a package of a target that the release does not have is refused, and a cac
       new RegExp(`: offheap ${VERSION} was released without such a library\\. Install `),
     );
     const verdicts = offheap.verifyIntegrity().libraries.map(({ verdict }) => verdict);
-    assert.deepEqual(verdicts, LIBRARIES.map(() => "not of this release"));
+    assert.deepEqual(verdicts, Array(5).fill("not of this release"));
   });
   const cached = makeRelease({ cached: true, hashes });
   await cached.use(({ verifyAllocator, verifyIntegrity }) => {
@@ -315,6 +320,9 @@ test("verify --integrity shows each library with its hashes, and its status says
     "cache altered",
     "package intact",
     "cache intact",
+    // The variant for preloading.
+    ...["package intact", "cache intact"],
+    ...["package intact", "cache intact"],
   ]);
 });
 
@@ -351,12 +359,18 @@ test("the release's table is made of what is built, and of nothing that its mani
   const targets = TARGETS.filter(({ name }) => name === TARGET);
   const root = temporaryDirectory();
   const directory = fill(join(root, "build", "native", TARGET, "release"));
+  fill(join(directory, "..", "preload"), "preload");
   const hashes = releaseHashes(root, targets);
   assert.deepEqual(hashes, HASHES);
-  const files = LIBRARIES.flatMap((name) => [fileOf(name), `${fileOf(name)}.json`]);
+  const files = VARIANTS.flatMap((variant) =>
+    librariesOf(variant).flatMap((name) =>
+      [fileOf(name), `${fileOf(name)}.json`].map((file) => packagedFile(file, variant))
+    )
+  );
   assert.deepEqual(Object.keys(hashes[TARGET] ?? {}), files);
   for (const [file, hash] of Object.entries(hashes[TARGET] ?? {})) {
-    assert.equal(hash, sha256File(join(directory, file)));
+    const place = file.startsWith("preload/") ? join("..", file) : file;
+    assert.equal(hash, sha256File(join(directory, place)));
   }
   assert.throws(
     () => releaseHashes(root),
@@ -369,15 +383,13 @@ test("the release's table is made of what is built, and of nothing that its mani
   assert.throws(() => releaseHashes(root, targets), /ENOENT/);
 });
 
-test("macOS's second variant has a folder of its own, in the table as in the package", () => {
+test("the second variant has a folder of its own, in the table as in the package", () => {
   const root = temporaryDirectory();
   const target = TARGETS.find(({ name }) => name === "darwin-arm64");
   assert.ok(target);
-  for (const variant of ["release", "preload"]) {
-    const directory = fill(join(root, "build", "native", target.name, variant));
-    for (const name of LIBRARIES) {
-      // In the variant for preloading there need not be a shim.
-      if (variant === "preload" && name === "offheap") continue;
+  for (const variant of VARIANTS) {
+    const directory = fill(join(root, "build", "native", target.name, variant), variant);
+    for (const name of librariesOf(variant)) {
       for (const suffix of ["", ".json"]) {
         const from = join(directory, `${fileOf(name)}${suffix}`);
         copyFileSync(from, join(directory, `lib${name}.dylib${suffix}`));

@@ -373,7 +373,7 @@ test("a class file of Java is not taken for a universal program", () => {
   assert.equal(MACH_O.recognises(head()), false);
 });
 
-test("on macOS the build that takes over a process is inserted, and there is no secure one", () => {
+test("the build that serves a process is inserted, and macOS has no secure one", () => {
   assert.equal(variantOf({}, DARWIN), "preload");
   refuses(
     () => variantOf({ secure: true }, DARWIN),
@@ -381,7 +381,7 @@ test("on macOS the build that takes over a process is inserted, and there is no 
     /^Cannot run a command with --secure: on macOS/,
   );
   const linux = launchPlatform(undefined, "linux");
-  assert.equal(variantOf({}, linux), "release");
+  assert.equal(variantOf({}, linux), "preload");
   assert.equal(variantOf({ secure: true }, linux), "secure");
 });
 

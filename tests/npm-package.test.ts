@@ -268,8 +268,11 @@ test("a release wants every target", async () => {
 
 test("a library that its manifest does not cover is not packaged", async () => {
   const root = temporaryDirectory();
-  const release = join("build", "native", TARGET, "release");
-  cpSync(join(ROOT, release), join(root, release), { recursive: true });
+  const builds = join("build", "native", TARGET);
+  const release = join(builds, "release");
+  for (const variant of ["release", "preload"]) {
+    cpSync(join(ROOT, builds, variant), join(root, builds, variant), { recursive: true });
+  }
   writeFileSync(join(root, release, "libmimalloc.so"), "altered");
   await assert.rejects(
     buildAll({ out: join(root, "out"), builder: "tsc", root }),
@@ -279,8 +282,11 @@ test("a library that its manifest does not cover is not packaged", async () => {
 
 test("a library for another target is not packaged", async () => {
   const root = temporaryDirectory();
-  const release = join("build", "native", TARGET, "release");
-  cpSync(join(ROOT, release), join(root, release), { recursive: true });
+  const builds = join("build", "native", TARGET);
+  const release = join(builds, "release");
+  for (const variant of ["release", "preload"]) {
+    cpSync(join(ROOT, builds, variant), join(root, builds, variant), { recursive: true });
+  }
   const path = join(root, release, "liboffheap.so.json");
   writeFileSync(path, JSON.stringify({ ...readJson(path), target: "linux-riscv64-gnu" }));
   await assert.rejects(

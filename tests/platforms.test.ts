@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { librariesOf } from "../lib/library/manifest.ts";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -242,7 +243,7 @@ test("a library that is missing, altered or without a manifest fails the check o
   const root = mkdtempSync(join(tmpdir(), "offheap-platforms-"));
   t.after(() => rmSync(root, { recursive: true }));
   const target = "freebsd-x64";
-  assert.equal(missingLibraries(target, root).length, 3);
+  assert.equal(missingLibraries(target, root).length, 5);
   const missing = checkFiles(target, root);
   assert.equal(missing.outcome, "fail");
   assert.match(
@@ -250,9 +251,11 @@ test("a library that is missing, altered or without a manifest fails the check o
     /libjemalloc\.so is not there.*; build it with npm run build:native/,
   );
   const directory = join(root, "build", "native", target, "release");
-  mkdirSync(directory, { recursive: true });
-  for (const name of ["jemalloc", "mimalloc", "offheap"]) {
-    writeFileSync(join(directory, `lib${name}.so`), "bytes");
+  for (const variant of ["release", "preload"] as const) {
+    mkdirSync(join(directory, "..", variant), { recursive: true });
+    for (const name of librariesOf(variant)) {
+      writeFileSync(join(directory, "..", variant, `lib${name}.so`), "bytes");
+    }
   }
   assert.deepEqual(missingLibraries(target, root), []);
   assert.match(checkFiles(target, root).detail, /libmimalloc\.so has no manifest/);

@@ -15,12 +15,12 @@ import { skipUnless } from "./support/skip.ts";
 
 const MIMALLOC_VERSIONS = ["2.0.9", "2.1.7", "2.4.1", "3.0.1", "3.4.3"];
 
-/** The release build of an allocator for this system, and its version; `null` when not built. */
+/** The build of an allocator that is preloaded on this system, and its version; `null` when not built. */
 function built(allocator: string): { path: string; version: string } | null {
   const libc = process.platform === "linux" && existsSync("/etc/alpine-release") ? "musl" : "gnu";
   const target = `${process.platform}-${process.arch}-${libc}`;
   const path = fileURLToPath(
-    new URL(`../build/native/${target}/release/lib${allocator}.so`, import.meta.url),
+    new URL(`../build/native/${target}/preload/lib${allocator}.so`, import.meta.url),
   );
   if (!existsSync(path)) return null;
   const manifest: { version: string } = JSON.parse(readFileSync(`${path}.json`, "utf8"));

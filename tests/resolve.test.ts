@@ -164,7 +164,7 @@ test("a place that cannot have the library says why", async () => {
   const variables = { XDG_CACHE_HOME: "relative", HOME: "" };
   const { attempts, message } = refusal(() => resolve({ variant: "secure" }, variables));
   assert.deepEqual(attempts.slice(1), [
-    { origin: "package", path: "-", outcome: `${PACKAGE} has release libraries only` },
+    { origin: "package", path: "-", outcome: `${PACKAGE} has release and preload libraries only` },
     { origin: "cache", path: "-", outcome: "the environment has none of XDG_CACHE_HOME, HOME" },
     { origin: "system", path: "-", outcome: "a system has none of this kind" },
   ]);

@@ -208,7 +208,7 @@ test("an existing LD_PRELOAD keeps its place, and the allocator is appended", as
   assert.equal(status, 0);
   const entries = stdout.trim().split(":");
   assert.equal(entries[0], first);
-  assert.equal(entries[1], builtLibrary("jemalloc"));
+  assert.equal(entries[1], builtLibrary("jemalloc", "preload"));
   assert.equal(entries.length, 3);
 });
 

@@ -109,7 +109,7 @@ function prepareLaunched(spec: SubjectSpec, { options }: Launched, node: string)
       title: spec.title,
       allocator: spec.allocator,
       version: file === null ? glibcVersion() : manifestVersion(file),
-      build: file === null ? "the system's" : options.includes("--secure") ? "secure" : "release",
+      build: file === null ? "the system's" : options.includes("--secure") ? "secure" : "preload",
       command: `offheap run ${options.join(" ")}`,
       preloaded: preloaded.map(placeOf),
       variables,
@@ -166,8 +166,8 @@ function prepareOne(spec: SubjectSpec, node: string): Subject | MissingSubject {
   if (start.by === "preload") {
     const { name: target, platform } = hostTarget();
     const file = libraryFileName(start.library, platform);
-    const path = join(ROOT, "build", "native", target, "release", file);
-    return preparePreloaded(spec, path, "release", manifestVersion(path));
+    const path = join(ROOT, "build", "native", target, "preload", file);
+    return preparePreloaded(spec, path, "preload", manifestVersion(path));
   }
   const found = debianFile(start.packageName, start.file);
   if ("missing" in found) return { id: spec.id, title: spec.title, reason: found.missing };

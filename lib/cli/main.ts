@@ -12,12 +12,7 @@ import { launchPlatform } from "../launch/platforms.ts";
 import { needsLink } from "../launch/preload-path.ts";
 import { PROFILE_NAMES } from "../launch/profiles.ts";
 import { runCommand } from "../launch/run.ts";
-import {
-  cachedBuildDirectory,
-  cachedBuildsDirectory,
-  cacheDirectory,
-} from "../library/directories.ts";
-import { hostTarget } from "../library/target.ts";
+import { cachedBuildsDirectory, cacheDirectory } from "../library/directories.ts";
 import { ALLOCATOR_NAMES } from "../policy.ts";
 import { VERSION } from "../version.ts";
 import { ENVIRONMENT_FORMATS, type EnvironmentFormat } from "./environment-formats.ts";
@@ -152,12 +147,7 @@ async function addBuild(program: Command, args: readonly string[]): Promise<void
   if (commandName(args) !== "build") return;
   const { addBuildOptions, runBuild } = await import("../../scripts/native/command.ts");
   addBuildOptions(command)
-    .action((values) =>
-      runBuild(values, {
-        host: (variant) => cachedBuildDirectory(requireCache(), hostTarget().name, variant),
-        targets: () => cachedBuildsDirectory(requireCache()),
-      })
-    );
+    .action((values) => runBuild(values, () => cachedBuildsDirectory(requireCache())));
 }
 
 function requireCache(): string {

@@ -38,7 +38,7 @@ const ELF_PLATFORM: LaunchPlatform = {
   separators: /[\s:]/,
   separatorNames: "spaces and colons",
   format: "elf",
-  variant: "release",
+  variant: "preload",
   secure: { variant: "secure" },
   envKeepsPreload: true,
   splitsShebang: false,

@@ -8,13 +8,21 @@
 export type LibraryName = "jemalloc" | "mimalloc" | "offheap";
 
 /**
- * How a library was built: `debug` checks itself, `secure` guards against misuse, and `preload`,
- * which only macOS has, takes over the whole process when it is inserted into one.
+ * How a library was built: `release` to be opened by a running program, `preload` to serve a whole
+ * process from its start, `debug` checks itself, and `secure` guards against misuse.
  */
 export type Variant = "release" | "debug" | "secure" | "preload";
 
 /** Every {@linkcode Variant}. */
 export const VARIANTS: readonly Variant[] = ["release", "debug", "secure", "preload"];
+
+/**
+ * The libraries that a variant has. The shim is the same for both ways to use an allocator, and so
+ * there is one of it.
+ */
+export function librariesOf(variant: Variant): readonly LibraryName[] {
+  return variant === "preload" ? ["jemalloc", "mimalloc"] : ["jemalloc", "mimalloc", "offheap"];
+}
 
 /** What is known of one built library. */
 export interface LibraryManifest {

@@ -19,7 +19,7 @@ import type { LibraryName, Variant } from "./manifest.ts";
 import { checkoutRoot, packageDirectories } from "./origins.ts";
 import { systemLibraryPaths } from "./system-libraries.ts";
 import { hostTarget } from "./target.ts";
-import { TARGETS } from "./targets.ts";
+import { releasedVariants } from "./targets.ts";
 
 /** Which place a library was found in. */
 export type LibraryOrigin =
@@ -106,7 +106,7 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
 
 function packagePlace(target: string, variant: Variant, library: string): Place {
   const name = `@offheap/${target}`;
-  const variants = TARGETS.find((row) => row.name === target)?.variants ?? ["release"];
+  const variants = releasedVariants(target);
   if (!variants.includes(variant)) {
     const absent = `${name} has ${variants.join(" and ")} libraries only`;
     return { origin: "package", paths: [], absent };

@@ -10,6 +10,8 @@ import { requireOneOf, requirePath } from "../options.ts";
 import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
 import { errorCode, missingFromRelease } from "./hashes.ts";
 import { VARIANTS } from "./manifest.ts";
+import { hostTarget } from "./target.ts";
+import { releasedVariants } from "./targets.ts";
 import { LIBRARY_VARIABLE, type LibraryRequest, type Place, places } from "./places.ts";
 
 export type { ResolvedLibrary } from "./admission.ts";
@@ -43,11 +45,11 @@ export function isThere(place: Place, path: string, attempts: readonly LoadAttem
 
 function notFound(request: LibraryRequest, attempts: readonly LoadAttempt[]): LibraryLoadError {
   const label = request.name === "offheap" ? "offheap's shim" : request.name;
-  const variant = request.variant === undefined || request.variant === "release"
-    ? ""
-    : ` (${request.variant})`;
+  const { variant: asked = "release" } = request;
+  const variant = asked === "release" ? "" : ` (${asked})`;
   const tried = attempts.map(({ origin, path, outcome }) => `\n  ${origin}: ${path}: ${outcome}`);
-  const flag = variant === "" ? "" : ` --variant ${request.variant}`;
+  // Without the option all that a release has is built.
+  const flag = releasedVariants(hostTarget().name).includes(asked) ? "" : ` --variant ${asked}`;
   return new LibraryLoadError(
     `Cannot find ${label}${variant}. Build it with "offheap build${flag}", or name a file with ` +
       `${LIBRARY_VARIABLE}. Looked at:${tried.join("")}`,

@@ -13,10 +13,14 @@ export interface ReleaseTarget extends Target {
 }
 
 function target(platform: string, arch: string, libc: LibcName | null): ReleaseTarget {
-  // One file serves both FFI and preloading on ELF systems; macOS needs two, and Windows cannot
-  // preload.
-  const variants: readonly Variant[] = platform === "darwin" ? ["release", "preload"] : ["release"];
+  // Windows cannot preload.
+  const variants: readonly Variant[] = platform === "win32" ? ["release"] : ["release", "preload"];
   return { name: targetName(platform, arch, libc), platform, arch, libc, variants };
+}
+
+/** The variants that a release has for a target; of one that is not known, those of Unix. */
+export function releasedVariants(name: string): readonly Variant[] {
+  return TARGETS.find((row) => row.name === name)?.variants ?? ["release", "preload"];
 }
 
 /** Every target, by platform. */

@@ -93,7 +93,9 @@ export async function buildOne(
     glibcFloor: cross ? GLIBC_FLOOR : null,
     needed: cross ? [] : HOST_COMPILER_LIBRARIES,
   });
-  if (target.name === hostTarget().name) await checkLoads(output, recipe.name, version);
+  if (target.name === hostTarget().name) {
+    await checkLoads(output, { name: recipe.name, variant }, version);
+  }
   signal?.throwIfAborted();
   const manifest: LibraryManifest = {
     manifestVersion: 1,

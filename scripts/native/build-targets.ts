@@ -8,9 +8,9 @@ import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
-import { buildDirectory } from "../../lib/library/directories.ts";
 import { isWithin } from "../../lib/library/ownership.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { buildsDirectory } from "./build-host.ts";
 import {
   type BuildSet,
   buildSet,
@@ -21,7 +21,7 @@ import {
 } from "./build-set.ts";
 import { findZig, missingZig, targetsFor, type Zig, zigToolchain } from "./cross.ts";
 import { makePrivateDirectory } from "./output.ts";
-import { type Plan, planBuild } from "./plan.ts";
+import { type Plan, planBuild, plansOf } from "./plan.ts";
 import { fetchSources, requireCache } from "./sources.ts";
 import type { BuildOptions, BuildProgress, BuildResult, Source } from "./types.ts";
 
@@ -42,20 +42,24 @@ export interface TargetsRequest {
   readonly progress: BuildProgress;
 }
 
+/** The directory in which each target and variant gets its own. */
+function baseDirectory(options: BuildOptions, root: string): string {
+  const { outDirectory } = options;
+  return outDirectory === undefined ? buildsDirectory(options, root) : resolve(outDirectory);
+}
+
 /** The sets of targets: each target has one for each variant. */
 function planSets(
   targets: readonly ReleaseTarget[],
   { options, root }: TargetsRequest,
   zig: Zig | null,
 ): BuildSet[] {
-  const given = options.outDirectory === undefined ? null : resolve(options.outDirectory);
+  const base = baseDirectory(options, root);
   const plans = planBuild(options);
   return targets.flatMap((target) =>
     (options.variant === undefined ? target.variants : [options.variant]).map((variant) => ({
-      plans,
-      outDirectory: given === null
-        ? buildDirectory(root, target.name, variant)
-        : join(given, target.name, variant),
+      plans: plansOf(variant, plans),
+      outDirectory: join(base, target.name, variant),
       variant,
       target,
       accepts: (compiler: string) => zig === null || compiler === zig.version,
@@ -72,9 +76,11 @@ function planSets(
 export async function buildTargets(request: TargetsRequest): Promise<BuildResult[]> {
   const { options, environment, root, progress } = request;
   const targets = targetsFor(request.target);
-  for (const { name, platform } of targets) {
-    if (options.variant === "preload" && platform !== "darwin") {
-      throw new BuildError(`Cannot build the variant preload for ${name}: only macOS has it.`);
+  for (const { name, variants } of targets) {
+    if (options.variant === "preload" && !variants.includes("preload")) {
+      throw new BuildError(
+        `Cannot build the variant preload for ${name}: nothing can be preloaded there.`,
+      );
     }
   }
   const zig = await findZig(environment);
@@ -83,7 +89,7 @@ export async function buildTargets(request: TargetsRequest): Promise<BuildResult
   const current = before.filter((results) => results !== null);
   if (current.length === sets.length) return current.flat();
   if (zig === null) throw missingZig();
-  const base = resolve(options.outDirectory ?? join(root, "build", "native"));
+  const base = baseDirectory(options, root);
   const cache = requireCache(options);
   // What is built there will be loaded from there, and zig's objects are linked as they are.
   for (const { outDirectory } of isWithin(cache, base) ? sets : []) {
@@ -100,7 +106,7 @@ export async function buildTargets(request: TargetsRequest): Promise<BuildResult
         environment,
         progress,
         signal,
-        // All sets have the same plans: the first that needs a source gets what any of them needs.
+        // Sets share their plans: the first that needs a source gets what any of them needs.
         fetch: () =>
           sources ??= fetchSources([...new Set(plans)], temporary, options, environment, signal),
       };

@@ -5,10 +5,10 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BuildError, OffheapError } from "../../lib/errors.ts";
-import type { LibraryName } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { foreignLibraries, mostBytes } from "./library-limits.ts";
 import { type Expectation, type Findings, FORMATS, type LibraryFormat } from "./library-rules.ts";
@@ -82,13 +82,26 @@ function probePath(): string {
 }
 
 /**
- * Loads a library in a fresh process of this runtime, and asks it for its version.
+ * Loads a library in a fresh process of this runtime, as its variant is meant to be loaded, and asks
+ * it for its version.
  *
  * @throws {BuildError} when it does not load, or answers another version.
  */
-export async function checkLoads(path: string, name: LibraryName, version: string): Promise<void> {
+export async function checkLoads(
+  path: string,
+  { name, variant }: Pick<Expectation, "name" | "variant">,
+  version: string,
+): Promise<void> {
   const answer = await new Promise<string>((done, failed) => {
-    const options = { encoding: "utf8", timeout: PROBE_SECONDS * 1000 } as const;
+    const options = {
+      encoding: "utf8",
+      timeout: PROBE_SECONDS * 1000,
+      // By a relative path: the variable cannot hold a space, which the absolute one may have.
+      cwd: dirname(path),
+      env: variant === "preload"
+        ? { ...process.env, LD_PRELOAD: `./${basename(path)}` }
+        : process.env,
+    } as const;
     execFile(process.execPath, [probePath(), path, name], options, (error, stdout, stderr) => {
       if (error === null) return done(stdout.trim().split("\n").at(-1) ?? "");
       const said = stderr.trim().split("\n").slice(-5).join("\n  ");

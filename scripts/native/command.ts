@@ -6,7 +6,8 @@
 import process from "node:process";
 import Table from "cli-table3";
 import { type Command, Option } from "commander";
-import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
+import { librariesOf, type LibraryName, type Variant } from "../../lib/library/manifest.ts";
+import { hostTarget } from "../../lib/library/target.ts";
 import {
   BY_LIBRARY,
   BY_TARGET,
@@ -15,7 +16,7 @@ import {
   liveDisplay,
   plainDisplay,
 } from "./display.ts";
-import { TARGETS } from "../../lib/library/targets.ts";
+import { releasedVariants, TARGETS } from "../../lib/library/targets.ts";
 import { targetsFor } from "./cross.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./options.ts";
@@ -40,14 +41,6 @@ export interface BuildArguments {
   readonly upstream?: string;
   /** `--no-debian`. */
   readonly debian: boolean;
-}
-
-/** Where a build's libraries go. */
-export interface BuildPlaces {
-  /** The directory for a variant of this machine's. */
-  host(variant: Variant): string;
-  /** The directory in which each named target gets its own. */
-  targets(): string;
 }
 
 /** Below this, and where a terminal does not know its width, a list that redraws itself is no help. */
@@ -77,8 +70,8 @@ export function addBuildOptions(command: Command): Command {
     .addOption(
       new Option(
         "--variant <name>",
-        "debug checks itself, secure guards against misuse, preload is for macOS " +
-          "(default: release; for a named target all that a release has)",
+        "release is opened by a program, preload serves a whole process, debug checks itself, " +
+          "secure guards against misuse (default: all that a release has)",
       ).choices(VARIANT_CHOICES),
     )
     .option("--force", "build also what is up to date, and ask the network again")
@@ -91,19 +84,16 @@ export function addBuildOptions(command: Command): Command {
  * Builds with a display, and prints what was made. Ends on SIGHUP, SIGINT and SIGTERM, with the
  * exit status that goes with the signal, after removing what was begun.
  *
- * @param places Where the libraries go when `--out` is not given; absent for the checkout's build
- * directory.
+ * @param builds The directory in which each target and variant gets its own when `--out` is not
+ * given; absent for the checkout's.
  * @throws {BuildError} when it cannot be done.
  */
 export async function runBuild(
   values: BuildArguments,
-  places?: BuildPlaces,
+  builds?: () => string,
 ): Promise<void> {
   const { out, ...rest } = values;
-  const place = values.target === undefined
-    ? places?.host(values.variant ?? "release")
-    : places?.targets();
-  const directory = out ?? place;
+  const place = out === undefined ? builds?.() : undefined;
   const display = createDisplay(values);
   const interrupt = new AbortController();
   const handlers = Object.entries(SIGNALS).map(([signal, status]) => {
@@ -117,7 +107,8 @@ export async function runBuild(
   try {
     const results = await buildNative({
       ...rest,
-      ...(directory === undefined ? {} : { outDirectory: directory }),
+      ...(out === undefined ? {} : { outDirectory: out }),
+      ...(place === undefined ? {} : { buildsDirectory: place }),
       signal: interrupt.signal,
       progress: display,
     });
@@ -144,11 +135,18 @@ function titlesOf(by: Grouping, { allocator, target, variant }: BuildArguments):
   const allocators: readonly LibraryName[] = allocator === "all"
     ? ["mimalloc", "jemalloc"]
     : [allocator];
-  if (target === undefined) return ["offheap", ...allocators];
+  const variantsOf = (all: readonly Variant[]): readonly Variant[] =>
+    variant === undefined ? all : [variant];
+  if (target === undefined) {
+    const { name: host } = hostTarget();
+    const wanted: readonly LibraryName[] = ["offheap", ...allocators];
+    return variantsOf(releasedVariants(host)).flatMap((built) =>
+      wanted.filter((name) => librariesOf(built).includes(name))
+        .map((name) => by.title({ name, target: host, variant: built }))
+    );
+  }
   return targetsFor(target).flatMap(({ name, variants }) =>
-    (variant === undefined ? variants : [variant]).map((built) =>
-      by.title({ name: "offheap", target: name, variant: built })
-    )
+    variantsOf(variants).map((built) => by.title({ name: "offheap", target: name, variant: built }))
   );
 }
 

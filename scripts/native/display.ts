@@ -30,9 +30,9 @@ export interface Grouping {
   readonly ends: "library" | "target";
 }
 
-/** A row for each library: builds for this machine. */
+/** A row for each library of a variant: builds for this machine. */
 export const BY_LIBRARY: Grouping = {
-  title: ({ name }) => name,
+  title: ({ name, variant }) => variant === "release" ? name : `${name} ${variant}`,
   text: (_, step) => STEP_TITLES[step],
   ends: "library",
 };

@@ -40,18 +40,24 @@ const COMMON_OPTIONS: readonly string[] = [
   "--disable-cxx",
   "--disable-doc",
   "--enable-stats",
-  // TLS that survives dlopen: the library is opened long after the program's start.
-  "--disable-initial-exec-tls",
   "--with-lg-hugepage=21",
 ];
 
 /** The unwinder that configure may fall back to crashes when profiling is on; better none. */
 const PROFILING: readonly string[] = ["--enable-prof", "--disable-prof-gcc"];
 
+/** TLS that survives dlopen: the library is opened long after the program's start. */
+const OPENED_LATE = "--disable-initial-exec-tls";
+
 const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
-  release: [],
-  debug: ["--enable-debug"],
-  secure: ["--enable-opt-safety-checks", "--enable-opt-size-checks", "--enable-uaf-detection"],
+  release: [OPENED_LATE],
+  debug: [OPENED_LATE, "--enable-debug"],
+  secure: [
+    OPENED_LATE,
+    "--enable-opt-safety-checks",
+    "--enable-opt-size-checks",
+    "--enable-uaf-detection",
+  ],
   preload: [],
 };
 
@@ -165,7 +171,8 @@ function sourcesOf(job: Job): string[] {
   if (!sources.includes("src/jemalloc.c")) {
     throw new BuildError("Cannot build jemalloc: its Makefile.in lists no src/jemalloc.c.");
   }
-  return job.variant === "preload" ? [...sources, "src/zone.c"] : sources;
+  const hasZone = job.variant === "preload" && objectFormat(job.target) === "macho";
+  return hasZone ? [...sources, "src/zone.c"] : sources;
 }
 
 /** The libraries that configure found to be needed; zig has libgcc's functions itself. */

@@ -40,11 +40,20 @@ const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
   preload: [],
 };
 
-/** TLS that survives dlopen: the library is opened long after the program's start. */
+/** How thread-local storage is reached when a library is opened long after the program's start. */
+const OPENED_LATE = "-ftls-model=local-dynamic";
+
+const TLS_MODEL: Readonly<Record<Variant, string>> = {
+  release: OPENED_LATE,
+  debug: OPENED_LATE,
+  secure: OPENED_LATE,
+  // What is there from the start has a fixed place.
+  preload: "-ftls-model=initial-exec",
+};
+
 const ELF_FLAGS: readonly string[] = [
   "-fPIC",
   "-fvisibility=hidden",
-  "-ftls-model=local-dynamic",
   // Or the compiler turns our own calloc into a call of calloc.
   "-fno-builtin-malloc",
   "-DMI_MALLOC_OVERRIDE",
@@ -61,7 +70,11 @@ const HAS_ALIGNED_ALLOC = "-D__USE_ISOC11=1";
 
 function formatFlags(target: Target, variant: Variant): readonly string[] {
   const flags: Readonly<Record<ObjectFormat, readonly string[]>> = {
-    elf: target.libc === "glibc" ? ELF_FLAGS : [...ELF_FLAGS, HAS_ALIGNED_ALLOC],
+    elf: [
+      ...ELF_FLAGS,
+      TLS_MODEL[variant],
+      ...(target.libc === "glibc" ? [] : [HAS_ALIGNED_ALLOC]),
+    ],
     macho: ["-fPIC", "-fvisibility=hidden", ...(variant === "preload" ? INTERPOSE_FLAGS : [])],
     pe: ["-DMI_WIN_NOREDIRECT=1"],
   };

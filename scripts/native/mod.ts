@@ -4,22 +4,12 @@
  *
  * @module
  */
-import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { BuildError } from "../../lib/errors.ts";
-import { buildDirectory } from "../../lib/library/directories.ts";
-import { isWithin } from "../../lib/library/ownership.ts";
-import { hostTarget } from "../../lib/library/target.ts";
-import { type BuildSet, buildSet, findSet, type Workshop } from "./build-set.ts";
+import { buildForHost } from "./build-host.ts";
 import { buildTargets } from "./build-targets.ts";
-import { isZig } from "./cross.ts";
 import { checkOptions } from "./options.ts";
-import { makePrivateDirectory, requirePrivate } from "./output.ts";
-import { planBuild } from "./plan.ts";
 import { toolEnvironment } from "./shell.ts";
-import { cacheOf, fetchSources } from "./sources.ts";
-import { findToolchain, missingCompiler } from "./toolchain.ts";
 import type { BuildOptions, BuildProgress, BuildResult } from "./types.ts";
 
 export type { BuildOptions, BuildProgress, BuildResult, BuildStep, BuildUnit } from "./types.ts";
@@ -40,69 +30,6 @@ export async function buildNative(options: BuildOptions = {}): Promise<BuildResu
   const environment = toolEnvironment(options.environment ?? process.env);
   const root = fileURLToPath(new URL("../../", import.meta.url));
   return target === undefined
-    ? await buildForHost(options, environment, root, progress)
+    ? await buildForHost({ options, environment, root, progress })
     : await buildTargets({ target, options, environment, root, progress });
-}
-
-async function buildForHost(
-  options: BuildOptions,
-  environment: Readonly<Record<string, string>>,
-  root: string,
-  progress: BuildProgress,
-): Promise<BuildResult[]> {
-  const target = hostTarget();
-  const variant = options.variant ?? "release";
-  if (target.platform !== "linux") {
-    throw new BuildError(
-      `Cannot build for ${target.name} with its own compiler: that is for Linux only. Build with ` +
-        `"--target ${target.name}", which needs zig, or take the platform package.`,
-    );
-  }
-  if (variant === "preload") {
-    throw new BuildError(
-      "Cannot build the variant preload for Linux: its release is made for preloading already.",
-    );
-  }
-  const outDirectory = options.outDirectory === undefined
-    ? buildDirectory(root, target.name, variant)
-    : resolve(options.outDirectory);
-  // What is found there counts as built, and what is built there will be loaded from there.
-  const cache = cacheOf(options);
-  const inCache = cache !== null && isWithin(cache, outDirectory);
-  if (inCache) requirePrivate(cache, outDirectory);
-  const toolchain = await findToolchain(environment);
-  const set: BuildSet = {
-    plans: planBuild(options),
-    outDirectory,
-    variant,
-    target,
-    // What zig made for this target runs on any machine, on this one as well.
-    accepts: (compiler) => toolchain === null || compiler === toolchain.version || isZig(compiler),
-    force: options.force === true,
-  };
-  const current = findSet(set);
-  if (current !== null) return current;
-  if (toolchain === null) throw missingCompiler();
-  if (inCache) makePrivateDirectory(cache, outDirectory);
-  const { signal } = options;
-  const workshop: Workshop = {
-    environment,
-    progress,
-    signal,
-    fetch: (plans, temporary) => {
-      for (const { recipe } of plans) {
-        progress.step({ name: recipe.name, target: target.name, variant }, "source");
-      }
-      return fetchSources(plans, temporary, options, environment, signal);
-    },
-  };
-  const unit = { target: target.name, variant };
-  try {
-    const results = await buildSet(set, toolchain, workshop);
-    progress.ended(unit);
-    return results;
-  } catch (error) {
-    progress.ended(unit, error);
-    throw error;
-  }
 }

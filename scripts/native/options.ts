@@ -25,6 +25,7 @@ const KINDS: Readonly<Record<keyof BuildOptions, string>> = {
   variant: "string",
   force: "boolean",
   outDirectory: "string",
+  buildsDirectory: "string",
   cacheDirectory: "string",
   upstream: "string",
   debian: "boolean",

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
-import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
+import { librariesOf, type LibraryManifest, type Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { fetchGiven, fetchPinned, type SourceContext } from "./fetch.ts";
 import { hashDirectory } from "./files.ts";
@@ -54,6 +54,11 @@ export function planBuild(options: BuildOptions): Plan[] {
         : planGiven(recipe, source, version);
     }),
   ];
+}
+
+/** Those of the plans that a variant has. */
+export function plansOf(variant: Variant, plans: readonly Plan[]): Plan[] {
+  return plans.filter(({ recipe }) => librariesOf(variant).includes(recipe.name));
 }
 
 function planShim(): Plan {

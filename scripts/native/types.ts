@@ -48,15 +48,17 @@ export interface BuildOptions {
    * that kind. When absent, this machine, by its own compiler.
    */
   readonly target?: string;
-  /** When absent, `release`; for a named target all that a release has. */
+  /** When absent, all that a release has for the target. */
   readonly variant?: Variant;
   /** Builds also what is up to date, and asks the network again. */
   readonly force?: boolean;
   /**
-   * Where the libraries go; `<root>/build/native/<target>/<variant>` when absent. For named
-   * targets, the directory in which each gets its `<target>/<variant>`.
+   * Where the libraries go: the variant's that was asked for, else `release`, and the others into
+   * `preload` and so on below it. For named targets, as {@linkcode buildsDirectory}.
    */
   readonly outDirectory?: string;
+  /** The directory in which each gets its `<target>/<variant>`; `<root>/build/native` when absent. */
+  readonly buildsDirectory?: string;
   /** The user's cache, which keeps source archives; found from the environment when absent. */
   readonly cacheDirectory?: string;
   /** A base URL (`https:`, `http:`, `file:`) that takes the place of the upstream servers. */

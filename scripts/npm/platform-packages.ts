@@ -6,15 +6,13 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { buildDirectory, libraryFileName, packagedFile } from "../../lib/library/directories.ts";
-import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
+import { librariesOf, type LibraryName, type Variant } from "../../lib/library/manifest.ts";
 import { manifestOf, manifestPath } from "../../lib/library/resolve.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
 import { sha256File } from "../native/files.ts";
 import { ROOT } from "../runtimes.ts";
 import { copyParts, licenceText, writeJson } from "./files.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./manifest.ts";
-
-const LIBRARIES: readonly LibraryName[] = ["jemalloc", "mimalloc", "offheap"];
 
 /** A library of a package. */
 export interface PackagedLibrary {
@@ -46,18 +44,10 @@ export interface PlatformContent {
 export function platformContent(target: ReleaseTarget, root: string = ROOT): PlatformContent {
   const libraries = target.variants.flatMap((variant) => {
     const directory = buildDirectory(root, target.name, variant);
-    return LIBRARIES
-      .map((name) => ({ name, variant, file: libraryFileName(name, target.platform) }))
-      // What is preloaded on macOS may be the allocators alone.
-      .filter(({ name, file }) =>
-        variant === "release" || name !== "offheap" || existsSync(join(directory, file))
-      )
-      .map(({ name, file }) => ({
-        name,
-        variant,
-        from: join(directory, file),
-        to: packagedFile(file, variant),
-      }));
+    return librariesOf(variant).map((name) => {
+      const file = libraryFileName(name, target.platform);
+      return { name, variant, from: join(directory, file), to: packagedFile(file, variant) };
+    });
   });
   const files = libraries.flatMap(({ from }) => [from, manifestPath(from)]);
   return { target, libraries, missing: files.filter((path) => !existsSync(path)) };

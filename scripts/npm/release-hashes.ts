@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import {
@@ -14,13 +14,11 @@ import {
   manifestFileName,
   packagedFile,
 } from "../../lib/library/directories.ts";
-import type { LibraryManifest, LibraryName } from "../../lib/library/manifest.ts";
+import { librariesOf, type LibraryManifest } from "../../lib/library/manifest.ts";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { sha256File } from "../native/files.ts";
 import { ROOT } from "../runtimes.ts";
-
-const LIBRARY_NAMES: readonly LibraryName[] = ["jemalloc", "mimalloc", "offheap"];
 
 /** Where the module lies, below the root of a checkout. */
 export const RELEASE_HASHES_FILE = "lib/library/release-hashes.ts";
@@ -42,11 +40,8 @@ function hashesOf(root: string, target: ReleaseTarget): Record<string, string> {
   const hashes: Record<string, string> = {};
   for (const variant of target.variants) {
     const directory = buildDirectory(root, target.name, variant);
-    for (const name of LIBRARY_NAMES) {
+    for (const name of librariesOf(variant)) {
       const library = libraryFileName(name, target.platform);
-      // What is preloaded on macOS may be the allocators alone.
-      const optional = variant !== "release" && name === "offheap";
-      if (optional && !existsSync(join(directory, library))) continue;
       const manifest = manifestFileName(name, target.platform);
       hashes[packagedFile(library, variant)] = checkedHash(directory, library, manifest);
       hashes[packagedFile(manifest, variant)] = sha256File(join(directory, manifest));

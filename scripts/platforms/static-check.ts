@@ -11,7 +11,12 @@ import {
   libraryFileName,
   manifestFileName,
 } from "../../lib/library/directories.ts";
-import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
+import {
+  librariesOf,
+  type LibraryManifest,
+  type LibraryName,
+  type Variant,
+} from "../../lib/library/manifest.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { checkLibrary } from "../native/check.ts";
 import { GLIBC_FLOOR } from "../native/cross.ts";
@@ -21,8 +26,6 @@ import { SHIM_RECIPE } from "../native/shim.ts";
 import type { Recipe } from "../native/types.ts";
 import { ROOT } from "../runtimes.ts";
 import type { ColumnResult } from "./types.ts";
-
-const NAMES: readonly LibraryName[] = ["jemalloc", "mimalloc", "offheap"];
 
 const RECIPES: Readonly<Record<LibraryName, Recipe>> = {
   jemalloc: JEMALLOC_RECIPE,
@@ -39,8 +42,12 @@ export function buildHint(target: string): string {
 export function missingLibraries(target: string, root: string = ROOT): string[] {
   const row = TARGETS.find(({ name }) => name === target);
   if (row === undefined) return [];
-  const directory = buildDirectory("", target, "release");
-  return NAMES.map((name) => join(directory, libraryFileName(name, row.platform)))
+  return row.variants
+    .flatMap((variant) =>
+      librariesOf(variant).map((name) =>
+        join(buildDirectory("", target, variant), libraryFileName(name, row.platform))
+      )
+    )
     .filter((file) => !existsSync(join(root, file)));
 }
 
@@ -56,7 +63,7 @@ export function checkFiles(target: string, root: string = ROOT): ColumnResult {
   const seen: string[] = [];
   for (const variant of row.variants) {
     const directory = buildDirectory(root, target, variant);
-    for (const name of NAMES) {
+    for (const name of librariesOf(variant)) {
       const file = libraryFileName(name, row.platform);
       const problem = problemOf(join(directory, file), row, variant, name);
       if (problem === null) seen.push(`${variant}/${file}`);

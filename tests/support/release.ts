@@ -17,6 +17,7 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { librariesOf, type Variant } from "../../lib/library/manifest.ts";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
@@ -30,9 +31,6 @@ const TARGET = hostTarget().name;
 /** The platform package of this machine. */
 export const PACKAGE = `@offheap/${TARGET}`;
 
-/** What a library's place is filled with. */
-export const LIBRARIES: readonly string[] = ["jemalloc", "mimalloc", "offheap"];
-
 /** The name of a library's file, as it is on this system. */
 export function fileOf(name: string): string {
   return `lib${name}.so`;
@@ -43,13 +41,13 @@ export function ownHashes(): ReleaseHashes {
   return releaseHashes(ROOT, TARGETS.filter(({ name }) => name === TARGET));
 }
 
-/** Copies the built libraries and their manifests into a directory; gives its real path. */
-export function fill(directory: string): string {
+/** Copies a variant's libraries and their manifests into a directory; gives its real path. */
+export function fill(directory: string, variant: Variant = "release"): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (const name of LIBRARIES) {
+  for (const name of librariesOf(variant)) {
     for (const suffix of ["", ".json"]) {
       copyFileSync(
-        `${builtLibrary(name)}${suffix}`,
+        `${builtLibrary(name, variant)}${suffix}`,
         join(directory, `${fileOf(name)}${suffix}`),
       );
     }
@@ -107,9 +105,13 @@ export function makeRelease(options: ReleaseOptions): Release {
   const cacheDirectory = join(cache, "native", TARGET, "release");
   if (options.packaged === true) {
     fill(packageDirectory);
+    fill(join(packageDirectory, "preload"), "preload");
     writeFileSync(join(packageDirectory, "package.json"), JSON.stringify({ name: PACKAGE }));
   }
-  if (options.cached === true) fill(cacheDirectory);
+  if (options.cached === true) {
+    fill(cacheDirectory);
+    fill(join(cacheDirectory, "..", "preload"), "preload");
+  }
   writeReleaseHashes(root, options.hashes ?? {});
   const variables = { XDG_CACHE_HOME: cacheHome };
   return {

@@ -100,7 +100,7 @@ export function runChild(
   });
 }
 
-/** The directory of this checkout's built libraries. */
+/** The path of a library that this checkout has built. */
 export function builtLibrary(name: string, variant = "release"): string {
   const { name: target, platform } = hostTarget();
   return join(
