@@ -5,7 +5,21 @@ import { WorkloadOutput } from "../bench/suite/format.ts";
 import { compileShared } from "./support/compile.ts";
 import { builtLibrary, runChild } from "./support/runtime.ts";
 
-const PATTERNS = ["larson", "producer-consumer", "small", "large", "mixed", "realloc", "none"];
+const PATTERNS = [
+  "larson",
+  "producer-consumer",
+  "small",
+  "large",
+  "mixed",
+  "realloc",
+  "alloc-test",
+  "glibc-bench",
+  "mstress",
+  "foreign-free",
+  "none",
+];
+/** Those that have no clock in their loops. */
+const UNTIMED = /^(alloc-test|glibc-bench|mstress|none)$/;
 const SUBJECTS = [
   { allocator: "glibc", file: null },
   { allocator: "jemalloc", file: builtLibrary("jemalloc") },
@@ -34,7 +48,7 @@ for (const pattern of PATTERNS) {
       for (const name of ["throughput", "wall", "peakResident"]) {
         assert.ok((output.metrics[name]?.value ?? 0) > 0, name);
       }
-      assert.equal(output.latencies === undefined, pattern === "none");
+      assert.equal(output.latencies === undefined, UNTIMED.test(pattern));
     }
     assert.equal(works.size, 1, [...works].join(", "));
   });
@@ -48,6 +62,25 @@ test("another seed is other work, and idling tells what stays resident", async (
   assert.notEqual(one?.work, other?.work);
   assert.equal(one?.metrics["idleResident"], undefined);
   assert.ok((other?.metrics["idleResident"]?.value ?? 0) > 0);
+});
+
+test("threads that share an array in rounds of new threads do the same work each time", async () => {
+  const works = [
+    await churn(null, "mstress", "4", "240000", "1"),
+    await churn(null, "mstress", "4", "240000", "1"),
+    await churn(null, "mstress", "4", "240000", "2"),
+  ].map(({ work }) => work);
+  assert.equal(works[0], works[1], "whichever thread gets a block, and in whatever order");
+  assert.notEqual(works[0], works[2]);
+});
+
+test("a thread idles with what it freed through another, and the program's peak has both", async () => {
+  const threads = 2;
+  const { metrics } = await churn(null, "foreign-free", `${threads}`, "200000", "1", "1");
+  const peak = metrics["peakResident"]?.value ?? 0;
+  // 16,384 blocks of 256 to 1,023 bytes a thread are in use at a time: ten megabytes.
+  assert.ok(peak > threads * 8 * 2 ** 20, `${peak}`);
+  assert.ok((metrics["idleResident"]?.value ?? 0) <= peak);
 });
 
 test("percentiles ascend", async () => {
@@ -73,7 +106,7 @@ test("wrong arguments are refused with the usage and status 2", async () => {
     const { status, stderr } = await runChild([buildChurn(), ...words]);
     assert.equal(status, 2);
     assert.match(stderr, /^churn: .+\nusage: churn <pattern> <threads> <operations> <seed>/);
-    assert.match(stderr, /patterns: larson producer-consumer small large mixed realloc none/);
+    assert.ok(stderr.includes(`patterns: ${PATTERNS.join(" ")}`), stderr);
   }
 });
 

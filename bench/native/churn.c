@@ -68,19 +68,25 @@ static const pattern *find_pattern(const char *name) {
 
 static const pattern *chosen;
 
+/* Met by all threads and the first: when the work is done, and when the threads may end. In between the
+ * program idles with its threads, as a server does. */
+static pthread_barrier_t worked, idled;
+
 static void *run_share(void *given) {
   chosen->run(given);
+  pthread_barrier_wait(&worked);
+  pthread_barrier_wait(&idled);
   return NULL;
 }
 
-static void start_all(share *shares, unsigned threads) {
-  pthread_t running[MOST_THREADS];
+static void start_all(share *shares, unsigned threads, pthread_t *running) {
+  pthread_barrier_init(&worked, NULL, threads + 1);
+  pthread_barrier_init(&idled, NULL, threads + 1);
   for (unsigned i = 0; i < threads; i++) {
     if (pthread_create(&running[i], NULL, run_share, &shares[i]) == 0) continue;
     fputs("churn: no thread could be started\n", stderr);
     exit(1);
   }
-  for (unsigned i = 0; i < threads; i++) pthread_join(running[i], NULL);
 }
 
 static void metric(const char *name, double value, const char *unit, const char *better) {
@@ -119,9 +125,15 @@ int main(int count, char **words) {
   struct rusage before, after;
   getrusage(RUSAGE_SELF, &before);
   double start = clock_seconds();
-  start_all(shares, threads);
+  pthread_t running[MOST_THREADS];
+  start_all(shares, threads, running);
+  pthread_barrier_wait(&worked);
   double wall = clock_seconds() - start;
   getrusage(RUSAGE_SELF, &after);
+  sleep(idle);
+  unsigned long long idle_kib = status_kib("VmRSS");
+  pthread_barrier_wait(&idled);
+  for (unsigned i = 0; i < threads; i++) pthread_join(running[i], NULL);
   if (chosen->finish != NULL) chosen->finish(shared);
 
   uint64_t done = 0, bytes = 0, checksum = 0;
@@ -147,10 +159,7 @@ int main(int count, char **words) {
                     seconds_of(before.ru_stime), "s", "lower");
   metric("minorFaults", (double)(after.ru_minflt - before.ru_minflt), "1", "lower");
   metric("majorFaults", (double)(after.ru_majflt - before.ru_majflt), "1", "lower");
-  if (idle > 0) {
-    sleep(idle);
-    metric("idleResident", (double)status_kib("VmRSS") * 1024, "B", "lower");
-  }
+  if (idle > 0) metric("idleResident", (double)idle_kib * 1024, "B", "lower");
   printf("\"peakResident\":{\"value\":%.9g,\"unit\":\"B\",\"better\":\"lower\"}}",
          (double)status_kib("VmHWM") * 1024);
   if (allocation.count > 0) {

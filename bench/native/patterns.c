@@ -5,16 +5,12 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "blocks.h"
 #include "random.h"
 
 enum {
-  PAGE = 4096,
-  /* Few calls are timed, as the clock takes as long as a call; an odd step meets every place. */
-  TIMED_EACH = 61,
   /* Blocks that a thread holds: of the smaller patterns some megabytes, of `large` 128 or so. */
   HELD_SMALL = 4096,
   HELD_LARGE = 64,
@@ -22,49 +18,6 @@ enum {
   LAP = 100000,
   RING = 1024,
 };
-
-static uint64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-static void fail(const char *what) {
-  fprintf(stderr, "churn: %s\n", what);
-  exit(1);
-}
-
-typedef struct {
-  unsigned char *bytes;
-  size_t size;
-} block;
-
-/* Writes where a user would: the first byte, the last, and one in each page between. */
-static void touch(block of, unsigned char mark) {
-  for (size_t at = 0; at < of.size; at += PAGE) of.bytes[at] = mark;
-  of.bytes[of.size - 1] = mark;
-}
-
-static block take(share *mine, size_t size, uint64_t turn) {
-  bool timed = turn % TIMED_EACH == 0;
-  uint64_t start = timed ? now() : 0;
-  block made = {malloc(size), size};
-  if (timed) histogram_add(&mine->allocation, now() - start);
-  if (made.bytes == NULL) fail("malloc gave no memory");
-  touch(made, (unsigned char)(turn + size));
-  mine->bytes += size;
-  return made;
-}
-
-static void give(share *mine, block *of, uint64_t turn) {
-  if (of->bytes == NULL) return;
-  mine->checksum += of->bytes[0] + of->bytes[of->size - 1];
-  bool timed = turn % TIMED_EACH == 0;
-  uint64_t start = timed ? now() : 0;
-  free(of->bytes);
-  if (timed) histogram_add(&mine->release, now() - start);
-  of->bytes = NULL;
-}
 
 /* Replaces blocks at random places of an array. */
 static void replace(share *mine, block *held, uint32_t count, random_source *source, uint64_t turns,
@@ -93,8 +46,7 @@ static size_t mixed_size(random_source *source) {
 
 static void run_held(share *mine, uint32_t count, size_t (*size)(random_source *)) {
   random_source source = random_from(mine->seed, mine->index);
-  block *held = calloc(count, sizeof *held);
-  if (held == NULL) fail("there is no memory for the array of blocks");
+  block *held = make_blocks(count);
   replace(mine, held, count, &source, mine->operations, size);
   give_all(mine, held, count);
   free(held);
@@ -121,8 +73,7 @@ static void *run_lap(void *given) {
 }
 
 static void run_larson(share *mine) {
-  block *held = calloc(HELD_SMALL, sizeof *held);
-  if (held == NULL) fail("there is no memory for the array of blocks");
+  block *held = make_blocks(HELD_SMALL);
   lap next = {mine, held, random_from(mine->seed, mine->index), 0};
   for (uint64_t left = mine->operations; left > 0; left -= next.turns) {
     next.turns = left < LAP ? left : LAP;
@@ -215,9 +166,9 @@ static void run_realloc(share *mine) {
 /* The same loop without an allocator: what no allocator can be faster than. */
 static void run_none(share *mine) {
   random_source source = random_from(mine->seed, mine->index);
-  block *held = calloc(HELD_SMALL, sizeof *held);
+  block *held = make_blocks(HELD_SMALL);
   unsigned char *bytes = calloc(HELD_SMALL, 1024);
-  if (held == NULL || bytes == NULL) fail("there is no memory for the blocks");
+  if (bytes == NULL) fail("there is no memory for the blocks");
   for (uint64_t turn = 0; turn < mine->operations; turn++) {
     uint32_t at = random_below(&source, HELD_SMALL);
     if (held[at].bytes != NULL) mine->checksum += held[at].bytes[0] + held[at].bytes[held[at].size - 1];
@@ -236,6 +187,10 @@ const pattern PATTERNS[] = {
     {"large", run_large, NULL, NULL},
     {"mixed", run_mixed, NULL, NULL},
     {"realloc", run_realloc, NULL, NULL},
+    {"alloc-test", run_alloc_test, NULL, NULL},
+    {"glibc-bench", run_glibc_bench, NULL, NULL},
+    {"mstress", run_mstress, make_mstress, free_mstress},
+    {"foreign-free", run_foreign_free, NULL, NULL},
     {"none", run_none, NULL, NULL},
 };
 const unsigned PATTERN_COUNT = sizeof PATTERNS / sizeof *PATTERNS;

@@ -28,6 +28,14 @@ typedef struct {
   void (*finish)(void *shared);
 } pattern;
 
+/* Patterns of benchmarks that others publish, each in a file of its own. */
+void run_alloc_test(share *mine);
+void run_glibc_bench(share *mine);
+void run_foreign_free(share *mine);
+void run_mstress(share *mine);
+void *make_mstress(unsigned threads);
+void free_mstress(void *shared);
+
 extern const pattern PATTERNS[];
 extern const unsigned PATTERN_COUNT;
 
