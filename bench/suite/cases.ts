@@ -190,7 +190,18 @@ interface Pattern {
   readonly name: string;
   readonly operations: number;
   readonly subjects: readonly string[];
+  /** Other than {@linkcode THREADS}. */
+  readonly threads?: number;
+  /** Whether a quick run has no time for it. */
+  readonly fullOnly?: true;
 }
+
+/** Our builds, and those of others that they are compared with. */
+const BUILDS = [
+  BASELINE,
+  NOISE,
+  ...SUBJECTS.flatMap(({ id, against }) => against === undefined ? [] : [id, against]),
+];
 
 const PATTERNS: readonly Pattern[] = [
   { name: "larson", operations: 4_000_000, subjects: ALL },
@@ -199,6 +210,10 @@ const PATTERNS: readonly Pattern[] = [
   { name: "large", operations: 1000, subjects: ALL },
   { name: "mixed", operations: 200_000, subjects: ALL },
   { name: "realloc", operations: 300_000, subjects: ALL },
+  { name: "alloc-test", operations: 4_000_000, subjects: BUILDS, fullOnly: true },
+  { name: "glibc-bench", operations: 15_000_000, subjects: BUILDS, fullOnly: true },
+  // More threads than cores: their number is what the peak goes by.
+  { name: "mstress", operations: 1_500_000, subjects: BUILDS, threads: 8, fullOnly: true },
   // It allocates nothing: the floor, and a control whose ratios must be 1.
   { name: "none", operations: 10_000_000, subjects: WITH_NOISE },
 ];
@@ -216,14 +231,15 @@ const NATIVE_SCALE = { quick: 1, full: 3 } as const;
 const NATIVE_START = 0.3;
 const NATIVE_WORK = 0.2;
 
-function nativePlan({ name, operations, subjects }: Pattern, mode: Mode): CasePlan {
-  const count = operations * NATIVE_SCALE[mode];
+function nativePlan(pattern: Pattern, mode: Mode): CasePlan {
+  const { name, operations, subjects, threads = THREADS } = pattern;
+  const scale = NATIVE_SCALE[mode];
   return {
-    arguments: [name, String(THREADS), String(count), String(SEED)],
+    arguments: [name, ...[threads, operations * scale, SEED].map(String)],
     subjects: subjects.filter((id) => !LEFT_OUT[mode].includes(id)),
     rounds: NATIVE_ROUNDS[mode],
     warmUp: true,
-    seconds: NATIVE_START + NATIVE_WORK * NATIVE_SCALE[mode],
+    seconds: NATIVE_START + NATIVE_WORK * scale,
   };
 }
 
@@ -235,7 +251,10 @@ export const CASES: readonly CaseSpec[] = [
     workload: "churn",
     runtime: "native",
     counts: "operations",
-    plans: { quick: nativePlan(pattern, "quick"), full: nativePlan(pattern, "full") },
+    plans: {
+      quick: pattern.fullOnly === true ? null : nativePlan(pattern, "quick"),
+      full: nativePlan(pattern, "full"),
+    },
   })),
   ...SCRIPT_CASES,
 ];
