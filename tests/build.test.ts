@@ -288,6 +288,8 @@ test(
       [{ mimallocVersion: "9.9.9" }, /the pinned versions are 2\.0\.9, 2\.4\.1, 3\.4\.3/],
       [{ mimallocVersion: "toString" }, /the pinned versions are/],
       [{ allocator: "jemalloc", mimallocVersion: "2.0.9" }, /mimalloc would not be built/],
+      [{ allocator: "mimalloc", jemallocVersion: "5.3.0" }, /jemalloc would not be built/],
+      [{ jemallocVersion: "9.9.9" }, /the pinned versions are 5\.3\.0/],
     ];
     for (const [options, pattern] of cases) {
       assert.match(await refusal(buildNative({ ...place(), debian: false, ...options })), pattern);

@@ -25,6 +25,8 @@ import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./options.ts";
 export interface BuildArguments {
   /** `--allocator`. */
   readonly allocator: NonNullable<BuildOptions["allocator"]>;
+  /** `--jemalloc-version`. */
+  readonly jemallocVersion?: string;
   /** `--mimalloc-version`. */
   readonly mimallocVersion?: string;
   /** `--source`. */
@@ -59,6 +61,7 @@ export function addBuildOptions(command: Command): Command {
       new Option("--allocator <name>", "which allocator to build, beside the shim")
         .choices(ALLOCATOR_CHOICES).default("all"),
     )
+    .option("--jemalloc-version <version>", "a pinned version of jemalloc")
     .option("--mimalloc-version <version>", "a pinned version of mimalloc")
     .option("--source <place>", "take the allocator's source from a directory, an archive or a URL")
     .addOption(

@@ -19,6 +19,7 @@ export const VARIANT_CHOICES: readonly Variant[] = VARIANTS;
 
 const KINDS: Readonly<Record<keyof BuildOptions, string>> = {
   allocator: "string",
+  jemallocVersion: "string",
   mimallocVersion: "string",
   source: "string",
   target: "string",
@@ -78,16 +79,17 @@ export function checkOptions(options: BuildOptions): void {
 }
 
 function checkTogether(options: BuildOptions): void {
-  const { allocator = "all", source, mimallocVersion, upstream } = options;
+  const { allocator = "all", source, upstream } = options;
   if (source !== undefined && allocator === "all") {
     throw new BuildError(
       'Cannot use --source for all allocators: pass "--allocator jemalloc" or ' +
         '"--allocator mimalloc" with it.',
     );
   }
-  if (mimallocVersion !== undefined && allocator === "jemalloc") {
+  for (const [name, other] of [["jemalloc", "mimalloc"], ["mimalloc", "jemalloc"]] as const) {
+    if (options[`${name}Version`] === undefined || allocator !== other) continue;
     throw new BuildError(
-      "Cannot use --mimalloc-version with --allocator jemalloc: mimalloc would not be built.",
+      `Cannot use --${name}-version with --allocator ${other}: ${name} would not be built.`,
     );
   }
   if (upstream !== undefined && !/^(https?|file):\/\//.test(upstream)) {

@@ -40,7 +40,7 @@ const ALLOCATOR_RECIPES: Readonly<Record<AllocatorName, Recipe>> = {
  * @throws {BuildError} for a version that is not pinned.
  */
 export function planBuild(options: BuildOptions): Plan[] {
-  const { allocator = "all", source, mimallocVersion } = options;
+  const { allocator = "all", source } = options;
   const names: readonly AllocatorName[] = allocator === "all"
     ? ["mimalloc", "jemalloc"]
     : [allocator];
@@ -48,7 +48,7 @@ export function planBuild(options: BuildOptions): Plan[] {
     planShim(),
     ...names.map((name) => {
       const recipe = ALLOCATOR_RECIPES[name];
-      const version = name === "mimalloc" ? mimallocVersion : undefined;
+      const version = options[`${name}Version`];
       return source === undefined
         ? planPinned(recipe, pinsFor(name, version))
         : planGiven(recipe, source, version);

@@ -39,6 +39,8 @@ export interface BuildUnit {
 export interface BuildOptions {
   /** Which allocator; the shim is built in any case. `all` when absent. */
   readonly allocator?: AllocatorName | "all";
+  /** The version of jemalloc; when absent, the preferred one that can be had. */
+  readonly jemallocVersion?: string;
   /** The version of mimalloc; when absent, the preferred one that can be had. */
   readonly mimallocVersion?: string;
   /** A directory, an archive or a URL to take the allocator's source from. */
