@@ -75,6 +75,30 @@ test("the tightest limit on the way up counts, wherever it stands", () => {
   assert.equal(memory?.available, 6 * MIB);
 });
 
+test("mount points are understood with a slash at the end, and with several", () => {
+  for (const point of ["/sys/fs/cgroup/", "/sys/fs/cgroup///", "/sys/fs//cgroup"]) {
+    const root = tree({
+      ...self("0::/a", V2_MOUNT.replace("/sys/fs/cgroup", point)),
+      "sys/fs/cgroup/a/memory.max": `${256 * MIB}\n`,
+      "sys/fs/cgroup/a/memory.current": `${MIB}\n`,
+    });
+    for (const start of [root, `${root}/`]) {
+      const memory = readCgroupMemory({ root: start });
+      assert.equal(memory?.limit, 256 * MIB, point);
+      assert.equal(memory?.path, join(root, "sys/fs/cgroup/a"));
+    }
+  }
+});
+
+test("a mount at the root of all files ends the way up", () => {
+  const root = tree({
+    ...self("0::/a", V2_MOUNT.replace("/sys/fs/cgroup", "/")),
+    "a/memory.max": `${256 * MIB}\n`,
+    "a/memory.current": `${MIB}\n`,
+  });
+  assert.equal(readCgroupMemory({ root })?.limit, 256 * MIB);
+});
+
 test("a full ancestor leaves nothing, although the tightest limit is another's", () => {
   const root = tree({
     ...self("0::/a/b", V2_MOUNT),

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { dirname, join, posix } from "node:path";
+import { basename, dirname, join, posix } from "node:path";
 import { malformed, readTextIfPresent } from "./files.ts";
 
 /** A process's memory control group. All sizes are in bytes. */
@@ -112,7 +112,7 @@ function checkPid(pid: number): number {
 }
 
 function measure(root: string, names: Hierarchy, mount: Mount, group: string): CgroupMemory | null {
-  const top = join(root, mount.point);
+  const top = withoutEnd(join(root, mount.point));
   let directory = join(top, insideMount(mount.root, group));
   let path: string | null = null;
   let own: Level | null = null;
@@ -202,6 +202,11 @@ function parseStat(text: string): Map<string, number> {
     if (key && value && /^\d+$/.test(value)) values.set(key, Number(value));
   }
   return values;
+}
+
+/** A path without a slash at its end, as `dirname` gives it. */
+function withoutEnd(path: string): string {
+  return path.endsWith("/") ? join(dirname(path), basename(path)) : path;
 }
 
 /** The group's path below the mount point; a path outside the mount's root shows as the mount. */
