@@ -6,6 +6,14 @@
 import process from "node:process";
 import { withPermission } from "../ffi/errors.ts";
 
+/** A variable, and not what stands on the prototype: `process.env` inherits as any object does. */
+export function ownVariable(
+  environment: Readonly<Record<string, string | undefined>>,
+  name: string,
+): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined;
+}
+
 /**
  * A variable of the environment; `undefined` when it is unset or empty.
  *
@@ -15,7 +23,7 @@ export function readVariable(name: string): string | undefined {
   const value = withPermission(
     `read the environment variable ${name}`,
     "--allow-env",
-    () => process.env[name],
+    () => ownVariable(process.env, name),
   );
   return value === "" ? undefined : value;
 }
@@ -27,7 +35,7 @@ export function readVariable(name: string): string | undefined {
  */
 export function readEnvironment(): Record<string, string> {
   return withPermission("read the environment", "--allow-env", () => {
-    const copy: Record<string, string> = {};
+    const copy: Record<string, string> = Object.create(null);
     for (const [name, value] of Object.entries(process.env)) {
       if (value !== undefined) copy[name] = value;
     }

@@ -6,21 +6,35 @@
 import { inspect } from "node:util";
 
 /**
- * Refuses options that are not an object, and names that are not known.
+ * A copy of an object's own properties, with nothing behind it: what a program, or somebody who
+ * found a way to, has put on `Object.prototype` is no option.
+ */
+export function ownProperties<T extends object>(object: T): T {
+  return Object.assign(Object.create(null), object);
+}
+
+/**
+ * The options that a caller gave, by their own properties alone. Refuses what is not an object, and
+ * names that are not known.
  *
  * @param action What the options are for, as it completes the sentence "Cannot …".
  * @throws {TypeError} for either; the message lists the known names.
  */
-export function requireOptions(action: string, options: unknown, known: readonly string[]): void {
+export function ownOptions<T extends object>(
+  action: string,
+  options: T,
+  known: readonly (keyof T & string)[],
+): T {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`Cannot ${action}: the options must be an object; got ${inspect(options)}`);
   }
   for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
+    if ((known as readonly string[]).includes(name)) continue;
     throw new TypeError(
       `Cannot ${action}: an option must be one of ${known.join(", ")}; got ${inspect(name)}`,
     );
   }
+  return ownProperties(options);
 }
 
 /**

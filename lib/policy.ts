@@ -4,7 +4,8 @@
  * @module
  */
 import { inspect } from "node:util";
-import { requireOneOf, requireOptions } from "./options.ts";
+import { ownVariable } from "./environment.ts";
+import { ownOptions, requireOneOf } from "./options.ts";
 
 /** An allocator that offheap can run a process under; `system` is the C library's own. */
 export type AllocatorName = "jemalloc" | "mimalloc" | "system";
@@ -112,8 +113,11 @@ export interface AllocatorSelection {
  * ```
  */
 export function selectAllocator(request: AllocatorRequest): AllocatorSelection {
-  requireOptions("select an allocator", request, REQUEST_NAMES);
-  const { platform, option, environment } = request;
+  const { platform, option, environment } = ownOptions(
+    "select an allocator",
+    request,
+    REQUEST_NAMES,
+  );
   if (typeof platform !== "string") refuseType("the platform", "a string", platform);
   if (option !== undefined) {
     const allocator = parseChoice("the allocator option", option);
@@ -124,7 +128,7 @@ export function selectAllocator(request: AllocatorRequest): AllocatorSelection {
     if (typeof environment !== "object" || environment === null) {
       refuseType("the environment", "an object", environment);
     }
-    const value = environment[ALLOCATOR_VARIABLE];
+    const value = ownVariable(environment, ALLOCATOR_VARIABLE);
     if (value !== undefined && value !== "") {
       const allocator = parseChoice(ALLOCATOR_VARIABLE, value);
       if (allocator === "auto") return fromPolicy(platform);

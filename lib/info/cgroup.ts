@@ -6,6 +6,7 @@
  * @module
  */
 import { basename, dirname, join, posix } from "node:path";
+import { ownProperties } from "../options.ts";
 import { malformed, readTextIfPresent } from "./files.ts";
 
 /** A process's memory control group. All sizes are in bytes. */
@@ -87,8 +88,8 @@ interface Level {
  * @throws {SystemInfoError} when a file cannot be read or understood.
  */
 export function readCgroupMemory(options: CgroupOptions = {}): CgroupMemory | null {
-  const root = options.root ?? "/";
-  const process = options.pid === undefined ? "self" : String(checkPid(options.pid));
+  const { root = "/", pid } = ownProperties(options);
+  const process = pid === undefined ? "self" : String(checkPid(pid));
   const membership = readTextIfPresent(join(root, "proc", process, "cgroup"));
   const mountinfo = readTextIfPresent(join(root, "proc", process, "mountinfo"));
   if (membership === null || mountinfo === null) return null;

@@ -9,6 +9,7 @@ import process from "node:process";
 import { inspect } from "node:util";
 import { withPermission } from "../../ffi/errors.ts";
 import { SystemInfoError } from "../errors.ts";
+import { ownProperties } from "../options.ts";
 import { type CgroupMemory, readCgroupMemory } from "./cgroup.ts";
 import { malformed, readTextIfPresent } from "./files.ts";
 
@@ -61,8 +62,9 @@ const KIB = 1024;
  * @throws {SystemInfoError} when a file cannot be read or understood.
  */
 export function readMemory(options: MemoryOptions = {}): MemoryInfo {
-  const host = readHostMemory(options.root ?? "/");
-  const cgroup = readCgroupMemory({ root: options.root });
+  const { root = "/" } = ownProperties(options);
+  const host = readHostMemory(root);
+  const cgroup = readCgroupMemory({ root });
   const limit = cgroup?.limit ?? null;
   const limited = limit !== null && limit < host.total;
   const total = limited ? limit : host.total;
@@ -83,9 +85,10 @@ export function readMemory(options: MemoryOptions = {}): MemoryInfo {
  * @throws {SystemInfoError} when another process's memory is not to be had.
  */
 export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory {
-  const pageSize = positiveInteger("pageSize", options.pageSize);
-  const pid = options.pid === undefined ? null : positiveInteger("pid", options.pid);
-  const path = join(options.root ?? "/", "proc", pid === null ? "self" : String(pid), "statm");
+  const own = ownProperties(options);
+  const pageSize = positiveInteger("pageSize", own.pageSize);
+  const pid = own.pid === undefined ? null : positiveInteger("pid", own.pid);
+  const path = join(own.root ?? "/", "proc", pid === null ? "self" : String(pid), "statm");
   const text = readTextIfPresent(path);
   if (text === null) {
     if (pid !== null && pid !== process.pid) {

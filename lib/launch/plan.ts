@@ -10,7 +10,7 @@ import type { Variant } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
 import { secureOptions } from "../library/secure-options.ts";
 import { libraryVersion } from "../library/version.ts";
-import { requireFlag, requireOneOf, requireOptions, requirePath } from "../options.ts";
+import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
@@ -92,14 +92,14 @@ export function variantOf({ secure }: LaunchOptions, platform: LaunchPlatform): 
   throw new LaunchError(`Cannot run a command with --secure: ${platform.secure.refusal}.`);
 }
 
-function checkOptions(options: LaunchOptions): void {
+function checkOptions(given: LaunchOptions): LaunchOptions {
   const action = "plan a launch";
-  requireOptions(action, options, OPTION_NAMES);
-  const { allocator, profile, secure, library } = options;
+  const own = ownOptions(action, given, OPTION_NAMES);
+  const { allocator, profile, secure, library } = own;
   if (profile !== undefined) requireOneOf(action, "the profile", profile, PROFILE_NAMES);
   requireFlag(action, "secure", secure);
   requirePath(action, "the library", library);
-  if (allocator !== "system" || library === undefined) return;
+  if (allocator !== "system" || library === undefined) return own;
   throw new LaunchError(
     `Cannot preload "${library}" with the allocator "system", which is the C library's own. ` +
       "Leave out one of the two.",
@@ -113,8 +113,8 @@ function checkOptions(options: LaunchOptions): void {
  * @throws {LaunchError} when the library does not tell its version, or the options contradict.
  * @throws {TypeError | RangeError} for bad options.
  */
-export function planLaunch(options: LaunchOptions = {}): LaunchPlan {
-  checkOptions(options);
+export function planLaunch(given: LaunchOptions = {}): LaunchPlan {
+  const options = checkOptions(given);
   const platform = launchPlatform();
   const before = readEnvironment();
   const { allocator } = selectAllocator({

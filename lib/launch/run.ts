@@ -4,8 +4,9 @@
  * @module
  */
 import process from "node:process";
+import { ownVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
-import { requireFlag } from "../options.ts";
+import { ownProperties, requireFlag } from "../options.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
 import { launchHost } from "./host.ts";
@@ -79,7 +80,9 @@ function commandEnvironment(
   const { before, shim, allocator } = plan;
   const { preloadVariable: variable } = launchPlatform();
   const planned = plannedVariables(plan);
-  const preload = appendPreload(planned[variable] ?? before[variable], [preloadName(shim.path)]);
+  const preload = appendPreload(ownVariable(planned, variable) ?? before[variable], [
+    preloadName(shim.path),
+  ]);
   const changed: Record<string, string> = {
     ...planned,
     [variable]: preload,
@@ -101,7 +104,7 @@ function commandEnvironment(
  * @throws {TypeError | RangeError} for bad options.
  */
 export function runCommand(options: RunOptions): never {
-  const { command: [command, ...args], inherit, ...launch } = options;
+  const { command: [command, ...args], inherit, ...launch } = ownProperties(options);
   requireFlag("run a command", "inherit", inherit);
   const plan = planLaunch(launch);
   const target = resolveLaunchTarget({ command, args, environment: plan.before }, launchHost());

@@ -6,7 +6,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { withPermission } from "../../ffi/errors.ts";
 import { LibraryLoadError } from "../errors.ts";
-import { requireOptions, requirePath } from "../options.ts";
+import { ownOptions, requirePath } from "../options.ts";
 import { VERSION } from "../version.ts";
 import { admit, unusable } from "./admission.ts";
 import {
@@ -197,10 +197,10 @@ function* everyPlace(): Generator<readonly [Wanted, Place]> {
  */
 export function verifyIntegrity(options: IntegrityOptions = {}): IntegrityReport {
   const action = "verify the integrity of the libraries";
-  requireOptions(action, options, ["library"]);
-  requirePath(action, "the library", options.library);
+  const { library } = ownOptions(action, options, ["library"]);
+  requirePath(action, "the library", library);
   return withPermission("look for native libraries", "--allow-read", () => {
-    const named = explicitPlace({ name: "jemalloc", path: options.library });
+    const named = explicitPlace({ name: "jemalloc", path: library });
     const libraries = named === null ? [] : lookAtNamed(named);
     const seen = new Set(libraries.map(({ path }) => path));
     for (const [wanted, place] of everyPlace()) {

@@ -6,7 +6,7 @@
 import { statSync } from "node:fs";
 import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/errors.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
-import { requireOneOf, requirePath } from "../options.ts";
+import { ownProperties, requireOneOf, requirePath } from "../options.ts";
 import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
 import { errorCode, missingFromRelease } from "./hashes.ts";
 import { VARIANTS } from "./manifest.ts";
@@ -64,7 +64,8 @@ function notFound(request: LibraryRequest, attempts: readonly LoadAttempt[]): Li
  * @throws {PermissionError} when the runtime does not permit to read files.
  * @throws {TypeError | RangeError} when the path is no path, or the variant is unknown.
  */
-export function resolveLibrary(request: LibraryRequest): ResolvedLibrary {
+export function resolveLibrary(given: LibraryRequest): ResolvedLibrary {
+  const request = ownProperties(given);
   const { path: named, variant } = request;
   requirePath("look for a library", "its path", named);
   if (variant !== undefined) {

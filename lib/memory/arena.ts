@@ -10,7 +10,7 @@ import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import type { Address } from "../../ffi/types.ts";
 import { BlockError, ClosedError } from "../errors.ts";
-import { requireOptions } from "../options.ts";
+import { ownOptions } from "../options.ts";
 import type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./api/arena.ts";
 import type { ViewConstructor } from "./api/block.ts";
 import type { LeakReport } from "./api/leaks.ts";
@@ -95,8 +95,7 @@ export class BumpArena implements Arena, Owner {
   /** An arena without chunks yet. */
   constructor(store: Store, owners: Owners, options: ArenaOptions = {}) {
     const action = "make an arena";
-    requireOptions(action, options, OPTION_NAMES);
-    const { chunkSize = FIRST_CHUNK } = options;
+    const { chunkSize = FIRST_CHUNK } = ownOptions(action, options, OPTION_NAMES);
     requireWhole(action, "the chunk size", chunkSize, LEAST_CHUNK, MOST_CHUNK);
     store.requireOpen(action);
     this.#chunks = new Chunks(store);

@@ -7,7 +7,7 @@ import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import type { Address, NativePointer } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
-import { requireFlag, requireOptions } from "../options.ts";
+import { ownOptions, requireFlag } from "../options.ts";
 import type {
   AllocateFromOptions,
   AllocateOptions,
@@ -154,9 +154,9 @@ export function allocateBlock(
   let alignment = LEAST_ALIGNMENT;
   let zeroed = false;
   if (options !== NO_OPTIONS) {
-    requireOptions(action, options, ALLOCATE_OPTIONS);
-    alignment = alignmentOf(action, options.alignment);
-    zeroed = flagOf(action, "zeroed", options.zeroed);
+    const own = ownOptions(action, options, ALLOCATE_OPTIONS);
+    alignment = alignmentOf(action, own.alignment);
+    zeroed = flagOf(action, "zeroed", own.zeroed);
   }
   store.requireOpen(action);
   const [live, buffer] = store.allocate(size, alignment, zeroed, kind, allocateBlock);
@@ -170,11 +170,11 @@ export function allocateBlockFrom(
   options: AllocateFromOptions = {},
 ): NativeBlock {
   const action = "allocate a block";
-  requireOptions(action, options, FROM_OPTIONS);
-  const terminated = flagOf(action, "terminated", options.terminated);
+  const own = ownOptions(action, options, FROM_OPTIONS);
+  const terminated = flagOf(action, "terminated", own.terminated);
   const bytes = bytesOf(action, data);
   const size = bytes.length + (terminated ? 1 : 0);
-  const block = allocateBlock(store, size, { alignment: options.alignment });
+  const block = allocateBlock(store, size, { alignment: own.alignment });
   block.bytes.set(bytes);
   if (terminated) block.bytes[bytes.length] = 0;
   return block;
@@ -190,8 +190,8 @@ export function reallocateBlock(
   const action = "reallocate a block";
   const own = ownBlock(store, action, block);
   requireSize(action, size);
-  requireOptions(action, options, REALLOCATE_OPTIONS);
-  own.resize(size, flagOf(action, "zeroed", options.zeroed));
+  const { zeroed } = ownOptions(action, options, REALLOCATE_OPTIONS);
+  own.resize(size, flagOf(action, "zeroed", zeroed));
   return own;
 }
 

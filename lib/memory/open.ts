@@ -7,7 +7,7 @@ import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { NULL } from "../../ffi/types.ts";
 import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
-import { requireFlag, requireOptions } from "../options.ts";
+import { ownOptions, requireFlag } from "../options.ts";
 import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
 import type { Allocator, OpenOptions } from "./api/allocator.ts";
 import { NativeAllocator } from "./allocator.ts";
@@ -94,8 +94,7 @@ function requireUse(allocator: Allocator): void {
  * ```
  */
 export function openAllocator(options: OpenOptions = {}): Allocator {
-  requireOptions(ACTION, options, OPTION_NAMES);
-  const { leaks, onLeak, debug, ...choice } = options;
+  const { leaks, onLeak, debug, ...choice } = ownOptions(ACTION, options, OPTION_NAMES);
   requireFlag(ACTION, "debug", debug);
   if (onLeak !== undefined && typeof onLeak !== "function") {
     throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(onLeak)}`);
@@ -103,21 +102,21 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
   // A runtime without foreign functions is told so before anything else is missing.
   foreign();
   const level = leakLevel(leaks);
-  const own = proveOwnBlocks(ACTION, choice);
-  requireProof(own);
+  const blocks = proveOwnBlocks(ACTION, choice);
+  requireProof(blocks);
   const calls = memoryCalls();
-  const kind = openKind(own, calls);
+  const kind = openKind(blocks, calls);
   const allocator = new NativeAllocator({
-    name: own.name,
-    version: own.version,
-    evidence: own.evidence,
-    library: own.library,
+    name: blocks.name,
+    version: blocks.version,
+    evidence: blocks.evidence,
+    library: blocks.library,
     calls,
-    source: bindSource(own.resolved?.path ?? "", kind, calls),
+    source: bindSource(blocks.resolved?.path ?? "", kind, calls),
     kind,
-    tracker: new LeakTracker(own.name, level, onLeak),
+    tracker: new LeakTracker(blocks.name, level, onLeak),
     // What watches for the use of freed memory has to see that it is freed.
-    keepsIdle: (own.resolved?.manifest?.variant ?? "release") === "release" && debug !== true,
+    keepsIdle: (blocks.resolved?.manifest?.variant ?? "release") === "release" && debug !== true,
     debug: debug ?? false,
   });
   requireUse(allocator);

@@ -4,7 +4,7 @@
  * @module
  */
 import { ClosedError, PoolExhaustedError } from "../errors.ts";
-import { requireOptions } from "../options.ts";
+import { ownOptions } from "../options.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import type { AcquireOptions, Lease, Pool, PoolOptions, PoolStatistics } from "./api/pool.ts";
 import { alignmentOf, allocateBlock, flagOf, type NativeBlock } from "./block.ts";
@@ -51,8 +51,8 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   /** A pool without blocks yet. */
   constructor(store: Store, owners: Owners, options: PoolOptions) {
-    requireOptions(MAKE, options, OPTION_NAMES);
-    const { blockSize, alignment, max, strict, zeroed } = options;
+    const own = ownOptions(MAKE, options, OPTION_NAMES);
+    const { blockSize, alignment, max, strict, zeroed } = own;
     requireWhole(MAKE, "the block size", blockSize, 1, MAX_SIZE);
     if (max !== undefined) requireWhole(MAKE, "max", max, 1, Number.MAX_SAFE_INTEGER);
     store.requireOpen(MAKE);
@@ -181,8 +181,7 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   #wait(options: AcquireOptions): Promise<Lease> {
     return new Promise((resolve, reject) => {
-      requireOptions(ACQUIRE, options, ACQUIRE_OPTIONS);
-      const { signal } = options;
+      const { signal } = ownOptions(ACQUIRE, options, ACQUIRE_OPTIONS);
       if (signal !== undefined && !(signal instanceof AbortSignal)) {
         throw new TypeError(`Cannot ${ACQUIRE}: the signal must be an AbortSignal`);
       }

@@ -17,7 +17,7 @@ import { readVariable } from "../environment.ts";
 import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
-import { requireOneOf, requireOptions, requirePath } from "../options.ts";
+import { ownOptions, requireOneOf, requirePath } from "../options.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
 import {
@@ -45,12 +45,12 @@ const OPTION_NAMES: readonly (keyof VerifyOptions)[] = ["allocator", "library", 
 const HEADER_ROOM = 16;
 const CONTROL_BYTES = 3001;
 
-function checkOptions(action: string, options: VerifyOptions): void {
-  requireOptions(action, options, OPTION_NAMES);
-  const { allocator, library, variant } = options;
+function checkOptions(action: string, options: VerifyOptions): VerifyOptions {
+  const own = ownOptions(action, options, OPTION_NAMES);
+  const { allocator, library, variant } = own;
   requirePath(action, "the library", library);
   if (variant !== undefined) requireOneOf(action, "the variant", variant, VARIANTS);
-  if (allocator !== "system" || library === undefined) return;
+  if (allocator !== "system" || library === undefined) return own;
   throw new TypeError(
     `Cannot ${action}: the library must be left out for the allocator "system"; ` +
       `got ${inspect(library)}`,
@@ -229,12 +229,12 @@ const proven = new Map<string, LibraryFinding>();
  * @throws {TypeError | RangeError} for bad options.
  */
 export function proveOwnBlocks(action: string, options: VerifyOptions): OwnBlocks {
-  checkOptions(action, options);
-  const name = chooseAllocator(options);
+  const own = checkOptions(action, options);
+  const name = chooseAllocator(own);
   if (name === "system") {
     return { name, ...examineSystem().library, resolved: null, library: null };
   }
-  const { library: path, variant } = options;
+  const { library: path, variant } = own;
   const resolved = resolveLibrary({ name, path, variant });
   const key = `${name} ${resolved.path} ${resolved.sha256}`;
   const finding = proven.get(key) ?? examineLibrary(name, resolved);
@@ -254,9 +254,9 @@ export function proveOwnBlocks(action: string, options: VerifyOptions): OwnBlock
  * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
  */
 export function verifyAllocator(options: VerifyOptions = {}): Verification {
-  checkOptions("verify the allocator", options);
-  const allocator = chooseAllocator(options);
-  const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, options);
+  const own = checkOptions("verify the allocator", options);
+  const allocator = chooseAllocator(own);
+  const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, own);
   return {
     runtime: foreign().runtime,
     platform: process.platform,
