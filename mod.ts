@@ -81,6 +81,7 @@ export type {
   Block,
   BlockHandle,
   ViewConstructor,
+  ViewOf,
 } from "./lib/memory/api/block.ts";
 export type { Heap, HeapStatistics } from "./lib/memory/api/heap.ts";
 export type { LeakKind, LeakLevel, LeakReport } from "./lib/memory/api/leaks.ts";
@@ -93,7 +94,7 @@ export type {
 } from "./lib/memory/api/pool.ts";
 export type { CachedAllocator, CachedStatistics, RawAllocator } from "./lib/memory/api/raw.ts";
 export { openAllocator } from "./lib/memory/open.ts";
-export { nativePointer } from "./lib/memory/pointer.ts";
+export { nativeAddress, nativePointer } from "./lib/memory/pointer.ts";
 export {
   ALLOCATOR_NAMES,
   ALLOCATOR_POLICY,

@@ -16,11 +16,19 @@ import {
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
+  refusePointer,
   type ResultConversions,
   toExactNumber,
   viewOrNull,
 } from "./library.ts";
-import type { Adapter, Address, NativeLibrary, SymbolSignature, SymbolTable } from "./types.ts";
+import type {
+  Adapter,
+  Address,
+  NativeLibrary,
+  NativePointer,
+  SymbolSignature,
+  SymbolTable,
+} from "./types.ts";
 
 interface BunSignature {
   readonly args: readonly string[];
@@ -161,7 +169,8 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
     wrap: (address, length) => protect(ffi.toArrayBuffer(address, 0, length)),
     rewrap: (buffer) => protect(moveBuffer(buffer)),
     detachable: () => true,
-    pointer: (address) => address,
+    pointer: (address) => address as unknown as NativePointer,
+    pointerAddress: refusePointer,
   };
   return adapter;
 }

@@ -23,7 +23,14 @@ import {
   viewOrNull,
   widenToBigInt,
 } from "./library.ts";
-import type { Adapter, Address, NativeLibrary, SymbolSignature, SymbolTable } from "./types.ts";
+import type {
+  Adapter,
+  Address,
+  NativeLibrary,
+  NativePointer,
+  SymbolSignature,
+  SymbolTable,
+} from "./types.ts";
 
 interface DenoSignature extends NativeSignature {
   readonly optional: true;
@@ -145,7 +152,8 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     },
     rewrap: moveBuffer,
     detachable: isUnmarked,
-    pointer: (address) => deno.UnsafePointer.create(BigInt(address)),
+    pointer: (address) => deno.UnsafePointer.create(BigInt(address)) as unknown as NativePointer,
+    pointerAddress: (pointer) => deno.UnsafePointer.value(pointer),
   };
   return adapter;
 }

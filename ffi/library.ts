@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { inspect } from "node:util";
 import workerThreads from "node:worker_threads";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
 import type {
@@ -117,6 +118,15 @@ export function toExactNumber(value: unknown): number {
     );
   }
   return number;
+}
+
+/** Where pointers are numbers or bigints, an object is none. */
+export function refusePointer(pointer: object): never {
+  throw new TypeError(
+    `Cannot tell an address: it must be of a number, a bigint or a pointer; got ${
+      inspect(pointer)
+    }`,
+  );
 }
 
 /** A 64-bit result as a bigint, where a runtime gives small ones as numbers. */

@@ -17,6 +17,7 @@ import {
   type ParameterConversions,
   type RawFunction,
   type RawLibrary,
+  refusePointer,
   type ResultConversions,
   toBigInt,
   toExactNumber,
@@ -28,6 +29,7 @@ import type {
   Adapter,
   Address,
   NativeLibrary,
+  NativePointer,
   RuntimeInfo,
   SymbolSignature,
   SymbolTable,
@@ -52,7 +54,7 @@ interface NodeLibrary {
 /** The part of koffi that this adapter uses. */
 interface Koffi {
   load(path: string | null): KoffiLibrary;
-  address(view: ArrayBufferView): bigint | number;
+  address(viewOrPointer: object): bigint | number;
   view(address: number, length: number): ArrayBuffer;
 }
 
@@ -193,7 +195,8 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
     rewrap: moveBuffer,
     detachable: isUnmarked,
-    pointer: (address) => BigInt(address),
+    pointer: (address) => BigInt(address) as unknown as NativePointer,
+    pointerAddress: refusePointer,
   };
 }
 
@@ -247,6 +250,7 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
       return bindLibrary(path, table, raw, KOFFI_PARAMETERS, KOFFI_RESULTS, prefix);
     },
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
-    pointer: (address) => BigInt(address),
+    pointer: (address) => BigInt(address) as unknown as NativePointer,
+    pointerAddress: (pointer) => koffi.address(pointer),
   };
 }

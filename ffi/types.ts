@@ -111,8 +111,10 @@ export type Calls<T extends SymbolTable> = {
 };
 
 /**
- * A pointer as the runtime's own FFI takes it: a `Deno.PointerObject`, a number in Bun, a bigint for
- * `node:ffi` and for koffi, whose pointer parameters take one. `null` for `NULL` in Deno.
+ * A pointer as the runtime's own FFI takes it, by the types that a program is checked with:
+ * `Deno.PointerValue` with Deno's, `Pointer` of `bun:ffi` with bun-types, else the bigint of
+ * `node:ffi`, which koffi's pointer parameters take, too. Where several are loaded, the first of
+ * these counts.
  *
  * @example
  * ```ts
@@ -126,7 +128,11 @@ export type Calls<T extends SymbolTable> = {
  * memory.close();
  * ```
  */
-export type NativePointer = object | number | bigint | null;
+export type NativePointer = typeof globalThis extends {
+  Deno: { UnsafePointer: { create(...value: never[]): infer DenoPointer } };
+} ? DenoPointer
+  : typeof globalThis extends { Bun: unknown } ? number & { __pointer__: null }
+  : bigint;
 
 /** An opened native library. */
 export interface NativeLibrary<T extends SymbolTable> {
@@ -182,4 +188,6 @@ export interface Adapter {
   detachable(buffer: ArrayBuffer): boolean;
   /** What this runtime's own FFI takes as a pointer argument. */
   pointer(address: Address): NativePointer;
+  /** The address of a pointer that this runtime's own FFI has given as an object. */
+  pointerAddress(pointer: object): number | bigint;
 }

@@ -13,6 +13,7 @@ const FUNCTIONS = [
   "getSystemInfo",
   "healthCheck",
   "launchEnvironment",
+  "nativeAddress",
   "nativePointer",
   "openAllocator",
   "requireAllocator",
@@ -103,6 +104,7 @@ const TYPES = [
   "Verification",
   "VerifyOptions",
   "ViewConstructor",
+  "ViewOf",
 ];
 
 /** A string literal in one line, or a comment. */

@@ -12,7 +12,7 @@ import type { Address } from "../../ffi/types.ts";
 import { BlockError, ClosedError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./api/arena.ts";
-import type { ViewConstructor } from "./api/block.ts";
+import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
 import type { Owner, Owners } from "./owners.ts";
@@ -120,19 +120,19 @@ export class BumpArena implements Arena, Owner {
     return new Uint8Array(buffer, at, size);
   }
 
-  view<V extends ArrayBufferView>(type: ViewConstructor<V>, length: number): V {
+  view<C extends ViewConstructor>(type: C, length: number): ViewOf<C> {
     const size = elementSize(ACTION, type) * length;
     const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
     if (end <= this.#limit && (length | 0) === length && length >= 0) {
       this.#offset = end;
       this.#allocations++;
-      return new type(this.#buffer as ArrayBuffer, offset, length);
+      return new type(this.#buffer as ArrayBuffer, offset, length) as ViewOf<C>;
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);
     requireSize(ACTION, size);
     const [buffer, at] = this.#place(size, ALIGNMENT);
-    return new type(buffer, at, length);
+    return new type(buffer, at, length) as ViewOf<C>;
   }
 
   allocateFrom(data: string | ArrayBufferView | ArrayBufferLike): Uint8Array<ArrayBuffer> {

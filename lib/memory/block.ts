@@ -14,6 +14,7 @@ import type {
   Block,
   BlockHandle,
   ViewConstructor,
+  ViewOf,
 } from "./api/block.ts";
 import type { ReallocateOptions } from "./api/block-allocator.ts";
 import type { LeakKind } from "./api/leaks.ts";
@@ -71,7 +72,7 @@ export class NativeBlock implements Block {
     return calls.offheap_usable_size(source, this.#usable("measure").address);
   }
 
-  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset = 0, length?: number): V {
+  as<C extends ViewConstructor>(type: C, byteOffset = 0, length?: number): ViewOf<C> {
     return viewOf(type, this.#buffer, this.#usable("view").size, byteOffset, length);
   }
 

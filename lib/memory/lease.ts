@@ -5,7 +5,7 @@
  */
 import type { Address, NativePointer } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
-import type { ViewConstructor } from "./api/block.ts";
+import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import type { Lease } from "./api/pool.ts";
 import type { NativeBlock } from "./block.ts";
 
@@ -45,7 +45,7 @@ export class BlockLease implements Lease {
     return this.#leased("use").pointer;
   }
 
-  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset = 0, length?: number): V {
+  as<C extends ViewConstructor>(type: C, byteOffset = 0, length?: number): ViewOf<C> {
     return this.#leased("view").as(type, byteOffset, length);
   }
 

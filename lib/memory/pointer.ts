@@ -4,7 +4,7 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import type { Address, NativePointer } from "../../ffi/types.ts";
+import { type Address, type NativePointer, NULL } from "../../ffi/types.ts";
 import { requireWhole } from "./sizes.ts";
 
 /**
@@ -15,7 +15,7 @@ import { requireWhole } from "./sizes.ts";
  *
  * @param address In bytes; 0 is `NULL`.
  * @returns A `Deno.PointerObject`, a number in Bun, a bigint for `node:ffi` and for koffi; `null`
- * for `NULL` in Deno.
+ * for `NULL` in Deno. Its type is that of the FFI: see {@linkcode NativePointer}.
  * @throws {RangeError | TypeError} for what is no address.
  * @example
  * ```ts
@@ -33,4 +33,32 @@ import { requireWhole } from "./sizes.ts";
 export function nativePointer(address: Address): NativePointer {
   requireWhole("make a pointer", "the address", address, 0, 2 ** 52);
   return foreign().pointer(address);
+}
+
+/**
+ * The address of what this runtime's own FFI has given as a pointer: the way back from
+ * {@linkcode nativePointer}. An {@linkcode Address} is what `borrow` and `adopt` take, and what can
+ * be computed with.
+ *
+ * @param pointer A `Deno.PointerObject`, a number or a bigint, or a pointer of koffi's; `null` is
+ * `NULL`.
+ * @returns In bytes; 0 for `NULL`.
+ * @throws {RangeError | TypeError} for what is no pointer, and for a number that is no address.
+ * @example
+ * ```ts
+ * import { nativeAddress, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(64);
+ * console.log(nativeAddress(block.pointer) === block.address, nativeAddress(null));
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export function nativeAddress(pointer: NativePointer | object | bigint | number | null): Address {
+  if (pointer === null) return NULL;
+  const value = typeof pointer === "object" ? foreign().pointerAddress(pointer) : pointer;
+  const address = typeof value === "bigint" ? Number(value) : value;
+  requireWhole("tell an address", "the pointer", address, 0, 2 ** 52);
+  return address as Address;
 }

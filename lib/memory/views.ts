@@ -4,7 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
-import type { ViewConstructor } from "./api/block.ts";
+import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import { requireWhole } from "./sizes.ts";
 
 /**
@@ -12,7 +12,7 @@ import { requireWhole } from "./sizes.ts";
  *
  * @throws {TypeError} when it is no view's constructor.
  */
-export function elementSize(action: string, type: ViewConstructor<ArrayBufferView>): number {
+export function elementSize(action: string, type: ViewConstructor): number {
   const size = typeof type === "function" ? type.BYTES_PER_ELEMENT : undefined;
   if (size !== undefined) return size;
   if (Object.is(type, DataView)) return 1;
@@ -23,13 +23,13 @@ export function elementSize(action: string, type: ViewConstructor<ArrayBufferVie
 }
 
 /** A view of a buffer of `size` bytes, checked. */
-export function viewOf<V extends ArrayBufferView>(
-  type: ViewConstructor<V>,
+export function viewOf<C extends ViewConstructor>(
+  type: C,
   buffer: ArrayBuffer,
   size: number,
   byteOffset: number,
   length: number | undefined,
-): V {
+): ViewOf<C> {
   const action = `view ${size} bytes`;
   const element = elementSize(action, type);
   requireWhole(action, "the offset", byteOffset, 0, size);
@@ -40,5 +40,5 @@ export function viewOf<V extends ArrayBufferView>(
   }
   const most = Math.floor((size - byteOffset) / element);
   if (length !== undefined) requireWhole(action, "the length", length, 0, most);
-  return new type(buffer, byteOffset, length ?? most);
+  return new type(buffer, byteOffset, length ?? most) as ViewOf<C>;
 }

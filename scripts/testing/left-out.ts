@@ -46,6 +46,11 @@ export const RULES: readonly Rule[] = [
     reason: "it is about programs that offheap starts; run looks at what the runtimes do",
   },
   {
+    files: ["types"],
+    fits: isOnce,
+    reason: "it is about type checkers, not about the runtime that starts them; once will do",
+  },
+  {
     files: [
       "build",
       "build-sources",

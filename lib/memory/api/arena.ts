@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address } from "../../../ffi/types.ts";
-import type { ViewConstructor } from "./block.ts";
+import type { ViewConstructor, ViewOf } from "./block.ts";
 
 /** How an arena grows. */
 export interface ArenaOptions {
@@ -93,7 +93,7 @@ export interface Arena extends Disposable {
    * @param length How many elements; bytes for a `DataView`.
    * @throws As {@linkcode Arena.allocate}.
    */
-  view<V extends ArrayBufferView>(type: ViewConstructor<V>, length: number): V;
+  view<C extends ViewConstructor>(type: C, length: number): ViewOf<C>;
   /**
    * A copy of bytes, or of a string as UTF-8.
    *

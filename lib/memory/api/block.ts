@@ -6,30 +6,34 @@
 import type { Address, NativePointer } from "../../../ffi/types.ts";
 
 /**
- * A typed array's constructor, or that of `DataView`.
+ * A typed array's constructor, or that of `DataView`; also a variable that may be any of them.
  *
  * @example
  * ```ts
- * import { openAllocator, type ViewConstructor } from "@offheap/offheap";
+ * import { openAllocator, type ViewConstructor, type ViewOf } from "@offheap/offheap";
  *
  * const memory = openAllocator();
  * const block = memory.allocate(64, { zeroed: true });
- * function lengthAs<V extends ArrayBufferView & { readonly length: number }>(
- *   type: ViewConstructor<V>,
- * ): number {
- *   return block.as(type).length;
+ * function viewAs<C extends ViewConstructor>(type: C): ViewOf<C> {
+ *   return block.as(type);
  * }
- * console.log(lengthAs(Float64Array), lengthAs(Uint16Array));
+ * for (const type of [Float64Array, Uint16Array]) console.log(viewAs(type).length);
  * block.free();
  * memory.close();
  * ```
  */
-export interface ViewConstructor<V extends ArrayBufferView> {
+export interface ViewConstructor {
   /** Makes a view of `length` elements, or bytes for a `DataView`, from a byte offset on. */
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): V;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView;
   /** An element's size in bytes; a `DataView` has none, and 1 is taken. */
   readonly BYTES_PER_ELEMENT?: number;
 }
+
+/** The view that a constructor makes over a block's memory, such as `Float64Array<ArrayBuffer>`. */
+export type ViewOf<C extends ViewConstructor> = C extends
+  new (buffer: ArrayBuffer, byteOffset: number, length: number) => infer V
+  ? V extends DataView ? DataView<ArrayBuffer> : V
+  : never;
 
 /**
  * How a block is allocated.
@@ -170,7 +174,7 @@ export interface Block extends Disposable {
    * @throws {RangeError} when it does not fit the block.
    * @throws {BlockError} after the block's end.
    */
-  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset?: number, length?: number): V;
+  as<C extends ViewConstructor>(type: C, byteOffset?: number, length?: number): ViewOf<C>;
   /**
    * Gives the memory back, and detaches every view. Await what still works on a view of it before.
    *

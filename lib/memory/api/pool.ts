@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address, NativePointer } from "../../../ffi/types.ts";
-import type { ViewConstructor } from "./block.ts";
+import type { ViewConstructor, ViewOf } from "./block.ts";
 
 /**
  * What a pool keeps.
@@ -111,7 +111,7 @@ export interface Lease extends Disposable {
   /** The address as this runtime's own FFI takes it, see {@linkcode Block.pointer}. */
   readonly pointer: NativePointer;
   /** A view of the block as elements of another type, see {@linkcode Block.as}. */
-  as<V extends ArrayBufferView>(type: ViewConstructor<V>, byteOffset?: number, length?: number): V;
+  as<C extends ViewConstructor>(type: C, byteOffset?: number, length?: number): ViewOf<C>;
   /**
    * Gives the block back to the pool, or to the caller that has waited longest.
    *

@@ -138,7 +138,7 @@ export const ARENA_STEPS: Steps = {
       const Type = TYPES[pick % TYPES.length] ?? DataView;
       const element = "BYTES_PER_ELEMENT" in Type ? Type.BYTES_PER_ELEMENT : 1;
       const length = Math.floor(size / element);
-      const view = held.arena.view<ArrayBufferView>(Type, length);
+      const view = held.arena.view(Type, length);
       assert.ok(view instanceof Type);
       assert.equal(view.byteLength, length * element);
       return enter(world, held, view, element);

@@ -56,7 +56,7 @@ function enterRange(world: World, { block, id, address, size }: HeldBlock): void
 function renewViews(held: HeldBlock): void {
   const { block, id, size } = held;
   const View = VIEWS[id % VIEWS.length] ?? DataView;
-  held.views = [block.bytes, block.as<ArrayBufferView>(View)];
+  held.views = [block.bytes, block.as(View)];
   assert.equal(block.bytes.length, size);
   assert.equal(block.bytes.buffer, block.buffer);
 }
