@@ -86,11 +86,11 @@ export type {
 export type { Heap, HeapStatistics } from "./lib/memory/api/heap.ts";
 export type { LeakKind, LeakLevel, LeakReport } from "./lib/memory/api/leaks.ts";
 export type {
-  AcquireOptions,
   Lease,
   Pool,
   PoolOptions,
   PoolStatistics,
+  WaitOptions,
 } from "./lib/memory/api/pool.ts";
 export type { CachedAllocator, CachedStatistics, RawAllocator } from "./lib/memory/api/raw.ts";
 export { openAllocator } from "./lib/memory/open.ts";

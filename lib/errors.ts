@@ -220,7 +220,7 @@ export class PoolExhaustedError extends OffheapError {
     super(
       "ERR_OFFHEAP_POOL_EXHAUSTED",
       `Cannot acquire a block: all ${max} of the pool are leased. Release one, raise "max", or ` +
-        "wait with acquire({ signal }).",
+        "wait for one with wait({ signal }).",
       options,
     );
     this.max = max;

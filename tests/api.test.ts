@@ -43,7 +43,6 @@ const ERRORS = [
 const CONSTANTS = ["ALLOCATOR_NAMES", "ALLOCATOR_POLICY", "PROFILE_NAMES", "VERSION"];
 
 const TYPES = [
-  "AcquireOptions",
   "Address",
   "AllocateFromOptions",
   "AllocateOptions",
@@ -105,6 +104,7 @@ const TYPES = [
   "VerifyOptions",
   "ViewConstructor",
   "ViewOf",
+  "WaitOptions",
 ];
 
 /** A string literal in one line, or a comment. */

@@ -94,7 +94,7 @@ test("a pool at its limit refuses at once, and makes wait in turn", async () => 
   });
   const order: number[] = [];
   const waiting = [0, 1, 2].map(async (index) => {
-    const lease = await pool.acquire({});
+    const lease = await pool.wait();
     order.push(index);
     return lease;
   });
@@ -116,7 +116,7 @@ test("a pool at its limit refuses at once, and makes wait in turn", async () => 
     leases: 5,
     allocations: 2,
   });
-  (await pool.acquire({})).release();
+  (await pool.wait()).release();
   memory.close();
 });
 
@@ -126,16 +126,16 @@ test("waiting ends by its signal, with the reason, and leaves the line", async (
   const lease = pool.acquire();
   const reason = new Error("no patience");
   const controller = new AbortController();
-  const first = pool.acquire({ signal: controller.signal });
-  const second = pool.acquire({ signal: new AbortController().signal });
+  const first = pool.wait({ signal: controller.signal });
+  const second = pool.wait({ signal: new AbortController().signal });
   controller.abort(reason);
   await assert.rejects(first, reason);
-  await assert.rejects(pool.acquire({ signal: controller.signal }), reason, "aborted before");
+  await assert.rejects(pool.wait({ signal: controller.signal }), reason, "aborted before");
   assert.equal(pool.statistics().waiting, 1);
   lease.release();
   (await second).release();
-  await assert.rejects(pool.acquire({ signal: 5 } as never), TypeError);
-  await assert.rejects(pool.acquire({ limit: 5 } as never), TypeError);
+  await assert.rejects(pool.wait({ signal: 5 } as never), TypeError);
+  await assert.rejects(pool.wait({ limit: 5 } as never), TypeError);
   assert.equal(pool.statistics().idle, 1);
   memory.close();
 });
@@ -162,7 +162,7 @@ test("closing a pool detaches what is leased, and refuses those that wait", asyn
   const pool = memory.pool({ blockSize: 64, max: 1 });
   const lease = pool.acquire();
   const { bytes } = lease;
-  const waiting = pool.acquire({});
+  const waiting = pool.wait();
   pool.close();
   const closed = { name: "ClosedError", code: "ERR_OFFHEAP_CLOSED" };
   await assert.rejects(waiting, closed);
@@ -171,7 +171,7 @@ test("closing a pool detaches what is leased, and refuses those that wait", asyn
   assert.throws(() => lease.release(), { name: "BlockError", reason: "freed" });
   lease[Symbol.dispose]();
   assert.throws(() => pool.acquire(), closed);
-  await assert.rejects(pool.acquire({}), closed);
+  await assert.rejects(pool.wait(), closed);
   assert.throws(() => pool.trim(), closed);
   assert.throws(() => pool.close(), closed);
   pool[Symbol.dispose]();
@@ -183,7 +183,7 @@ test("closing the allocator lists leased blocks, detaches them, and refuses thos
   const pool = memory.pool({ blockSize: 64, max: 2 });
   const [lease, other] = [pool.acquire(), pool.acquire()];
   const { bytes } = lease;
-  const waiting = pool.acquire({});
+  const waiting = pool.wait();
   const open = memory.close();
   assert.deepEqual(open.map(({ kind, size }) => [kind, size]), [
     ["pool block", 64],

@@ -71,7 +71,7 @@ const signal: AbortSignal = AbortSignal.timeout(30_000);
 
 /** One frame, with a buffer of its own from the first stage to the last. */
 async function render(frame: number): Promise<{ white: number; digest: string }> {
-  const lease: Lease = await pool.acquire({ signal });
+  const lease: Lease = await pool.wait({ signal });
   try {
     generate(lease.bytes, frame);
     await turn(); // as if the next stage were elsewhere: other frames go on meanwhile

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { inspect } from "node:util";
 import { ClosedError, PoolExhaustedError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { LeakReport } from "./api/leaks.ts";
-import type { AcquireOptions, Lease, Pool, PoolOptions, PoolStatistics } from "./api/pool.ts";
+import type { Lease, Pool, PoolOptions, PoolStatistics, WaitOptions } from "./api/pool.ts";
 import { alignmentOf, allocateBlock, flagOf, type NativeBlock } from "./block.ts";
 import { BlockLease } from "./lease.ts";
 import type { Collectable } from "./live.ts";
@@ -16,6 +17,7 @@ import type { Store } from "./store.ts";
 
 const MAKE = "make a pool";
 const ACQUIRE = "acquire a block";
+const WAIT = "wait for a block";
 const CLOSED = "the pool or its allocator was closed";
 const OPTION_NAMES: readonly (keyof PoolOptions)[] = [
   "blockSize",
@@ -24,7 +26,7 @@ const OPTION_NAMES: readonly (keyof PoolOptions)[] = [
   "strict",
   "zeroed",
 ];
-const ACQUIRE_OPTIONS: readonly (keyof AcquireOptions)[] = ["signal"];
+const WAIT_OPTIONS: readonly (keyof WaitOptions)[] = ["signal"];
 
 /** A caller that waits for a block. */
 interface Waiter {
@@ -66,13 +68,40 @@ export class BlockPool implements Pool, Owner, Collectable {
     this.#reference = owners.add(this);
   }
 
-  acquire(): Lease;
-  acquire(options: AcquireOptions): Promise<Lease>;
-  acquire(options?: AcquireOptions): Lease | Promise<Lease> {
-    if (options !== undefined) return this.#wait(options);
+  acquire(): Lease {
     const lease = this.#lease();
     if (lease === null) throw new PoolExhaustedError(this.#max);
     return lease;
+  }
+
+  wait(options: WaitOptions = {}): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      const { signal } = ownOptions(WAIT, options, WAIT_OPTIONS);
+      if (signal !== undefined && !(signal instanceof AbortSignal)) {
+        throw new TypeError(
+          `Cannot ${WAIT}: the signal must be an AbortSignal; got ${inspect(signal)}`,
+        );
+      }
+      signal?.throwIfAborted();
+      const lease = this.#lease();
+      if (lease !== null) return resolve(lease);
+      const abort = (): void => {
+        this.#waiting.delete(waiter);
+        reject(signal?.reason);
+      };
+      const waiter = {
+        grant(lease: Lease): void {
+          signal?.removeEventListener("abort", abort);
+          resolve(lease);
+        },
+        refuse(error: unknown): void {
+          signal?.removeEventListener("abort", abort);
+          reject(error);
+        },
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(waiter);
+    });
   }
 
   trim(keep = 0): number {
@@ -177,34 +206,6 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (this.#zeroed) block.bytes.fill(0);
     this.#leases++;
     return new BlockLease(this, block);
-  }
-
-  #wait(options: AcquireOptions): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      const { signal } = ownOptions(ACQUIRE, options, ACQUIRE_OPTIONS);
-      if (signal !== undefined && !(signal instanceof AbortSignal)) {
-        throw new TypeError(`Cannot ${ACQUIRE}: the signal must be an AbortSignal`);
-      }
-      signal?.throwIfAborted();
-      const lease = this.#lease();
-      if (lease !== null) return resolve(lease);
-      const abort = (): void => {
-        this.#waiting.delete(waiter);
-        reject(signal?.reason);
-      };
-      const waiter = {
-        grant(lease: Lease): void {
-          signal?.removeEventListener("abort", abort);
-          resolve(lease);
-        },
-        refuse(error: unknown): void {
-          signal?.removeEventListener("abort", abort);
-          reject(error);
-        },
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#waiting.add(waiter);
-    });
   }
 
   /** Whoever has waited longest, taken out of the line. */

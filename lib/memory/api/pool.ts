@@ -50,14 +50,14 @@ export interface PoolOptions {
  * const pool = memory.pool({ blockSize: 4096, max: 1 });
  * const lease = pool.acquire();
  * const controller = new AbortController();
- * const waiting = pool.acquire({ signal: controller.signal });
+ * const waiting = pool.wait({ signal: controller.signal });
  * controller.abort(new Error("too long"));
  * await waiting.catch((error: Error) => console.log(error.message));
  * lease.release();
  * memory.close();
  * ```
  */
-export interface AcquireOptions {
+export interface WaitOptions {
   /** Ends the waiting, with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -134,7 +134,7 @@ export interface Lease extends Disposable {
  * const pool = memory.pool({ blockSize: 4096, max: 2 });
  * const first = pool.acquire();
  * const second = pool.acquire();
- * const third = pool.acquire({ signal: AbortSignal.timeout(1000) });
+ * const third = pool.wait({ signal: AbortSignal.timeout(1000) });
  * first.release();
  * (await third).release();
  * second.release();
@@ -155,9 +155,10 @@ export interface Pool extends Disposable {
   /**
    * A block as soon as there is one: whoever waits longest gets it first.
    *
-   * @throws As {@linkcode Pool.acquire} but for exhaustion; the signal's reason when it is aborted.
+   * @returns It is rejected as {@linkcode Pool.acquire} throws, but for exhaustion; with the
+   * signal's reason when it is aborted; with a `TypeError` for bad options.
    */
-  acquire(options: AcquireOptions): Promise<Lease>;
+  wait(options?: WaitOptions): Promise<Lease>;
   /**
    * Gives idle blocks back to the allocator.
    *

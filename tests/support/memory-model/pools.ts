@@ -81,11 +81,11 @@ function requireLease({ bytes, id, size }: HeldLease): void {
   requirePattern(bytes, id, size, `lease ${id}`);
 }
 
-/** Acquires, and notes how that ends. */
+/** Waits for a lease, and notes how that ends. */
 function wait({ pool }: HeldPool): Waiter {
   const controller = new AbortController();
   const waiter: Waiter = { controller };
-  pool.acquire({ signal: controller.signal }).then((lease) => {
+  pool.wait({ signal: controller.signal }).then((lease) => {
     waiter.lease = lease;
   }, (error: unknown) => {
     waiter.error = error;
@@ -185,7 +185,7 @@ export const POOL_STEPS: Steps = {
       return true;
     }),
   ],
-  "pool.acquire, waiting": [
+  "pool.wait": [
     5,
     inPool(async (world, held) => {
       if (!world.hasRoom(held.blockSize) || held.waiting.length > 4) return false;
@@ -203,7 +203,7 @@ export const POOL_STEPS: Steps = {
     }),
   ],
   "lease.release": [9, inPool(release)],
-  "an acquire is aborted": [
+  "a wait is aborted": [
     1,
     inPool(async (_world, held, { pick }) => {
       const waiter = takeFrom(held.waiting, pick);
