@@ -20,7 +20,7 @@ test("allocations of an arena lie apart, aligned, and keep what is written to th
     const views: (readonly [Uint8Array, number])[] = [];
     for (let i = 0; i < 500; i++) {
       const alignment = [1, 8, 16, 64, 512, 4096][i % 6];
-      const view = arena.allocate((i * 37) % 300, alignment);
+      const view = arena.allocate((i * 37) % 300, { alignment });
       assert.equal(arena.addressOf(view) % (alignment ?? 1), 0, `${i}`);
       view.fill(i % 251);
       views.push([view, arena.addressOf(view)]);
@@ -36,6 +36,33 @@ test("allocations of an arena lie apart, aligned, and keep what is written to th
     }
     arena.free();
     for (const [view] of views) assert.equal(view.length, 0);
+  });
+});
+
+test("an arena takes the options that its allocator takes, in the same way", () => {
+  withAllocator((memory) => {
+    const arena = memory.arena({ chunkSize: 4096 });
+    const string = arena.allocateFrom("ab", { terminated: true });
+    assert.deepEqual([...string], [97, 98, 0]);
+    assert.deepEqual([...arena.allocateFrom("", { terminated: true })], [0]);
+    assert.deepEqual([...arena.allocateFrom("ab", { terminated: false })], [97, 98]);
+    arena.allocate(2000).fill(0xff);
+    arena.reset();
+    assert.ok(arena.allocate(1000, { zeroed: true }).every((byte) => byte === 0));
+    assert.ok(arena.view(Int32Array, 100, { zeroed: true }).every((value) => value === 0));
+    assert.equal(arena.view(Uint8Array, 4, { zeroed: false }).length, 4);
+    for (const alignment of [1, 64, 4096, 65_536, 2 ** 20]) {
+      for (
+        const view of [
+          arena.allocate(100, { alignment }),
+          arena.view(Float64Array, 3, { alignment }),
+          arena.allocateFrom("text", { alignment, terminated: true }),
+        ]
+      ) {
+        assert.equal(arena.addressOf(view) % alignment, 0, `${alignment}`);
+      }
+    }
+    arena.free();
   });
 });
 
@@ -154,9 +181,19 @@ test("an arena refuses bad sizes and alignments, foreign views, and use after it
       assert.throws(() => arena.allocate(size), RangeError, String(size));
       assert.throws(() => arena.view(Uint8Array, size), RangeError, String(size));
     }
-    for (const alignment of [0, 3, -8, 8192, 0.5, NaN]) {
-      assert.throws(() => arena.allocate(8, alignment), RangeError, String(alignment));
+    for (const alignment of [0, 3, -8, 2 ** 31, 0.5, NaN]) {
+      assert.throws(() => arena.allocate(8, { alignment }), RangeError, String(alignment));
+      assert.throws(() => arena.view(Int8Array, 8, { alignment }), RangeError);
+      assert.throws(() => arena.allocateFrom("x", { alignment }), RangeError);
     }
+    for (const wrong of [64, null, [], { zero: true }, { zeroed: 1 }, { terminated: true }]) {
+      assert.throws(() => arena.allocate(8, wrong as never), TypeError, JSON.stringify(wrong));
+      assert.throws(() => arena.view(Int8Array, 8, wrong as never), TypeError);
+    }
+    for (const wrong of [64, null, { zeroed: true }, { terminated: 1 }, { end: true }]) {
+      assert.throws(() => arena.allocateFrom("x", wrong as never), TypeError);
+    }
+    assert.equal(arena.statistics().allocations, 1, "nothing of it has taken any memory");
     assert.throws(() => arena.allocate("8" as unknown as number), TypeError);
     assert.throws(() => arena.view(Array as unknown as typeof Uint8Array, 1), TypeError);
     assert.throws(() => arena.addressOf(new Uint8Array(8)), { name: "BlockError" });

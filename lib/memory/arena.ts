@@ -12,8 +12,9 @@ import type { Address } from "../../ffi/types.ts";
 import { BlockError, ClosedError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./api/arena.ts";
-import type { ViewConstructor, ViewOf } from "./api/block.ts";
+import type { AllocateFromOptions, AllocateOptions, ViewConstructor, ViewOf } from "./api/block.ts";
 import type { LeakReport } from "./api/leaks.ts";
+import { ALLOCATE_OPTIONS, flagOf, FROM_OPTIONS } from "./allocate-options.ts";
 import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { unwatch, watch } from "./reclaim.ts";
@@ -28,8 +29,8 @@ const LEAST_CHUNK = 1024;
 const MOST_CHUNK: number = 2 ** 30;
 /** Alignment where nothing else was asked for: what every typed array can do with. */
 const ALIGNMENT = 8;
-const MOST_ALIGNMENT = 4096;
 const OPTION_NAMES: readonly (keyof ArenaOptions)[] = ["chunkSize"];
+const NO_OPTIONS: AllocateFromOptions = {};
 
 /** Every buffer of an arena keeps the arena, so that chunks are collected with the last view. */
 const keepers = new WeakMap<ArrayBuffer, BumpArena>();
@@ -106,39 +107,50 @@ export class BumpArena implements Arena, Owner {
     watch(this, this.#chunks);
   }
 
-  allocate(size: number, alignment: number = ALIGNMENT): Uint8Array<ArrayBuffer> {
+  allocate(size: number, options?: AllocateOptions): Uint8Array<ArrayBuffer> {
     const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (end <= this.#limit && (size | 0) === size && size >= 0 && alignment === ALIGNMENT) {
+    if (end <= this.#limit && (size | 0) === size && size >= 0 && options === undefined) {
       this.#offset = end;
       this.#allocations++;
       return new Uint8Array(this.#buffer as ArrayBuffer, offset, size);
     }
     requireSize(ACTION, size);
-    requireAlignment(ACTION, alignment, MOST_ALIGNMENT);
-    const [buffer, at] = this.#place(size, alignment);
+    const [buffer, at] = this.#placeAs(size, options, 1);
     return new Uint8Array(buffer, at, size);
   }
 
-  view<C extends ViewConstructor>(type: C, length: number): ViewOf<C> {
-    const size = elementSize(ACTION, type) * length;
+  view<C extends ViewConstructor>(type: C, length: number, options?: AllocateOptions): ViewOf<C> {
+    const element = elementSize(ACTION, type);
+    const size = element * length;
     const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (end <= this.#limit && (length | 0) === length && length >= 0) {
+    if (end <= this.#limit && (length | 0) === length && length >= 0 && options === undefined) {
       this.#offset = end;
       this.#allocations++;
       return new type(this.#buffer as ArrayBuffer, offset, length) as ViewOf<C>;
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);
     requireSize(ACTION, size);
-    const [buffer, at] = this.#place(size, ALIGNMENT);
+    const [buffer, at] = this.#placeAs(size, options, element);
     return new type(buffer, at, length) as ViewOf<C>;
   }
 
-  allocateFrom(data: string | ArrayBufferView | ArrayBufferLike): Uint8Array<ArrayBuffer> {
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options: AllocateFromOptions = NO_OPTIONS,
+  ): Uint8Array<ArrayBuffer> {
     const bytes = bytesOf(ACTION, data);
-    const copy = this.allocate(bytes.length);
+    if (options === NO_OPTIONS) {
+      const copy = this.allocate(bytes.length);
+      copy.set(bytes);
+      return copy;
+    }
+    const { terminated, ...place } = ownOptions(ACTION, options, FROM_OPTIONS);
+    const end = flagOf(ACTION, "terminated", terminated) ? 1 : 0;
+    const copy = this.allocate(bytes.length + end, place);
     copy.set(bytes);
+    if (end === 1) copy[bytes.length] = 0;
     return copy;
   }
 
@@ -241,6 +253,21 @@ export class BumpArena implements Arena, Owner {
 
   #used(): number {
     return this.#before + this.#begin + this.#offset;
+  }
+
+  /** Room for elements as a caller's options say. */
+  #placeAs(
+    size: number,
+    options: AllocateOptions | undefined,
+    element: number,
+  ): [ArrayBuffer, number] {
+    if (options === undefined) return this.#place(size, ALIGNMENT);
+    const { alignment = ALIGNMENT, zeroed } = ownOptions(ACTION, options, ALLOCATE_OPTIONS);
+    requireAlignment(ACTION, alignment);
+    const zero = flagOf(ACTION, "zeroed", zeroed);
+    const [buffer, at] = this.#place(size, Math.max(alignment, element));
+    if (zero) new Uint8Array(buffer, at, size).fill(0);
+    return [buffer, at];
   }
 
   /** Room for `size` bytes: the buffer, and where in it. */

@@ -7,7 +7,8 @@ import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import type { Address, NativePointer } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
-import { ownOptions, requireFlag } from "../options.ts";
+import { ownOptions } from "../options.ts";
+import { alignmentOf, ALLOCATE_OPTIONS, flagOf, FROM_OPTIONS } from "./allocate-options.ts";
 import type {
   AllocateFromOptions,
   AllocateOptions,
@@ -19,13 +20,11 @@ import type {
 import type { ReallocateOptions } from "./api/block-allocator.ts";
 import type { LeakKind } from "./api/leaks.ts";
 import type { Live } from "./live.ts";
-import { bytesOf, LEAST_ALIGNMENT, requireAlignment, requireSize } from "./sizes.ts";
+import { bytesOf, LEAST_ALIGNMENT, requireSize } from "./sizes.ts";
 import { endedError, isElsewhere, requireUsable, type Store } from "./store.ts";
 import { deposit } from "./transfer.ts";
 import { viewOf } from "./views.ts";
 
-const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = ["alignment", "zeroed"];
-const FROM_OPTIONS: readonly (keyof AllocateFromOptions)[] = ["alignment", "terminated"];
 const REALLOCATE_OPTIONS: readonly (keyof ReallocateOptions)[] = ["zeroed"];
 const NO_OPTIONS: AllocateOptions = {};
 
@@ -210,17 +209,4 @@ export function ownBlock(store: Store, action: string, block: Block): NativeBloc
     "foreign",
     `Cannot ${action} of ${block.size} bytes: it does not belong to ${store.what}.`,
   );
-}
-
-/** An alignment from a caller, checked. */
-export function alignmentOf(action: string, alignment: number | undefined): number {
-  if (alignment === undefined) return LEAST_ALIGNMENT;
-  requireAlignment(action, alignment);
-  return Math.max(alignment, LEAST_ALIGNMENT);
-}
-
-/** A flag from a caller, checked. */
-export function flagOf(action: string, what: string, value: boolean | undefined): boolean {
-  requireFlag(action, what, value);
-  return value ?? false;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address } from "../../../ffi/types.ts";
-import type { ViewConstructor, ViewOf } from "./block.ts";
+import type { AllocateFromOptions, AllocateOptions, ViewConstructor, ViewOf } from "./block.ts";
 
 /** How an arena grows. */
 export interface ArenaOptions {
@@ -81,25 +81,30 @@ export interface Arena extends Disposable {
   /**
    * Bytes in the arena. A size of 0 gives an empty view.
    *
-   * @param alignment The address is a multiple of it: a power of two, from 1 to 4096; 8 without it.
+   * @param options As those of a block. What asks for more than a page of alignment gets a chunk of
+   * its own.
    * @throws {OutOfMemoryError} when a chunk is needed that cannot be had; the arena stays usable.
    * @throws {RangeError} for a size or an alignment that is none.
+   * @throws {TypeError} for options that are none.
    * @throws {ClosedError} after the arena was freed or its allocator closed.
    */
-  allocate(size: number, alignment?: number): Uint8Array<ArrayBuffer>;
+  allocate(size: number, options?: AllocateOptions): Uint8Array<ArrayBuffer>;
   /**
-   * Elements of another type, aligned to their size.
+   * Elements of another type, aligned to their size, or to 8 without options.
    *
    * @param length How many elements; bytes for a `DataView`.
    * @throws As {@linkcode Arena.allocate}.
    */
-  view<C extends ViewConstructor>(type: C, length: number): ViewOf<C>;
+  view<C extends ViewConstructor>(type: C, length: number, options?: AllocateOptions): ViewOf<C>;
   /**
-   * A copy of bytes, or of a string as UTF-8.
+   * A copy of bytes, or of a string as UTF-8, with a zero behind if asked.
    *
    * @throws As {@linkcode Arena.allocate}.
    */
-  allocateFrom(data: string | ArrayBufferView | ArrayBufferLike): Uint8Array<ArrayBuffer>;
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options?: AllocateFromOptions,
+  ): Uint8Array<ArrayBuffer>;
   /**
    * The address of a view's first byte, for native code. It holds until the reset, the rewinding
    * or the freeing that ends the view.

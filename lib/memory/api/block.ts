@@ -51,11 +51,11 @@ export type ViewOf<C extends ViewConstructor> = C extends
  */
 export interface AllocateOptions {
   /**
-   * The address is a multiple of it: a power of two, in bytes, from 1 to 2^30. 16 without it, and
-   * never less.
+   * The address is a multiple of it: a power of two, in bytes, from 1 to 2^30. Without it, 16 for a
+   * block, which never has less, and 8 in an arena.
    */
   readonly alignment?: number | undefined;
-  /** Fill the block with zeros. Without it the bytes are what they last were. */
+  /** Fill the memory with zeros. Without it the bytes are what they last were. */
   readonly zeroed?: boolean | undefined;
 }
 

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { dataFor, textFor } from "./blocks.ts";
 import type { Operation } from "./operation.ts";
-import { pattern, requireBytes, requireDetached, requirePattern } from "./pattern.ts";
+import { pattern, requireBytes, requireDetached, requirePattern, requireZeros } from "./pattern.ts";
 import {
   type ArenaPiece,
   type HeldArena,
@@ -115,10 +115,12 @@ export const ARENA_STEPS: Steps = {
   }],
   "arena.allocate": [
     10,
-    inArena((world, held, { size, alignment, pick }) => {
+    inArena((world, held, { size, alignment, pick, flag }) => {
       if (!world.hasRoom(MOST_CHUNK)) return false;
       if (pick % 2 === 1) return enter(world, held, held.arena.allocate(size), 8);
-      return enter(world, held, held.arena.allocate(size, alignment), alignment);
+      const view = held.arena.allocate(size, { alignment, zeroed: flag });
+      if (flag) requireZeros(view, 0, "a zeroed allocation of an arena");
+      return enter(world, held, view, alignment);
     }),
   ],
   "arena.allocate, what is left": [
@@ -133,26 +135,35 @@ export const ARENA_STEPS: Steps = {
   ],
   "arena.view": [
     5,
-    inArena((world, held, { size, pick }) => {
+    inArena((world, held, { size, alignment, pick, flag }) => {
       if (!world.hasRoom(MOST_CHUNK)) return false;
       const Type = TYPES[pick % TYPES.length] ?? DataView;
       const element = "BYTES_PER_ELEMENT" in Type ? Type.BYTES_PER_ELEMENT : 1;
       const length = Math.floor(size / element);
-      const view = held.arena.view(Type, length);
+      const view = flag
+        ? held.arena.view(Type, length, { alignment })
+        : held.arena.view(Type, length);
       assert.ok(view instanceof Type);
       assert.equal(view.byteLength, length * element);
-      return enter(world, held, view, element);
+      return enter(world, held, view, flag ? Math.max(alignment, element) : element);
     }),
   ],
   "arena.allocateFrom": [
     3,
-    inArena((world, held, { size, pick, flag }) => {
+    inArena((world, held, { size, alignment, pick, flag }) => {
       if (!world.hasRoom(MOST_CHUNK)) return false;
       const text = textFor(pick);
       const bytes = flag ? new TextEncoder().encode(text) : pattern(world.nextId(), size);
-      const view = held.arena.allocateFrom(flag ? text : dataFor(bytes, pick));
-      requireBytes(view, bytes, "a copy in an arena");
-      return enter(world, held, view, 8);
+      const data = flag ? text : dataFor(bytes, pick);
+      if (pick % 2 === 0) {
+        const view = held.arena.allocateFrom(data);
+        requireBytes(view, bytes, "a copy in an arena");
+        return enter(world, held, view, 8);
+      }
+      const view = held.arena.allocateFrom(data, { alignment, terminated: true });
+      requireBytes(view.subarray(0, -1), bytes, "a string in an arena");
+      assert.equal(view.at(-1), 0, "the end of a string");
+      return enter(world, held, view, alignment);
     }),
   ],
   "arena.mark": [

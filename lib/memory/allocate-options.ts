@@ -1,0 +1,27 @@
+/**
+ * The options of allocations, which allocators, heaps, arenas and pools share.
+ *
+ * @module
+ */
+import { requireFlag } from "../options.ts";
+import type { AllocateFromOptions, AllocateOptions } from "./api/block.ts";
+import { LEAST_ALIGNMENT, requireAlignment } from "./sizes.ts";
+
+/** The names of {@linkcode AllocateOptions}. */
+export const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = ["alignment", "zeroed"];
+
+/** The names of {@linkcode AllocateFromOptions}. */
+export const FROM_OPTIONS: readonly (keyof AllocateFromOptions)[] = ["alignment", "terminated"];
+
+/** An alignment from a caller, checked. */
+export function alignmentOf(action: string, alignment: number | undefined): number {
+  if (alignment === undefined) return LEAST_ALIGNMENT;
+  requireAlignment(action, alignment);
+  return Math.max(alignment, LEAST_ALIGNMENT);
+}
+
+/** A flag from a caller, checked. */
+export function flagOf(action: string, what: string, value: boolean | undefined): boolean {
+  requireFlag(action, what, value);
+  return value ?? false;
+}
