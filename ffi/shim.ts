@@ -25,6 +25,14 @@ export const MEMORY_SYMBOLS = {
   offheap_heap_close: { parameters: ["address"], result: "void" },
   // int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums)
   offheap_mimalloc_heap_areas: { parameters: ["cstring", "address", "buffer"], result: "i32" },
+  // int offheap_arena_keep(double allocator, double arena); errno
+  offheap_arena_keep: { parameters: ["address", "f64"], result: "i32" },
+  // int offheap_arena_reuse(double allocator); -1 when none was kept
+  offheap_arena_reuse: { parameters: ["address"], result: "i32" },
+  // void offheap_functions(double source, double *out)
+  offheap_functions: { parameters: ["address", "buffer"], result: "void" },
+  // void offheap_call_free(double function, double block)
+  offheap_call_free: { parameters: ["address", "address"], result: "void" },
   // double offheap_allocate(double source, double size, double alignment, double zeroed)
   offheap_allocate: { parameters: ["address", "f64", "f64", "f64"], result: "address" },
   // double offheap_reallocate(double source, double block, double size, double alignment)
@@ -55,10 +63,20 @@ export const MEMORY_SYMBOLS = {
   offheap_refill: { parameters: ["address", "address", "f64", "f64"], result: "f64" },
   // void offheap_drain(double source, double slots, double drained, double count)
   offheap_drain: { parameters: ["address", "address", "f64", "f64"], result: "void" },
-  // double offheap_ticket_put(double source, double block, double size, double alignment)
-  offheap_ticket_put: { parameters: ["address", "address", "f64", "f64"], result: "f64" },
-  // int offheap_ticket_take(double source, double number, double *out); errno
-  offheap_ticket_take: { parameters: ["address", "f64", "buffer"], result: "i32" },
+  // double offheap_ticket_put(double source, double secret, double block, double size,
+  //   double alignment, double free)
+  offheap_ticket_put: {
+    parameters: ["address", "f64", "address", "f64", "f64", "address"],
+    result: "f64",
+  },
+  // int offheap_ticket_take(double source, double number, double secret, double size, double take,
+  //   double *out); a status
+  offheap_ticket_take: {
+    parameters: ["address", "f64", "f64", "f64", "f64", "buffer"],
+    result: "i32",
+  },
+  // int offheap_ticket_at(double address); 1 when a block waits there
+  offheap_ticket_at: { parameters: ["address"], result: "i32" },
   // double offheap_ticket_count(double source)
   offheap_ticket_count: { parameters: ["address"], result: "f64" },
 } as const satisfies SymbolTable;

@@ -133,7 +133,8 @@ test(
   skipUnless(!("missing" in valgrind), `needs valgrind: ${Object.values(valgrind)[0]}`),
   async () => {
     const [good, slow] = [temporaryDirectory(), temporaryDirectory()];
-    const others = ["magazine.c", "measure.c", "offheap.c", "transfer.c"];
+    const others = ["functions", "heap", "magazine", "measure", "offheap", "transfer"]
+      .map((name) => `${name}.c`);
     const sources = others.map((name) => join(ROOT, "ffi", "native", name));
     const flags = ["-fPIC", "-O2", "-pthread", "-ldl", "-I", join(ROOT, "ffi", "native")];
     const slowed = compileShared("slow-shim.c", "slow-shim.so", [...sources, ...flags]);

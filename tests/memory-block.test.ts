@@ -293,6 +293,39 @@ for (const name of NAMES) {
     });
   });
 
+  test(`${name}: a handle that was made by hand, or changed, is refused and takes nothing`, () => {
+    withAllocator(name, (memory) => {
+      const handle = memory.allocate(100).transfer();
+      const { type, ticket, process, size } = handle;
+      const guesses = [
+        { type, ticket, process, size },
+        { ...handle, secret: 0 },
+        { ...handle, secret: handle.secret + 1 },
+        { ...handle, secret: NaN },
+        { ...handle, secret: String(handle.secret) + "1" },
+        Object.create(handle),
+        Object.assign(Object.create({ secret: handle.secret }), { type, ticket, process, size }),
+      ] as BlockHandle[];
+      for (const guess of guesses.slice(0, 5)) {
+        assert.throws(() => memory.claim(guess), { name: "BlockError", reason: "foreign" });
+      }
+      assert.throws(() => memory.claim(guesses[5] as BlockHandle), TypeError);
+      assert.throws(() => memory.claim(guesses[6] as BlockHandle), { reason: "foreign" });
+      for (const wrong of [99, 101, 1e9, -1, NaN]) {
+        assert.throws(() => memory.claim({ ...handle, size: wrong }), {
+          name: "BlockError",
+          reason: "size",
+          message: /the block that was transferred has another size/,
+        });
+      }
+      assert.equal(memory.statistics().unclaimed, 1);
+      const other = memory.allocate(100).transfer();
+      assert.notEqual(other.secret, handle.secret);
+      memory.claim(other).free();
+      memory.claim(handle).free();
+    });
+  });
+
   test(`${name}: a buffer that something else has detached is not freed, and said so`, () => {
     const memory = openAllocator({ allocator: name, leaks: "off" });
     const block = memory.allocate(64);

@@ -10,7 +10,7 @@ import { builtLibrary, FIXTURES, ROOT, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
-const SOURCES = ["memory.c", "magazine.c", "transfer.c", "measure.c"];
+const SOURCES = ["memory.c", "functions.c", "heap.c", "magazine.c", "transfer.c", "measure.c"];
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const directory = temporaryDirectory();
 
@@ -70,7 +70,8 @@ test("the sanitizers do see a block that the shim forgets", sanitized, async () 
 });
 
 test("what the shim binds in the allocators is what the tables export for it", () => {
-  const text = readFileSync(join(NATIVE, "memory.c"), "utf8");
+  const text = ["memory.c", "heap.c"].map((name) => readFileSync(join(NATIVE, name), "utf8"))
+    .join("");
   const bound = (kind: string): string[] =>
     [...text.matchAll(new RegExp(`\\{${kind}, SLOT\\(\\w+\\), "(\\w+)"\\}`, "g"))]
       .map(([, name = ""]) => name);

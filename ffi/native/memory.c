@@ -12,15 +12,6 @@
 #include "memory.h"
 #include "system-malloc.h"
 
-enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
-
-/* Every block is aligned at least to this, as C's max_align_t is. */
-#define LEAST_ALIGNMENT 16
-/* jemalloc's flags, from its jemalloc_macros.h: MALLOCX_ZERO, MALLOCX_TCACHE_NONE, MALLOCX_ARENA. */
-#define JEMALLOC_ZERO 0x40
-#define JEMALLOC_TCACHE_NONE 0x100
-#define JEMALLOC_ARENA_SHIFT 20
-
 static inline size_t least(size_t size) {
     return size < LEAST_ALIGNMENT ? LEAST_ALIGNMENT : size;
 }
@@ -108,7 +99,7 @@ static const struct methods METHODS[] = {
     [SYSTEM] = {system_allocate, system_reallocate, plain_release},
 };
 
-static const struct methods MIMALLOC_HEAP_METHODS = {
+const struct methods MIMALLOC_HEAP_METHODS = {
     mimalloc_heap_allocate,
     mimalloc_heap_reallocate,
     plain_release,
@@ -211,27 +202,6 @@ EXPORT double offheap_bind(const char *path, int kind, char *error, double error
     return to_address(source);
 }
 
-/* The source of one heap: of an arena by its number for jemalloc, of a mi_heap_t for mimalloc. */
-EXPORT double offheap_heap_open(double allocator, double heap) {
-    const struct source *base = to_source(allocator);
-    struct source *source = malloc(sizeof *source);
-    if (source == NULL) return 0;
-    *source = *base;
-    source->next = NULL;
-    if (base->kind == JEMALLOC) {
-        source->flags = (((int)heap + 1) << JEMALLOC_ARENA_SHIFT) | JEMALLOC_TCACHE_NONE;
-    } else {
-        source->heap = to_pointer(heap);
-        source->methods = &MIMALLOC_HEAP_METHODS;
-    }
-    return to_address(source);
-}
-
-/* Forgets a heap's source; the heap itself is the allocator's affair. */
-EXPORT void offheap_heap_close(double heap) {
-    free(to_pointer(heap));
-}
-
 EXPORT double offheap_allocate(double source, double size, double alignment, double zeroed) {
     const struct source *from = to_source(source);
     return to_address(from->methods->allocate(from, to_size(size), to_size(alignment), zeroed != 0));
@@ -283,37 +253,4 @@ EXPORT void offheap_move(double to, double from, double length) {
 
 EXPORT void offheap_fill(double to, double byte, double length) {
     memset(to_pointer(to), (int)byte, to_size(length));
-}
-
-struct area {
-    void *blocks;
-    size_t reserved, committed, used, block_size;
-};
-
-static _Bool add_area(const void *heap, const struct area *area, void *block, size_t size, void *sums) {
-    (void)heap, (void)block, (void)size;
-    double *out = sums;
-    out[0] += (double)area->used * (double)area->block_size;
-    out[1] += (double)area->committed;
-    out[2] += (double)area->reserved;
-    out[3] += (double)area->used;
-    return 1;
-}
-
-typedef _Bool (*mi_visitor)(const void *, const struct area *, void *, size_t, void *);
-
-/*
- * Sums over the areas of a mimalloc heap: bytes allocated, committed and reserved, and blocks. The
- * first five fields of mi_heap_area_t are the same in mimalloc 2.0 to 3.4.
- */
-EXPORT int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums) {
-    _Bool (*visit)(const void *, _Bool, mi_visitor, void *);
-    void *object = open_object(path, NULL, 0);
-    if (object == NULL) return ENOENT;
-    *(void **)&visit = find_in_object(object, "mi_heap_visit_blocks");
-    if (visit == NULL) return ENOENT;
-    memset(sums, 0, 4 * sizeof *sums);
-    /* It answers false for an empty heap, which leaves the sums at 0. */
-    visit(to_pointer(heap), 0, add_area, sums);
-    return 0;
 }

@@ -12,6 +12,16 @@
 
 #include "platform.h"
 
+enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
+
+/* jemalloc's flags, from its jemalloc_macros.h: MALLOCX_ZERO, MALLOCX_TCACHE_NONE, MALLOCX_ARENA. */
+#define JEMALLOC_ZERO 0x40
+#define JEMALLOC_TCACHE_NONE 0x100
+#define JEMALLOC_ARENA_SHIFT 20
+
+/* Every block is aligned at least to this, as C's max_align_t is. */
+#define LEAST_ALIGNMENT 16
+
 /* An allocator's functions, bound once a process. */
 struct functions {
     /* The C interface. */
@@ -36,6 +46,7 @@ struct functions {
 };
 
 struct source;
+struct spare;
 
 /* How blocks of a source are allocated, moved and freed. An alignment is a power of two. */
 struct methods {
@@ -43,6 +54,9 @@ struct methods {
     void *(*reallocate)(const struct source *source, void *block, size_t size, size_t alignment);
     void (*release)(const struct source *source, void *block);
 };
+
+/* How blocks of one heap of mimalloc are. */
+extern const struct methods MIMALLOC_HEAP_METHODS;
 
 /* Where blocks come from: an allocator as a whole, or one heap of it. */
 struct source {
@@ -58,6 +72,8 @@ struct source {
     struct source *next;
     void *object;
     int kind;
+    /* jemalloc: arenas that heaps have left empty, for the next ones; see heap.c. */
+    struct spare *spares;
 };
 
 static inline void *to_pointer(double address) {

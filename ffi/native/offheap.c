@@ -22,7 +22,7 @@
 
 #include "platform.h"
 
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 EXPORT int offheap_abi_version(void) {
     return ABI_VERSION;

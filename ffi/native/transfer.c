@@ -11,7 +11,11 @@ struct ticket {
     struct ticket *next;
     double number;
     const struct source *source;
+    /* Known to whoever was given the handle: numbers can be guessed. */
+    double secret;
     double block, size, alignment;
+    /* The function that frees it; 0 for the allocator's own. */
+    double free;
 };
 
 static lock_type waiting_lock = LOCK_FREE;
@@ -19,13 +23,16 @@ static struct ticket *waiting;
 static double last;
 
 /* Deposits a block; its ticket's number, or 0 when there is no memory for one. */
-EXPORT double offheap_ticket_put(double source, double block, double size, double alignment) {
+EXPORT double offheap_ticket_put(double source, double secret, double block, double size,
+                                 double alignment, double free) {
     struct ticket *ticket = malloc(sizeof *ticket);
     if (ticket == NULL) return 0;
     ticket->source = to_source(source);
+    ticket->secret = secret;
     ticket->block = block;
     ticket->size = size;
     ticket->alignment = alignment;
+    ticket->free = free;
     lock(&waiting_lock);
     double number = ++last;
     ticket->number = number;
@@ -42,29 +49,46 @@ static struct ticket **find(double number) {
 }
 
 /* How a claim ends; lib/memory/transfer.ts has the same numbers. */
-enum { TAKEN = 0, UNKNOWN = 1, OTHER_ALLOCATOR = 2, CLAIMED_BEFORE = 3 };
+enum { TAKEN = 0, UNKNOWN = 1, OTHER_ALLOCATOR = 2, CLAIMED_BEFORE = 3, OTHER_SIZE = 4 };
 
-/* Takes a block out: its address, size and alignment. One of another allocator is left. */
-EXPORT int offheap_ticket_take(double source, double number, double *out) {
+static int judge(const struct ticket *found, double source, double number, double secret, double size) {
+    if (found == NULL) return number >= 1 && number <= last ? CLAIMED_BEFORE : UNKNOWN;
+    if (found->secret != secret) return UNKNOWN;
+    if (found->source != to_source(source)) return OTHER_ALLOCATOR;
+    return found->size == size ? TAKEN : OTHER_SIZE;
+}
+
+/*
+ * A block that waits: its address, size, alignment and free function. `take` takes it out; a claim
+ * that is refused leaves it.
+ */
+EXPORT int offheap_ticket_take(double source, double number, double secret, double size, double take,
+                               double *out) {
     lock(&waiting_lock);
-    int status = number >= 1 && number <= last ? CLAIMED_BEFORE : UNKNOWN;
     struct ticket **link = find(number);
     struct ticket *found = *link;
-    if (found != NULL && found->source != to_source(source)) {
-        status = OTHER_ALLOCATOR;
-        found = NULL;
-    }
-    if (found != NULL) {
-        *link = found->next;
-        status = TAKEN;
+    int status = judge(found, source, number, secret, size);
+    if (status == TAKEN) {
+        out[0] = found->block;
+        out[1] = found->size;
+        out[2] = found->alignment;
+        out[3] = found->free;
+        if (take != 0) *link = found->next;
     }
     unlock(&waiting_lock);
-    if (found == NULL) return status;
-    out[0] = found->block;
-    out[1] = found->size;
-    out[2] = found->alignment;
-    free(found);
-    return TAKEN;
+    if (status == TAKEN && take != 0) free(found);
+    return status;
+}
+
+/* Whether a block that waits to be claimed lies at an address. */
+EXPORT int offheap_ticket_at(double address) {
+    int held = 0;
+    lock(&waiting_lock);
+    for (struct ticket *each = waiting; each != NULL && !held; each = each->next) {
+        held = address >= each->block && address < each->block + each->size;
+    }
+    unlock(&waiting_lock);
+    return held;
 }
 
 /* How many blocks of an allocator wait to be claimed. */

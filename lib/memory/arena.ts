@@ -19,7 +19,8 @@ import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { unwatch, watch } from "./reclaim.ts";
 import { bytesOf, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "./sizes.ts";
-import { detach, type Store, wrapBytes } from "./store.ts";
+import { detach, wrapBytes } from "./buffers.ts";
+import type { Store } from "./store.ts";
 import { elementSize } from "./views.ts";
 
 const ACTION = "allocate in an arena";

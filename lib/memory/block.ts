@@ -21,7 +21,8 @@ import type { ReallocateOptions } from "./api/block-allocator.ts";
 import type { LeakKind } from "./api/leaks.ts";
 import type { Live } from "./live.ts";
 import { bytesOf, LEAST_ALIGNMENT, requireSize } from "./sizes.ts";
-import { endedError, isElsewhere, requireUsable, type Store } from "./store.ts";
+import { endedError, isElsewhere, requireUsable } from "./refusals.ts";
+import type { Store } from "./store.ts";
 import { deposit } from "./transfer.ts";
 import { viewOf } from "./views.ts";
 

@@ -11,7 +11,7 @@ import { OutOfMemoryError } from "../errors.ts";
 import type { MemoryCalls } from "./native.ts";
 import { NativeSlots } from "./native-slots.ts";
 import { unwatch, watch } from "./reclaim.ts";
-import { detach } from "./store.ts";
+import { detach } from "./buffers.ts";
 
 /** The most blocks that are kept. */
 const MOST_BLOCKS = 16;

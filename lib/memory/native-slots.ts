@@ -9,7 +9,7 @@ import { type Address, NULL } from "../../ffi/types.ts";
 import { OutOfMemoryError } from "../errors.ts";
 import type { MemoryCalls } from "./native.ts";
 import type { Reclaimable } from "./reclaim.ts";
-import { detach } from "./store.ts";
+import { detach } from "./buffers.ts";
 
 /** The layout of magazine.c: a header, a count for each row, and the rows' slots. */
 const HEADER_BYTES = 64;

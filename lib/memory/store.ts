@@ -3,59 +3,19 @@
  *
  * @module
  */
-import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
-import { BlockError, type BlockErrorReason, ClosedError, OutOfMemoryError } from "../errors.ts";
+import { ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { LeakKind, LeakReport } from "./api/leaks.ts";
+import { detach, wrapBytes } from "./buffers.ts";
 import { IdleBlocks } from "./idle-blocks.ts";
 import type { Callee, LeakTracker } from "./leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "./native.ts";
+import { detachedError, isHeld, requireUsable } from "./refusals.ts";
 
-/** `transfer` of the language, whatever a program has made of a buffer's own. */
-const transfer = ArrayBuffer.prototype.transfer;
-
-/** Detaches a buffer: every view of it has length 0 from then on. */
-export function detach(buffer: ArrayBuffer): void {
-  transfer.call(buffer, 0);
-}
-
-/**
- * A buffer over native memory; of its own kind for an empty one, which runtimes cannot wrap.
- *
- * @throws {RangeError} when this runtime's buffers cannot be so large.
- */
-export function wrapBytes(address: Address, size: number): ArrayBuffer {
-  if (size === 0) return new ArrayBuffer(0);
-  try {
-    return foreign().wrap(address, size);
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    throw new RangeError(
-      `Cannot see ${size} bytes of native memory as one ArrayBuffer: this runtime refuses it ` +
-        `(${error instanceof Error ? error.message : error}). Use several blocks, or raw memory.`,
-      { cause: error },
-    );
-  }
-}
-
-const ENDED: Readonly<Record<"freed" | "released" | "transferred", string>> = {
-  freed: "it was freed before",
-  released: "its ownership was released",
-  transferred: "it was given to another thread",
-};
-
-/** The error for an allocation that has ended. */
-export function endedError(action: string, live: Live): BlockError {
-  const reason: BlockErrorReason = live.state === "live" ? "freed" : live.state;
-  return new BlockError(
-    reason,
-    `Cannot ${action} a ${live.kind} of ${live.size} bytes: ${
-      ENDED[reason as keyof typeof ENDED]
-    }.`,
-  );
-}
+/** Sizes up to this one are wrapped by every runtime. */
+const ALWAYS_WRAPPED = 2 ** 30;
 
 /** What a store's account comes to. */
 export interface Account {
@@ -347,32 +307,4 @@ export class Store implements LiveOwner {
     this.account.blocks--;
     this.account.bytes -= size;
   }
-}
-
-/** Sizes up to this one are wrapped by every runtime. */
-const ALWAYS_WRAPPED = 2 ** 30;
-
-/** Whether something else has detached an allocation's buffer. */
-export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
-  return live.size > 0 && buffer.byteLength === 0;
-}
-
-/** Refuses an allocation that has ended, or whose buffer something else has detached. */
-export function requireUsable(action: string, live: Live, buffer: ArrayBuffer): void {
-  if (live.state !== "live") throw endedError(action, live);
-  if (isElsewhere(live, buffer)) throw detachedError(action, live);
-}
-
-/** Whether something else has an allocation's memory, or has seen to it that no view can be ended. */
-function isHeld(live: Live, buffer: ArrayBuffer): boolean {
-  return isElsewhere(live, buffer) || !foreign().detachable(buffer);
-}
-
-function detachedError(action: string, live: Live): BlockError {
-  return new BlockError(
-    "detached",
-    `Cannot ${action} a ${live.kind} of ${live.size} bytes: its buffer was detached by something ` +
-      "else, such as a transfer list, and may be in use there. Its memory stays allocated. To give " +
-      "a block to another thread, use its transfer().",
-  );
 }

@@ -5,29 +5,41 @@
  */
 import process from "node:process";
 import { inspect } from "node:util";
-import type { Address } from "../../ffi/types.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../errors.ts";
+import { ownProperties } from "../options.ts";
 import type { BlockHandle } from "./api/block.ts";
 import type { Live } from "./live.ts";
 import type { Store } from "./store.ts";
 
+/** A number that nobody guesses: 52 random bits. */
+function makeSecret(): number {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return high % 2 ** 20 * 2 ** 32 + low;
+}
+
 /** Leaves an allocation that has ended here to whoever claims it. */
 export function deposit({ calls, source }: Store, live: Live): BlockHandle {
   const { address, size, alignment } = live;
-  const ticket = calls.offheap_ticket_put(source, address, size, alignment);
+  const secret = makeSecret();
+  const ticket = calls.offheap_ticket_put(source, secret, address, size, alignment, NULL);
   if (ticket === 0) {
     // Nobody can claim it: it goes back, as if it had been freed.
     calls.offheap_release(source, address);
     throw new OutOfMemoryError("a ticket for a block", size, alignment);
   }
-  return { type: "offheap.block", ticket, process: process.pid, size };
+  return { type: "offheap.block", ticket, secret, process: process.pid, size };
 }
 
 /** What `offheap_ticket_take` returns when it has not taken the block: see transfer.c. */
 const REFUSALS: ReadonlyMap<number, readonly [BlockErrorReason, string]> = new Map([
-  [1, ["foreign", "no such block was ever transferred in this process"]],
+  [1, [
+    "foreign",
+    "no such block was transferred in this process, or by another copy of offheap than this one",
+  ]],
   [2, ["foreign", "it is of another allocator, or of another copy of its library"]],
   [3, ["claimed", "it was claimed before"]],
+  [4, ["size", "the block that was transferred has another size"]],
 ]);
 
 /** An allocation that another thread has left. */
@@ -41,31 +53,41 @@ export interface Claimed {
 }
 
 /**
- * Takes an allocation over by its handle.
+ * An allocation that another thread has left, by its handle.
  *
+ * @param take Whether it is taken over: nobody else can claim it then.
  * @throws {BlockError} when it was claimed, or is of another allocator or process.
  * @throws {TypeError} for what is no handle.
  */
-export function claim({ calls, source, what }: Store, handle: BlockHandle): Claimed {
+export function claim({ calls, source, what }: Store, given: BlockHandle, take = true): Claimed {
   const action = "claim a block";
-  if (typeof handle !== "object" || handle === null || handle.type !== "offheap.block") {
+  const handle = typeof given === "object" && given !== null ? ownProperties(given) : null;
+  if (handle?.type !== "offheap.block") {
     throw new TypeError(
-      `Cannot ${action}: the handle must be what a block's transfer() gave; got ${inspect(handle)}`,
+      `Cannot ${action}: the handle must be what a block's transfer() gave; got ${inspect(given)}`,
     );
   }
+  const { ticket, secret, size } = handle;
   if (handle.process !== process.pid) {
     throw new BlockError(
       "foreign",
-      `Cannot ${action} of ${handle.size} bytes for ${what}: it is of process ${handle.process}, ` +
+      `Cannot ${action} of ${size} bytes for ${what}: it is of process ${handle.process}, ` +
         `and this is process ${process.pid}.`,
     );
   }
-  const out = new Float64Array(3);
-  const status = calls.offheap_ticket_take(source, Number(handle.ticket), out);
+  const out = new Float64Array(4);
+  const status = calls.offheap_ticket_take(
+    source,
+    Number(ticket),
+    Number(secret),
+    Number(size),
+    take ? 1 : 0,
+    out,
+  );
   if (status === 0) {
-    const [address = 0, size = 0, alignment = 0] = out;
+    const [address = 0, , alignment = 0] = out;
     return { address: address as Address, size, alignment };
   }
   const [reason, why] = REFUSALS.get(status) ?? ["foreign", `status ${status}`];
-  throw new BlockError(reason, `Cannot ${action} of ${handle.size} bytes for ${what}: ${why}.`);
+  throw new BlockError(reason, `Cannot ${action} of ${size} bytes for ${what}: ${why}.`);
 }

@@ -19,6 +19,8 @@ const SHIM_FILES: readonly string[] = [
   "background.c",
   "launched.c",
   "memory.c",
+  "functions.c",
+  "heap.c",
   "magazine.c",
   "transfer.c",
   "measure.c",

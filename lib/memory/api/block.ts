@@ -101,6 +101,8 @@ export interface BlockHandle {
   readonly type: "offheap.block";
   /** The number under which exactly one claim succeeds. */
   readonly ticket: number;
+  /** A random number that goes with it: a handle that was not given by `transfer()` is refused. */
+  readonly secret: number;
   /** The process that the block is in; elsewhere the handle means nothing. */
   readonly process: number;
   /** The block's size in bytes. */

@@ -1,0 +1,51 @@
+/**
+ * Why an allocation cannot be used.
+ *
+ * @module
+ */
+import { foreign } from "../../ffi/mod.ts";
+import { BlockError, type BlockErrorReason } from "../errors.ts";
+import type { Live } from "./live.ts";
+
+const ENDED: Readonly<Record<"freed" | "released" | "transferred", string>> = {
+  freed: "it was freed before",
+  released: "its ownership was released",
+  transferred: "it was given to another thread",
+};
+
+/** The error for an allocation that has ended. */
+export function endedError(action: string, live: Live): BlockError {
+  const reason: BlockErrorReason = live.state === "live" ? "freed" : live.state;
+  return new BlockError(
+    reason,
+    `Cannot ${action} a ${live.kind} of ${live.size} bytes: ${
+      ENDED[reason as keyof typeof ENDED]
+    }.`,
+  );
+}
+
+/** Whether something else has detached an allocation's buffer. */
+export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
+  return live.size > 0 && buffer.byteLength === 0;
+}
+
+/** Refuses an allocation that has ended, or whose buffer something else has detached. */
+export function requireUsable(action: string, live: Live, buffer: ArrayBuffer): void {
+  if (live.state !== "live") throw endedError(action, live);
+  if (isElsewhere(live, buffer)) throw detachedError(action, live);
+}
+
+/** Whether something else has an allocation's memory, or has seen to it that no view can be ended. */
+export function isHeld(live: Live, buffer: ArrayBuffer): boolean {
+  return isElsewhere(live, buffer) || !foreign().detachable(buffer);
+}
+
+/** The error for an allocation whose buffer something else has detached. */
+export function detachedError(action: string, live: Live): BlockError {
+  return new BlockError(
+    "detached",
+    `Cannot ${action} a ${live.kind} of ${live.size} bytes: its buffer was detached by something ` +
+      "else, such as a transfer list, and may be in use there. Its memory stays allocated. To give " +
+      "a block to another thread, use its transfer().",
+  );
+}
