@@ -38,6 +38,8 @@ interface Options {
   readonly timeout: number;
   readonly jobs: number;
   readonly build: boolean;
+  readonly mimalloc?: string;
+  readonly jemalloc?: string;
 }
 
 /** What one runtime's run came to. */
@@ -60,7 +62,9 @@ const program: Command = new Command("npm test --")
   .option("-f, --filter <pattern>", "only tests whose name matches")
   .option("-t, --timeout <seconds>", "the longest that one file may take", positive, 300)
   .option("-j, --jobs <count>", "files at once", positive, Math.min(2, availableParallelism()))
-  .option("--no-build", "do not look whether the native libraries are built");
+  .option("--no-build", "do not look whether the native libraries are built")
+  .option("--mimalloc <source>", "with mimalloc built from this directory, archive or URL")
+  .option("--jemalloc <source>", "with jemalloc built from this directory, archive or URL");
 
 try {
   program.parse();
@@ -76,7 +80,8 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   process.on("exit", killRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
-  if (options.build) buildMissing(["secure", "debug"]);
+  const { mimalloc, jemalloc } = options;
+  if (options.build) buildMissing(["secure", "debug"], { mimalloc, jemalloc });
   const { found, missing } = await findRuntimes(specs);
   const results: RuntimeResult[] = [];
   for (const runtime of found) results.push(await runRuntime(runtime, files, options));
@@ -107,7 +112,8 @@ async function runRuntime(
   options: Options,
 ): Promise<RuntimeResult> {
   const start = performance.now();
-  const place = { target: hostTarget(), runtime: runtime.spec.name };
+  const pinned = options.mimalloc === undefined && options.jemalloc === undefined;
+  const place = { target: hostTarget(), runtime: runtime.spec.name, pinned };
   const files: string[] = [];
   const leftOut: (readonly [string, string])[] = [];
   for (const path of chosen) {

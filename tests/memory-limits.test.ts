@@ -17,7 +17,10 @@ for (const allocator of ["jemalloc", "mimalloc", "system"]) {
     onLinux(),
     async () => {
       const script = join(FIXTURES, "out-of-memory.ts");
-      const { status, stdout, stderr } = await runChild(runtimeCommand(script, allocator));
+      const { status, stdout, stderr } = await runChild(runtimeCommand(script, allocator), {
+        // mimalloc reserves a gigabyte of addresses ahead from 2.1 on, which the limit would not see.
+        env: { MIMALLOC_ARENA_RESERVE: "0" },
+      });
       assert.equal(status, 0, stderr);
       const { count, name, message, failures, raw, bytes, open } = JSON.parse(stdout);
       assert.ok(count >= 3 && count <= 7, `${count} blocks in room for 7.5`);

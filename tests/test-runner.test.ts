@@ -134,7 +134,7 @@ test("an unknown runtime is refused, and the message lists the known ones", () =
 });
 
 function place(platform: string, libc: LibcName | null, runtime: RuntimeName = "node26"): Place {
-  return { target: { name: "any", platform, arch: "x64", libc }, runtime };
+  return { target: { name: "any", platform, arch: "x64", libc }, runtime, pinned: true };
 }
 
 test("files about Linux are left out elsewhere, with the reason, and nowhere else", () => {
@@ -158,6 +158,14 @@ test("files about the scripts run in one runtime, all others in each", () => {
     else assert.match(reason ?? "", /always run by Node/, name);
     assert.equal(reasonToLeaveOut("tests/api.test.ts", place("linux", "glibc", name)), null, name);
   }
+});
+
+test("what would build the pinned versions is left out where another version is tested", () => {
+  const where = place("linux", "glibc");
+  const reason = reasonToLeaveOut("tests/build.test.ts", { ...where, pinned: false });
+  assert.match(reason ?? "", /the pinned versions in place of the one to be tested/);
+  assert.equal(reasonToLeaveOut("tests/build.test.ts", where), null);
+  assert.equal(reasonToLeaveOut("tests/api.test.ts", { ...where, pinned: false }), null);
 });
 
 test("every file that a rule names is there", () => {

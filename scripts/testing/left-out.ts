@@ -14,6 +14,8 @@ export interface Place {
   readonly target: Target;
   /** The runtime. */
   readonly runtime: RuntimeName;
+  /** Whether the checkout's libraries are built from pinned sources. */
+  readonly pinned: boolean;
 }
 
 /** Files that run in some places only. */
@@ -58,6 +60,11 @@ export const RULES: readonly Rule[] = [
     ],
     fits: isOnce,
     reason: "what it tries is alike in all runtimes; build-process and cli-build build in each",
+  },
+  {
+    files: ["build"],
+    fits: ({ pinned }) => pinned,
+    reason: "it would build the pinned versions in place of the one to be tested",
   },
   {
     files: ["run", "shim", "preload-path", "exec", "launch-target", "doctor", "memory-native"],
