@@ -9,6 +9,7 @@ import process from "node:process";
 import { Command, Option } from "commander";
 import { ROOT } from "./runtimes.ts";
 import { buildAll } from "./npm/build.ts";
+import { moduleSpecifier } from "./npm/dnt.ts";
 import { BUILDERS } from "./npm/main-package.ts";
 import type { BuilderName } from "./npm/types.ts";
 
@@ -23,10 +24,13 @@ interface Options {
 const program = new Command("npm run build:npm --")
   .description("Makes the npm packages: the main one, and one for each target that is built.")
   .addOption(
-    new Option("-b, --builder <name>", "what compiles the main package; dnt needs Deno and JSR")
+    new Option(
+      "-b, --builder <name>",
+      "what compiles the main package; dnt runs in Deno and is on JSR",
+    )
       .choices(Object.keys(BUILDERS)).default("tsc"),
   )
-  .option("--dnt <module>", "load dnt from here, instead of the pinned one on JSR")
+  .option("--dnt <module>", "load dnt from this file or URL, not the pinned one", moduleSpecifier)
   .option("-o, --out <directory>", "where the packages go", join(ROOT, "build", "npm"))
   .option("--all-targets", "for a release: fail when a target is not built");
 

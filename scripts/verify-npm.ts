@@ -26,6 +26,7 @@ import {
   installedSizes,
 } from "./npm/checks.ts";
 import { type Clients, findClients } from "./npm/clients.ts";
+import { moduleSpecifier } from "./npm/dnt.ts";
 import { writeJson } from "./npm/files.ts";
 import {
   builtinsOf,
@@ -59,7 +60,7 @@ const program = new Command("npm run verify:npm --")
     new Option("-b, --builder <name>", "what compiles the main package")
       .choices(Object.keys(BUILDERS)).default("tsc"),
   )
-  .option("--dnt <module>", "load dnt from here")
+  .option("--dnt <module>", "load dnt from this file or URL, not the pinned one", moduleSpecifier)
   .option("--rounds <count>", "how often times are measured", positive, 9)
   .option("--keep", "leave the projects where they are");
 

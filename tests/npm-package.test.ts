@@ -295,37 +295,6 @@ test("a library for another target is not packaged", async () => {
   );
 });
 
-test("dnt is used or refused: nothing stands in for it in silence", async () => {
-  const directory = temporaryDirectory();
-  for (const dnt of [join(directory, "missing.mjs"), join(directory, "empty.mjs")]) {
-    if (dnt.endsWith("empty.mjs")) writeFileSync(dnt, "export const nothing = 1;\n");
-    const specifier = pathToFileURL(dnt).href;
-    await assert.rejects(
-      buildAll({ out: join(directory, "out"), builder: "dnt", dnt: specifier }),
-      (error: Error) =>
-        error.message.startsWith(
-          `Cannot build with dnt: @deno/dnt could not be loaded from "${specifier}" (`,
-        ) && error.message.endsWith("or use --builder=tsc."),
-    );
-    assert.ok(!existsSync(join(directory, "out", "offheap")));
-  }
-});
-
-test("dnt gets the options that it takes, and the package has the same manifest", async () => {
-  const directory = temporaryDirectory();
-  const dnt = pathToFileURL(join(FIXTURES, "dnt-stand-in.ts")).href;
-  const { ran } = await buildAll({ out: directory, builder: "dnt", dnt });
-  assert.equal(ran, `dnt from ${dnt}`);
-  const options = Reflect.get(globalThis, Symbol.for("offheap.test.dnt"));
-  assert.deepEqual(options.package, manifest);
-  assert.equal(options.scriptModule, false);
-  assert.equal(options.declaration, "separate");
-  assert.equal(options.skipNpmInstall, true);
-  assert.deepEqual(listFiles(join(directory, "offheap")), files);
-  const other = readFileSync(join(directory, "offheap", "package.json"), "utf8");
-  assert.equal(other, text("package.json"));
-});
-
 test("the sources for Bun have each line of code where it was, and no line of comments", () => {
   const sources = files.filter((file) =>
     file.startsWith("src/") && !file.includes("release-hashes")

@@ -107,7 +107,7 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
   if (allTargets) requireRelease(ready);
   const targets = (nameAll ? contents : ready).map(({ target }) => target);
   const hashes = releaseHashes(root, ready.map(({ target }) => target));
-  const ran = await buildMainPackage({ ...main, builder, dnt, targets, hashes });
+  const ran = await buildMainPackage({ ...main, builder, dnt, targets, contents: ready, hashes });
   // Those of targets that are not built any more as well.
   rmSync(scope, { recursive: true, force: true });
   const packages = ready.map((content) => {

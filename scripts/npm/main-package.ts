@@ -17,13 +17,16 @@ import {
 import { join, posix } from "node:path";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { hostTarget } from "../../lib/library/target.ts";
 import { ROOT } from "../runtimes.ts";
 import { bundlePackage } from "./bundle.ts";
 import { buildWithDnt } from "./dnt.ts";
 import { copyParts, listFiles, NATIVE_SOURCES, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
-import { mainManifest } from "./manifest.ts";
+import { mainManifest, platformPackageName } from "./manifest.ts";
+import { buildPlatformPackage, type PlatformContent } from "./platform-packages.ts";
 import { buildWithTsc } from "./tsc.ts";
 import { writeReleaseHashes } from "./release-hashes.ts";
+import { tryMainPackage } from "./trial.ts";
 import type { Builder, BuilderInput, BuilderName } from "./types.ts";
 
 /** The builders. */
@@ -40,6 +43,8 @@ export interface MainPackageOptions {
   readonly builder: BuilderName;
   /** The targets whose platform packages it names. */
   readonly targets: readonly ReleaseTarget[];
+  /** What there are platform packages of: the host's is installed for the trial. */
+  readonly contents: readonly PlatformContent[];
   /** The hashes of what is in the platform packages. */
   readonly hashes: ReleaseHashes;
   /** What dnt is loaded from. */
@@ -47,13 +52,13 @@ export interface MainPackageOptions {
 }
 
 /**
- * Makes the main package.
+ * Makes the main package. What was there before stays when the new one does not work.
  *
  * @returns What compiled it.
- * @throws {Error} when that fails.
+ * @throws {Error} when that fails, or what it made does not work.
  */
 export async function buildMainPackage(options: MainPackageOptions): Promise<string> {
-  const { directory, builder, targets, hashes, dnt } = options;
+  const { directory, builder, targets, contents, hashes, dnt } = options;
   // Within the checkout a compiler finds its packages.
   mkdirSync(join(ROOT, "build"), { recursive: true });
   const work = mkdtempSync(join(ROOT, "build", ".npm-"));
@@ -67,6 +72,7 @@ export async function buildMainPackage(options: MainPackageOptions): Promise<str
     copyParts(SOURCE_PARTS, input.sources);
     writeReleaseHashes(input.sources, hashes);
     const ran = await fill(input, BUILDERS[builder]);
+    await tryMainPackage(input.directory, installPlatform(contents, work));
     rmSync(directory, { recursive: true, force: true });
     cpSync(input.directory, directory, { recursive: true });
     return ran;
@@ -75,12 +81,27 @@ export async function buildMainPackage(options: MainPackageOptions): Promise<str
   }
 }
 
+/** Makes the host's platform package where the main one finds it; the directory, if there is one. */
+function installPlatform(
+  contents: readonly PlatformContent[],
+  directory: string,
+): string | undefined {
+  const content = contents.find(({ target }) => target.name === hostTarget().name);
+  if (content === undefined) return undefined;
+  const place = join(directory, "node_modules", platformPackageName(content.target.name));
+  buildPlatformPackage(content, place);
+  return place;
+}
+
 async function fill(input: BuilderInput, builder: Builder): Promise<string> {
-  const { directory, manifest } = input;
+  const { sources, directory, manifest } = input;
   mkdirSync(directory);
   writeJson(join(directory, "package.json"), manifest);
   const ran = await builder(input);
   bundlePackage(directory);
+  // Bun runs this checkout's sources, and not what a builder made of them.
+  rmSync(join(directory, "src"), { recursive: true });
+  cpSync(sources, join(directory, "src"), { recursive: true });
   // The shim is built from sources beside the compiled code, as it is in a checkout.
   copyParts([NATIVE_SOURCES], join(directory, "esm"));
   copyParts(TEXTS, directory);
@@ -99,12 +120,12 @@ async function fill(input: BuilderInput, builder: Builder): Promise<string> {
 /** What the package has; a builder may have left more. */
 const PUBLISHED: readonly string[] = ["esm", "src", "types", "package.json", ...TEXTS];
 
-/** A relative import; dnt's sources name what the compiler will make of a module. */
-const ANY_IMPORT = /(?:from |import ?\(?)"(\.[^"\n]+)\.[jt]s"/g;
+/** A relative import in a declaration. */
+const ANY_IMPORT = /(?:from |import ?\(?)"(\.[^"\n]+)\.js"/g;
 
-/** One that is there when the program runs. */
+/** One in a source, if it is there when the program runs. */
 const VALUE_IMPORT =
-  /(?:^(?:import|export) (?!type\b)[^;"]*?from |^import |\bimport\()"(\.[^"\n]+)\.[jt]s"/gm;
+  /(?:^(?:import|export) (?!type\b)[^;"]*?from |^import |\bimport\()"(\.[^"\n]+)\.ts"/gm;
 
 /** Comments that have lines of their own; nothing else of ours begins a line like that. */
 const COMMENTS = /^[ \t]*(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm;

@@ -11,6 +11,9 @@ import process from "node:process";
 /** How long a tool may take. */
 const LIMIT_MS = 5 * 60 * 1000;
 
+/** Of a line that is shown: a runtime quotes the line that threw, and a bundle has few. */
+const LONGEST_LINE = 300;
+
 /** Variables that would change what is checked; certificates that a network needs are kept. */
 const SETTINGS = /^(npm_|NPM_|NODE_(?!EXTRA_CA_CERTS$)|DENO_|BUN_|OFFHEAP_|LD_PRELOAD$)/;
 
@@ -62,10 +65,19 @@ export function attempt(command: readonly string[], options: RunOptions): Promis
 export async function run(command: readonly string[], options: RunOptions): Promise<string> {
   const { status, stdout, stderr } = await attempt(command, options);
   if (status === 0) return stdout;
-  const said = `${stdout}\n${stderr}`.trim().split("\n").slice(-25).join("\n  ");
+  const said = `${stdout}\n${stderr}`.trim().split("\n").slice(-25)
+    .map((line) => line.slice(0, LONGEST_LINE)).join("\n  ");
   throw new Error(
     `"${command.join(" ")}" in "${options.cwd}" ended with status ${status}:\n  ${said}`,
   );
+}
+
+/** What a runtime wants in front of a script. */
+const SCRIPT: readonly string[] = process.versions["deno"] === undefined ? [] : ["run", "-A"];
+
+/** The command that runs a script in the runtime that runs this one. */
+export function ownRuntime(...words: readonly string[]): [string, ...string[]] {
+  return [process.execPath, ...SCRIPT, ...words];
 }
 
 /** The path without what npm puts in front of it for its scripts. */

@@ -6,17 +6,14 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import typescript from "typescript/package.json" with { type: "json" };
 import { ROOT } from "../runtimes.ts";
 import { listFiles, writeJson } from "./files.ts";
+import { ownRuntime } from "./process.ts";
 import type { BuilderInput } from "./types.ts";
 
 /** Modules that no other one imports: the two entries, and what the build starts as a process. */
 export const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts", "scripts/native/probe.ts"];
-
-/** What a runtime wants in front of a script. */
-const SCRIPT: readonly string[] = process.versions["deno"] === undefined ? [] : ["run", "-A"];
 
 /** A relative import in a declaration; the compiler leaves the sources' extension in it. */
 const SPECIFIER = /(\bfrom |\bimport\(|\bimport )"(\.{1,2}\/[^"\n]+)\.ts"/g;
@@ -47,7 +44,8 @@ export function buildWithTsc({ sources, directory }: BuilderInput): Promise<stri
   });
   try {
     const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-    const { status, error } = spawnSync(process.execPath, [...SCRIPT, compiler, "-p", config], {
+    const [runtime, ...words] = ownRuntime(compiler, "-p", config);
+    const { status, error } = spawnSync(runtime, words, {
       cwd: directory,
       stdio: ["ignore", "inherit", "inherit"],
     });

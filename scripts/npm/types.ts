@@ -21,7 +21,7 @@ export interface BuilderInput {
 }
 
 /**
- * Makes `src/`, `esm/` with source maps, and `types/`.
+ * Makes `esm/` and `types/`, and `src/`, which the source maps lead to: the lines are the sources'.
  *
  * @returns What ran, with its version.
  */

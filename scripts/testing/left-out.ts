@@ -37,7 +37,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...["analysis", "check", "churn", "report", "suite"].map((name) => `bench-${name}`),
-      ...["marked-text", "platforms", "release", "test-runner", "workflows"],
+      ...["marked-text", "npm-dnt", "platforms", "release", "test-runner", "workflows"],
     ],
     fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
