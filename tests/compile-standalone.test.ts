@@ -7,11 +7,14 @@ import { test } from "node:test";
 import { isStandalone, runtimeInfo } from "../ffi/mod.ts";
 import type { LoadAttempt } from "../lib/errors.ts";
 import { hostTarget } from "../lib/library/target.ts";
+import { copyCheckout } from "./support/checkout.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, childEnvironment, FIXTURES, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
-const PROGRAM = join(FIXTURES, "standalone.ts");
+const checkout = copyCheckout();
+const PROGRAM = join(checkout, "tests", "fixtures", "standalone.ts");
+copyFileSync(join(FIXTURES, "standalone.ts"), PROGRAM);
 
 /** How each runtime compiles a program; Node's way wants a binary that is altered, not tried. */
 const COMPILERS: Readonly<Record<string, (program: string, output: string) => string[]>> = {

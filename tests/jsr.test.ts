@@ -10,6 +10,7 @@ import { foreign } from "../ffi/mod.ts";
 import { hostTarget } from "../lib/library/target.ts";
 import { VERSION } from "../lib/version.ts";
 import manifest from "../deno.json" with { type: "json" };
+import { SYSTEM_MODULE, withSystemBelow } from "./support/checkout.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, type ChildResult, ROOT, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
@@ -28,7 +29,7 @@ interface Server {
   close(): void;
 }
 
-/** Serves the published files over TLS on loopback, as JSR does. */
+/** Serves the published files over TLS on loopback, as JSR does, for a system that has no library. */
 async function serve(directory: string): Promise<Server> {
   const pems = await generate([{ name: "commonName", value: "localhost" }], {
     keyType: "ec",
@@ -49,7 +50,10 @@ async function serve(directory: string): Promise<Server> {
       return;
     }
     const type = path.endsWith(".json") ? "application/json" : "application/typescript";
-    response.writeHead(200, { "content-type": type }).end(readFileSync(join(ROOT, path)));
+    const content = path === SYSTEM_MODULE
+      ? withSystemBelow(directory)
+      : readFileSync(join(ROOT, path));
+    response.writeHead(200, { "content-type": type }).end(content);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as AddressInfo;
