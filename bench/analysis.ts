@@ -7,7 +7,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command } from "commander";
-import { partsOf, withPart } from "../scripts/marked-text.ts";
+import { partsOf, unformatted, withPart } from "../scripts/marked-text.ts";
 import { ROOT } from "../scripts/runtimes.ts";
 import { burstChart } from "./analysis/chart.ts";
 import { PARTS } from "./analysis/parts.ts";
@@ -24,10 +24,8 @@ const DOCUMENTS: readonly string[] = [
 ];
 const CHART = "docs/development/benchmarks/burst.svg";
 
-/** A part as it stands in a document: the formatter would wrap its lines. */
 function partOf(name: string, results: Results): string {
-  const content = PARTS[name]?.(results) ?? "";
-  return `<!-- deno-fmt-ignore-start -->\n\n${content.trim()}\n\n<!-- deno-fmt-ignore-end -->`;
+  return unformatted(PARTS[name]?.(results) ?? "");
 }
 
 /** Every file that is made of the results, by its path, with its whole text. */

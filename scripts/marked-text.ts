@@ -24,6 +24,11 @@ export function withPart(text: string, name: string, content: string): string {
   return `${before}${begin}\n\n${content.trim()}\n\n${end}${after}`;
 }
 
+/** A part's content that the formatter leaves as it is: it would wrap the lines of tables. */
+export function unformatted(content: string): string {
+  return `<!-- deno-fmt-ignore-start -->\n\n${content.trim()}\n\n<!-- deno-fmt-ignore-end -->`;
+}
+
 /** The names of all parts of a text, in their order. */
 export function partsOf(text: string): string[] {
   return [...text.matchAll(/<!-- ([\w-]+):begin -->/g)].map(([, name = ""]) => name);

@@ -186,12 +186,14 @@ const SCRIPT_CASES: readonly CaseSpec[] = [
 ];
 
 /** A pattern of the native program: operations for about 0.2 s on two quiet cores. */
-interface Pattern {
+export interface Pattern {
   readonly name: string;
   readonly operations: number;
   readonly subjects: readonly string[];
   /** Other than {@linkcode THREADS}. */
   readonly threads?: number;
+  /** Seconds in which its threads do nothing, at the end. */
+  readonly idle?: number;
   /** Whether a quick run has no time for it. */
   readonly fullOnly?: true;
 }
@@ -232,20 +234,20 @@ const NATIVE_START = 0.3;
 const NATIVE_WORK = 0.2;
 
 function nativePlan(pattern: Pattern, mode: Mode): CasePlan {
-  const { name, operations, subjects, threads = THREADS } = pattern;
+  const { name, operations, subjects, threads = THREADS, idle = 0 } = pattern;
   const scale = NATIVE_SCALE[mode];
   return {
-    arguments: [name, ...[threads, operations * scale, SEED].map(String)],
+    arguments: [name, ...[threads, operations * scale, SEED, idle].map(String)],
     subjects: subjects.filter((id) => !LEFT_OUT[mode].includes(id)),
     rounds: NATIVE_ROUNDS[mode],
     warmUp: true,
-    seconds: NATIVE_START + NATIVE_WORK * scale,
+    seconds: NATIVE_START + NATIVE_WORK * scale + idle,
   };
 }
 
-/** Every case. */
-export const CASES: readonly CaseSpec[] = [
-  ...PATTERNS.map((pattern): CaseSpec => ({
+/** The case of a pattern. */
+export function nativeCase(pattern: Pattern): CaseSpec {
+  return {
     id: `native-${pattern.name}`,
     title: `${pattern.name}, native`,
     workload: "churn",
@@ -255,9 +257,11 @@ export const CASES: readonly CaseSpec[] = [
       quick: pattern.fullOnly === true ? null : nativePlan(pattern, "quick"),
       full: nativePlan(pattern, "full"),
     },
-  })),
-  ...SCRIPT_CASES,
-];
+  };
+}
+
+/** Every case. */
+export const CASES: readonly CaseSpec[] = [...PATTERNS.map(nativeCase), ...SCRIPT_CASES];
 
 /** Words between a runtime's binary and a script. */
 const RUNTIME_FLAGS: Readonly<Record<string, readonly string[]>> = {

@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import process from "node:process";
 import { gunzipSync } from "node:zlib";
 import { libraryFileName } from "../../lib/library/directories.ts";
@@ -48,8 +48,13 @@ export function placeOf(path: string): string {
   return place.startsWith("..") ? path : place;
 }
 
+/** A word of a command; a path without this machine's part. */
+function placeOfWord(word: string): string {
+  return isAbsolute(word) ? placeOf(word) : word;
+}
+
 /** How the launcher is started: by the Node that is given. */
-function launcherPrefix(node: string, options: readonly string[]): string[] {
+export function launcherPrefix(node: string, options: readonly string[]): string[] {
   return [node, "--no-warnings", LAUNCHER, "run", ...options, "--"];
 }
 
@@ -80,7 +85,7 @@ function manifestVersion(library: string): string {
 }
 
 /** A Debian package's version, of its changelog: `source (version) suite; …`. */
-function packageVersion(packageName: string, library: string): string {
+export function packageVersion(packageName: string, library: string): string {
   const documents = join(dirname(library), "..", "..", "share", "doc", packageName);
   const name = existsSync(documents)
     ? readdirSync(documents).find((file) => /^changelog\.(Debian\.)?gz$/i.test(file))
@@ -95,7 +100,8 @@ function glibcVersion(): string {
     .replace(/^glibc /, "");
 }
 
-function prepareLaunched(spec: SubjectSpec, { options }: Launched, node: string): Subject {
+function prepareLaunched(spec: SubjectSpec, launched: Launched, node: string): Subject {
+  const { options, library } = launched;
   const prefix = launcherPrefix(node, options);
   const { LD_PRELOAD = "", OFFHEAP_REQUIRE: _, ...variables } = probe(prefix);
   const preloaded = LD_PRELOAD.split(":").filter((file) => file !== "");
@@ -108,9 +114,10 @@ function prepareLaunched(spec: SubjectSpec, { options }: Launched, node: string)
       id: spec.id,
       title: spec.title,
       allocator: spec.allocator,
-      version: file === null ? glibcVersion() : manifestVersion(file),
-      build: file === null ? "the system's" : options.includes("--secure") ? "secure" : "preload",
-      command: `offheap run ${options.join(" ")}`,
+      version: file === null ? glibcVersion() : library?.version ?? manifestVersion(file),
+      build: library?.build ??
+        (file === null ? "the system's" : options.includes("--secure") ? "secure" : "preload"),
+      command: `offheap run ${options.map(placeOfWord).join(" ")}`,
       preloaded: preloaded.map(placeOf),
       variables,
     },

@@ -8,6 +8,8 @@
 export interface Launched {
   readonly by: "launcher";
   readonly options: readonly string[];
+  /** Of a library that the options name and that may have no manifest: what it is. */
+  readonly library?: { readonly version: string; readonly build: string };
 }
 
 /** A build of ours without any option, preloaded by hand: the allocator's own defaults. */

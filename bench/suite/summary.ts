@@ -14,7 +14,8 @@ export interface Comparison {
   readonly metric: string;
 }
 
-function valuesOf(runs: readonly Run[], metric: string): RoundValue[] {
+/** A metric of some runs, by round. */
+export function valuesOf(runs: readonly Run[], metric: string): RoundValue[] {
   return runs.flatMap(({ round, output }) => {
     const found = output.metrics[metric];
     return found === undefined ? [] : [{ round, value: found.value }];

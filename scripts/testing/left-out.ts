@@ -36,7 +36,9 @@ const isLinux = ({ target }: Place): boolean => target.platform === "linux";
 export const RULES: readonly Rule[] = [
   {
     files: [
-      ...["analysis", "check", "churn", "report", "suite"].map((name) => `bench-${name}`),
+      ...["analysis", "check", "churn", "report", "suite", "versions"].map((name) =>
+        `bench-${name}`
+      ),
       ...["marked-text", "npm-dnt", "platforms", "release", "test-runner", "workflows"],
     ],
     fits: isOnce,
@@ -77,7 +79,7 @@ export const RULES: readonly Rule[] = [
     reason: "it names Linux's C libraries, paths and file names; ports stands in",
   },
   {
-    files: ["check", "churn", "latency", "service", "suite", "workloads"]
+    files: ["check", "churn", "latency", "service", "suite", "versions", "workloads"]
       .map((name) => `bench-${name}`),
     fits: (place) => isLinux(place) && place.target.libc === "glibc",
     reason: "the benchmarks preload libraries beside glibc's allocator, and read /proc",

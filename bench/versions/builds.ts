@@ -1,0 +1,189 @@
+/**
+ * The builds of allocators that are judged: where each comes from, and of which version it is.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { readElfExports } from "../../lib/binary/elf.ts";
+import { BuildError } from "../../lib/errors.ts";
+import { launchPlatform } from "../../lib/launch/platforms.ts";
+import { libraryVersion } from "../../lib/library/version.ts";
+import { debianFile } from "../../scripts/foreign/debian.ts";
+import { JEMALLOC_RECIPE } from "../../scripts/native/jemalloc.ts";
+import { MIMALLOC_RECIPE } from "../../scripts/native/mimalloc.ts";
+import { buildNative, type BuildOptions } from "../../scripts/native/mod.ts";
+import { type AllocatorName, pinnedVersions } from "../../scripts/native/pins.ts";
+import { launcherPrefix, neutralEnvironment, packageVersion } from "../suite/prepare.ts";
+import type { MissingSubject } from "../suite/results.ts";
+
+/** One build of an allocator. */
+export interface VersionBuild {
+  /** The subject's id, such as `mimalloc-2.4.1`. */
+  readonly id: string;
+  readonly title: string;
+  readonly allocator: AllocatorName;
+  readonly version: string;
+  /** Where it comes from, in words that hold on other machines. */
+  readonly from: string;
+  /** The library's file. */
+  readonly file: string;
+}
+
+/** A build, or why there is none. */
+export type BuildOutcome = VersionBuild | MissingSubject;
+
+/** A function of each allocator that no other has. */
+const MARKS: Readonly<Record<AllocatorName, string>> = {
+  jemalloc: "mallctl",
+  mimalloc: "mi_version",
+};
+
+const NAMES: readonly AllocatorName[] = ["jemalloc", "mimalloc"];
+
+/** Debian's builds of versions that are judged; the suite is another than the machine's own. */
+const DEBIAN_BUILDS: readonly { readonly name: string; readonly file: string; suite: string }[] = [
+  { name: "libjemalloc2", file: "/libjemalloc.so.2", suite: "bookworm" },
+  { name: "libjemalloc2", file: "/libjemalloc.so.2", suite: "forky" },
+  { name: "libmimalloc2.0", file: "/libmimalloc.so.2.0", suite: "bookworm" },
+  { name: "libmimalloc3", file: "/libmimalloc.so.3", suite: "forky" },
+  { name: "libmimalloc3", file: "/libmimalloc.so.3", suite: "trixie-backports" },
+];
+
+/** Which allocator a library is, by what it exports. */
+function allocatorOf(file: string): AllocatorName {
+  const exported = new Set(readElfExports(file).map(({ name }) => name));
+  const found = NAMES.find((name) => exported.has(MARKS[name]));
+  if (found !== undefined) return found;
+  throw new RangeError(
+    `Cannot judge ${file}: it must export ${MARKS.jemalloc} or ${MARKS.mimalloc}`,
+  );
+}
+
+/** Which allocator a directory has the source of. */
+function allocatorOfSource(directory: string): AllocatorName {
+  const problems: string[] = [];
+  for (const recipe of [JEMALLOC_RECIPE, MIMALLOC_RECIPE]) {
+    try {
+      recipe.version(directory);
+      return recipe.name === "jemalloc" ? "jemalloc" : "mimalloc";
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  throw new BuildError(problems.join("\n"));
+}
+
+function foreignBuild(file: string, from: string, known?: string): VersionBuild {
+  const allocator = allocatorOf(file);
+  const path = resolve(file);
+  const version = libraryVersion({
+    name: allocator,
+    path,
+    origin: "option",
+    sha256: "",
+    manifest: null,
+    attempts: [],
+  }) ?? known;
+  if (version === undefined) {
+    throw new RangeError(`Cannot judge ${file}: it does not tell its version`);
+  }
+  const title = `${allocator} ${version}, ${from}`;
+  return { id: idOf(title), title, allocator, version, from, file: path };
+}
+
+function idOf(title: string): string {
+  return title.toLowerCase().replace(/[^a-z0-9.]+/g, "-").replace(/^-|-$/g, "");
+}
+
+/** A library that is there. */
+export function fromLibrary(file: string): VersionBuild {
+  if (!existsSync(file)) throw new RangeError(`Cannot judge ${file}: it does not exist`);
+  return foreignBuild(file, basename(file));
+}
+
+/** Debian's builds, fetched and unpacked below `build/debian`; those that cannot be had are missing. */
+export function fromDebian(): BuildOutcome[] {
+  return DEBIAN_BUILDS.map(({ name, file, suite }) => {
+    const title = `Debian’s ${name} of ${suite}`;
+    const found = debianFile(name, file, suite);
+    if ("missing" in found) return { id: idOf(title), title, reason: found.missing };
+    const packaged = packageVersion(name, found.path);
+    return foreignBuild(found.path, `Debian’s, ${suite}`, packaged.replace(/-[^-]*$/, ""));
+  });
+}
+
+/**
+ * A build, or why no program starts under it here: it may be made for a newer C library.
+ *
+ * @param node The Node that runs the launcher.
+ */
+export function startable(build: VersionBuild, node: string): BuildOutcome {
+  const options = ["-a", build.allocator, "--library", build.file];
+  const [file = "", ...words] = [...launcherPrefix(node, options), "true"];
+  const { status, stderr } = spawnSync(file, words, {
+    encoding: "utf8",
+    env: neutralEnvironment(),
+  });
+  if (status === 0) return build;
+  const said = stderr.trim().split("\n").at(-1)?.replaceAll(build.file, basename(build.file)) ?? "";
+  return { id: build.id, title: build.title, reason: `no program starts under it: ${said}` };
+}
+
+/** Builds for preloading, as `offheap run` would take it, into a directory of its own. */
+async function built(
+  place: string,
+  allocator: AllocatorName,
+  from: string,
+  options: BuildOptions,
+): Promise<VersionBuild> {
+  const variant = launchPlatform().variant;
+  mkdirSync(place, { recursive: true });
+  const results = await buildNative({ ...options, allocator, variant, outDirectory: place });
+  const result = results.find(({ name }) => name === allocator);
+  if (result === undefined) throw new BuildError(`Cannot judge ${allocator}: nothing was built`);
+  const { version, path } = result;
+  const title = `${allocator} ${version}`;
+  return { id: idOf(title), title, allocator, version, from, file: path };
+}
+
+/**
+ * Builds from a directory.
+ *
+ * @param place Where builds are kept; one that is up to date is not built again.
+ */
+export async function fromSource(directory: string, place: string): Promise<VersionBuild> {
+  const source = resolve(directory);
+  const allocator = allocatorOfSource(source);
+  const name = basename(source);
+  return await built(join(place, name), allocator, `source ${name}`, { source });
+}
+
+/** Builds every pinned version that is not there yet; what cannot be fetched is missing. */
+export async function fromPins(
+  there: readonly VersionBuild[],
+  place: string,
+  say: (line: string) => void,
+): Promise<BuildOutcome[]> {
+  const outcomes: BuildOutcome[] = [];
+  for (const allocator of NAMES) {
+    for (const version of pinnedVersions(allocator)) {
+      const title = `${allocator} ${version}`;
+      if (there.some((one) => one.title === title)) continue;
+      say(`${title} from its pinned source`);
+      const options: BuildOptions = allocator === "mimalloc"
+        ? { mimallocVersion: version }
+        : { jemallocVersion: version };
+      try {
+        const own = join(place, `${allocator}-${version}-pinned`);
+        outcomes.push(await built(own, allocator, "pinned source", options));
+      } catch (error) {
+        if (!(error instanceof BuildError)) throw error;
+        outcomes.push({ id: idOf(title), title, reason: error.message.split("\n")[0] ?? "" });
+      }
+    }
+  }
+  return outcomes;
+}
