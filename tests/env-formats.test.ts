@@ -22,7 +22,7 @@ const VERIFY = runtimeCommand(join(FIXTURES, "verify-child.ts"));
 /** Values with everything that some format gives a meaning of its own. */
 const LINES: Readonly<Record<string, string>> = {
   LD_PRELOAD: "/usr/lib/a.so:/opt/offheap/libjemalloc.so",
-  MALLOC_CONF: "background_thread:true,dirty_decay_ms:500",
+  MALLOC_CONF: "narenas:2,dirty_decay_ms:500",
   EMPTY: "",
   SPACES: "  two  words ",
   QUOTES: `it's "quoted"`,
@@ -157,8 +157,10 @@ test("offheap env keeps what is set, says so apart, and appends to an existing p
   const { stdout, stderr, status } = await runChild(command, { variables });
   assert.equal(status, 0, stderr);
   const found = JSON.parse(stdout);
-  assert.equal(found.LD_PRELOAD, `${other}:${builtLibrary("jemalloc", "preload")}`);
-  assert.match(found.MALLOC_CONF, /^background_thread:true,.*,dirty_decay_ms:77$/);
+  const preloaded = [other, builtLibrary("jemalloc", "preload"), builtLibrary("offheap")];
+  assert.equal(found.LD_PRELOAD, preloaded.join(":"));
+  assert.match(found.MALLOC_CONF, /^muzzy_decay_ms:0,.*,dirty_decay_ms:77$/);
+  assert.equal(found.OFFHEAP_BACKGROUND, "runtimes");
   assert.equal(stderr, "offheap: kept as it is set: MALLOC_CONF:dirty_decay_ms\n");
 });
 
@@ -172,7 +174,8 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
     const before = { ...process.env };
     const variables = launchEnvironment({ allocator, profile: "low-memory" });
     assert.deepEqual({ ...process.env }, before, "this process's own environment stays");
-    assert.equal(variables.LD_PRELOAD, builtLibrary(allocator, "preload"));
+    const preloaded = [builtLibrary(allocator, "preload"), builtLibrary("offheap")];
+    assert.equal(variables.LD_PRELOAD, preloaded.join(":"));
     const { stdout, stderr } = await runChild(VERIFY, { variables });
     assert.notEqual(stdout, "", stderr);
     const found = JSON.parse(stdout) as Verification;
@@ -183,7 +186,8 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
 
 test("launchEnvironment: secure takes the guarding library and switches its guards on", () => {
   const variables = launchEnvironment({ allocator: "jemalloc", secure: true });
-  assert.equal(variables.LD_PRELOAD, builtLibrary("jemalloc", "secure"));
+  const preloaded = [builtLibrary("jemalloc", "secure"), builtLibrary("offheap")];
+  assert.equal(variables.LD_PRELOAD, preloaded.join(":"));
   assert.match(String(variables.MALLOC_CONF), /san_guard_large:/);
   assert.deepEqual(launchEnvironment({ allocator: "system" }), {});
 });

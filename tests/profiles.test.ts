@@ -53,14 +53,24 @@ test("every profile has a purpose, and options for all versions that offheap sup
   }
 });
 
-const BALANCED = "background_thread:true,dirty_decay_ms:10000,muzzy_decay_ms:0," +
-  "oversize_threshold:33554432";
+const BALANCED = "dirty_decay_ms:10000,muzzy_decay_ms:0,oversize_threshold:33554432";
+const BACKGROUND = { OFFHEAP_BACKGROUND: "runtimes" };
 
 test("balanced jemalloc gives memory back in the background after ten seconds", () => {
   assert.deepEqual(profileEnvironment("balanced", "jemalloc", "5.3.0", { HOME: "/x" }), {
-    variables: { MALLOC_CONF: BALANCED },
+    variables: { MALLOC_CONF: BALANCED, ...BACKGROUND },
     kept: [],
   });
+});
+
+test("no profile starts a thread by MALLOC_CONF, which children inherit", () => {
+  for (const name of PROFILE_NAMES) {
+    for (const version of ["5.1.0", "5.3.0", "5.3.1"]) {
+      const { variables } = profileEnvironment(name, "jemalloc", version, {});
+      assert.doesNotMatch(variables.MALLOC_CONF ?? "", /background_thread/, `${name} ${version}`);
+      assert.equal(variables.OFFHEAP_BACKGROUND, "runtimes");
+    }
+  }
 });
 
 test("jemalloc's options are those that its version knows", () => {
@@ -68,7 +78,7 @@ test("jemalloc's options are those that its version knows", () => {
     const { variables } = profileEnvironment("balanced", "jemalloc", version, {});
     return (variables.MALLOC_CONF ?? "").split(",").map((pair) => pair.split(":")[0] ?? "");
   };
-  const always = ["background_thread", "dirty_decay_ms", "muzzy_decay_ms"];
+  const always = ["dirty_decay_ms", "muzzy_decay_ms"];
   assert.deepEqual(keys("5.1.0"), always);
   assert.deepEqual(keys("5.2.1"), [...always, "oversize_threshold"]);
   assert.deepEqual(keys("5.3"), [...always, "oversize_threshold"]);
@@ -108,6 +118,7 @@ test("a user's keys in MALLOC_CONF stay as they are, and ours for them are left 
     variables: {
       MALLOC_CONF: BALANCED.replace("dirty_decay_ms:10000,", "") +
         ",dirty_decay_ms:9000,stats_print:true",
+      ...BACKGROUND,
     },
     kept: ["MALLOC_CONF:dirty_decay_ms"],
   });
@@ -123,7 +134,8 @@ test("a user's key counts under its other name, and no key counts by a part of i
     MALLOC_CONF: "max_background_threads:2",
   });
   assert.deepEqual(part.kept, []);
-  assert.match(part.variables.MALLOC_CONF ?? "", /^background_thread:true,.*threads:2$/);
+  assert.match(part.variables.MALLOC_CONF ?? "", /^dirty_decay_ms:10000,.*threads:2$/);
+  assert.equal(part.variables.OFFHEAP_BACKGROUND, "runtimes");
 });
 
 test("nothing is set when the user set all of it, and an empty MALLOC_CONF counts as unset", () => {

@@ -157,7 +157,10 @@ function arriveAtShell(
 }
 
 /** What a static wrapper executes next, which is noted in the chain; `null` when it is none. */
-function afterWrapper({ execution, argv, program }: Arrival, chain: LaunchStep[]): Execution | null {
+function afterWrapper(
+  { execution, argv, program }: Arrival,
+  chain: LaunchStep[],
+): Execution | null {
   const [command, ...args] = wrappedCommand(program, argv);
   if (command === undefined) return null;
   const { environment, cwd } = execution;
