@@ -12,6 +12,7 @@ import {
 import { compare, forgotten, judge, TIMES } from "../bench/check/compare.ts";
 import { COUNTED } from "../bench/check/instructions.ts";
 import { findValgrind } from "../bench/check/valgrind.ts";
+import { SHIM_FILES } from "../scripts/native/shim.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
@@ -133,8 +134,7 @@ test(
   skipUnless(!("missing" in valgrind), `needs valgrind: ${Object.values(valgrind)[0]}`),
   async () => {
     const [good, slow] = [temporaryDirectory(), temporaryDirectory()];
-    const others = ["functions", "heap", "magazine", "measure", "offheap", "transfer"]
-      .map((name) => `${name}.c`);
+    const others = SHIM_FILES.filter((name) => name !== "memory.c");
     const sources = others.map((name) => join(ROOT, "ffi", "native", name));
     const flags = ["-fPIC", "-O2", "-pthread", "-ldl", "-I", join(ROOT, "ffi", "native")];
     const slowed = compileShared("slow-shim.c", "slow-shim.so", [...sources, ...flags]);

@@ -14,7 +14,8 @@ import type { Recipe } from "./types.ts";
 /** The source file that defines the version of the binary interface. */
 const SHIM_FILE = "offheap.c";
 
-const SHIM_FILES: readonly string[] = [
+/** Its source files, in `ffi/native`. */
+export const SHIM_FILES: readonly string[] = [
   SHIM_FILE,
   "background.c",
   "launched.c",
