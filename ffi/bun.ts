@@ -170,6 +170,8 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
     rewrap: (buffer) => protect(moveBuffer(buffer)),
     detachable: () => true,
     pointer: (address) => address as unknown as NativePointer,
+    // With `true` it is done when this returns.
+    collectGarbage: () => Reflect.get(globalThis, "Bun").gc(true),
     pointerAddress: refusePointer,
   };
   return adapter;

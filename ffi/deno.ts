@@ -4,6 +4,7 @@
  * @module
  */
 import { isPermissionRefusal, PermissionError } from "./errors.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "./libc.ts";
 import {
   bindLibrary,
@@ -153,6 +154,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     rewrap: moveBuffer,
     detachable: isUnmarked,
     pointer: (address) => deno.UnsafePointer.create(BigInt(address)) as unknown as NativePointer,
+    collectGarbage,
     pointerAddress: (pointer) => deno.UnsafePointer.value(pointer),
   };
   return adapter;

@@ -4,6 +4,7 @@
  * @module
  */
 import { isMainThread, markAsUntransferable } from "node:worker_threads";
+import { collectGarbage } from "./collect-garbage.ts";
 import { isPermissionRefusal, permissionError } from "./errors.ts";
 import { processLibrary } from "./libc.ts";
 import {
@@ -196,6 +197,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     rewrap: moveBuffer,
     detachable: isUnmarked,
     pointer: (address) => BigInt(address) as unknown as NativePointer,
+    collectGarbage,
     pointerAddress: refusePointer,
   };
 }
@@ -251,6 +253,7 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
     },
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     pointer: (address) => BigInt(address) as unknown as NativePointer,
+    collectGarbage,
     pointerAddress: (pointer) => koffi.address(pointer),
   };
 }

@@ -186,6 +186,8 @@ export interface Adapter {
   rewrap(buffer: ArrayBuffer): ArrayBuffer;
   /** Whether a buffer that was wrapped can be detached: a program may have marked it. */
   detachable(buffer: ArrayBuffer): boolean;
+  /** Has the garbage collector look for what was dropped in earlier jobs, and waits for it. */
+  collectGarbage(): void;
   /** What this runtime's own FFI takes as a pointer argument. */
   pointer(address: Address): NativePointer;
   /** The address of a pointer that this runtime's own FFI has given as an object. */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { type Heap, openAllocator } from "../mod.ts";
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
@@ -51,6 +53,24 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
       peaks.push(process.memoryUsage().rss);
     }
     assert.ok((peaks.at(-1) ?? 0) < (peaks[1] ?? 0) + (400 << 20), peaks.map(mebibytes).join(" "));
+    memory.close();
+  });
+
+  test(`${allocator}: heaps that are made and destroyed in turn leave nothing behind`, {
+    skip: process.platform === "linux" ? false : "it reads /proc/self/statm",
+  }, () => {
+    const memory = openAllocator({ allocator, leaks: "off" });
+    const use = (): void => {
+      const heap = memory.heap();
+      heap.allocate(5000).bytes.fill(1);
+      heap.destroy();
+    };
+    for (let warm = 0; warm < 100; warm++) use();
+    const before = addressSpace();
+    for (let round = 0; round < 1000; round++) use();
+    // 2 MiB for each heap would be 2 GiB.
+    const grown = addressSpace() - before;
+    assert.ok(grown < 2 ** 29, `${mebibytes(grown)} MiB`);
     memory.close();
   });
 
@@ -129,6 +149,22 @@ test("jemalloc's heaps are as many as it has arenas; one more is refused with th
   memory.heap().destroy();
   assert.equal(memory.close().length, heaps.length);
 });
+
+test("heaps that were dropped are collected before the last of jemalloc's arenas is refused", async () => {
+  const memory = openAllocator({ allocator: "jemalloc", leaks: "off" });
+  // Twice as many as there are arenas, and no collector is in a hurry for so little.
+  for (let batch = 0; batch < 820; batch++) {
+    for (let i = 0; i < 10; i++) memory.heap().allocate(10);
+    await turn();
+  }
+  assert.ok(memory.statistics().leaks > 4000, `${memory.statistics().leaks}`);
+  assert.ok(memory.close().length < 4096);
+});
+
+/** The size of this process's address space, in bytes. */
+function addressSpace(): number {
+  return Number(readFileSync("/proc/self/statm", "utf8").split(" ")[0]) * 4096;
+}
 
 function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)}`;

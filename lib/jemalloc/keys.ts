@@ -92,6 +92,7 @@ export const STATISTICS_KEYS = {
 export const COMMAND_KEYS = {
   "thread.tcache.flush": "gives back what the calling thread has cached",
   "arena.<i>.purge": "gives an arena's unused pages back to the system",
+  "arena.<i>.reset": "ends all blocks of an arena, which can be used again",
   "arena.<i>.destroy": "gives all of an arena's memory back, its blocks included",
 } as const satisfies Readonly<Record<string, string>>;
 

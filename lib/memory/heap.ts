@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { Heap, HeapStatistics } from "./api/heap.ts";
@@ -20,6 +21,29 @@ function noHeap(): OutOfMemoryError {
   return new OutOfMemoryError("a heap", 0, 1, request);
 }
 
+/** The heaps of this thread, and what each lives as long as. */
+const open = new Map<NativeHeap, WeakRef<Store>>();
+
+/** Destroys the heaps that were dropped and whose finalizers have not run yet. */
+function reclaimDropped(): void {
+  foreign().collectGarbage();
+  for (const [heap, store] of [...open]) {
+    if (store.deref() !== undefined) continue;
+    unwatch(heap);
+    heap.reclaim();
+  }
+}
+
+/** A heap; when none can be had, those that were dropped are looked for first. */
+function createHeap(heaps: NativeHeaps, source: Address): number {
+  const number = heaps.create(source);
+  if (number !== null) return number;
+  reclaimDropped();
+  const again = heaps.create(source);
+  if (again === null) throw noHeap();
+  return again;
+}
+
 /** The native side of a heap, without the JavaScript side that may be collected. */
 class NativeHeap implements Reclaimable {
   readonly heaps: NativeHeaps;
@@ -34,11 +58,10 @@ class NativeHeap implements Reclaimable {
 
   constructor(allocator: Store, heaps: NativeHeaps) {
     const { calls } = allocator;
-    const number = heaps.create();
-    if (number === null) throw noHeap();
+    const number = createHeap(heaps, allocator.source);
     const source = calls.offheap_heap_open(allocator.source, number);
     if (source === NULL) {
-      heaps.destroy(number);
+      heaps.destroy(number, allocator.source);
       throw noHeap();
     }
     this.heaps = heaps;
@@ -55,7 +78,8 @@ class NativeHeap implements Reclaimable {
   }
 
   destroy(): void {
-    this.heaps.destroy(this.number);
+    open.delete(this);
+    this.heaps.destroy(this.number, this.#allocator.source);
     this.#allocator.calls.offheap_heap_close(this.source);
   }
 
@@ -141,6 +165,7 @@ export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
     this.#reference = owners.add(this);
     // A block of it keeps the store, so that the heap goes after the last of them.
     watch(this.#store, native);
+    open.set(native, new WeakRef(store));
   }
 
   statistics(): HeapStatistics {

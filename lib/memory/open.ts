@@ -33,7 +33,9 @@ const MESSAGE_BYTES = 512;
 
 function openKind({ name, resolved }: OwnBlocks, calls: MemoryCalls): AllocatorKind {
   if (name === "system" || resolved === null) return openSystemKind();
-  return name === "jemalloc" ? openJemallocKind(resolved) : openMimallocKind(resolved, calls);
+  return name === "jemalloc"
+    ? openJemallocKind(resolved, calls)
+    : openMimallocKind(resolved, calls);
 }
 
 function requireProof({ name, verified, evidence, resolved }: OwnBlocks): void {

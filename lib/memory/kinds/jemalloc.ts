@@ -10,6 +10,7 @@ import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "../../jemalloc/keys.ts";
 import { readStatistic, refreshStatistics, runMallctl } from "../../jemalloc/mallctl.ts";
 import type { ResolvedLibrary } from "../../library/resolve.ts";
+import type { MemoryCalls } from "../native.ts";
 import type { AllocatorKind } from "./types.ts";
 
 /** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */
@@ -19,7 +20,10 @@ const SAFE_LOOKUP = "safe-lookup";
 const OUT_OF_MEMORY = 11;
 
 /** Opens jemalloc's functions. */
-export function openJemallocKind({ path, manifest }: ResolvedLibrary): AllocatorKind {
+export function openJemallocKind(
+  { path, manifest }: ResolvedLibrary,
+  shim: MemoryCalls,
+): AllocatorKind {
   const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
   const { calls } = foreign().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
@@ -40,7 +44,9 @@ export function openJemallocKind({ path, manifest }: ResolvedLibrary): Allocator
       runMallctl(calls, "arena.<i>.purge", ALL_ARENAS);
     },
     heaps: {
-      create() {
+      create(source) {
+        const kept = shim.offheap_arena_reuse(source);
+        if (kept >= 0) return kept;
         try {
           return readStatistic(calls, "arenas.create");
         } catch (error) {
@@ -48,7 +54,14 @@ export function openJemallocKind({ path, manifest }: ResolvedLibrary): Allocator
           throw error;
         }
       },
-      destroy: (heap) => runMallctl(calls, "arena.<i>.destroy", heap),
+      // An arena that is destroyed keeps 5 KiB and 2 MiB of addresses for ever: it is emptied, and
+      // the next heap gets it.
+      destroy(heap, source) {
+        runMallctl(calls, "arena.<i>.reset", heap);
+        runMallctl(calls, "arena.<i>.purge", heap);
+        if (shim.offheap_arena_keep(source, heap) === 0) return;
+        runMallctl(calls, "arena.<i>.destroy", heap);
+      },
       // jemalloc 5.3.0 forgets to reset a counter of slabs, which a debug build then asserts to be 0
       // (jemalloc/jemalloc#1811).
       wantEmpty: manifest?.variant === "debug",

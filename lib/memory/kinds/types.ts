@@ -17,10 +17,10 @@ export interface HeapCounters {
 
 /** One heap, as the allocator numbers it: an arena's number, or the address of a `mi_heap_t`. */
 export interface NativeHeaps {
-  /** Makes one; `null` when there is no memory for it. */
-  create(): number | null;
+  /** Makes one for an allocator's source; `null` when there is no memory or no number for it. */
+  create(source: Address): number | null;
   /** Gives all of its memory back. */
-  destroy(heap: number): void;
+  destroy(heap: number, source: Address): void;
   /** Whether its blocks have to be freed before. */
   readonly wantEmpty: boolean;
   /** What it holds. */
