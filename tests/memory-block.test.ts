@@ -332,18 +332,71 @@ for (const name of NAMES) {
     block.bytes[0] = 42;
     const { address } = block;
     const stolen = block.buffer.transfer();
-    for (const action of [() => block.free(), () => block.release(), () => block.transfer()]) {
-      assert.throws(action, { name: "BlockError", reason: "detached" });
+    const untouched = memory.allocate(64);
+    untouched.buffer.transfer();
+    const actions: (() => unknown)[] = [
+      () => block.free(),
+      () => block.release(),
+      () => block.transfer(),
+      () => block.bytes,
+      () => block.as(Uint32Array),
+      () => untouched.bytes,
+      () => untouched.as(DataView),
+      () => memory.reallocate(block, 5),
+    ];
+    for (const action of actions) {
+      assert.throws(action, { name: "BlockError", reason: "detached" }, String(action));
     }
     assert.equal(new Uint8Array(stolen)[0], 42);
     const open = memory.close();
-    assert.equal(open.length, 1, "it is listed");
+    assert.equal(open.length, 2, "it is listed");
     assert.equal(new Uint8Array(stolen)[0], 42, "it is still there");
     const again = openAllocator({ allocator: name });
     again.raw.free(address);
     again.close();
   });
 }
+
+test("what another allocator of this thread uses, or has freed, cannot be adopted", () => {
+  for (const name of NAMES) {
+    withAllocator(name, (memory) => {
+      const other = openAllocator({ allocator: name, leaks: "off" });
+      const block = other.allocate(100);
+      const { address } = block;
+      const inUse = { name: "BlockError", reason: "in use" };
+      assert.throws(() => memory.adopt(address, 100), {
+        ...inUse,
+        message: /it is in use by a block of 100 bytes here/,
+      });
+      assert.equal(block.live, true);
+      const arena = other.arena();
+      const inArena = arena.addressOf(arena.allocate(100));
+      assert.throws(() => memory.adopt(inArena, 100), inUse);
+      arena.free();
+      if (name !== "system") {
+        const heap = other.heap();
+        const inHeap = heap.allocate(100).address;
+        assert.throws(() => memory.adopt(inHeap, 100), inUse);
+        heap.destroy();
+      }
+      const handle = block.transfer();
+      assert.throws(() => memory.adopt(address, 100), {
+        ...inUse,
+        message: /by a block that was transferred, and that nobody has claimed/,
+      });
+      const claimed = other.claim(handle);
+      const kept = other.allocate(500);
+      const freedAt = kept.address;
+      kept.free();
+      assert.throws(() => memory.adopt(freedAt, 500), { name: "BlockError", reason: "freed" });
+      const released = claimed.release();
+      memory.adopt(released, 100).free();
+      const last = other.allocate(64).release();
+      other.close();
+      memory.adopt(last, 64).free();
+    });
+  }
+});
 
 test("what a heap or an arena holds cannot be adopted beside it", () => {
   for (const name of ["jemalloc", "mimalloc"] as const) {

@@ -25,6 +25,7 @@ import type { MemoryCalls } from "./native.ts";
 import { Owners } from "./owners.ts";
 import { BlockPool } from "./pool.ts";
 import { openRaw, type RawFunctions } from "./raw.ts";
+import { register, type Registered, registered, unregister } from "./registry.ts";
 import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./sizes.ts";
 import { StoreBlocks } from "./store-blocks.ts";
 import { type Account, Store } from "./store.ts";
@@ -66,6 +67,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   readonly #store: Store;
   readonly #owners = new Owners();
   readonly #raw: RawFunctions;
+  readonly #reference: WeakRef<Registered>;
   #cached: CachedMemory | CheckedMemory | null = null;
   #open = true;
 
@@ -92,6 +94,9 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     this.#account = account;
     this.#store = store;
     this.#raw = openRaw(calls, source);
+    const answers = answersOf(store, this.#owners);
+    store.keeper = answers;
+    this.#reference = register(answers);
   }
 
   get raw(): RawAllocator {
@@ -175,6 +180,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     this.#store.requireOpen("close an allocator");
     this.#open = false;
     const open = [...this.#owners.end(), ...this.#store.close(true)];
+    unregister(this.#reference);
     this.#cached?.close();
     this.#raw.close();
     this.#parts.tracker.closed(open);
@@ -209,12 +215,31 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
           "that belongs to its allocator.",
       );
     }
-    const known = this.#store.find(address);
-    if (this.#store.isIdle(address)) {
-      throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
+    for (const other of registered()) {
+      if (other.isIdle(address)) {
+        throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
+      }
+      const user = other.userOf(address);
+      if (user === null) continue;
+      throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
     }
-    if (known === null && !this.#owners.contains(address)) return;
-    const user = known === null ? "a heap or an arena" : `a block of ${known.size} bytes`;
-    throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
+    if (this.#parts.calls.offheap_ticket_at(address) === 0) return;
+    throw new BlockError(
+      "in use",
+      `Cannot ${action} at ${at}: it is in use by a block that was transferred, and that nobody ` +
+        "has claimed.",
+    );
   }
+}
+
+/** What other allocators of this thread may ask; the store keeps it as long as blocks live. */
+function answersOf(store: Store, owners: Owners): Registered {
+  return {
+    userOf(address) {
+      const known = store.find(address);
+      if (known !== null) return `a block of ${known.size} bytes`;
+      return owners.contains(address) ? "a heap or an arena" : null;
+    },
+    isIdle: (address) => store.isIdle(address),
+  };
 }

@@ -52,7 +52,8 @@ export class NativeBlock implements Block {
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes ??= this.live ? new Uint8Array(this.#buffer) : new Uint8Array(0);
+    const bytes = this.#bytes;
+    return bytes !== null && bytes.length > 0 ? bytes : this.#viewBytes();
   }
 
   get buffer(): ArrayBuffer {
@@ -73,7 +74,8 @@ export class NativeBlock implements Block {
   }
 
   as<C extends ViewConstructor>(type: C, byteOffset = 0, length?: number): ViewOf<C> {
-    return viewOf(type, this.#buffer, this.#usable("view").size, byteOffset, length);
+    requireUsable("view", this.#record, this.#buffer);
+    return viewOf(type, this.#buffer, this.#record.size, byteOffset, length);
   }
 
   free(): void {
@@ -124,6 +126,13 @@ export class NativeBlock implements Block {
   renew(): void {
     this.#buffer = this.#store.rewrap(this.#record, this.#buffer);
     this.#bytes = null;
+  }
+
+  /** The bytes where they are not at hand: none after the end. */
+  #viewBytes(): Uint8Array<ArrayBuffer> {
+    if (!this.live) return this.#bytes ??= new Uint8Array(0);
+    requireUsable("view", this.#record, this.#buffer);
+    return this.#bytes ??= new Uint8Array(this.#buffer);
   }
 
   #usable(action: string): Live {
@@ -181,6 +190,14 @@ export function allocateBlockFrom(
   return block;
 }
 
+/** What every copy of offheap knows a block by. */
+const BRAND: unique symbol = Symbol.for("offheap.block");
+Object.defineProperty(NativeBlock.prototype, BRAND, { value: true });
+
+function isOfOtherCopy(block: unknown): boolean {
+  return typeof block === "object" && block !== null && Reflect.get(block, BRAND) === true;
+}
+
 /** Resizes a block of a store. */
 export function reallocateBlock(
   store: Store,
@@ -203,6 +220,13 @@ export function reallocateBlock(
  */
 export function ownBlock(store: Store, action: string, block: Block): NativeBlock {
   if (!(block instanceof NativeBlock)) {
+    if (isOfOtherCopy(block)) {
+      throw new BlockError(
+        "foreign",
+        `Cannot ${action}: it is of another copy of offheap in this program, perhaps another ` +
+          "version. Its own methods free, release and transfer it.",
+      );
+    }
     throw new TypeError(`Cannot ${action}: it must be one of offheap's; got ${inspect(block)}`);
   }
   if (block.isOf(store)) return block;

@@ -63,7 +63,7 @@ export class Store implements LiveOwner {
   readonly what: string;
   /** Whether it belongs to an allocator as a whole, so that its blocks can leave it. */
   readonly whole: boolean;
-  /** A heap that lives as long as a block of it does. */
+  /** A heap, or what an allocator answers: it lives as long as a block of the store does. */
   keeper: unknown = null;
   readonly #makeRoom: () => void;
   readonly #idle: IdleBlocks | null;

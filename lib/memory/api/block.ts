@@ -144,7 +144,11 @@ export interface Block extends Disposable {
   readonly size: number;
   /** Whether the block can be used: not freed, released or transferred. */
   readonly live: boolean;
-  /** All of its bytes; empty after the block's end. After a reallocation it is another view. */
+  /**
+   * All of its bytes; empty after the block's end. After a reallocation it is another view.
+   *
+   * @throws {BlockError} when something else has detached the buffer.
+   */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The buffer that all views of the block share; detached at the block's end. */
   readonly buffer: ArrayBuffer;
@@ -174,7 +178,7 @@ export interface Block extends Disposable {
    * @param byteOffset Where it begins; a multiple of the element's size. 0 without it.
    * @param length How many elements; as many as fit without it.
    * @throws {RangeError} when it does not fit the block.
-   * @throws {BlockError} after the block's end.
+   * @throws {BlockError} after the block's end, or when something else has detached the buffer.
    */
   as<C extends ViewConstructor>(type: C, byteOffset?: number, length?: number): ViewOf<C>;
   /**
