@@ -27,13 +27,29 @@
  */
 import "./lib/supported.ts";
 
-export type { Address, NativePointer, RuntimeInfo } from "./ffi/types.ts";
+export { openLibrary } from "./ffi/open-library.ts";
+export type {
+  Address,
+  Arguments,
+  Call,
+  Calls,
+  NativeLibrary,
+  NativePointer,
+  ParameterType,
+  ParameterTypes,
+  ResultType,
+  ResultTypes,
+  RuntimeInfo,
+  SymbolSignature,
+  SymbolTable,
+} from "./ffi/types.ts";
 export {
   BlockError,
   type BlockErrorReason,
   BuildError,
   ClosedError,
   LaunchError,
+  LibraryClosedError,
   LibraryLoadError,
   type LoadAttempt,
   MallctlError,
@@ -72,8 +88,20 @@ export {
 } from "./lib/library/integrity.ts";
 export type { Variant } from "./lib/library/manifest.ts";
 export type { LibraryOrigin } from "./lib/library/resolve.ts";
-export type { Allocator, AllocatorStatistics, OpenOptions } from "./lib/memory/api/allocator.ts";
-export type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./lib/memory/api/arena.ts";
+export type {
+  AdoptOptions,
+  Allocator,
+  AllocatorStatistics,
+  OpenOptions,
+} from "./lib/memory/api/allocator.ts";
+export type {
+  Arena,
+  ArenaAllocateOptions,
+  ArenaFromOptions,
+  ArenaMark,
+  ArenaOptions,
+  ArenaStatistics,
+} from "./lib/memory/api/arena.ts";
 export type { BlockAllocator, ReallocateOptions } from "./lib/memory/api/block-allocator.ts";
 export type {
   AllocateFromOptions,
@@ -83,6 +111,8 @@ export type {
   ViewConstructor,
   ViewOf,
 } from "./lib/memory/api/block.ts";
+export type { Borrowed, BorrowOptions } from "./lib/memory/api/borrowed.ts";
+export type { ContextFunctions, NativeFunctions } from "./lib/memory/api/functions.ts";
 export type { Heap, HeapStatistics } from "./lib/memory/api/heap.ts";
 export type { LeakKind, LeakLevel, LeakReport } from "./lib/memory/api/leaks.ts";
 export type {
@@ -93,6 +123,8 @@ export type {
   WaitOptions,
 } from "./lib/memory/api/pool.ts";
 export type { CachedAllocator, CachedStatistics, RawAllocator } from "./lib/memory/api/raw.ts";
+export { borrow } from "./lib/memory/borrow.ts";
+export { cStringLength } from "./lib/memory/c-string.ts";
 export { openAllocator } from "./lib/memory/open.ts";
 export { nativeAddress, nativePointer } from "./lib/memory/pointer.ts";
 export {

@@ -53,7 +53,7 @@ const PARAMETERS: ParameterConversions = {
   long: { native: LONG_TYPE },
   usize: { native: "u64_fast" },
   pointer: { native: "ptr" },
-  address: { native: "f64" },
+  pointerAsDouble: { native: "f64" },
   buffer: { native: "ptr", convert: viewOrNull },
   cstring: { native: "ptr", convert: encodeCString },
 };
@@ -62,7 +62,7 @@ const RESULTS: ResultConversions = {
   long: { native: LONG_TYPE, convert: toExactNumber },
   usize: { native: "u64_fast", convert: toExactNumber },
   pointer: { native: "u64_fast", convert: toExactNumber },
-  address: { native: "f64" },
+  pointerAsDouble: { native: "f64" },
 };
 
 function toNative(signature: SymbolSignature): BunSignature {

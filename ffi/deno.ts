@@ -64,7 +64,7 @@ interface DenoNamespace {
 const PARAMETERS: ParameterConversions = {
   long: { native: LONG_TYPE },
   pointer: { native: "usize" },
-  address: { native: "f64" },
+  pointerAsDouble: { native: "f64" },
   buffer: { convert: viewOrNull },
   cstring: { native: "buffer", convert: encodeCString },
 };
@@ -75,7 +75,7 @@ const RESULTS: ResultConversions = {
   u64: { convert: widenToBigInt },
   usize: { convert: toExactNumber },
   pointer: { native: "usize", convert: toExactNumber },
-  address: { native: "f64" },
+  pointerAsDouble: { native: "f64" },
 };
 
 /** Every symbol is bound as optional: which of them are missing is decided in one place. */

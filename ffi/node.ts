@@ -77,7 +77,7 @@ function cNames(suffix: "" | "_t") {
     u64: { native: `uint64${suffix}` },
     f32: { native: "float" },
     f64: { native: "double" },
-    address: { native: "double" },
+    pointerAsDouble: { native: "double" },
   };
 }
 

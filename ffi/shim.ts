@@ -18,77 +18,101 @@ export const SHIM_SYMBOLS = {
 /** The functions that memory for JavaScript calls in the shim. Sizes and addresses are doubles. */
 export const MEMORY_SYMBOLS = {
   // double offheap_bind(const char *path, int kind, char *error, double error_length)
-  offheap_bind: { parameters: ["cstring", "i32", "buffer", "f64"], result: "address" },
+  offheap_bind: { parameters: ["cstring", "i32", "buffer", "f64"], result: "pointerAsDouble" },
   // double offheap_heap_open(double allocator, double heap)
-  offheap_heap_open: { parameters: ["address", "f64"], result: "address" },
+  offheap_heap_open: { parameters: ["pointerAsDouble", "f64"], result: "pointerAsDouble" },
   // void offheap_heap_close(double heap)
-  offheap_heap_close: { parameters: ["address"], result: "void" },
+  offheap_heap_close: { parameters: ["pointerAsDouble"], result: "void" },
   // int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums)
-  offheap_mimalloc_heap_areas: { parameters: ["cstring", "address", "buffer"], result: "i32" },
+  offheap_mimalloc_heap_areas: {
+    parameters: ["cstring", "pointerAsDouble", "buffer"],
+    result: "i32",
+  },
   // int offheap_arena_keep(double allocator, double arena); errno
-  offheap_arena_keep: { parameters: ["address", "f64"], result: "i32" },
+  offheap_arena_keep: { parameters: ["pointerAsDouble", "f64"], result: "i32" },
   // int offheap_arena_reuse(double allocator); -1 when none was kept
-  offheap_arena_reuse: { parameters: ["address"], result: "i32" },
+  offheap_arena_reuse: { parameters: ["pointerAsDouble"], result: "i32" },
   // void offheap_functions(double source, double *out)
-  offheap_functions: { parameters: ["address", "buffer"], result: "void" },
+  offheap_functions: { parameters: ["pointerAsDouble", "buffer"], result: "void" },
   // void offheap_call_free(double function, double block)
-  offheap_call_free: { parameters: ["address", "address"], result: "void" },
+  offheap_call_free: { parameters: ["pointerAsDouble", "pointerAsDouble"], result: "void" },
   // double offheap_allocate(double source, double size, double alignment, double zeroed)
-  offheap_allocate: { parameters: ["address", "f64", "f64", "f64"], result: "address" },
+  offheap_allocate: {
+    parameters: ["pointerAsDouble", "f64", "f64", "f64"],
+    result: "pointerAsDouble",
+  },
   // double offheap_reallocate(double source, double block, double size, double alignment)
-  offheap_reallocate: { parameters: ["address", "address", "f64", "f64"], result: "address" },
+  offheap_reallocate: {
+    parameters: ["pointerAsDouble", "pointerAsDouble", "f64", "f64"],
+    result: "pointerAsDouble",
+  },
   // void offheap_release(double source, double block)
-  offheap_release: { parameters: ["address", "address"], result: "void" },
+  offheap_release: { parameters: ["pointerAsDouble", "pointerAsDouble"], result: "void" },
   // double offheap_malloc(double source, double size)
-  offheap_malloc: { parameters: ["address", "f64"], result: "address" },
+  offheap_malloc: { parameters: ["pointerAsDouble", "f64"], result: "pointerAsDouble" },
   // double offheap_calloc(double source, double count, double size)
-  offheap_calloc: { parameters: ["address", "f64", "f64"], result: "address" },
+  offheap_calloc: { parameters: ["pointerAsDouble", "f64", "f64"], result: "pointerAsDouble" },
   // double offheap_realloc(double source, double block, double size)
-  offheap_realloc: { parameters: ["address", "address", "f64"], result: "address" },
+  offheap_realloc: {
+    parameters: ["pointerAsDouble", "pointerAsDouble", "f64"],
+    result: "pointerAsDouble",
+  },
   // void offheap_free(double source, double block)
-  offheap_free: { parameters: ["address", "address"], result: "void" },
+  offheap_free: { parameters: ["pointerAsDouble", "pointerAsDouble"], result: "void" },
   // double offheap_aligned_alloc(double source, double alignment, double size)
-  offheap_aligned_alloc: { parameters: ["address", "f64", "f64"], result: "address" },
+  offheap_aligned_alloc: {
+    parameters: ["pointerAsDouble", "f64", "f64"],
+    result: "pointerAsDouble",
+  },
   // double offheap_usable_size(double source, double block)
-  offheap_usable_size: { parameters: ["address", "address"], result: "f64" },
+  offheap_usable_size: { parameters: ["pointerAsDouble", "pointerAsDouble"], result: "f64" },
   // void offheap_move(double to, double from, double length)
-  offheap_move: { parameters: ["address", "address", "f64"], result: "void" },
+  offheap_move: { parameters: ["pointerAsDouble", "pointerAsDouble", "f64"], result: "void" },
   // void offheap_fill(double to, double byte, double length)
-  offheap_fill: { parameters: ["address", "f64", "f64"], result: "void" },
+  offheap_fill: { parameters: ["pointerAsDouble", "f64", "f64"], result: "void" },
   // double offheap_magazines_open(double source, double classes, double capacity)
-  offheap_magazines_open: { parameters: ["address", "f64", "f64"], result: "address" },
+  offheap_magazines_open: {
+    parameters: ["pointerAsDouble", "f64", "f64"],
+    result: "pointerAsDouble",
+  },
   // void offheap_magazines_close(double magazines)
-  offheap_magazines_close: { parameters: ["address"], result: "void" },
+  offheap_magazines_close: { parameters: ["pointerAsDouble"], result: "void" },
   // double offheap_refill(double source, double slots, double count, double size)
-  offheap_refill: { parameters: ["address", "address", "f64", "f64"], result: "f64" },
+  offheap_refill: {
+    parameters: ["pointerAsDouble", "pointerAsDouble", "f64", "f64"],
+    result: "f64",
+  },
   // void offheap_drain(double source, double slots, double drained, double count)
-  offheap_drain: { parameters: ["address", "address", "f64", "f64"], result: "void" },
+  offheap_drain: {
+    parameters: ["pointerAsDouble", "pointerAsDouble", "f64", "f64"],
+    result: "void",
+  },
   // double offheap_ticket_put(double source, double secret, double block, double size,
   //   double alignment, double free)
   offheap_ticket_put: {
-    parameters: ["address", "f64", "address", "f64", "f64", "address"],
+    parameters: ["pointerAsDouble", "f64", "pointerAsDouble", "f64", "f64", "pointerAsDouble"],
     result: "f64",
   },
   // int offheap_ticket_take(double source, double number, double secret, double size, double take,
   //   double *out); a status
   offheap_ticket_take: {
-    parameters: ["address", "f64", "f64", "f64", "f64", "buffer"],
+    parameters: ["pointerAsDouble", "f64", "f64", "f64", "f64", "buffer"],
     result: "i32",
   },
   // int offheap_ticket_at(double address); 1 when a block waits there
-  offheap_ticket_at: { parameters: ["address"], result: "i32" },
+  offheap_ticket_at: { parameters: ["pointerAsDouble"], result: "i32" },
   // double offheap_ticket_count(double source)
-  offheap_ticket_count: { parameters: ["address"], result: "f64" },
+  offheap_ticket_count: { parameters: ["pointerAsDouble"], result: "f64" },
 } as const satisfies SymbolTable;
 
 /** The loops in C that benchmarks compare with. */
 export const MEASURE_SYMBOLS = {
   // double offheap_measure_pairs(double source, double size, double count); nanoseconds
-  offheap_measure_pairs: { parameters: ["address", "f64", "f64"], result: "f64" },
+  offheap_measure_pairs: { parameters: ["pointerAsDouble", "f64", "f64"], result: "f64" },
   // double offheap_measure_churn(double source, double live, double count, const int32_t *picks,
   //   const int32_t *sizes, double length); nanoseconds
   offheap_measure_churn: {
-    parameters: ["address", "f64", "f64", "buffer", "buffer", "f64"],
+    parameters: ["pointerAsDouble", "f64", "f64", "buffer", "buffer", "f64"],
     result: "f64",
   },
 } as const satisfies SymbolTable;

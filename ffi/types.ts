@@ -5,6 +5,10 @@
  * @module
  */
 
+import type { NativePointer } from "./native-pointer.ts";
+
+export type { NativePointer };
+
 /**
  * A native address as a branded number; 0 is C's `NULL`.
  *
@@ -61,10 +65,10 @@ export interface ResultTypes {
   /** Any pointer, as an {@linkcode Address}; 0 is `NULL`. */
   pointer: Address;
   /**
-   * An {@linkcode Address} that the native function takes or returns as a `double`: every runtime
-   * passes doubles fastest. For functions of offheap's own shim.
+   * An {@linkcode Address} that the native function takes or returns as a C `double`, which every
+   * runtime passes fastest: for C code of your own, as offheap's shim is. No `void *`.
    */
-  address: Address;
+  pointerAsDouble: Address;
 }
 
 /** JavaScript's side of each native type that a function may take. */
@@ -109,30 +113,6 @@ export type Calls<T extends SymbolTable> = {
   readonly [K in keyof T]: T[K] extends { readonly optional: true } ? Call<T[K]> | undefined
     : Call<T[K]>;
 };
-
-/**
- * A pointer as the runtime's own FFI takes it, by the types that a program is checked with:
- * `Deno.PointerValue` with Deno's, `Pointer` of `bun:ffi` with bun-types, else the bigint of
- * `node:ffi`, which koffi's pointer parameters take, too. Where several are loaded, the first of
- * these counts.
- *
- * @example
- * ```ts
- * import { type NativePointer, openAllocator } from "@offheap/offheap";
- *
- * const memory = openAllocator();
- * const block = memory.allocate(64);
- * const pointer: NativePointer = block.pointer; // for a parameter declared as a pointer
- * console.log(pointer !== null);
- * block.free();
- * memory.close();
- * ```
- */
-export type NativePointer = typeof globalThis extends {
-  Deno: { UnsafePointer: { create(...value: never[]): infer DenoPointer } };
-} ? DenoPointer
-  : typeof globalThis extends { Bun: unknown } ? number & { __pointer__: null }
-  : bigint;
 
 /** An opened native library. */
 export interface NativeLibrary<T extends SymbolTable> {

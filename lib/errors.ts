@@ -6,6 +6,7 @@
 import { OffheapError } from "../ffi/errors.ts";
 
 export {
+  LibraryClosedError,
   LibraryLoadError,
   type LoadAttempt,
   OffheapError,
@@ -127,10 +128,14 @@ export type BlockErrorReason =
   | "transferred"
   /** It belongs to another allocator, heap, arena or process. */
   | "foreign"
+  /** It was borrowed, and its use was ended. */
+  | "ended"
   /** Its buffer was detached by something else. */
   | "detached"
   /** It belongs to a heap, which is destroyed as a whole. */
   | "heap"
+  /** An asynchronous call uses it: see {@linkcode Block.hold}. */
+  | "held"
   /** A handle that was claimed before. */
   | "claimed"
   /** A mark that has ended. */

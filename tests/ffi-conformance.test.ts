@@ -29,7 +29,7 @@ const ECHOES = {
   echo_f32: { parameters: ["f32"], result: "f32" },
   echo_f64: { parameters: ["f64"], result: "f64" },
   echo_pointer: { parameters: ["pointer"], result: "pointer" },
-  echo_address: { parameters: ["address"], result: "address" },
+  echo_address: { parameters: ["pointerAsDouble"], result: "pointerAsDouble" },
 } as const satisfies SymbolTable;
 
 const FUNCTIONS = {

@@ -357,6 +357,25 @@ for (const name of NAMES) {
   });
 }
 
+test("a managed block is a block like any other while it is used", () => {
+  const memory = openAllocator({ leaks: "all", onLeak: () => assert.fail("it is no leak") });
+  const block = memory.allocate(100, { managed: true, alignment: 64, zeroed: true });
+  assert.equal(block.address % 64, 0);
+  assert.equal(memory.reallocate(block, 200).size, 200);
+  assert.equal(memory.statistics().blocks, 1);
+  const claimed = memory.claim(block.transfer());
+  claimed.free();
+  const open = memory.allocate(64, { managed: true });
+  const { bytes } = open;
+  assert.throws(() => memory.allocate(1, { managed: 1 } as never), TypeError);
+  const arena = memory.arena();
+  assert.throws(() => arena.allocate(1, { managed: true } as never), TypeError);
+  arena.free();
+  memory.allocate(64, { managed: true }).free();
+  assert.deepEqual(memory.close(), []);
+  assert.equal(bytes.length, 0);
+});
+
 test("what another allocator of this thread uses, or has freed, cannot be adopted", () => {
   for (const name of NAMES) {
     withAllocator(name, (memory) => {

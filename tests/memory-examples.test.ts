@@ -135,9 +135,12 @@ test("using is a syntax error where the guide says so, and nowhere else", async 
 
 test("each @example of the memory interfaces runs without a complaint", async () => {
   const api = readdirSync(join(ROOT, "lib", "memory", "api")).map((name) => `api/${name}`);
-  const sources = [...api, "open.ts", "pointer.ts"].map((name) => `lib/memory/${name}`);
+  const sources = [...api, "borrow.ts", "c-string.ts", "open.ts", "pointer.ts"].map((name) =>
+    `lib/memory/${name}`
+  );
   for (const path of sources) assert.notEqual(examplesOf(path).length, 0, `${path} has an example`);
-  const others = ["mod.ts", "lib/errors.ts", "ffi/types.ts"];
+  const ffi = ["native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
+  const others = ["mod.ts", "lib/errors.ts", ...ffi];
   const examples = [...others, ...sources].map(examplesOf);
   for (const [{ name }, { status, stdout, stderr }] of await runAll(examples.flat())) {
     assert.equal(stderr, "", name);

@@ -10,6 +10,8 @@ interface Printed {
   readonly before: AllocatorStatistics;
   readonly after: AllocatorStatistics;
   readonly views: readonly (readonly number[] | null)[];
+  readonly results: readonly (readonly number[] | null)[];
+  readonly closed: number;
 }
 
 function drop(kind: string, level = "all", how = "hook"): Promise<ChildResult> {
@@ -48,6 +50,31 @@ test("blocks that were freed or released are no leaks, and told of by nobody", a
     assert.deepEqual(told, [], kind);
     assert.equal(after.leaks, 0, kind);
   }
+});
+
+test("managed blocks are freed when they were dropped, and told to nobody", async () => {
+  const { told, before, after, closed } = await dropped("managed");
+  assert.deepEqual([before.blocks, before.bytes], [30, 11_040]);
+  assert.deepEqual([after.blocks, after.bytes, after.leaks], [0, 0, 0]);
+  assert.deepEqual([told, closed], [[], 0]);
+});
+
+test("a managed block stays while a view of it is used", async () => {
+  const { told, after, views, closed } = await dropped("managed view");
+  assert.equal(after.bytes, 1000);
+  assert.deepEqual(views[0], new Array(125).fill(0.5));
+  assert.deepEqual([told, closed], [[], 0]);
+});
+
+test("a managed block that is open when its allocator is closed is told to nobody", async () => {
+  const { told, after, closed } = await dropped("managed, open");
+  assert.equal(after.blocks, 1);
+  assert.deepEqual([told, closed], [[], 0]);
+});
+
+test("a block that is dropped while a call uses it stays until the call has ended", async () => {
+  const { results } = await dropped("hold");
+  assert.deepEqual(results[0], [...new TextEncoder().encode("still there")]);
 });
 
 test("a block stays while a view of it is used", async () => {

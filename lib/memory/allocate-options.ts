@@ -4,14 +4,29 @@
  * @module
  */
 import { requireFlag } from "../options.ts";
+import type { ArenaAllocateOptions, ArenaFromOptions } from "./api/arena.ts";
 import type { AllocateFromOptions, AllocateOptions } from "./api/block.ts";
 import { LEAST_ALIGNMENT, requireAlignment } from "./sizes.ts";
 
 /** The names of {@linkcode AllocateOptions}. */
-export const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = ["alignment", "zeroed"];
+export const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = [
+  "alignment",
+  "zeroed",
+  "managed",
+];
 
 /** The names of {@linkcode AllocateFromOptions}. */
-export const FROM_OPTIONS: readonly (keyof AllocateFromOptions)[] = ["alignment", "terminated"];
+export const FROM_OPTIONS: readonly (keyof AllocateFromOptions)[] = [
+  "alignment",
+  "terminated",
+  "managed",
+];
+
+/** What an arena takes of {@linkcode AllocateOptions}: it is freed as a whole. */
+export const ARENA_OPTIONS: readonly (keyof ArenaAllocateOptions)[] = ["alignment", "zeroed"];
+
+/** What an arena takes of {@linkcode AllocateFromOptions}. */
+export const ARENA_FROM_OPTIONS: readonly (keyof ArenaFromOptions)[] = ["alignment", "terminated"];
 
 /** An alignment from a caller, checked. */
 export function alignmentOf(action: string, alignment: number | undefined): number {

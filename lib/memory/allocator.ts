@@ -3,21 +3,25 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
+import { ownOptions } from "../options.ts";
 import type { AllocatorName } from "../policy.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
-import type { Allocator, AllocatorStatistics } from "./api/allocator.ts";
+import type { AdoptOptions, Allocator, AllocatorStatistics } from "./api/allocator.ts";
+import { flagOf } from "./allocate-options.ts";
 import type { Arena, ArenaOptions } from "./api/arena.ts";
 import type { Block, BlockHandle } from "./api/block.ts";
+import type { NativeFunctions } from "./api/functions.ts";
 import type { Heap } from "./api/heap.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import type { Pool, PoolOptions } from "./api/pool.ts";
 import type { CachedAllocator, RawAllocator } from "./api/raw.ts";
 import { BumpArena } from "./arena.ts";
-import { NativeBlock, ownBlock } from "./block.ts";
+import { claimBlock, NativeBlock, ownBlock } from "./block.ts";
 import { CachedMemory } from "./cached.ts";
 import { CheckedMemory } from "./checked.ts";
+import { readFunctions } from "./functions.ts";
 import { IsolatedHeap } from "./heap.ts";
 import type { AllocatorKind } from "./kinds/types.ts";
 import type { LeakTracker } from "./leaks.ts";
@@ -30,6 +34,8 @@ import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./si
 import { StoreBlocks } from "./store-blocks.ts";
 import { type Account, Store } from "./store.ts";
 import { claim } from "./transfer.ts";
+
+const ADOPT_OPTIONS: readonly (keyof AdoptOptions)[] = ["free", "managed"];
 
 /** What was proven of an allocator, and how it is reached. */
 export interface AllocatorParts {
@@ -69,6 +75,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   readonly #raw: RawFunctions;
   readonly #reference: WeakRef<Registered>;
   #cached: CachedMemory | CheckedMemory | null = null;
+  #functions: NativeFunctions | null = null;
   #open = true;
 
   /** Makes the allocator of a source. */
@@ -107,26 +114,33 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     return this.#cached ?? this.#openCached();
   }
 
-  adopt(address: Address, size: number): Block {
+  get functions(): NativeFunctions {
+    const { calls, source } = this.#parts;
+    return this.#functions ??= readFunctions(calls, source);
+  }
+
+  adopt(address: Address, size: number, options: AdoptOptions = {}): Block {
     const action = "adopt a block";
     requireAddress(action, address);
     requireSize(action, size);
+    const own = ownOptions(action, options, ADOPT_OPTIONS);
+    const managed = flagOf(action, "managed", own.managed);
+    const { free = NULL } = own;
+    if (own.free !== undefined) requireAddress(action, free, "the free function");
     this.#store.requireOpen(action);
-    this.#requireAdoptable(action, address);
-    requireWhole(action, "the size", size, 0, this.#raw.raw.usableSize(address));
-    return new NativeBlock(this.#store, ...this.#store.adopt(address, size, LEAST_ALIGNMENT));
+    if (free === NULL) this.#requireOwn(action, address);
+    requireUnused(action, address, this.#parts.calls);
+    if (free === NULL) {
+      requireWhole(action, "the size", size, 0, this.#raw.raw.usableSize(address));
+    }
+    const alignment = free === NULL ? LEAST_ALIGNMENT : 1;
+    const arrival = { address, size, alignment, free, managed, kind: "block" } as const;
+    return new NativeBlock(this.#store, ...this.#store.adopt(arrival));
   }
 
   claim(handle: BlockHandle): Block {
     this.#store.requireOpen("claim a block");
-    const { address, size, alignment } = claim(this.#store, handle);
-    try {
-      return new NativeBlock(this.#store, ...this.#store.adopt(address, size, alignment));
-    } catch (error) {
-      // Nobody else can claim it any more.
-      this.#raw.raw.free(address);
-      throw error;
-    }
+    return claimBlock(this.#store, claim(this.#store, handle));
   }
 
   usableSize(block: Block): number {
@@ -205,31 +219,38 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     this.#parts.kind.collect();
   }
 
-  #requireAdoptable(action: string, address: Address): void {
-    const at = `0x${address.toString(16)}`;
+  #requireOwn(action: string, address: Address): void {
     const { kind } = this.#parts;
-    if (kind.knowsOwn && !kind.owns(address)) {
-      throw new BlockError(
-        "foreign",
-        `Cannot ${action} at ${at}: it is not ${this.name}'s own memory. Free it with the function ` +
-          "that belongs to its allocator.",
-      );
-    }
-    for (const other of registered()) {
-      if (other.isIdle(address)) {
-        throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
-      }
-      const user = other.userOf(address);
-      if (user === null) continue;
-      throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
-    }
-    if (this.#parts.calls.offheap_ticket_at(address) === 0) return;
+    if (!kind.knowsOwn || kind.owns(address)) return;
     throw new BlockError(
-      "in use",
-      `Cannot ${action} at ${at}: it is in use by a block that was transferred, and that nobody ` +
-        "has claimed.",
+      "foreign",
+      `Cannot ${action} at ${hexadecimal(address)}: it is not ${this.name}'s own memory. Free it ` +
+        "with the function that belongs to its allocator, or tell that as the option free.",
     );
   }
+}
+
+function hexadecimal(address: Address): string {
+  return `0x${address.toString(16)}`;
+}
+
+/** Refuses an address that any allocator of this thread, or a transferred block, uses. */
+function requireUnused(action: string, address: Address, calls: MemoryCalls): void {
+  const at = hexadecimal(address);
+  for (const other of registered()) {
+    if (other.isIdle(address)) {
+      throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
+    }
+    const user = other.userOf(address);
+    if (user === null) continue;
+    throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
+  }
+  if (calls.offheap_ticket_at(address) === 0) return;
+  throw new BlockError(
+    "in use",
+    `Cannot ${action} at ${at}: it is in use by a block that was transferred, and that nobody has ` +
+      "claimed.",
+  );
 }
 
 /** What other allocators of this thread may ask; the store keeps it as long as blocks live. */

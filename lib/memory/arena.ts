@@ -11,11 +11,19 @@ import { foreign } from "../../ffi/mod.ts";
 import type { Address } from "../../ffi/types.ts";
 import { BlockError, ClosedError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
-import type { Arena, ArenaMark, ArenaOptions, ArenaStatistics } from "./api/arena.ts";
-import type { AllocateFromOptions, AllocateOptions, ViewConstructor, ViewOf } from "./api/block.ts";
+import type {
+  Arena,
+  ArenaAllocateOptions,
+  ArenaFromOptions,
+  ArenaMark,
+  ArenaOptions,
+  ArenaStatistics,
+} from "./api/arena.ts";
+import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import type { LeakReport } from "./api/leaks.ts";
-import { ALLOCATE_OPTIONS, flagOf, FROM_OPTIONS } from "./allocate-options.ts";
+import { ARENA_FROM_OPTIONS, ARENA_OPTIONS, flagOf } from "./allocate-options.ts";
 import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
+import { heldError, Holds, holdUntil } from "./holds.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { unwatch, watch } from "./reclaim.ts";
 import { bytesOf, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "./sizes.ts";
@@ -31,7 +39,7 @@ const MOST_CHUNK: number = 2 ** 30;
 /** Alignment where nothing else was asked for: what every typed array can do with. */
 const ALIGNMENT = 8;
 const OPTION_NAMES: readonly (keyof ArenaOptions)[] = ["chunkSize"];
-const NO_OPTIONS: AllocateFromOptions = {};
+const NO_OPTIONS: ArenaFromOptions = {};
 
 /** Every buffer of an arena keeps the arena, so that chunks are collected with the last view. */
 const keepers = new WeakMap<ArrayBuffer, BumpArena>();
@@ -92,6 +100,7 @@ export class BumpArena implements Arena, Owner {
   #before = 0;
   #allocations = 0;
   #peak = 0;
+  readonly #holds = new Holds();
   #open = true;
 
   /** An arena without chunks yet. */
@@ -108,7 +117,7 @@ export class BumpArena implements Arena, Owner {
     watch(this, this.#chunks);
   }
 
-  allocate(size: number, options?: AllocateOptions): Uint8Array<ArrayBuffer> {
+  allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer> {
     const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
     if (end <= this.#limit && (size | 0) === size && size >= 0 && options === undefined) {
@@ -121,7 +130,11 @@ export class BumpArena implements Arena, Owner {
     return new Uint8Array(buffer, at, size);
   }
 
-  view<C extends ViewConstructor>(type: C, length: number, options?: AllocateOptions): ViewOf<C> {
+  view<C extends ViewConstructor>(
+    type: C,
+    length: number,
+    options?: ArenaAllocateOptions,
+  ): ViewOf<C> {
     const element = elementSize(ACTION, type);
     const size = element * length;
     const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
@@ -139,7 +152,7 @@ export class BumpArena implements Arena, Owner {
 
   allocateFrom(
     data: string | ArrayBufferView | ArrayBufferLike,
-    options: AllocateFromOptions = NO_OPTIONS,
+    options: ArenaFromOptions = NO_OPTIONS,
   ): Uint8Array<ArrayBuffer> {
     const bytes = bytesOf(ACTION, data);
     if (options === NO_OPTIONS) {
@@ -147,7 +160,7 @@ export class BumpArena implements Arena, Owner {
       copy.set(bytes);
       return copy;
     }
-    const { terminated, ...place } = ownOptions(ACTION, options, FROM_OPTIONS);
+    const { terminated, ...place } = ownOptions(ACTION, options, ARENA_FROM_OPTIONS);
     const end = flagOf(ACTION, "terminated", terminated) ? 1 : 0;
     const copy = this.allocate(bytes.length + end, place);
     copy.set(bytes);
@@ -165,6 +178,12 @@ export class BumpArena implements Arena, Owner {
       "foreign",
       "Cannot tell the address of a view: it is not of this arena, or has ended.",
     );
+  }
+
+  hold<T>(call: PromiseLike<T>): Promise<T> {
+    const action = "hold an arena";
+    this.#requireOpen(action);
+    return holdUntil(action, call, [this.#holds], this);
   }
 
   mark(): ArenaMark {
@@ -192,12 +211,14 @@ export class BumpArena implements Arena, Owner {
           "rewinding to an earlier mark.",
       );
     }
+    this.#requireUnheld("rewind");
     this.#return(found.position);
     this.#marks.length = index + 1;
   }
 
   reset(): void {
     this.#requireOpen("reset an arena");
+    this.#requireUnheld("reset");
     this.#return(START);
     this.#marks.length = 0;
   }
@@ -219,7 +240,7 @@ export class BumpArena implements Arena, Owner {
     this.#return(START);
     this.#finish();
     this.#owners.remove(this.#reference);
-    this.#chunks.giveAll();
+    this.#holds.whenOver(() => this.#chunks.giveAll());
   }
 
   [Symbol.dispose](): void {
@@ -239,7 +260,7 @@ export class BumpArena implements Arena, Owner {
     this.#closeSegment();
     this.#finish();
     // What something else may be using stays allocated.
-    if (!elsewhere) this.#chunks.giveAll();
+    if (!elsewhere) this.#holds.whenOver(() => this.#chunks.giveAll());
     return [report];
   }
 
@@ -252,6 +273,10 @@ export class BumpArena implements Arena, Owner {
     if (!this.#open) throw new ClosedError(action, "it was freed, or its allocator was closed");
   }
 
+  #requireUnheld(action: string): void {
+    if (this.#holds.any) throw heldError(action, "an arena");
+  }
+
   #used(): number {
     return this.#before + this.#begin + this.#offset;
   }
@@ -259,11 +284,11 @@ export class BumpArena implements Arena, Owner {
   /** Room for elements as a caller's options say. */
   #placeAs(
     size: number,
-    options: AllocateOptions | undefined,
+    options: ArenaAllocateOptions | undefined,
     element: number,
   ): [ArrayBuffer, number] {
     if (options === undefined) return this.#place(size, ALIGNMENT);
-    const { alignment = ALIGNMENT, zeroed } = ownOptions(ACTION, options, ALLOCATE_OPTIONS);
+    const { alignment = ALIGNMENT, zeroed } = ownOptions(ACTION, options, ARENA_OPTIONS);
     requireAlignment(ACTION, alignment);
     const zero = flagOf(ACTION, "zeroed", zeroed);
     const [buffer, at] = this.#place(size, Math.max(alignment, element));
@@ -370,7 +395,7 @@ export class BumpArena implements Arena, Owner {
     this.#peak = Math.max(this.#peak, this.#used());
     for (const { buffer, single } of this.#segments.splice(position.segments)) {
       detach(buffer);
-      if (single !== null) this.#chunks.give(single);
+      if (single !== null && !this.#holds.any) this.#chunks.give(single);
     }
     this.#closeSegment();
     this.#chunk = position.chunk;

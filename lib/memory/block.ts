@@ -5,7 +5,7 @@
  */
 import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
-import type { Address, NativePointer } from "../../ffi/types.ts";
+import { type Address, type NativePointer, NULL } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import { alignmentOf, ALLOCATE_OPTIONS, flagOf, FROM_OPTIONS } from "./allocate-options.ts";
@@ -19,10 +19,11 @@ import type {
 } from "./api/block.ts";
 import type { ReallocateOptions } from "./api/block-allocator.ts";
 import type { LeakKind } from "./api/leaks.ts";
+import type { Callee } from "./leaks.ts";
 import type { Live } from "./live.ts";
 import { bytesOf, LEAST_ALIGNMENT, requireSize } from "./sizes.ts";
 import { endedError, isElsewhere, requireUsable } from "./refusals.ts";
-import type { Store } from "./store.ts";
+import type { Arrival, Store } from "./store.ts";
 import { deposit } from "./transfer.ts";
 import { viewOf } from "./views.ts";
 
@@ -70,7 +71,10 @@ export class NativeBlock implements Block {
 
   get usableSize(): number {
     const { calls, source } = this.#store;
-    return calls.offheap_usable_size(source, this.#usable("measure").address);
+    const { address, size, extra } = this.#usable("measure");
+    // What another library's function frees is none of this allocator's.
+    if (extra !== null && extra.free !== NULL) return size;
+    return calls.offheap_usable_size(source, address);
   }
 
   as<C extends ViewConstructor>(type: C, byteOffset = 0, length?: number): ViewOf<C> {
@@ -80,6 +84,10 @@ export class NativeBlock implements Block {
 
   free(): void {
     this.#store.free(this.#record, this.#buffer);
+  }
+
+  hold<T>(call: PromiseLike<T>): Promise<T> {
+    return this.#store.hold(this.#record, this.#buffer, call, this);
   }
 
   release(): Address {
@@ -163,13 +171,15 @@ export function allocateBlock(
   requireSize(action, size);
   let alignment = LEAST_ALIGNMENT;
   let zeroed = false;
+  let below: Callee | null = allocateBlock;
   if (options !== NO_OPTIONS) {
     const own = ownOptions(action, options, ALLOCATE_OPTIONS);
     alignment = alignmentOf(action, own.alignment);
     zeroed = flagOf(action, "zeroed", own.zeroed);
+    if (flagOf(action, "managed", own.managed)) below = null;
   }
   store.requireOpen(action);
-  const [live, buffer] = store.allocate(size, alignment, zeroed, kind, allocateBlock);
+  const [live, buffer] = store.allocate(size, alignment, zeroed, kind, below);
   return new NativeBlock(store, live, buffer);
 }
 
@@ -184,7 +194,8 @@ export function allocateBlockFrom(
   const terminated = flagOf(action, "terminated", own.terminated);
   const bytes = bytesOf(action, data);
   const size = bytes.length + (terminated ? 1 : 0);
-  const block = allocateBlock(store, size, { alignment: own.alignment });
+  const { alignment, managed } = own;
+  const block = allocateBlock(store, size, { alignment, managed });
   block.bytes.set(bytes);
   if (terminated) block.bytes[bytes.length] = 0;
   return block;
@@ -196,6 +207,17 @@ Object.defineProperty(NativeBlock.prototype, BRAND, { value: true });
 
 function isOfOtherCopy(block: unknown): boolean {
   return typeof block === "object" && block !== null && Reflect.get(block, BRAND) === true;
+}
+
+/** The block of memory that was taken over by its handle. */
+export function claimBlock(store: Store, claimed: Arrival): NativeBlock {
+  try {
+    return new NativeBlock(store, ...store.adopt(claimed));
+  } catch (error) {
+    // Nobody else can claim it any more.
+    store.release(claimed.address, claimed.free);
+    throw error;
+  }
 }
 
 /** Resizes a block of a store. */

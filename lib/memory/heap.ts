@@ -197,7 +197,7 @@ export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
     const elsewhere = this.#store.isElsewhere();
     this.#store.close(this.#native.heaps.wantEmpty);
     unwatch(this.#native);
-    if (!elsewhere) this.#native.destroy();
+    if (!elsewhere) this.#store.holds.whenOver(() => this.#native.destroy());
     return [report];
   }
 

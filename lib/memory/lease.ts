@@ -49,6 +49,10 @@ export class BlockLease implements Lease {
     return this.#leased("view").as(type, byteOffset, length);
   }
 
+  hold<T>(call: PromiseLike<T>): Promise<T> {
+    return this.#leased("hold").hold(call);
+  }
+
   release(): void {
     const block = this.#leased("release");
     this.#lessor.giveBack(block);

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
+import { type Address, NULL } from "../../ffi/types.ts";
 import type { LeakKind } from "./api/leaks.ts";
+import { Holds } from "./holds.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
 
 /** Where an allocation stands. */
@@ -40,6 +41,16 @@ export interface LiveOwner {
   reclaim(live: Live): void;
 }
 
+/** What few allocations have. */
+export interface Extra {
+  /** The native function that frees it; `NULL` for the allocator's own. */
+  readonly free: Address;
+  /** Whether the garbage collector is to free it: dropping it is no leak. */
+  readonly managed: boolean;
+  /** The asynchronous calls that use it. */
+  readonly holds: Holds;
+}
+
 /** One allocation. The block that callers see holds it, and never the other way round. */
 export class Live extends Link implements Reclaimable {
   /** The store that it is of. */
@@ -62,6 +73,8 @@ export class Live extends Link implements Reclaimable {
   buffer: ArrayBuffer | null;
   /** Its buffer, later: held weakly, so that it is collected when the caller drops it. */
   reference: WeakRef<ArrayBuffer> | null = null;
+  /** What only few have. */
+  extra: Extra | null = null;
   /** Told when it was collected. */
   onCollected: WeakRef<Collectable> | null = null;
 
@@ -83,6 +96,17 @@ export class Live extends Link implements Reclaimable {
     this.kind = kind;
     this.trace = trace;
     this.buffer = buffer;
+  }
+
+  /** The asynchronous calls that use it. */
+  get holds(): Holds {
+    this.extra ??= { free: NULL, managed: false, holds: new Holds() };
+    return this.extra.holds;
+  }
+
+  /** Whether an asynchronous call uses it. */
+  get held(): boolean {
+    return this.extra?.holds.any === true;
   }
 
   /** Its JavaScript side was collected. */

@@ -152,6 +152,13 @@ export class BlockPool implements Pool, Owner, Collectable {
   giveBack(block: NativeBlock): void {
     if (this.#strict) block.renew();
     else block.requireAttached("release");
+    if (block.record.held) block.record.holds.whenOver(() => this.#takeBack(block));
+    else this.#takeBack(block);
+  }
+
+  /** A block that was given back is for the next lease; the pool may have been closed meanwhile. */
+  #takeBack(block: NativeBlock): void {
+    if (!block.live) return;
     const next = this.#nextWaiter();
     if (next !== undefined) return next.grant(this.#hand(block));
     this.#leased--;

@@ -5,6 +5,7 @@
  */
 import { foreign } from "../../ffi/mod.ts";
 import { BlockError, type BlockErrorReason } from "../errors.ts";
+import { heldError } from "./holds.ts";
 import type { Live } from "./live.ts";
 
 const ENDED: Readonly<Record<"freed" | "released" | "transferred", string>> = {
@@ -33,6 +34,21 @@ export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
 export function requireUsable(action: string, live: Live, buffer: ArrayBuffer): void {
   if (live.state !== "live") throw endedError(action, live);
   if (isElsewhere(live, buffer)) throw detachedError(action, live);
+}
+
+/** Refuses as {@linkcode requireUsable}, and while an asynchronous call uses the memory. */
+export function requireMovable(action: string, live: Live, buffer: ArrayBuffer): void {
+  requireUsable(action, live, buffer);
+  if (live.held) throw heldError(action, `a ${live.kind} of ${live.size} bytes`);
+}
+
+/** The error for resizing what another library's function frees. */
+export function unsizableError({ kind, size }: Live): BlockError {
+  return new BlockError(
+    "foreign",
+    `Cannot reallocate a ${kind} of ${size} bytes: it was adopted with a function that frees it, ` +
+      "and only the allocator that it came from could resize it.",
+  );
 }
 
 /** Whether something else has an allocation's memory, or has seen to it that no view can be ended. */

@@ -53,8 +53,8 @@ export function requireAlignment(
 }
 
 /** Refuses what is no address of user space. */
-export function requireAddress(action: string, value: unknown): void {
-  requireWhole(action, "the address", value, 1, 2 ** 52);
+export function requireAddress(action: string, value: unknown, what = "the address"): void {
+  requireWhole(action, what, value, 1, 2 ** 52);
 }
 
 /** The bytes of a string or a buffer, for copying. */

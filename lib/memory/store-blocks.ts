@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { Address } from "../../ffi/types.ts";
 import type { BlockAllocator, ReallocateOptions } from "./api/block-allocator.ts";
 import type { AllocateFromOptions, AllocateOptions, Block } from "./api/block.ts";
+import { cStringLength } from "./c-string.ts";
 import { allocateBlock, allocateBlockFrom, ownBlock, reallocateBlock } from "./block.ts";
 import type { Store } from "./store.ts";
 
@@ -26,6 +28,13 @@ export class StoreBlocks implements BlockAllocator {
     options?: AllocateFromOptions,
   ): Block {
     return allocateBlockFrom(this.#store, data, options);
+  }
+
+  blockFrom(address: Address, options?: AllocateOptions): Block {
+    const size = cStringLength(address) + 1;
+    const block = allocateBlock(this.#store, size, options);
+    this.#store.calls.offheap_move(block.address, address, size);
+    return block;
   }
 
   reallocate(block: Block, size: number, options?: ReallocateOptions): Block {

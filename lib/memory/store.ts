@@ -8,11 +8,18 @@ import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { LeakKind, LeakReport } from "./api/leaks.ts";
 import { detach, wrapBytes } from "./buffers.ts";
+import { Holds, holdUntil } from "./holds.ts";
 import { IdleBlocks } from "./idle-blocks.ts";
 import type { Callee, LeakTracker } from "./leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "./native.ts";
-import { detachedError, isHeld, requireUsable } from "./refusals.ts";
+import {
+  detachedError,
+  isHeld,
+  requireMovable,
+  requireUsable,
+  unsizableError,
+} from "./refusals.ts";
 
 /** Sizes up to this one are wrapped by every runtime. */
 const ALWAYS_WRAPPED = 2 ** 30;
@@ -49,6 +56,22 @@ export interface StoreOptions {
   readonly makeRoom: () => void;
 }
 
+/** Memory that comes from elsewhere: from native code, or from another thread. */
+export interface Arrival {
+  /** Its first byte. */
+  readonly address: Address;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its alignment in bytes. */
+  readonly alignment: number;
+  /** The native function that frees it; `NULL` for the allocator's own. */
+  readonly free: Address;
+  /** Whether the garbage collector is to free it. */
+  readonly managed: boolean;
+  /** What it counts as. */
+  readonly kind: LeakKind;
+}
+
 /** Blocks of one source. */
 export class Store implements LiveOwner {
   /** The shim's functions. */
@@ -65,6 +88,8 @@ export class Store implements LiveOwner {
   readonly whole: boolean;
   /** A heap, or what an allocator answers: it lives as long as a block of the store does. */
   keeper: unknown = null;
+  /** The asynchronous calls that use any of its allocations. */
+  readonly holds: Holds = new Holds();
   readonly #makeRoom: () => void;
   readonly #idle: IdleBlocks | null;
   readonly #list = new LiveList();
@@ -108,21 +133,25 @@ export class Store implements LiveOwner {
   }
 
   /** Memory that has come from elsewhere counts from now on. When it throws, it does not. */
-  adopt(address: Address, size: number, alignment: number): [Live, ArrayBuffer] {
+  adopt({ address, size, alignment, free, managed, kind }: Arrival): [Live, ArrayBuffer] {
     const buffer = wrapBytes(address, size);
     this.#count(size);
-    const live = this.#enter(address, size, alignment, "block", buffer, this.adopt);
+    const live = this.#enter(address, size, alignment, kind, buffer, managed ? null : this.adopt);
     live.reusable = false;
+    if (free !== NULL || managed) live.extra = { free, managed, holds: new Holds() };
     return [live, buffer];
   }
 
-  /** Allocates memory with a buffer over it; a stack that is recorded begins behind `below`. */
+  /**
+   * Allocates memory with a buffer over it; a stack that is recorded begins behind `below`. Without
+   * it the garbage collector is to free the memory.
+   */
   allocate(
     size: number,
     alignment: number,
     zeroed: boolean,
     kind: LeakKind,
-    below: Callee,
+    below: Callee | null,
   ): [Live, ArrayBuffer] {
     const idle = this.#idle?.take(size, alignment) ?? null;
     if (idle !== null && this.#idle !== null) {
@@ -147,17 +176,19 @@ export class Store implements LiveOwner {
     alignment: number,
     kind: LeakKind,
     buffer: ArrayBuffer,
-    below: Callee,
+    below: Callee | null,
   ): Live {
-    const trace = this.tracker.trace(below);
+    const trace = below === null ? null : this.tracker.trace(below);
     const live = new Live(this, address, size, alignment, kind, trace, buffer);
+    if (below === null) live.extra = { free: NULL, managed: true, holds: new Holds() };
     this.#list.add(live);
     return live;
   }
 
   /** Resizes an allocation; the buffer that it has from then on. When it throws, all is as it was. */
   reallocate(live: Live, buffer: ArrayBuffer, size: number, zeroed: boolean): ArrayBuffer {
-    requireUsable("reallocate", live, buffer);
+    requireMovable("reallocate", live, buffer);
+    if (live.extra !== null && live.extra.free !== NULL) throw unsizableError(live);
     if (!foreign().detachable(buffer)) throw detachedError("reallocate", live);
     const { address: before, size: old, alignment } = live;
     // Whether the runtime can wrap so much at all must be known while there is a way back.
@@ -195,7 +226,29 @@ export class Store implements LiveOwner {
     // It throws when a program has made the buffer impossible to detach: nothing has ended then.
     if (!kept) detach(buffer);
     this.#forget(live, "freed");
-    if (!kept) this.calls.offheap_release(this.source, live.address);
+    if (!kept) this.#giveBack(live);
+  }
+
+  /** Gives the memory of an allocation back that has ended here, when no call uses it any more. */
+  #giveBack(live: Live): void {
+    const { address, extra } = live;
+    if (extra === null) this.calls.offheap_release(this.source, address);
+    else extra.holds.whenOver(() => this.release(address, extra.free));
+  }
+
+  /** Gives memory back by the function that frees it; `NULL` for the allocator's own. */
+  release(address: Address, free: Address): void {
+    if (free === NULL) this.calls.offheap_release(this.source, address);
+    else this.calls.offheap_call_free(free, address);
+  }
+
+  /** An asynchronous call uses an allocation until a promise is settled. */
+  hold<T>(live: Live, buffer: ArrayBuffer, promise: PromiseLike<T>, block: object): Promise<T> {
+    requireUsable("hold", live, buffer);
+    const result = holdUntil(`hold a ${live.kind}`, promise, [live.holds, this.holds], block);
+    // The next block must not get its memory while the call goes on.
+    live.reusable = false;
+    return result;
   }
 
   /** Gives up an allocation whose buffer something else has: its memory stays allocated, a leak. */
@@ -229,7 +282,7 @@ export class Store implements LiveOwner {
     buffer: ArrayBuffer,
     state: Exclude<LiveState, "live">,
   ): void {
-    requireUsable(action, live, buffer);
+    requireMovable(action, live, buffer);
     detach(buffer);
     this.#forget(live, state);
   }
@@ -256,9 +309,9 @@ export class Store implements LiveOwner {
   reclaim(live: Live): void {
     if (live.state !== "live") return;
     this.#forget(live, "freed");
-    this.calls.offheap_release(this.source, live.address);
+    this.#giveBack(live);
     live.onCollected?.deref()?.collected();
-    this.tracker.collected(live);
+    if (live.extra?.managed !== true) this.tracker.collected(live);
   }
 
   /**
@@ -281,8 +334,8 @@ export class Store implements LiveOwner {
       const elsewhere = isHeld(live, buffer);
       if (!elsewhere) detach(buffer);
       this.#forget(live, "freed");
-      if (release && !elsewhere) this.calls.offheap_release(this.source, live.address);
-      open.push(this.tracker.describe(live, "closed"));
+      if (release && !elsewhere) this.#giveBack(live);
+      if (live.extra?.managed !== true) open.push(this.tracker.describe(live, "closed"));
     }
     // What a hook has freed meanwhile.
     this.flush();

@@ -10,7 +10,7 @@ import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../errors.t
 import { ownProperties } from "../options.ts";
 import type { BlockHandle } from "./api/block.ts";
 import type { Live } from "./live.ts";
-import type { Store } from "./store.ts";
+import type { Arrival, Store } from "./store.ts";
 
 /** A number that nobody guesses: 52 random bits. */
 function makeSecret(): number {
@@ -19,13 +19,15 @@ function makeSecret(): number {
 }
 
 /** Leaves an allocation that has ended here to whoever claims it. */
-export function deposit({ calls, source }: Store, live: Live): BlockHandle {
+export function deposit(store: Store, live: Live): BlockHandle {
+  const { calls, source } = store;
   const { address, size, alignment } = live;
   const secret = makeSecret();
-  const ticket = calls.offheap_ticket_put(source, secret, address, size, alignment, NULL);
+  const free = live.extra?.free ?? NULL;
+  const ticket = calls.offheap_ticket_put(source, secret, address, size, alignment, free);
   if (ticket === 0) {
     // Nobody can claim it: it goes back, as if it had been freed.
-    calls.offheap_release(source, address);
+    store.release(address, free);
     throw new OutOfMemoryError("a ticket for a block", size, alignment);
   }
   return { type: "offheap.block", ticket, secret, process: process.pid, size };
@@ -42,16 +44,6 @@ const REFUSALS: ReadonlyMap<number, readonly [BlockErrorReason, string]> = new M
   [4, ["size", "the block that was transferred has another size"]],
 ]);
 
-/** An allocation that another thread has left. */
-export interface Claimed {
-  /** Its first byte. */
-  readonly address: Address;
-  /** Its size in bytes. */
-  readonly size: number;
-  /** Its alignment in bytes. */
-  readonly alignment: number;
-}
-
 /**
  * An allocation that another thread has left, by its handle.
  *
@@ -59,7 +51,7 @@ export interface Claimed {
  * @throws {BlockError} when it was claimed, or is of another allocator or process.
  * @throws {TypeError} for what is no handle.
  */
-export function claim({ calls, source, what }: Store, given: BlockHandle, take = true): Claimed {
+export function claim({ calls, source, what }: Store, given: BlockHandle, take = true): Arrival {
   const action = "claim a block";
   const handle = typeof given === "object" && given !== null ? ownProperties(given) : null;
   if (handle?.type !== "offheap.block") {
@@ -85,8 +77,9 @@ export function claim({ calls, source, what }: Store, given: BlockHandle, take =
     out,
   );
   if (status === 0) {
-    const [address = 0, , alignment = 0] = out;
-    return { address: address as Address, size, alignment };
+    const [address = 0, , alignment = 0, free = 0] = out;
+    const addresses = { address: address as Address, free: free as Address };
+    return { ...addresses, size, alignment, managed: false, kind: "block" };
   }
   const [reason, why] = REFUSALS.get(status) ?? ["foreign", `status ${status}`];
   throw new BlockError(reason, `Cannot ${action} of ${size} bytes for ${what}: ${why}.`);

@@ -10,6 +10,7 @@ import type { Evidence, LibraryReport } from "../../verify/types.ts";
 import type { Arena, ArenaOptions } from "./arena.ts";
 import type { BlockAllocator } from "./block-allocator.ts";
 import type { Block, BlockHandle } from "./block.ts";
+import type { NativeFunctions } from "./functions.ts";
 import type { Heap } from "./heap.ts";
 import type { LeakLevel, LeakReport } from "./leaks.ts";
 import type { Pool, PoolOptions } from "./pool.ts";
@@ -43,6 +44,33 @@ export interface OpenOptions {
   readonly onLeak?: ((leak: LeakReport) => void) | undefined;
   /** Check addresses and sizes in {@linkcode CachedAllocator}, at the price of its speed. */
   readonly debug?: boolean | undefined;
+}
+
+/**
+ * How a block of native code's is taken over.
+ *
+ * @example A string of the C library's, freed by the C library's own function
+ * ```ts
+ * import { cStringLength, openAllocator, openLibrary } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const libc = openLibrary(null, { strdup: { parameters: ["cstring"], result: "pointer" } });
+ * const { free } = openAllocator({ allocator: "system" }).functions;
+ * const address = libc.calls.strdup("native");
+ * const block = memory.adopt(address, cStringLength(address), { free });
+ * console.log(new TextDecoder().decode(block.bytes));
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export interface AdoptOptions {
+  /**
+   * The address of a native function `void free(void *)` that frees the block, in whichever thread
+   * it ends; without it, this allocator's own `free`. The library must stay loaded.
+   */
+  readonly free?: Address | undefined;
+  /** As in {@linkcode AllocateOptions}. */
+  readonly managed?: boolean | undefined;
 }
 
 /**
@@ -108,16 +136,21 @@ export interface Allocator extends BlockAllocator, Disposable {
   readonly raw: RawAllocator;
   /** The C functions through magazines. */
   readonly cached: CachedAllocator;
+  /** Where the C functions are, for native libraries that take them. */
+  readonly functions: NativeFunctions;
   /**
-   * Takes over a block that native code allocated with the same allocator; offheap then frees it.
-   * Where the allocator can tell that an address is not its own, that is refused; mimalloc 2 says so
-   * of its blocks of 1 GiB and more, too.
+   * Takes over a block that native code allocated; offheap then frees it, by the same allocator, or
+   * by the function that is given. Without one, an address that the allocator can tell is not its
+   * own is refused; mimalloc 2 says so of its blocks of 1 GiB and more, too. With one, the block
+   * cannot be resized, and {@linkcode Block.usableSize} is its size.
    *
    * @param size Its size in bytes, of which views are made.
-   * @throws {BlockError} for an address that is not the allocator's, or in use by a block here.
+   * @throws {BlockError} for an address that is not the allocator's, or that is in use by any
+   * allocator of this thread, also of another copy of offheap.
    * @throws {RangeError} for a size that is none, or larger than what was set aside.
+   * @throws {TypeError} for options that are none.
    */
-  adopt(address: Address, size: number): Block;
+  adopt(address: Address, size: number, options?: AdoptOptions): Block;
   /**
    * Takes a block over from another thread of this process. Exactly one claim of a handle succeeds.
    *

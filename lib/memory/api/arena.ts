@@ -15,6 +15,12 @@ export interface ArenaOptions {
   readonly chunkSize?: number | undefined;
 }
 
+/** How memory in an arena is allocated: as a block is, but for what only a block can be. */
+export type ArenaAllocateOptions = Omit<AllocateOptions, "managed">;
+
+/** How bytes that are there already are copied into an arena. */
+export type ArenaFromOptions = Omit<AllocateFromOptions, "managed">;
+
 /** What an arena holds. */
 export interface ArenaStatistics {
   /** Chunks, those for single large allocations included. */
@@ -88,14 +94,18 @@ export interface Arena extends Disposable {
    * @throws {TypeError} for options that are none.
    * @throws {ClosedError} after the arena was freed or its allocator closed.
    */
-  allocate(size: number, options?: AllocateOptions): Uint8Array<ArrayBuffer>;
+  allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer>;
   /**
    * Elements of another type, aligned to their size, or to 8 without options.
    *
    * @param length How many elements; bytes for a `DataView`.
    * @throws As {@linkcode Arena.allocate}.
    */
-  view<C extends ViewConstructor>(type: C, length: number, options?: AllocateOptions): ViewOf<C>;
+  view<C extends ViewConstructor>(
+    type: C,
+    length: number,
+    options?: ArenaAllocateOptions,
+  ): ViewOf<C>;
   /**
    * A copy of bytes, or of a string as UTF-8, with a zero behind if asked.
    *
@@ -103,7 +113,7 @@ export interface Arena extends Disposable {
    */
   allocateFrom(
     data: string | ArrayBufferView | ArrayBufferLike,
-    options?: AllocateFromOptions,
+    options?: ArenaFromOptions,
   ): Uint8Array<ArrayBuffer>;
   /**
    * The address of a view's first byte, for native code. It holds until the reset, the rewinding
@@ -112,13 +122,24 @@ export interface Arena extends Disposable {
    * @throws {BlockError} for a view that is not of this arena, or has ended.
    */
   addressOf(view: ArrayBufferView): Address;
+  /**
+   * Keeps the arena's memory for an asynchronous native call, as {@linkcode Block.hold} does: until
+   * the call has ended the arena cannot be reset or rewound, and what {@linkcode Arena.free} frees
+   * is given back only then.
+   *
+   * @param call What the call gave.
+   * @returns What the call comes to.
+   * @throws {ClosedError} after the arena was freed or its allocator closed.
+   * @throws {TypeError} for what is no promise.
+   */
+  hold<T>(call: PromiseLike<T>): Promise<T>;
   /** Marks the present place. The next allocation begins a new buffer, which a rewind detaches. */
   mark(): ArenaMark;
   /**
    * Ends all allocations since a mark, which can be rewound to again.
    *
    * @throws {BlockError} for a mark of another arena, or one that a reset or an earlier mark's
-   * rewind has ended.
+   * rewind has ended, and as {@linkcode Arena.reset}.
    */
   rewind(mark: ArenaMark): void;
   /**
@@ -126,7 +147,8 @@ export interface Arena extends Disposable {
    * Await what still works on a view before: see {@linkcode Block}.
    *
    * @throws {ClosedError} after the arena was freed or its allocator closed.
-   * @throws {BlockError} when something else has detached a buffer of it.
+   * @throws {BlockError} when something else has detached a buffer of it, or an asynchronous call
+   * that was told by {@linkcode Arena.hold} still uses it.
    */
   reset(): void;
   /** What the arena holds. */

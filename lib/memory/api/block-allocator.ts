@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Address } from "../../../ffi/types.ts";
 import type { AllocateFromOptions, AllocateOptions, Block } from "./block.ts";
 
 /** How a block is resized. */
@@ -57,6 +58,13 @@ export interface BlockAllocator {
     data: string | ArrayBufferView | ArrayBufferLike,
     options?: AllocateFromOptions,
   ): Block;
+  /**
+   * A block with a copy of the C string at an address, the zero at its end included.
+   *
+   * @throws As {@linkcode BlockAllocator.allocate}, and a `RangeError` for what is no address, and
+   * for a string without an end in its first GiB.
+   */
+  blockFrom(address: Address, options?: AllocateOptions): Block;
   /**
    * Resizes a block, in place or elsewhere, with its alignment. It stays the same block; its views
    * from before are detached, also when the address has not changed. When it throws, the block and

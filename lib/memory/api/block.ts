@@ -57,6 +57,12 @@ export interface AllocateOptions {
   readonly alignment?: number | undefined;
   /** Fill the memory with zeros. Without it the bytes are what they last were. */
   readonly zeroed?: boolean | undefined;
+  /**
+   * Leave it to the garbage collector to free the block, some time after the last view of it was
+   * dropped, as it is with an ordinary array: that is no leak then, and no stack is recorded.
+   * {@linkcode Block.free} frees it at once all the same.
+   */
+  readonly managed?: boolean | undefined;
 }
 
 /**
@@ -78,6 +84,8 @@ export interface AllocateFromOptions {
   readonly alignment?: number | undefined;
   /** Put a zero byte behind the bytes, as C strings have it; it counts in the block's size. */
   readonly terminated?: boolean | undefined;
+  /** As in {@linkcode AllocateOptions}. */
+  readonly managed?: boolean | undefined;
 }
 
 /**
@@ -189,12 +197,23 @@ export interface Block extends Disposable {
    */
   free(): void;
   /**
+   * Keeps the memory for an asynchronous native call, which has its address. Until the call has
+   * ended the block is not collected, and cannot be released, transferred or resized; when it is
+   * freed, or its allocator closed, its views end at once, and its memory when the call has ended.
+   *
+   * @param call What the call gave: the memory stays until it is settled.
+   * @returns What the call comes to; a rejection is the caller's to handle.
+   * @throws {BlockError} after the block's end.
+   * @throws {TypeError} for what is no promise.
+   */
+  hold<T>(call: PromiseLike<T>): Promise<T>;
+  /**
    * Ends offheap's ownership: native code that was given the address now frees it, with the free
    * function of the same allocator. Every view is detached.
    *
    * @returns The address.
-   * @throws {BlockError} as {@linkcode Block.free}, and for a block of a heap, which is destroyed
-   * as a whole.
+   * @throws {BlockError} as {@linkcode Block.free}, for a block that an asynchronous call uses, and
+   * for a block of a heap, which is destroyed as a whole.
    */
   release(): Address;
   /**
@@ -202,7 +221,7 @@ export interface Block extends Disposable {
    * {@linkcode Allocator.claim} of an allocator over the same library. Nothing is copied; every
    * view here is detached. A handle that nobody claims keeps its memory allocated.
    *
-   * @throws {BlockError} as {@linkcode Block.free}, and for a block of a heap.
+   * @throws {BlockError} as {@linkcode Block.release}.
    */
   transfer(): BlockHandle;
   /** Frees the block, unless it has ended already: `using` calls it. */

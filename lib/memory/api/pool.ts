@@ -113,6 +113,14 @@ export interface Lease extends Disposable {
   /** A view of the block as elements of another type, see {@linkcode Block.as}. */
   as<C extends ViewConstructor>(type: C, byteOffset?: number, length?: number): ViewOf<C>;
   /**
+   * Keeps the block for an asynchronous native call, as {@linkcode Block.hold} does: a lease that is
+   * released meanwhile goes back to the pool when the call has ended.
+   *
+   * @throws {BlockError} after the release.
+   * @throws {TypeError} for what is no promise.
+   */
+  hold<T>(call: PromiseLike<T>): Promise<T>;
+  /**
    * Gives the block back to the pool, or to the caller that has waited longest.
    *
    * @throws {BlockError} when it was released before, or its buffer was detached by something else.

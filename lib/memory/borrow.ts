@@ -1,0 +1,126 @@
+/**
+ * Looking at memory that is somebody else's.
+ *
+ * @module
+ */
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { foreign } from "../../ffi/mod.ts";
+import type { Address, NativePointer } from "../../ffi/types.ts";
+import { BlockError } from "../errors.ts";
+import { ownOptions } from "../options.ts";
+import type { ViewConstructor, ViewOf } from "./api/block.ts";
+import type { Borrowed, BorrowOptions } from "./api/borrowed.ts";
+import { detach, wrapBytes } from "./buffers.ts";
+import { requireAddress, requireSize } from "./sizes.ts";
+import { viewOf } from "./views.ts";
+
+const ACTION = "borrow memory";
+const OPTION_NAMES: readonly (keyof BorrowOptions)[] = ["owner"];
+
+/** Every buffer keeps what its memory belongs to. */
+const owners = new WeakMap<ArrayBuffer, object>();
+
+/** Memory at an address. */
+class BorrowedMemory implements Borrowed {
+  readonly size: number;
+  readonly buffer: ArrayBuffer;
+  readonly #address: Address;
+  #live = true;
+
+  constructor(address: Address, size: number) {
+    this.size = size;
+    this.buffer = wrapBytes(address, size);
+    this.#address = address;
+  }
+
+  get live(): boolean {
+    return this.#live;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    if (!this.#live) return new Uint8Array(0);
+    this.#requireAttached("view");
+    return new Uint8Array(this.buffer);
+  }
+
+  get address(): Address {
+    this.#requireLive("use");
+    return this.#address;
+  }
+
+  get pointer(): NativePointer {
+    return foreign().pointer(this.address);
+  }
+
+  as<C extends ViewConstructor>(type: C, byteOffset = 0, length?: number): ViewOf<C> {
+    this.#requireAttached("view");
+    return viewOf(type, this.buffer, this.size, byteOffset, length);
+  }
+
+  end(): void {
+    this.#requireAttached("end the use of");
+    detach(this.buffer);
+    this.#live = false;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#live) this.end();
+  }
+
+  #requireLive(action: string): void {
+    if (this.#live) return;
+    const what = `${this.size} bytes of borrowed memory`;
+    throw new BlockError("ended", `Cannot ${action} ${what}: its use was ended before.`);
+  }
+
+  #requireAttached(action: string): void {
+    this.#requireLive(action);
+    if (this.size === 0 || this.buffer.byteLength > 0) return;
+    throw new BlockError(
+      "detached",
+      `Cannot ${action} ${this.size} bytes of borrowed memory: its buffer was detached by something ` +
+        "else, such as a transfer list, and may be in use there.",
+    );
+  }
+}
+
+/**
+ * A look at memory that is not offheap's to free: static or mapped memory of a library, or an
+ * address that `raw` gave. Nothing is copied, and nothing is checked but the numbers: the memory
+ * must be there, and stay as long as it is looked at.
+ *
+ * @param address Where it begins.
+ * @param size Its size in bytes; 0 gives empty views.
+ * @throws {RangeError} for an address or a size that is none, and for a size that this runtime's
+ * buffers cannot have (above 4 GiB in Bun).
+ * @throws {TypeError} for options that are none.
+ * @throws {PermissionError} when the runtime does not permit FFI.
+ * @example
+ * ```ts
+ * import { borrow, nativePointer, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocateFrom("header|body");
+ * const body = borrow(block.address, 6, { owner: block }); // as a library would give it
+ * console.log(new TextDecoder().decode(body.bytes), nativePointer(body.address) !== null);
+ * body.end();
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export function borrow(address: Address, size: number, options: BorrowOptions = {}): Borrowed {
+  requireAddress(ACTION, address);
+  requireSize(ACTION, size);
+  const { owner } = ownOptions(ACTION, options, OPTION_NAMES);
+  if (owner !== undefined && (typeof owner !== "object" || owner === null)) {
+    throw new TypeError(`Cannot ${ACTION}: the owner must be an object; got ${String(owner)}`);
+  }
+  try {
+    const borrowed = new BorrowedMemory(address, size);
+    if (owner !== undefined) owners.set(borrowed.buffer, owner);
+    return borrowed;
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw permissionError(ACTION, "--allow-ffi", error);
+    throw error;
+  }
+}

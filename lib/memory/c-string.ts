@@ -1,0 +1,40 @@
+/**
+ * Strings as C has them: bytes with a zero behind them.
+ *
+ * @module
+ */
+import { libcCalls } from "../../ffi/memory.ts";
+import type { Address } from "../../ffi/types.ts";
+import { requireAddress, requireWhole } from "./sizes.ts";
+
+/** The longest string that is looked for, unless told otherwise: 1 GiB. */
+const MOST_BYTES: number = 2 ** 30;
+
+/**
+ * The length of the C string at an address, without the zero at its end.
+ *
+ * @param limit The most bytes to look at.
+ * @returns In bytes.
+ * @throws {RangeError} when there is no zero within the limit, and for what is no address.
+ * @throws {PermissionError} when the runtime does not permit FFI.
+ * @example
+ * ```ts
+ * import { borrow, cStringLength, openLibrary } from "@offheap/offheap";
+ *
+ * const libc = openLibrary(null, { getenv: { parameters: ["cstring"], result: "pointer" } });
+ * const address = libc.calls.getenv("PATH");
+ * const text = borrow(address, cStringLength(address));
+ * console.log(new TextDecoder().decode(text.bytes).includes("/"));
+ * text.end();
+ * ```
+ */
+export function cStringLength(address: Address, limit: number = MOST_BYTES): number {
+  const action = "measure a C string";
+  requireAddress(action, address);
+  requireWhole(action, "the limit", limit, 1, Number.MAX_SAFE_INTEGER);
+  const length = libcCalls().strnlen(address, limit);
+  if (length < limit) return length;
+  throw new RangeError(
+    `Cannot ${action}: it must end within ${limit} bytes; got none at 0x${address.toString(16)}`,
+  );
+}
