@@ -19,7 +19,7 @@ for (const allocator of ["jemalloc", "mimalloc", "system"]) {
       const script = join(FIXTURES, "out-of-memory.ts");
       const { status, stdout, stderr } = await runChild(runtimeCommand(script, allocator), {
         // mimalloc reserves a gigabyte of addresses ahead from 2.1 on, which the limit would not see.
-        env: { MIMALLOC_ARENA_RESERVE: "0" },
+        variables: { MIMALLOC_ARENA_RESERVE: "0" },
       });
       assert.equal(status, 0, stderr);
       const { count, name, message, failures, raw, bytes, open } = JSON.parse(stdout);
