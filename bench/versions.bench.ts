@@ -89,7 +89,7 @@ function byVersion(a: VersionBuild, b: VersionBuild): number {
 }
 
 async function main(options: Options): Promise<void> {
-  buildMissing(["release"]);
+  buildMissing();
   buildChurn();
   const outcomes = (await gather(options)).map((one) =>
     "file" in one ? startable(one, process.execPath) : one
