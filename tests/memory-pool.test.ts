@@ -20,6 +20,7 @@ test("a pool's block is wrapped once and leased again", () => {
   assert.deepEqual(pool.statistics(), {
     blockSize: 4096,
     leased: 1,
+    away: 0,
     idle: 0,
     waiting: 0,
     leases: 2,
@@ -111,6 +112,7 @@ test("a pool at its limit refuses at once, and makes wait in turn", async () => 
   assert.deepEqual({ ...pool.statistics() }, {
     blockSize: 64,
     leased: 0,
+    away: 0,
     idle: 2,
     waiting: 0,
     leases: 5,
@@ -250,5 +252,61 @@ test("a pool does not lease a block whose buffer was detached while it was idle"
   assert.equal(pool.trim(), 1);
   assert.equal(stolen?.byteLength, 64);
   assert.equal(memory.statistics().leaks, 2, "those that are elsewhere stay allocated");
+  assert.deepEqual(memory.close(), []);
+});
+
+test("a pool takes back what it has given away, and nothing else", () => {
+  const memory = openAllocator();
+  const pool = memory.pool({ blockSize: 64, max: 2 });
+  const [lease, other] = [pool.acquire(), pool.acquire()];
+  lease.bytes.fill(7);
+  const handle = lease.transfer();
+  for (const use of [() => lease.release(), () => lease.bytes, () => lease.transfer()]) {
+    assert.throws(use, { name: "BlockError", reason: "transferred" }, String(use));
+  }
+  lease[Symbol.dispose]();
+  const foreign = memory.allocate(64).transfer();
+  assert.throws(() => pool.claim(foreign), {
+    name: "BlockError",
+    reason: "foreign",
+    message: /it is none that this pool has given away. Take it by the allocator's claim\(\)/,
+  });
+  memory.claim(foreign).free();
+  const another = memory.pool({ blockSize: 64 });
+  assert.throws(() => another.claim(handle), { reason: "foreign" });
+  for (const wrong of [null, 5, {}]) {
+    assert.throws(() => pool.claim(wrong as never), TypeError);
+    assert.throws(() => pool.writeOff(wrong as never), TypeError);
+  }
+  const back = pool.claim(handle);
+  assert.ok(back.bytes.every((byte) => byte === 7));
+  assert.throws(() => pool.claim(handle), { reason: "claimed" });
+  assert.throws(() => pool.writeOff(handle), { name: "BlockError", reason: "foreign" });
+  back.release();
+  other.release();
+  assert.equal(pool.statistics().idle, 2);
+  assert.deepEqual(memory.close(), []);
+});
+
+test("a lease that does not come back is written off, and its place is free for who waits", async () => {
+  const memory = openAllocator();
+  const pool = memory.pool({ blockSize: 64, max: 1 });
+  const freedElsewhere = pool.acquire().transfer();
+  memory.claim(freedElsewhere).free();
+  const waiting = pool.wait();
+  pool.writeOff(freedElsewhere);
+  const next = await waiting;
+  assert.deepEqual([pool.statistics().leased, pool.statistics().away], [1, 0]);
+  const unclaimed = next.transfer();
+  assert.equal(memory.statistics().unclaimed, 1);
+  pool.writeOff(unclaimed);
+  assert.equal(memory.statistics().unclaimed, 0, "what nobody has claimed is freed");
+  assert.throws(() => pool.writeOff(unclaimed), { reason: "foreign" });
+  const last = pool.acquire().transfer();
+  pool.close();
+  for (const use of [() => pool.claim(last), () => pool.writeOff(last)]) {
+    assert.throws(use, { name: "ClosedError" }, String(use));
+  }
+  memory.claim(last).free();
   assert.deepEqual(memory.close(), []);
 });

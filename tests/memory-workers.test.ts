@@ -82,6 +82,31 @@ for (const allocator of NAMES) {
 }
 
 for (const allocator of NAMES) {
+  test(`${allocator}: a lease goes to a worker and comes back to its pool`, async () => {
+    const memory = openAllocator({ allocator });
+    const pool = memory.pool({ blockSize: 1000, alignment: 128, max: 1 });
+    const worker = start("echo", allocator);
+    for (let round = 0; round < 10; round++) {
+      const lease = pool.acquire();
+      const { bytes, address } = lease;
+      bytes.fill(round);
+      worker.postMessage({ handle: lease.transfer() });
+      assert.equal(bytes.length, 0);
+      assert.throws(() => pool.acquire(), { name: "PoolExhaustedError" }, "its place stays taken");
+      assert.deepEqual([pool.statistics().leased, pool.statistics().away], [1, 1]);
+      const back = pool.claim((await answer(worker)).handle as BlockHandle);
+      assert.equal(back.address, address);
+      assert.ok(back.bytes.every((byte) => byte === round + 1));
+      back.release();
+      assert.deepEqual([pool.statistics().leased, pool.statistics().away], [0, 0]);
+    }
+    assert.deepEqual([pool.statistics().leases, pool.statistics().allocations], [10, 1]);
+    await worker.terminate();
+    assert.deepEqual(memory.close(), []);
+  });
+}
+
+for (const allocator of NAMES) {
   test(`${allocator}: eight workers allocate, pass and free at once, and one is ended in the middle`, async () => {
     const memory = openAllocator({ allocator });
     const rounds = 2000;

@@ -5,19 +5,21 @@
  */
 import type { Address, NativePointer } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
-import type { ViewConstructor, ViewOf } from "./api/block.ts";
+import type { BlockHandle, ViewConstructor, ViewOf } from "./api/block.ts";
 import type { Lease } from "./api/pool.ts";
 import type { NativeBlock } from "./block.ts";
 
 /** Where a lease's block goes back to. */
 interface Lessor {
   giveBack(block: NativeBlock): void;
+  send(block: NativeBlock): BlockHandle;
 }
 
 /** A lease of one block. */
 export class BlockLease implements Lease {
   readonly #lessor: Lessor;
   #block: NativeBlock | null;
+  #ended: "released" | "transferred" = "released";
 
   /** Leases a block. */
   constructor(lessor: Lessor, block: NativeBlock) {
@@ -59,12 +61,20 @@ export class BlockLease implements Lease {
     this.#block = null;
   }
 
+  transfer(): BlockHandle {
+    const handle = this.#lessor.send(this.#leased("transfer"));
+    this.#block = null;
+    this.#ended = "transferred";
+    return handle;
+  }
+
   [Symbol.dispose](): void {
     if (this.#block?.live === true) this.release();
   }
 
   #leased(action: string): NativeBlock {
     if (this.#block !== null) return this.#block;
-    throw new BlockError("released", `Cannot ${action} a lease: it was released before.`);
+    const how = this.#ended === "released" ? "released before" : "given to another thread";
+    throw new BlockError(this.#ended, `Cannot ${action} a lease: it was ${how}.`);
   }
 }

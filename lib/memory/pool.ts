@@ -4,17 +4,20 @@
  * @module
  */
 import { inspect } from "node:util";
-import { ClosedError, PoolExhaustedError } from "../errors.ts";
+import type { Address } from "../../ffi/types.ts";
+import { BlockError, ClosedError, PoolExhaustedError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
+import type { BlockHandle } from "./api/block.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import type { Lease, Pool, PoolOptions, PoolStatistics, WaitOptions } from "./api/pool.ts";
 import { alignmentOf, flagOf } from "./allocate-options.ts";
-import { allocateBlock, type NativeBlock } from "./block.ts";
+import { allocateBlock, claimBlock, type NativeBlock } from "./block.ts";
 import { BlockLease } from "./lease.ts";
 import type { Collectable } from "./live.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { MAX_SIZE, requireWhole } from "./sizes.ts";
 import type { Store } from "./store.ts";
+import { claim, isWaiting, requireHandle } from "./transfer.ts";
 
 const MAKE = "make a pool";
 const ACQUIRE = "acquire a block";
@@ -47,6 +50,8 @@ export class BlockPool implements Pool, Owner, Collectable {
   readonly #zeroed: boolean;
   readonly #idle: NativeBlock[] = [];
   readonly #waiting = new Set<Waiter>();
+  /** Where the blocks are that other threads have, and the tickets that they went by. */
+  readonly #away = new Map<Address, number>();
   #leased = 0;
   #leases = 0;
   #allocations = 0;
@@ -105,6 +110,41 @@ export class BlockPool implements Pool, Owner, Collectable {
     });
   }
 
+  claim(handle: BlockHandle): Lease {
+    const action = "claim a lease";
+    this.#requireOpen(action);
+    // It is looked at before it is taken: what is not this pool's is left for its claimer.
+    const { address, size } = claim(this.#store, handle, false);
+    if (!this.#away.has(address) || size !== this.#blockSize) {
+      throw new BlockError(
+        "foreign",
+        `Cannot ${action} of ${size} bytes: it is none that this pool has given away. Take it by ` +
+          "the allocator's claim().",
+      );
+    }
+    const arrival = { ...claim(this.#store, handle), kind: "pool block" } as const;
+    const block = claimBlock(this.#store, arrival);
+    this.#away.delete(address);
+    block.record.onCollected = this.#reference;
+    return new BlockLease(this, block);
+  }
+
+  writeOff(handle: BlockHandle): void {
+    const action = "write a lease off";
+    this.#requireOpen(action);
+    const ticket = requireHandle(action, handle).ticket;
+    const [address] = [...this.#away].find(([, sent]) => sent === ticket) ?? [];
+    if (address === undefined) {
+      throw new BlockError(
+        "foreign",
+        `Cannot ${action}: it is none that this pool has given away, or it has come back.`,
+      );
+    }
+    this.#away.delete(address);
+    if (isWaiting(this.#store, handle)) claimBlock(this.#store, claim(this.#store, handle)).free();
+    this.#placeIsFree();
+  }
+
   trim(keep = 0): number {
     requireWhole("trim a pool", "the number to keep", keep, 0, Number.MAX_SAFE_INTEGER);
     this.#requireOpen("trim a pool");
@@ -118,6 +158,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     return {
       blockSize: this.#blockSize,
       leased: this.#leased,
+      away: this.#away.size,
       idle: this.#idle.length,
       waiting: this.#waiting.size,
       leases: this.#leases,
@@ -144,6 +185,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     this.#open = false;
     for (const block of this.#idle.splice(0)) if (block.attached) block.free();
     this.#leased = 0;
+    this.#away.clear();
     for (const { refuse } of this.#takeWaiting()) refuse(new ClosedError(ACQUIRE, CLOSED));
     return [];
   }
@@ -165,8 +207,20 @@ export class BlockPool implements Pool, Owner, Collectable {
     this.#idle.push(block);
   }
 
+  /** A lease goes to another thread, and keeps its place meanwhile. */
+  send(block: NativeBlock): BlockHandle {
+    const { address } = block;
+    const handle = block.transfer();
+    if (this.#open) this.#away.set(address, handle.ticket);
+    return handle;
+  }
+
   collected(): void {
-    if (!this.#open) return;
+    if (this.#open) this.#placeIsFree();
+  }
+
+  /** A block will not come back: whoever waits gets another. */
+  #placeIsFree(): void {
     this.#leased--;
     const next = this.#nextWaiter();
     if (next === undefined) return;

@@ -45,42 +45,61 @@ const REFUSALS: ReadonlyMap<number, readonly [BlockErrorReason, string]> = new M
 ]);
 
 /**
+ * A handle by its own properties.
+ *
+ * @throws {TypeError} for what is none.
+ */
+export function requireHandle(action: string, given: BlockHandle): BlockHandle {
+  const handle = typeof given === "object" && given !== null ? ownProperties(given) : null;
+  if (handle?.type === "offheap.block") return handle;
+  throw new TypeError(
+    `Cannot ${action}: the handle must be what a block's transfer() gave; got ${inspect(given)}`,
+  );
+}
+
+/** What the shim says of a handle, and what it writes of the allocation when that is 0. */
+function ask(
+  { calls, source }: Store,
+  handle: BlockHandle,
+  take: boolean,
+  out: Float64Array,
+): number {
+  const { ticket, secret, size } = handle;
+  const numbers = [ticket, secret, size].map(Number) as [number, number, number];
+  return calls.offheap_ticket_take(source, ...numbers, take ? 1 : 0, out);
+}
+
+/** Whether nobody has claimed a handle of this process yet. */
+export function isWaiting(store: Store, given: BlockHandle): boolean {
+  const handle = requireHandle("look for a block", given);
+  return handle.process === process.pid && ask(store, handle, false, new Float64Array(4)) === 0;
+}
+
+/**
  * An allocation that another thread has left, by its handle.
  *
  * @param take Whether it is taken over: nobody else can claim it then.
  * @throws {BlockError} when it was claimed, or is of another allocator or process.
  * @throws {TypeError} for what is no handle.
  */
-export function claim({ calls, source, what }: Store, given: BlockHandle, take = true): Arrival {
+export function claim(store: Store, given: BlockHandle, take = true): Arrival {
   const action = "claim a block";
-  const handle = typeof given === "object" && given !== null ? ownProperties(given) : null;
-  if (handle?.type !== "offheap.block") {
-    throw new TypeError(
-      `Cannot ${action}: the handle must be what a block's transfer() gave; got ${inspect(given)}`,
-    );
-  }
-  const { ticket, secret, size } = handle;
+  const handle = requireHandle(action, given);
+  const { size } = handle;
+  const refused = `Cannot ${action} of ${size} bytes for ${store.what}`;
   if (handle.process !== process.pid) {
     throw new BlockError(
       "foreign",
-      `Cannot ${action} of ${size} bytes for ${what}: it is of process ${handle.process}, ` +
-        `and this is process ${process.pid}.`,
+      `${refused}: it is of process ${handle.process}, and this is process ${process.pid}.`,
     );
   }
   const out = new Float64Array(4);
-  const status = calls.offheap_ticket_take(
-    source,
-    Number(ticket),
-    Number(secret),
-    Number(size),
-    take ? 1 : 0,
-    out,
-  );
-  if (status === 0) {
-    const [address = 0, , alignment = 0, free = 0] = out;
-    const addresses = { address: address as Address, free: free as Address };
-    return { ...addresses, size, alignment, managed: false, kind: "block" };
+  const status = ask(store, handle, take, out);
+  if (status !== 0) {
+    const [reason, why] = REFUSALS.get(status) ?? ["foreign", `status ${status}`];
+    throw new BlockError(reason, `${refused}: ${why}.`);
   }
-  const [reason, why] = REFUSALS.get(status) ?? ["foreign", `status ${status}`];
-  throw new BlockError(reason, `Cannot ${action} of ${size} bytes for ${what}: ${why}.`);
+  const [address = 0, , alignment = 0, free = 0] = out;
+  const addresses = { address: address as Address, free: free as Address };
+  return { ...addresses, size, alignment, managed: false, kind: "block" };
 }

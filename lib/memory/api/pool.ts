@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address, NativePointer } from "../../../ffi/types.ts";
-import type { ViewConstructor, ViewOf } from "./block.ts";
+import type { BlockHandle, ViewConstructor, ViewOf } from "./block.ts";
 
 /**
  * What a pool keeps.
@@ -66,8 +66,10 @@ export interface WaitOptions {
 export interface PoolStatistics {
   /** The size of each block in bytes. */
   readonly blockSize: number;
-  /** Blocks that are leased. */
+  /** Blocks that are leased, in other threads too. */
   readonly leased: number;
+  /** Those of them that were given to another thread and have not come back. */
+  readonly away: number;
   /** Blocks that are kept for the next lease. */
   readonly idle: number;
   /** Callers that wait for a block. */
@@ -126,6 +128,15 @@ export interface Lease extends Disposable {
    * @throws {BlockError} when it was released before, or its buffer was detached by something else.
    */
   release(): void;
+  /**
+   * Gives the block to whoever claims the handle first, in another thread: an allocator there takes
+   * it as a block by its `claim()`, and gives it back by `transfer()` of that block. Its place in
+   * the pool stays taken until {@linkcode Pool.claim} takes it back as a lease.
+   *
+   * @throws {BlockError} after the release, while an asynchronous call uses the block, or when its
+   * buffer was detached by something else.
+   */
+  transfer(): BlockHandle;
   /** Releases the lease, unless that was done: `using` calls it. */
   [Symbol.dispose](): void;
 }
@@ -167,6 +178,26 @@ export interface Pool extends Disposable {
    * signal's reason when it is aborted; with a `TypeError` for bad options.
    */
   wait(options?: WaitOptions): Promise<Lease>;
+  /**
+   * Takes back a lease that was given to another thread, with what it was filled with there.
+   *
+   * @param handle What {@linkcode Block.transfer} gave there, or the lease's own.
+   * @throws {BlockError} when it was claimed before, or is none of this pool's: it can be claimed by
+   * its allocator then.
+   * @throws {TypeError} for what is no handle.
+   * @throws {ClosedError} after the pool or its allocator was closed.
+   */
+  claim(handle: BlockHandle): Lease;
+  /**
+   * Gives up on a lease that will not come back, as its thread has freed the block or has ended:
+   * its place in the pool is free again. A block that nobody has claimed yet is freed.
+   *
+   * @param handle What the lease's `transfer()` gave.
+   * @throws {BlockError} when it is none that this pool has given away, or it has come back.
+   * @throws {TypeError} for what is no handle.
+   * @throws {ClosedError} after the pool or its allocator was closed.
+   */
+  writeOff(handle: BlockHandle): void;
   /**
    * Gives idle blocks back to the allocator.
    *

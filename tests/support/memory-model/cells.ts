@@ -5,10 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { foreign } from "../../../ffi/mod.ts";
-import type { Address } from "../../../mod.ts";
+import { type Address, borrow } from "../../../mod.ts";
 import { enterBlock } from "./blocks.ts";
 import type { Operation } from "./operation.ts";
-import { pattern, requirePattern, requireZeros } from "./pattern.ts";
+import { pattern, requireDetached, requirePattern, requireZeros } from "./pattern.ts";
 import { type Cell, pickFrom, requireRefusal, type Step, type Steps, type World } from "./world.ts";
 
 type Via = Cell["via"];
@@ -151,6 +151,28 @@ const adopt: Step = (world, operation) => {
   return true;
 };
 
+/** A cell is looked at, and becomes a block with a function that frees it, which is released. */
+const adoptWithFree: Step = (world, operation) => {
+  const { memory } = world;
+  const cell = pickCell(world, "raw", operation);
+  if (cell === undefined) return false;
+  const { address, id, size } = cell;
+  const borrowed = borrow(address, size);
+  const { bytes } = borrowed;
+  requirePattern(bytes, id, size, "borrowed memory");
+  borrowed.end();
+  requireDetached([bytes], "borrowed memory");
+  const block = memory.adopt(address, size, { free: memory.functions.free });
+  world.account.add(1, size);
+  requirePattern(block.bytes, id, size, "an adopted block");
+  assert.equal(block.usableSize, size);
+  requireRefusal("BlockError", "foreign", () => memory.reallocate(block, size + 1));
+  assert.equal(block.release(), address);
+  world.account.add(-1, -size);
+  requireCell(cell);
+  return true;
+};
+
 /** Checked memory refuses what is not in use, and another size than it was allocated with. */
 const misuse: Step = (world, operation) => {
   const { cached } = world.memory;
@@ -190,6 +212,7 @@ export const CELL_STEPS: Steps = {
   "raw.realloc": [4, realloc("raw")],
   "raw.free": [4, free("raw")],
   "adopt": [3, adopt],
+  "borrow, and adopt with a free function": [2, adoptWithFree],
   "collect": [1, (world) => {
     world.memory.collect();
     requireMagazines(world);

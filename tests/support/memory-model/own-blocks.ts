@@ -47,6 +47,31 @@ export const BLOCK_STEPS: Steps = {
     world.cells.push({ via: "raw", id, address, size });
     return true;
   }],
+  "hold": [2, async (world, operation) => {
+    const held = pickFrom(world.own.blocks, operation.pick);
+    if (held === undefined) return false;
+    const { block, address, size } = held;
+    let end = (): void => {};
+    const result = block.hold(new Promise<void>((resolve) => end = resolve));
+    const uses = [
+      () => block.release(),
+      () => block.transfer(),
+      () => world.memory.reallocate(block, size + 1),
+    ];
+    for (const use of uses) requireRefusal("BlockError", "held", use);
+    requireIntact(held);
+    if (operation.flag) {
+      free(world, world.own, held, operation);
+      // Its memory is nobody's before the end.
+      const others = Array.from({ length: 4 }, () => world.memory.raw.malloc(size));
+      assert.ok(!others.includes(address), "memory that a call uses was given out");
+      for (const other of others) world.memory.raw.free(other);
+    }
+    end();
+    await result;
+    if (!operation.flag) requireIntact(held);
+    return true;
+  }],
   "transfer": [3, (world, { pick }) => {
     const held = pickFrom(world.own.blocks, pick);
     if (held === undefined) return false;

@@ -36,11 +36,13 @@ export async function settle(): Promise<void> {
 function requireCounts({ pool, leases, waiting, idle, ...held }: HeldPool): void {
   const found = pool.statistics();
   const { blockSize, allocations, granted } = held;
-  const same = found.leased === leases.length && found.waiting === waiting.length &&
+  const leased = leases.length + held.away.length;
+  const same = found.leased === leased && found.away === held.away.length &&
+    found.waiting === waiting.length &&
     found.idle === idle.size + held.elsewhere && found.blockSize === blockSize &&
     found.leases === granted && found.allocations === allocations;
   if (same) return;
-  const counts = { leased: leases.length, idle: idle.size + held.elsewhere };
+  const counts = { leased, away: held.away.length, idle: idle.size + held.elsewhere };
   const wanted = { blockSize, ...counts, waiting: waiting.length, leases: granted, allocations };
   assert.deepEqual(found, wanted, "a pool's statistics");
 }
@@ -93,8 +95,8 @@ function wait({ pool }: HeldPool): Waiter {
   return waiter;
 }
 
-function isExhausted({ leases, max }: HeldPool): boolean {
-  return leases.length >= max;
+function isExhausted({ leases, away, max }: HeldPool): boolean {
+  return leases.length + away.length >= max;
 }
 
 /** A lease goes back: to whoever waits longest, or to the pool. */
@@ -121,6 +123,55 @@ async function release(world: World, held: HeldPool, { pick, flag }: Operation):
   }
   requireCounts(held);
   return true;
+}
+
+/** A lease leaves its pool, and keeps its place there. */
+function sendAway(world: World, held: HeldPool, { pick }: Operation): boolean {
+  const found = takeFrom(held.leases, pick);
+  if (found === undefined) return false;
+  requireLease(found);
+  const { lease, id, address, size, bytes } = found;
+  const handle = structuredClone(lease.transfer());
+  requireDetached([bytes], "a lease that was given away");
+  requireRefusal("BlockError", "transferred", () => lease.release());
+  world.account.add(-1, -size);
+  world.uncounted += size;
+  held.away.push({ handle, id, address, size, alignment: held.alignment });
+  world.unclaimed++;
+  requireCounts(held);
+  return true;
+}
+
+/** A lease comes back to its pool, with what was written. */
+function takeBack(world: World, held: HeldPool, { pick }: Operation): boolean {
+  const found = takeFrom(held.away, pick);
+  if (found === undefined) return false;
+  const { handle, id, address, size } = found;
+  const lease = held.pool.claim(handle);
+  world.account.add(1, size);
+  world.uncounted -= size;
+  world.unclaimed--;
+  assert.equal(lease.address, address);
+  const { bytes } = lease;
+  held.leases.push({ lease, id, address, size, bytes });
+  held.leases.forEach(requireLease);
+  requireRefusal("BlockError", "claimed", () => held.pool.claim(handle));
+  requireCounts(held);
+  return true;
+}
+
+/** What is away when a pool is closed is its allocator's to claim. */
+export function claimAway(world: World, { away }: HeldPool): void {
+  for (const { handle, id, address, size } of away.splice(0)) {
+    const block = world.memory.claim(handle);
+    world.uncounted -= size;
+    world.unclaimed--;
+    requirePattern(block.bytes, id, size, `lease ${id}`);
+    block.free();
+    world.account.add(1, size);
+    world.account.add(-1, -size);
+    world.ranges.remove(address);
+  }
 }
 
 function isPending({ lease, error }: Waiter): boolean {
@@ -168,7 +219,7 @@ export const POOL_STEPS: Steps = {
     const max = pick % 4 === 0 ? Infinity : 1 + pick % 3;
     const pool = world.memory.pool(max === Infinity ? options : { ...options, max });
     const counts = { elsewhere: 0, granted: 0, allocations: 0 };
-    const lists = { leases: [], waiting: [], idle: new Set<number>() };
+    const lists = { leases: [], away: [], waiting: [], idle: new Set<number>() };
     const kept = { ...options, alignment: Math.max(16, alignment), max };
     world.pools.push({ pool, ...kept, ...lists, ...counts });
     return true;
@@ -203,6 +254,8 @@ export const POOL_STEPS: Steps = {
     }),
   ],
   "lease.release": [9, inPool(release)],
+  "lease.transfer": [2, inPool(sendAway)],
+  "pool.claim": [2, inPool(takeBack)],
   "a wait is aborted": [
     1,
     inPool(async (_world, held, { pick }) => {
@@ -224,6 +277,7 @@ export const POOL_STEPS: Steps = {
     held.pool.close();
     const count = held.leases.length + held.idle.size + held.elsewhere;
     world.account.add(-count, -count * held.blockSize);
+    claimAway(world, held);
     await requireClosed(world, held);
     return true;
   }],

@@ -13,7 +13,7 @@ import type { Operation, Program } from "./operation.ts";
 import { buryHeap, HEAP_STEPS } from "./heaps.ts";
 import { BLOCK_STEPS, claim } from "./own-blocks.ts";
 import { requireDetached, requirePattern } from "./pattern.ts";
-import { POOL_STEPS, requireClosed, settle } from "./pools.ts";
+import { claimAway, POOL_STEPS, requireClosed, settle } from "./pools.ts";
 import { requireRefusal, type Steps, World } from "./world.ts";
 
 /** Every operation. */
@@ -118,6 +118,7 @@ async function close(world: World, { leaks }: Program): Promise<void> {
   const { memory, cells, tickets, own, heaps, arenas, pools, ranges } = world;
   for (const cell of [...cells]) freeCell(world, cell);
   while (tickets.length > 0) claim(world, 0);
+  for (const pool of pools) claimAway(world, pool);
   world.requireAccount();
   const wanted = openReports(world);
   const reports = memory.close();
@@ -148,9 +149,10 @@ async function close(world: World, { leaks }: Program): Promise<void> {
 
 /** Gives back what a program that has failed has left, so that others may be tried after it. */
 function abandon(world: World): void {
-  const { memory, cells, tickets } = world;
+  const { memory, cells, tickets, pools } = world;
   try {
-    for (const { handle } of tickets) memory.claim(handle);
+    const away = pools.flatMap((pool) => pool.away);
+    for (const { handle } of [...tickets, ...away]) memory.claim(handle);
     for (const { via, address, size } of cells) {
       if (via === "raw") memory.raw.free(address);
       else memory.cached.free(address, size);

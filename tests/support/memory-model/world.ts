@@ -114,6 +114,8 @@ export interface HeldPool {
   readonly strict: boolean;
   readonly zeroed: boolean;
   readonly leases: HeldLease[];
+  /** Leases that were given away. */
+  readonly away: Ticket[];
   readonly waiting: Waiter[];
   /** Where idle blocks are known to be, and how many others are idle. */
   readonly idle: Set<number>;
@@ -145,6 +147,8 @@ export class World {
   readonly tickets: Ticket[] = [];
   readonly arenas: HeldArena[] = [];
   readonly pools: HeldPool[] = [];
+  /** Leases that nobody has claimed. */
+  unclaimed = 0;
   /** Bytes in cells, which no statistics count. */
   uncounted = 0;
   readonly #unclaimed: number;
@@ -186,7 +190,7 @@ export class World {
   /** The statistics are what the model says, to the byte. */
   requireAccount(): void {
     const { blocks, bytes, peakBytes, allocations } = this.account;
-    const unclaimed = this.#unclaimed + this.tickets.length;
+    const unclaimed = this.#unclaimed + this.tickets.length + this.unclaimed;
     const found = this.memory.statistics();
     const same = found.blocks === blocks && found.bytes === bytes && found.leaks === 0 &&
       found.peakBytes === peakBytes && found.allocations === allocations &&
