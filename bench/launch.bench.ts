@@ -43,7 +43,7 @@ function preloadOf(allocator: string): string {
 
 /** The shell becomes the program, so that only the program is preloaded and checked. */
 function insideCase(allocator: string): Case {
-  const script = 'OFFHEAP_REQUIRE="$$:$1" LD_PRELOAD="$2" exec true';
+  const script = 'OFFHEAP_REQUIRE="$$:$1" OFFHEAP_BACKGROUND="$$:" LD_PRELOAD="$2" exec true';
   return {
     name: `inside the command, ${allocator}`,
     command: ["sh", "-c", script, "sh", allocator, preloadOf(allocator)],

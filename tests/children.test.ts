@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { launchEnvironment } from "../mod.ts";
 import type { ChildCommand, ChildOutcome } from "./fixtures/start-children.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { debianProgram, installedProgram } from "./support/debian-programs.ts";
@@ -222,15 +223,16 @@ for (const [index, way] of ways.entries()) {
 const IN_SHELL = ["sh", "-c", '"$@"; exit $?', "sh"] as const;
 
 test(
-  "a browser that a shell starts under run shows its page, and one that run is to become is refused",
+  "a browser with the variables of env shows its page, and one that run is to become is refused",
   skipUnless(hasChromium, typeof chromium === "string" ? chromium : ""),
   async () => {
-    const { command, variables } = browser(["--no-sandbox"], undefined);
+    const { command, variables } = browser(["--no-sandbox"]);
     for (const allocator of ALLOCATORS) {
-      const run = offheapCommand("run", "-a", allocator, "--");
-      const shown = await runChild([...run, ...IN_SHELL, ...command], { variables });
+      const options = { variables: { ...launchEnvironment({ allocator }), ...variables } };
+      const shown = await runChild(command, options);
       assert.match(shown.stdout, /<p id="a">42<\/p>/, shown.stderr);
       assert.equal(shown.status, 0);
+      const run = offheapCommand("run", "-a", allocator, "--");
       const { status, stderr }: ChildResult = await runChild([...run, ...command], { variables });
       assert.equal(status, 125);
       assert.match(stderr, /malloc is served by .*\/chromium;/);

@@ -103,7 +103,9 @@ function glibcVersion(): string {
 function prepareLaunched(spec: SubjectSpec, launched: Launched, node: string): Subject {
   const { options, library } = launched;
   const prefix = launcherPrefix(node, options);
-  const { LD_PRELOAD = "", OFFHEAP_REQUIRE: _, ...variables } = probe(prefix);
+  const { LD_PRELOAD = "", OFFHEAP_REQUIRE: _, OFFHEAP_BACKGROUND: __, ...variables } = probe(
+    prefix,
+  );
   const preloaded = LD_PRELOAD.split(":").filter((file) => file !== "");
   const file = preloaded.find((name) => !name.includes(OFFHEAP_LIBRARY)) ?? null;
   return {

@@ -51,6 +51,7 @@ export interface ChildOptions extends SpawnOptions {
 const NEUTRAL: Readonly<Record<string, undefined>> = {
   LD_PRELOAD: undefined,
   OFFHEAP_ALLOCATOR: undefined,
+  OFFHEAP_BACKGROUND: undefined,
   OFFHEAP_LIBRARY: undefined,
   OFFHEAP_REQUIRE: undefined,
   OFFHEAP_RESTORE: undefined,
