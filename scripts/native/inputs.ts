@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { join } from "node:path";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { isZig } from "./cross.ts";
-import { sha256 } from "./files.ts";
+import { sha256, sha256File } from "./files.ts";
+import { ownSources } from "./own-sources.ts";
 import type { Recipe } from "./types.ts";
 
 /** To be raised when a recipe changes in a way that its flags and symbols do not show. */
@@ -38,6 +40,7 @@ export function hashInputs(inputs: Inputs): string {
     target.name,
     compiler,
     recipe.flags(variant, target, isZig(compiler)),
+    recipe.ownFiles?.(target).map((file) => sha256File(join(ownSources(), file))) ?? [],
     required,
     optional,
   ]));

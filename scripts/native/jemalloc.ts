@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { JEMALLOC_SHIM_SYMBOLS, JEMALLOC_SYMBOLS, jemallocPrefix } from "../../ffi/jemalloc.ts";
 import {
   MALLOC_SYMBOLS,
+  OPERATOR_SYMBOLS,
   OPTIONAL_MALLOC_SYMBOLS,
   STANDARD_MALLOC_SYMBOLS,
 } from "../../ffi/overrides.ts";
@@ -27,6 +28,7 @@ import {
   objectFormat,
   writeExports,
 } from "./link.ts";
+import { addOperators, operatorFiles } from "./operators.ts";
 import { symbolNames } from "./symbols.ts";
 import type { Job, Recipe } from "./types.ts";
 
@@ -125,7 +127,7 @@ const LG_ADDRESS: Readonly<Record<string, number>> = {
 const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
 const ELF_EXPORTS: ExportNames = {
-  required: [...symbols.required, ...MALLOC_SYMBOLS],
+  required: [...symbols.required, ...MALLOC_SYMBOLS, ...OPERATOR_SYMBOLS],
   optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
 };
 
@@ -225,6 +227,7 @@ async function compileDirectly(job: Job, headers: readonly string[]): Promise<vo
 /** How jemalloc is built. */
 export const JEMALLOC_RECIPE: Recipe = {
   name: "jemalloc",
+  ownFiles: operatorFiles,
   exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : PREFIXED_EXPORTS,
   // Of it, 120 MiB are for the lists of apt and an autoconf out of Debian's packages.
   space: 280 * 2 ** 20,
@@ -255,6 +258,9 @@ export const JEMALLOC_RECIPE: Recipe = {
   async build(job) {
     const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
     const limited = limitZeroing(job.directory);
+    if (objectFormat(job.target) === "elf") {
+      addOperators("jemalloc", join(job.directory, "src/jemalloc.c"));
+    }
     const printed = await configure(job, {
       options: configureOptions(job.variant, job.target),
       headers,

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MIMALLOC_SHIM_SYMBOLS, MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
-import { MALLOC_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
+import { MALLOC_SYMBOLS, OPERATOR_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../ffi/overrides.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
@@ -21,6 +21,7 @@ import {
   objectFormat,
   writeExports,
 } from "./link.ts";
+import { addOperators, operatorFiles } from "./operators.ts";
 import { symbolNames } from "./symbols.ts";
 import type { Job, Recipe } from "./types.ts";
 
@@ -81,8 +82,10 @@ function formatFlags(target: Target, variant: Variant): readonly string[] {
   return flags[objectFormat(target)];
 }
 
-const LIBRARIES: Readonly<Partial<Record<ObjectFormat, readonly string[]>>> = {
-  pe: ["-lpsapi", "-lshell32", "-luser32", "-ladvapi32", "-lbcrypt"],
+const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
+  // For the operators, in glibc before 2.34.
+  linux: ["-ldl"],
+  win32: ["-lpsapi", "-lshell32", "-luser32", "-ladvapi32", "-lbcrypt"],
 };
 
 const HEADERS: readonly string[] = ["include/mimalloc/types.h", "include/mimalloc-types.h"];
@@ -98,7 +101,7 @@ const ZONE_SOURCES: readonly string[] = [
 const symbols = symbolNames([MIMALLOC_SYMBOLS], MIMALLOC_SHIM_SYMBOLS);
 
 const ELF_EXPORTS: ExportNames = {
-  required: [...symbols.required, ...MALLOC_SYMBOLS],
+  required: [...symbols.required, ...MALLOC_SYMBOLS, ...OPERATOR_SYMBOLS],
   optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
 };
 
@@ -129,7 +132,10 @@ interface Units {
 }
 
 async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
-  if (format === "elf") return { sources: [SOURCE], flags: [] };
+  if (format === "elf") {
+    addOperators("mimalloc", join(job.directory, SOURCE));
+    return { sources: [SOURCE], flags: [] };
+  }
   writeUnit(job, format);
   const headers = format === "macho" ? writeDarwinHeaders(job.directory) : [];
   if (job.variant !== "preload") return { sources: [UNIT], flags: headers };
@@ -158,6 +164,7 @@ async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
 /** How mimalloc is built. */
 export const MIMALLOC_RECIPE: Recipe = {
   name: "mimalloc",
+  ownFiles: operatorFiles,
   exports: (target) => EXPORTS[objectFormat(target)],
   // Of it, 60 MiB are for the lists of apt.
   space: 80 * 2 ** 20,
@@ -198,7 +205,7 @@ export const MIMALLOC_RECIPE: Recipe = {
       ...sources,
       ...nameFlags(format, job.output),
       ...writeExports(format, job.exports, dirname(job.output)),
-      ...LIBRARIES[format] ?? [],
+      ...LIBRARIES[job.target.platform] ?? [],
     ]);
     const guarded = job.variant === "secure" && HEADERS.some((header) => {
       const path = join(job.directory, header);

@@ -4,8 +4,6 @@
  * @module
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import { librariesOf, type LibraryManifest, type Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
@@ -15,6 +13,7 @@ import { hashInputs } from "./inputs.ts";
 import { JEMALLOC_RECIPE } from "./jemalloc.ts";
 import { MIMALLOC_RECIPE } from "./mimalloc.ts";
 import { readFinished } from "./output.ts";
+import { ownSources } from "./own-sources.ts";
 import { type AllocatorName, type Pin, pinsFor } from "./pins.ts";
 import { SHIM_RECIPE } from "./shim.ts";
 import type { BuildOptions, BuildResult, Recipe, Source } from "./types.ts";
@@ -62,7 +61,7 @@ export function plansOf(variant: Variant, plans: readonly Plan[]): Plan[] {
 }
 
 function planShim(): Plan {
-  const path = shimDirectory();
+  const path = ownSources();
   const identity = hashDirectory(path);
   const source: Source = {
     version: "",
@@ -74,15 +73,6 @@ function planShim(): Plan {
     reason: "from offheap's own source",
   };
   return { recipe: SHIM_RECIPE, identities: [identity], fetch: () => Promise.resolve(source) };
-}
-
-function shimDirectory(): string {
-  const url = new URL("../../ffi/native/", import.meta.url);
-  if (url.protocol === "file:") return fileURLToPath(url);
-  throw new BuildError(
-    `Cannot build: the sources of offheap are at ${url.protocol}, and a build needs them as ` +
-      "files. Build from the npm package or a checkout.",
-  );
 }
 
 function planPinned(recipe: Recipe, pins: readonly Pin[]): Plan {

@@ -8,9 +8,13 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
+import { OPERATOR_SYMBOLS } from "../../ffi/overrides.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { MIMALLOC_RECIPE } from "../../scripts/native/mimalloc.ts";
 import { temporaryDirectory } from "./compile.ts";
+
+/** What the operators call that is not exported. */
+const INTERNAL: readonly string[] = ["mi_free_size"];
 
 /** How the source differs from one that is right. */
 export interface FakeSource {
@@ -30,9 +34,9 @@ export function fakeMimalloc(fake: FakeSource = {}): string {
   const directory = join(temporaryDirectory(), "fake");
   for (const name of ["include", "src"]) mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, "include/mimalloc.h"), `#define MI_MALLOC_VERSION ${version}\n`);
-  const functions = MIMALLOC_RECIPE.exports(hostTarget(), "release").required
-    .filter((name) => name !== without && name !== "mi_version")
-    .map((name) => `EXPORT void *${name}(void) { return 0; }\n`);
+  const functions = [...MIMALLOC_RECIPE.exports(hostTarget(), "release").required, ...INTERNAL]
+    .filter((name) => name !== without && name !== "mi_version" && !OPERATOR_SYMBOLS.includes(name))
+    .map((name) => `EXPORT void *${name}() { return 0; }\n`);
   writeFileSync(
     join(directory, "src/static.c"),
     '#define EXPORT __attribute__((visibility("default")))\n' +
