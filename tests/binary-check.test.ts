@@ -234,6 +234,9 @@ test("each property that an ELF library lacks is named", withZig, () => {
   for (const [flags, problem] of cases) {
     assert.equal(problems(build({ ...CASES.x64, flags }), CASES.x64.target), problem);
   }
+  const flags = [...without("tls-model"), "-ftls-model=initial-exec"];
+  const preload = build({ ...CASES.x64, flags });
+  assert.equal(problems(preload, CASES.x64.target, { variant: "preload" }), "");
   const program = changed(build(CASES.x64), (view) => view.setUint16(16, 2, true));
   assert.equal(problems(program, CASES.x64.target), "it is not a shared library.");
 });

@@ -201,7 +201,7 @@ test("OFFHEAP_LIBRARY counts for allocators, not for the shim, and not when it i
 
 test("each variant has directories of its own, in the build and in the cache", async () => {
   const { build, cached, resolve } = await checkout();
-  for (const variant of ["release", "debug", "secure"] as const) {
+  for (const variant of ["release", "debug", "secure", "preload"] as const) {
     const inBuild = place(build(variant));
     const inCache = place(cached(variant));
     assert.equal(resolve({ variant }).path, inBuild);
