@@ -37,8 +37,8 @@ interface Way {
   /** What stands before the command; the last word takes all of it when `joins` is set. */
   readonly prefix: Command;
   /** Whether the command is one word, which a shell reads. */
-  readonly joins?: boolean;
-  readonly variables?: Variables;
+  readonly joins: boolean;
+  readonly variables: Variables;
 }
 
 const ways: Way[] = [];
@@ -84,7 +84,7 @@ if (IS_ROOT) {
 for (const skip of skips) skipUnless(false, skip);
 
 function by({ prefix, joins }: Way, command: readonly string[]): Command {
-  if (joins !== true) return [...prefix, ...command];
+  if (!joins) return [...prefix, ...command];
   return [...prefix, command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ")];
 }
 
@@ -191,7 +191,7 @@ for (const allocator of ALLOCATORS) {
       const found = await started(before, [...everything, ...PROOF]);
       for (const [index, outcome] of expected.entries()) {
         const command = everything[index];
-        const words = command?.command.join(" ");
+        const words = `${command?.command.join(" ")}`;
         assert.deepEqual(ended(command, found[index] ?? outcome), ended(command, outcome), words);
       }
       for (const { status } of found.slice(expected.length)) {
@@ -226,7 +226,7 @@ test(
   "a browser with the variables of env shows its page, and one that run is to become is refused",
   skipUnless(hasChromium, typeof chromium === "string" ? chromium : ""),
   async () => {
-    const { command, variables } = browser(["--no-sandbox"]);
+    const { command, variables = {} } = browser(["--no-sandbox"]);
     for (const allocator of ALLOCATORS) {
       const options = { variables: { ...launchEnvironment({ allocator }), ...variables } };
       const shown = await runChild(command, options);
@@ -251,7 +251,7 @@ test(
     for (const allocator of ALLOCATORS) {
       const before = [...container, ...offheapCommand("run", "-a", allocator, "--")];
       const [outcome] = await started(before, [browser([], NOBODY)]);
-      assert.match(outcome?.stdout ?? "", /<p id="a">42<\/p>/, outcome?.stderr);
+      assert.match(outcome?.stdout ?? "", /<p id="a">42<\/p>/, `${outcome?.stderr}`);
     }
   },
 );
