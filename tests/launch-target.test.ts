@@ -360,6 +360,32 @@ for (const { what, make, message } of REFUSED) {
   });
 }
 
+test(
+  "a static gosu is followed to the command that it becomes, and is refused without one",
+  linux(),
+  () => {
+    const { directory, program } = fixtures();
+    for (const name of ["gosu", "su-exec"]) {
+      const wrapper = join(directory, name);
+      copyFileSync(staticProgram(), wrapper);
+      const found = target(wrapper, { args: ["nobody", program, "a"] });
+      assert.deepEqual([found.path, found.program.path], [wrapper, program]);
+      assert.deepEqual(found.argv, [wrapper, "nobody", program, "a"]);
+      assert.deepEqual(found.chain.map(({ kind, path }) => [kind, path]), [
+        ["wrapper", wrapper],
+        ["program", program],
+      ]);
+      checkLaunch(found, fittingLibrary(), USER);
+      const behind = new RegExp(`put offheap behind it: "${name} … offheap run -- COMMAND"`);
+      refuses(() => check(wrapper), 125, behind);
+      const missing = { args: ["nobody", "no-such-command-here"] };
+      refuses(() => target(wrapper, missing), 127, /no-such-command-here": it was not found/);
+      const inner = target(wrapper, { args: ["nobody", staticProgram()] });
+      refuses(() => checkLaunch(inner, fittingLibrary(), USER), 125, /statically linked/);
+    }
+  },
+);
+
 test("an env in the #! line that could not take the preload is refused too", linux(), () => {
   const { directory, program, script } = fixtures();
   mkdirSync(join(directory, "odd"));
