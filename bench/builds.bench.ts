@@ -21,6 +21,7 @@ import { hostTarget } from "../lib/library/target.ts";
 import { buildMissing, positive } from "../scripts/common.ts";
 import { layoutTable } from "../scripts/markdown-table.ts";
 import { withPart } from "../scripts/marked-text.ts";
+import { isZig } from "../scripts/native/cross.ts";
 import { ROOT } from "../scripts/runtimes.ts";
 import { debianBuild, type NamedBuild, RATIO_LIMIT } from "./builds/debian-builds.ts";
 import { BUILD_PATTERNS, measurePattern } from "./builds/measure.ts";
@@ -69,7 +70,8 @@ function readBuild(file: string): NamedBuild {
     throw new Error(`Cannot measure "${path}": it must be an allocator's library with a manifest`);
   }
   const { allocator, version, variant, compiler } = manifest;
-  return { allocator, version, title: `ours, ${variant}`, path, compiler };
+  const title = `ours, ${variant}, ${isZig(compiler) ? "zig" : "host's compiler"}`;
+  return { allocator, version, title, path, compiler };
 }
 
 function cellOf({ median, low, high }: Estimate): string {
@@ -107,7 +109,7 @@ async function main(): Promise<number> {
         const found = estimate(ratios);
         cells.get(build)?.push(cellOf(found));
         console.log(`${group}, ${build.title}, ${name}: ${cellOf(found)}`);
-        const counts = build.title === "ours, preload" || options.library !== undefined;
+        const counts = build.title.startsWith("ours, preload") || options.library !== undefined;
         if (counts && found.median > RATIO_LIMIT) over.push(`${group}, ${build.title}, ${name}`);
       }
     }

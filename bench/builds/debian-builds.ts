@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { spawnSync } from "node:child_process";
+import { neutralEnvironment } from "../suite/prepare.ts";
 import { debianFile } from "../../scripts/foreign/debian.ts";
 
 /** A build that is measured. */
@@ -62,5 +64,13 @@ export function debianBuild(
   const build = BUILDS.find((row) => row.allocator === allocator && row.version === version);
   if (build === undefined) return { missing: "no suite of Debian is known to have this version" };
   const found = debianFile(build.packageName, build.file, build.suite);
-  return "missing" in found ? found : { path: found.path, title: `Debian ${build.suite}` };
+  if ("missing" in found) return found;
+  const { path } = found;
+  // A suite that is newer than the machine may want a newer glibc.
+  const { status, stderr } = spawnSync("true", {
+    env: { ...neutralEnvironment(), LD_PRELOAD: path },
+    encoding: "utf8",
+  });
+  if (status !== 0 || stderr !== "") return { missing: stderr.trim() };
+  return { path, title: `Debian ${build.suite}` };
 }
