@@ -154,6 +154,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     rewrap: moveBuffer,
     detachable: isUnmarked,
     pointer: (address) => deno.UnsafePointer.create(BigInt(address)) as unknown as NativePointer,
+    useShim() {},
     collectGarbage,
     pointerAddress: (pointer) => deno.UnsafePointer.value(pointer),
   };

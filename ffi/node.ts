@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { isMainThread, markAsUntransferable } from "node:worker_threads";
 import { collectGarbage } from "./collect-garbage.ts";
 import { isPermissionRefusal, permissionError } from "./errors.ts";
@@ -196,6 +197,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
     rewrap: moveBuffer,
     detachable: isUnmarked,
+    useShim() {},
     pointer: (address) => BigInt(address) as unknown as NativePointer,
     collectGarbage,
     pointerAddress: refusePointer,
@@ -214,25 +216,50 @@ function marksCanBeDetached(): boolean {
   }
 }
 
-/** How koffi's buffers are kept from being transferred, and yet detached. */
-function koffiBuffers(koffi: Koffi): Pick<Adapter, "wrap" | "rewrap" | "detachable"> {
+/** Makes a buffer; `undefined` when Node makes none. */
+type Wrap = (address: number, length: number) => ArrayBuffer | undefined;
+
+/** The function of the shim as an addon: see `ffi/native/node-api.c`. */
+function loadWrap(path: string): Wrap {
+  const addon: { exports: { wrap?: Wrap } } = { exports: {} };
+  load(path, "--allow-addons", () => process.dlopen(addon, path));
+  const { wrap } = addon.exports;
+  if (wrap !== undefined) return wrap;
+  throw loadError(path, new Error("Node lacks a function of Node-API that it needs"));
+}
+
+/** The buffers of koffi, until there is the shim, and of the shim from then on. */
+function nodeApiBuffers(
+  koffi: Koffi,
+): Pick<Adapter, "wrap" | "rewrap" | "detachable" | "useShim"> {
+  let make: Wrap = (address, length) => koffi.view(address, length);
+  const wrap = (address: Address, length: number): ArrayBuffer => {
+    const buffer = make(address, length);
+    if (buffer !== undefined) return buffer;
+    throw new RangeError(`Node makes no buffer over ${length} bytes`);
+  };
+  const useShim = (path: string): void => {
+    make = loadWrap(path);
+  };
   if (!marksCanBeDetached()) {
-    // Node 24: the mark that koffi sets is another one, and moved buffers have none.
+    // Node 24: the mark that Node-API sets is another one, and moved buffers have none.
     return {
-      wrap: (address, length) => moveBuffer(koffi.view(address, length)),
+      wrap: (address, length) => moveBuffer(wrap(address, length)),
       rewrap: moveBuffer,
       detachable: isUnmarked,
+      useShim,
     };
   }
   return {
-    wrap: (address, length) => koffi.view(address, length),
+    wrap,
     rewrap(buffer) {
       const moved = moveBuffer(buffer);
-      // As koffi's own buffers are.
+      // As those that Node-API makes are.
       markAsUntransferable(moved);
       return moved;
     },
     detachable: () => true,
+    useShim,
   };
 }
 
@@ -240,7 +267,7 @@ function koffiBuffers(koffi: Koffi): Pick<Adapter, "wrap" | "rewrap" | "detachab
 export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const koffi = module as Koffi;
   return {
-    ...koffiBuffers(koffi),
+    ...nodeApiBuffers(koffi),
     runtime,
     backend: "koffi",
     open<const T extends SymbolTable>(

@@ -166,6 +166,8 @@ export interface Adapter {
   rewrap(buffer: ArrayBuffer): ArrayBuffer;
   /** Whether a buffer that was wrapped can be detached: a program may have marked it. */
   detachable(buffer: ArrayBuffer): boolean;
+  /** Takes from offheap's shim what this runtime's own way does worse. The shim must be its own. */
+  useShim(path: string): void;
   /** Has the garbage collector look for what was dropped in earlier jobs, and waits for it. */
   collectGarbage(): void;
   /** What this runtime's own FFI takes as a pointer argument. */

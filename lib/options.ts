@@ -34,7 +34,11 @@ export function ownOptions<T extends object>(
       `Cannot ${action}: an option must be one of ${known.join(", ")}; got ${inspect(name)}`,
     );
   }
-  return ownProperties(options);
+  // A copy is made only where the prototype has one of the names: options are read in hot calls.
+  for (const name of known) {
+    if (name in options && !Object.hasOwn(options, name)) return ownProperties(options);
+  }
+  return options;
 }
 
 /**

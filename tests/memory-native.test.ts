@@ -10,7 +10,15 @@ import { builtLibrary, FIXTURES, ROOT, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
-const SOURCES = ["memory.c", "functions.c", "heap.c", "magazine.c", "transfer.c", "measure.c"];
+const SOURCES = [
+  "memory.c",
+  "functions.c",
+  "heap.c",
+  "magazine.c",
+  "transfer.c",
+  "measure.c",
+  "node-api.c",
+];
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const directory = temporaryDirectory();
 

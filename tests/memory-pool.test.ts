@@ -261,9 +261,10 @@ test("a pool takes back what it has given away, and nothing else", () => {
   const [lease, other] = [pool.acquire(), pool.acquire()];
   lease.bytes.fill(7);
   const handle = lease.transfer();
-  for (const use of [() => lease.release(), () => lease.bytes, () => lease.transfer()]) {
+  for (const use of [() => lease.release(), () => lease.address, () => lease.transfer()]) {
     assert.throws(use, { name: "BlockError", reason: "transferred" }, String(use));
   }
+  assert.equal(lease.bytes.length, 0);
   lease[Symbol.dispose]();
   const foreign = memory.allocate(64).transfer();
   assert.throws(() => pool.claim(foreign), {

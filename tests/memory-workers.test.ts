@@ -4,15 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { foreign } from "../ffi/mod.ts";
 import { type Allocator, type BlockHandle, openAllocator } from "../mod.ts";
 import { FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
 
 const SCRIPT = join(FIXTURES, "memory-worker.ts");
 const NAMES = ["jemalloc", "mimalloc"] as const;
-
-/** koffi ends the whole process when its thread is terminated in the middle of a call. */
-const INTERRUPTIBLE = foreign().backend !== "koffi";
 
 interface Message {
   readonly handle?: BlockHandle;
@@ -112,14 +108,13 @@ for (const allocator of NAMES) {
     const rounds = 2000;
     const workers = Array.from({ length: 8 }, (_, i) => start("churn", allocator, rounds, i + 1));
     const work = Promise.all(workers.map((worker) => workThrough(worker, memory)));
-    const victim = start(INTERRUPTIBLE ? "churn" : "churn until told", allocator, 1e9, 99);
+    const victim = start("churn", allocator, 1e9, 99);
     victim.on("message", ({ handle }: Message) => {
       if (handle !== undefined) memory.claim(handle).free();
     });
     await once(victim, "message");
     const ended = once(victim, "exit");
-    if (INTERRUPTIBLE) void victim.terminate();
-    else victim.postMessage("go");
+    void victim.terminate();
     assert.deepEqual(await work, new Array(8).fill(rounds / 20));
     await ended;
     let unclaimed = -1;
@@ -155,3 +150,10 @@ for (const allocator of NAMES) {
     assert.equal(stdout, "open 0\nopen 0\nopen 0\nmain 0\n");
   });
 }
+
+test("workers are terminated while they wrap memory, and the process goes on", async () => {
+  const script = join(FIXTURES, "terminated-workers.ts");
+  const { status, signal, stdout, stderr } = await runChild(runtimeCommand(script));
+  assert.equal(status, 0, `${signal}: ${stderr}`);
+  assert.equal(stdout, "all were terminated\n");
+});

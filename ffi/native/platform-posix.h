@@ -67,6 +67,11 @@ static inline void *find_in_object(void *object, const char *name) {
     return dlsym(object, name);
 }
 
+/* A function that the program itself, or what it was linked with, exports. */
+static inline void *find_in_program(const char *name) {
+    return dlsym(RTLD_DEFAULT, name);
+}
+
 static inline double monotonic_nanoseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);

@@ -102,6 +102,10 @@ static inline void *find_in_object(void *object, const char *name) {
     return address;
 }
 
+static inline void *find_in_program(const char *name) {
+    return find_in_object(GetModuleHandleW(NULL), name);
+}
+
 static inline double monotonic_nanoseconds(void) {
     LARGE_INTEGER frequency, count;
     QueryPerformanceFrequency(&frequency);

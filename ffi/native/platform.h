@@ -8,7 +8,7 @@
  *   once_type, ONCE_NEW, run_once()
  *   thread_key_type, THREAD_END(), make_thread_key(), thread_value(), set_thread_value()
  *   process_is_ending()          whether other threads may be gone in the middle of their work
- *   open_object(), find_in_object()
+ *   open_object(), find_in_object(), find_in_program()
  *   monotonic_nanoseconds()
  *
  * A function that can fail returns 0 when it did not, or NULL when it did.

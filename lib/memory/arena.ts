@@ -135,18 +135,17 @@ export class BumpArena implements Arena, Owner {
     length: number,
     options?: ArenaAllocateOptions,
   ): ViewOf<C> {
-    const element = elementSize(ACTION, type);
-    const size = element * length;
+    const size = elementSize(ACTION, type) * length;
     const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (end <= this.#limit && (length | 0) === length && length >= 0 && options === undefined) {
+    if (options === undefined && end <= this.#limit && (length | 0) === length && length >= 0) {
       this.#offset = end;
       this.#allocations++;
       return new type(this.#buffer as ArrayBuffer, offset, length) as ViewOf<C>;
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);
     requireSize(ACTION, size);
-    const [buffer, at] = this.#placeAs(size, options, element);
+    const [buffer, at] = this.#placeAs(size, options, elementSize(ACTION, type));
     return new type(buffer, at, length) as ViewOf<C>;
   }
 

@@ -12,7 +12,7 @@ const kept = new Set<{ readonly memory: object }>();
 /** The calls that use one piece of memory. */
 export class Holds {
   #count = 0;
-  readonly #actions: (() => void)[] = [];
+  readonly #actions: (() => unknown)[] = [];
 
   /** Whether there is any. */
   get any(): boolean {
@@ -20,7 +20,7 @@ export class Holds {
   }
 
   /** Does something when the last call has ended: at once when there is none. */
-  whenOver(action: () => void): void {
+  whenOver(action: () => unknown): void {
     if (this.#count === 0) action();
     else this.#actions.push(action);
   }

@@ -19,7 +19,6 @@ interface Lessor {
 export class BlockLease implements Lease {
   readonly #lessor: Lessor;
   #block: NativeBlock | null;
-  #ended: "released" | "transferred" = "released";
 
   /** Leases a block. */
   constructor(lessor: Lessor, block: NativeBlock) {
@@ -62,10 +61,8 @@ export class BlockLease implements Lease {
   }
 
   transfer(): BlockHandle {
-    const handle = this.#lessor.send(this.#leased("transfer"));
-    this.#block = null;
-    this.#ended = "transferred";
-    return handle;
+    // The block itself knows from then on that it was given away.
+    return this.#lessor.send(this.#leased("transfer"));
   }
 
   [Symbol.dispose](): void {
@@ -74,7 +71,6 @@ export class BlockLease implements Lease {
 
   #leased(action: string): NativeBlock {
     if (this.#block !== null) return this.#block;
-    const how = this.#ended === "released" ? "released before" : "given to another thread";
-    throw new BlockError(this.#ended, `Cannot ${action} a lease: it was ${how}.`);
+    throw new BlockError("released", `Cannot ${action} a lease: it was released before.`);
   }
 }

@@ -194,13 +194,14 @@ export class BlockPool implements Pool, Owner, Collectable {
   giveBack(block: NativeBlock): void {
     if (this.#strict) block.renew();
     else block.requireAttached("release");
-    if (block.record.held) block.record.holds.whenOver(() => this.#takeBack(block));
-    else this.#takeBack(block);
+    const { extra } = block.record;
+    if (extra === null || !extra.holds.any) return this.#passOn(block);
+    // The pool may have been closed when the call has ended.
+    extra.holds.whenOver(() => block.live && this.#passOn(block));
   }
 
-  /** A block that was given back is for the next lease; the pool may have been closed meanwhile. */
-  #takeBack(block: NativeBlock): void {
-    if (!block.live) return;
+  /** A block is for whoever waits, or for the next lease. */
+  #passOn(block: NativeBlock): void {
     const next = this.#nextWaiter();
     if (next !== undefined) return next.grant(this.#hand(block));
     this.#leased--;

@@ -25,6 +25,7 @@ export const SHIM_FILES: readonly string[] = [
   "magazine.c",
   "transfer.c",
   "measure.c",
+  "node-api.c",
 ];
 
 const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS];
@@ -36,6 +37,9 @@ const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
   pe: [],
 };
 
+/** What Node looks for in an addon, see `node-api.c`. */
+const ADDON_ENTRY = "napi_register_module_v1";
+
 const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
   linux: ["-fPIC", "-fvisibility=hidden", "-pthread", "-ldl"],
   freebsd: ["-fPIC", "-fvisibility=hidden", "-pthread"],
@@ -46,7 +50,7 @@ const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
 /** How the shim is built. Its version is that of its binary interface. */
 export const SHIM_RECIPE: Recipe = {
   name: "offheap",
-  exports: (target) => symbolNames(TABLES, INTERPOSED[objectFormat(target)]),
+  exports: (target) => symbolNames(TABLES, [ADDON_ENTRY, ...INTERPOSED[objectFormat(target)]]),
   space: 2 ** 20,
   tools: [],
   flags: (variant, target, cross) => [
