@@ -184,11 +184,13 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
   });
 }
 
-test("launchEnvironment: secure takes the guarding library and switches its guards on", () => {
-  const variables = launchEnvironment({ allocator: "jemalloc", secure: true });
-  const preloaded = [builtLibrary("jemalloc", "secure"), builtLibrary("offheap")];
-  assert.equal(variables.LD_PRELOAD, preloaded.join(":"));
-  assert.match(String(variables.MALLOC_CONF), /san_guard_large:/);
+test("launchEnvironment: secure takes the guarding library, with the options that go with it", () => {
+  for (const allocator of ["jemalloc", "mimalloc"] as const) {
+    const variables = launchEnvironment({ allocator, secure: true });
+    const preloaded = [builtLibrary(allocator, "secure"), builtLibrary("offheap")];
+    assert.equal(variables.LD_PRELOAD, preloaded.join(":"));
+    assert.equal(variables.MIMALLOC_SHOW_ERRORS, allocator === "mimalloc" ? "1" : undefined);
+  }
   assert.deepEqual(launchEnvironment({ allocator: "system" }), {});
 });
 

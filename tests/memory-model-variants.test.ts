@@ -1,9 +1,6 @@
 // The programs of memory-model.test.ts against other builds: see there how to go on with one.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { secureEnvironment } from "../lib/library/secure-options.ts";
-import { openAllocator } from "../mod.ts";
 import { debianFile } from "../scripts/foreign/debian.ts";
 import {
   modelLimit,
@@ -11,11 +8,9 @@ import {
   runModel,
   wantedOperations,
 } from "./support/memory-model/run.ts";
-import { FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
-const CHILD = join(FIXTURES, "memory-model-child.ts");
 
 for (const allocator of ALLOCATORS) {
   for (const variant of ["debug", "secure"] as const) {
@@ -26,19 +21,6 @@ for (const allocator of ALLOCATORS) {
       requireCoverage(run, wanted);
     });
   }
-
-  test(`secure ${allocator}, its guards on: random programs find memory as the model has it`, async () => {
-    const options = { allocator, variant: "secure" } as const;
-    const memory = openAllocator(options);
-    const variables = secureEnvironment(allocator, memory.version ?? "");
-    memory.close();
-    assert.notDeepEqual(variables, {});
-    const title = `secure ${allocator}, its guards on`;
-    const command = runtimeCommand(CHILD, title, JSON.stringify(options), "20000");
-    const { status, signal, stdout, stderr } = await runChild(command, { variables });
-    assert.equal(status, 0, `${signal ?? status}: ${stdout}${stderr}`);
-    assert.doesNotMatch(stderr, /(je|mi)malloc/, "what the allocator complained about");
-  });
 }
 
 // Its heaps, its alignments and its statistics are made otherwise than those of mimalloc 2.

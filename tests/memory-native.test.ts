@@ -7,6 +7,7 @@ import { JEMALLOC_SHIM_SYMBOLS } from "../ffi/jemalloc.ts";
 import { MIMALLOC_SHIM_SYMBOLS } from "../ffi/mimalloc.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "./support/runtime.ts";
+import { ADDRESS_SANITIZERS, sanitizersMissing } from "./support/sanitizers.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
@@ -19,24 +20,9 @@ const SOURCES = [
   "measure.c",
   "node-api.c",
 ];
-const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const directory = temporaryDirectory();
 
-/** Whether this machine's compiler has the sanitizers, and can run what it makes with them. */
-function sanitizerMissing(): string | null {
-  const program = join(directory, "probe");
-  const source = join(directory, "probe.c");
-  writeFileSync(source, "int main(void) { return 0; }\n");
-  try {
-    execFileSync("cc", [...SANITIZERS, source, "-o", program], { stdio: "pipe" });
-    execFileSync(program, { stdio: "pipe" });
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message.split("\n").slice(0, 2).join(" ") : String(error);
-  }
-}
-
-const missing = sanitizerMissing();
+const missing = sanitizersMissing(ADDRESS_SANITIZERS);
 const sanitized = skipUnless(missing === null, `the compiler has no sanitizers (${missing})`);
 
 function build(name: string, sources: readonly string[]): string {
@@ -44,7 +30,15 @@ function build(name: string, sources: readonly string[]): string {
   const driver = join(FIXTURES, "shim-driver.c");
   const flags = ["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
   const files = [driver, ...sources];
-  execFileSync("cc", [...flags, ...SANITIZERS, `-I${NATIVE}`, ...files, "-o", program, "-ldl"]);
+  execFileSync("cc", [
+    ...flags,
+    ...ADDRESS_SANITIZERS,
+    `-I${NATIVE}`,
+    ...files,
+    "-o",
+    program,
+    "-ldl",
+  ]);
   return program;
 }
 

@@ -3,8 +3,8 @@
  * an allocation takes no step more than malloc and a deletion is free itself. They are part of a
  * library on ELF, since an operator of another allocator beside our malloc would free what is ours.
  *
- * Names are mangled for a size_t of unsigned long. The unit defines one of OFFHEAP_JEMALLOC and
- * OFFHEAP_MIMALLOC. What happens when memory runs out is in operators.c.
+ * Names are mangled for a size_t of unsigned long. The unit defines one of OFFHEAP_JEMALLOC,
+ * OFFHEAP_MIMALLOC and OFFHEAP_GUARD. What happens when memory runs out is in operators.c.
  */
 #ifndef OFFHEAP_OPERATORS_H
 #define OFFHEAP_OPERATORS_H
@@ -45,6 +45,16 @@ void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibili
     }                                                                          \
     OFFHEAP_OPERATOR void *name(size_t size) { return imalloc_fastpath(size, &name##_slow); }
 
+#else
+
+#if defined(OFFHEAP_GUARD)
+
+/* The guarding layer's, which defines the C library's names. */
+#define OFFHEAP_FREE free
+#define OFFHEAP_MALLOC malloc
+#define OFFHEAP_ALIGNED(size, alignment) aligned_alloc(alignment, size)
+#define OFFHEAP_FREE_SIZED(block, size) do { (void)(size); free(block); } while (0)
+
 #elif defined(OFFHEAP_MIMALLOC)
 
 #define OFFHEAP_FREE mi_free
@@ -52,9 +62,11 @@ void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibili
 #define OFFHEAP_ALIGNED(size, alignment) mi_malloc_aligned(size, alignment)
 #define OFFHEAP_FREE_SIZED(block, size) mi_free_size(block, size)
 
+#endif
+
 #define OFFHEAP_NEW(name, failed)                                            \
     OFFHEAP_OPERATOR void *name(size_t size) {                                 \
-        void *block = mi_malloc(size);                                           \
+        void *block = OFFHEAP_MALLOC(size);                                      \
         return __builtin_expect(block != NULL, 1) ? block : failed(size, 0);     \
     }
 

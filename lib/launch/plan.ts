@@ -6,9 +6,9 @@
 import process from "node:process";
 import { readEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
-import type { Variant } from "../library/manifest.ts";
+import { GUARD_FEATURE, type Variant } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
-import { secureOptions } from "../library/secure-options.ts";
+import { SECURE_OPTIONS } from "../library/secure-options.ts";
 import { libraryVersion } from "../library/version.ts";
 import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
@@ -81,7 +81,7 @@ function tuneAllocator(
     );
   }
   const profile = options.profile ?? DEFAULT_PROFILE;
-  const guards = options.secure === true ? secureOptions(library.name, version) : [];
+  const guards = options.secure === true ? SECURE_OPTIONS[library.name] : [];
   return profileEnvironment(profile, library.name, version, environment, guards);
 }
 
@@ -90,6 +90,16 @@ export function variantOf({ secure }: LaunchOptions, platform: LaunchPlatform): 
   if (secure !== true) return platform.variant;
   if ("variant" in platform.secure) return platform.secure.variant;
   throw new LaunchError(`Cannot run a command with --secure: ${platform.secure.refusal}.`);
+}
+
+/** A build without offheap's layer stops less than the system's own allocator does. */
+function requireGuards({ path, manifest }: ResolvedLibrary): void {
+  if (manifest?.features.includes(GUARD_FEATURE) === true) return;
+  throw new LaunchError(
+    `Cannot run a command with --secure under "${path}": it was not built with offheap's guards ` +
+      "against misuse, which are for Linux, and stops less of it than the system's allocator " +
+      'does. Build one with "offheap build --variant secure --force", and name no other library.',
+  );
 }
 
 function checkOptions(given: LaunchOptions): LaunchOptions {
@@ -125,7 +135,8 @@ export function planLaunch(given: LaunchOptions = {}): LaunchPlan {
   if (allocator === "system" && options.secure === true) {
     throw new LaunchError(
       "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
-        "jemalloc and mimalloc only.",
+        "jemalloc and mimalloc only. Take one of these; without --allocator it is " +
+        `${selectAllocator({ platform: process.platform, environment: {} }).allocator}.`,
     );
   }
   const library = allocator === "system" ? null : resolveLibrary({
@@ -133,6 +144,7 @@ export function planLaunch(given: LaunchOptions = {}): LaunchPlan {
     path: options.library,
     variant: variantOf(options, platform),
   });
+  if (library !== null && options.secure === true) requireGuards(library);
   const shim = resolveLibrary({ name: "offheap" });
   const { variables, kept } = tuneAllocator(options, library, before);
   return { allocator, library, shim, before, tuning: variables, kept };

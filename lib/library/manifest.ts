@@ -13,6 +13,9 @@ export type LibraryName = "jemalloc" | "mimalloc" | "offheap";
  */
 export type Variant = "release" | "debug" | "secure" | "preload";
 
+/** What a library is marked by that has offheap's layer of checks in front of the allocator. */
+export const GUARD_FEATURE = "guard-layer";
+
 /** Every {@linkcode Variant}. */
 export const VARIANTS: readonly Variant[] = ["release", "debug", "secure", "preload"];
 

@@ -40,7 +40,7 @@ export function hashInputs(inputs: Inputs): string {
     target.name,
     compiler,
     recipe.flags(variant, target, isZig(compiler)),
-    recipe.ownFiles?.(target).map((file) => sha256File(join(ownSources(), file))) ?? [],
+    recipe.ownFiles?.(target, variant).map((file) => sha256File(join(ownSources(), file))) ?? [],
     required,
     optional,
   ]));

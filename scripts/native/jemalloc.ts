@@ -16,6 +16,7 @@ import { BuildError } from "../../lib/errors.ts";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
+import { compileGuard, guardFeatures, guardFiles, hasGuard, INNER_PREFIX } from "./guard.ts";
 import { configure, configured, SIZE_CHECKS } from "./jemalloc-configure.ts";
 import { completeJemalloc } from "./jemalloc-source.ts";
 import { limitZeroing } from "./jemalloc-zeroing.ts";
@@ -62,6 +63,18 @@ const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
   ],
   preload: [],
 };
+
+/** The functions in front of which the guarding layer stands: guard-jemalloc.c calls some of them. */
+const GUARDED: readonly string[] = [
+  ...MALLOC_SYMBOLS,
+  ...["pvalloc", "free_sized", "free_aligned_sized"],
+  ...symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS).required,
+];
+
+/** Behind the layer jemalloc's own checks would find nothing. */
+const GUARD_OPTIONS: readonly string[] = [
+  `--with-mangling=${GUARDED.map((name) => `${name}:${INNER_PREFIX}${name}`).join(",")}`,
+];
 
 /** Without the zone, loading the library leaves the process's malloc alone. */
 function formatOptions(format: ObjectFormat, variant: Variant): readonly string[] {
@@ -144,12 +157,23 @@ function configureOptions(variant: Variant, target: Target): string[] {
     ...formatOptions(objectFormat(target), variant),
     `--with-lg-page=${LG_PAGE[machine] ?? LG_PAGE_DEFAULT}`,
     ...(address === undefined ? [] : [`--with-lg-vaddr=${address}`]),
-    ...VARIANT_OPTIONS[variant],
+    ...(hasGuard(target, variant) ? GUARD_OPTIONS : VARIANT_OPTIONS[variant]),
   ];
+}
+
+/** The guarding layer's object file, where there is one. */
+async function guardObjects(job: Job): Promise<string[]> {
+  if (!hasGuard(job.target, job.variant)) return [];
+  // Its makefile takes what was renamed for private, and gives that a prefix of its own.
+  const names = job.toolchain.cross === null
+    ? GUARDED.map((name) => `-D${INNER_PREFIX}${name}=je_${INNER_PREFIX}${name}`)
+    : [];
+  return [await compileGuard(job, "jemalloc", names)];
 }
 
 async function make(job: Job): Promise<void> {
   const flags = [
+    ...await guardObjects(job),
     ...LINK_FLAGS.elf,
     ...nameFlags("elf", job.output),
     // Make hands its variables to a shell: a path of the checkout's may hold anything.
@@ -217,6 +241,7 @@ async function compileDirectly(job: Job, headers: readonly string[]): Promise<vo
     "-I.",
     ...headers,
     ...sourcesOf(job).map((source) => source === "src/jemalloc.c" ? UNIT : source),
+    ...await guardObjects(job),
     ...librariesOf(job),
     ...LINK_FLAGS[format],
     ...nameFlags(format, job.output),
@@ -227,7 +252,10 @@ async function compileDirectly(job: Job, headers: readonly string[]): Promise<vo
 /** How jemalloc is built. */
 export const JEMALLOC_RECIPE: Recipe = {
   name: "jemalloc",
-  ownFiles: operatorFiles,
+  ownFiles: (target, variant) => [
+    ...operatorFiles(target),
+    ...guardFiles("jemalloc", target, variant),
+  ],
   exports: (target) => objectFormat(target) === "elf" ? ELF_EXPORTS : PREFIXED_EXPORTS,
   // Of it, 120 MiB are for the lists of apt and an autoconf out of Debian's packages.
   space: 280 * 2 ** 20,
@@ -258,7 +286,8 @@ export const JEMALLOC_RECIPE: Recipe = {
   async build(job) {
     const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
     const limited = limitZeroing(job.directory);
-    if (objectFormat(job.target) === "elf") {
+    // The guarding layer has its own.
+    if (objectFormat(job.target) === "elf" && !hasGuard(job.target, job.variant)) {
       addOperators("jemalloc", join(job.directory, "src/jemalloc.c"));
     }
     const printed = await configure(job, {
@@ -269,7 +298,8 @@ export const JEMALLOC_RECIPE: Recipe = {
     await (job.toolchain.cross === null ? make(job) : compileDirectly(job, headers));
     return {
       features: [
-        ...VARIANT_FEATURES[job.variant],
+        ...(hasGuard(job.target, job.variant) ? [] : VARIANT_FEATURES[job.variant]),
+        ...guardFeatures(job.target, job.variant),
         "safe-lookup",
         ...(limited ? ["zeroing-limit"] : []),
         ...(configured(printed, "stats") ? ["statistics"] : []),

@@ -12,6 +12,7 @@ import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { decodeMimallocVersion } from "../../lib/mimalloc/version.ts";
 import { writeDarwinHeaders } from "./darwin-headers.ts";
+import { compileGuard, guardFeatures, guardFiles, hasGuard, INNER_PREFIX } from "./guard.ts";
 import {
   exportingUnit,
   type ExportNames,
@@ -33,6 +34,24 @@ const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
   secure: ["-O3", "-DNDEBUG", "-DMI_SECURE=4", "-DMI_PADDING=1", "-DMI_GUARDED=1"],
   preload: ["-O3", "-DNDEBUG"],
 };
+
+/** The functions in front of which the guarding layer stands: guard-mimalloc.c has them. */
+const GUARDED: readonly string[] = [
+  "mi_good_size",
+  ...MIMALLOC_SHIM_SYMBOLS.filter((name) => name !== "mi_heap_visit_blocks"),
+];
+
+/**
+ * Behind the guarding layer, which has the padding: pages without access around its own data, free
+ * lists that cannot be forged, for what is written to freed blocks that the layer has let go.
+ */
+const GUARD_FLAGS: readonly string[] = [
+  "-O3",
+  "-DNDEBUG",
+  "-DMI_SECURE=4",
+  "-DMI_PADDING=0",
+  ...GUARDED.map((name) => `-D${name}=${INNER_PREFIX}${name}`),
+];
 
 const VARIANT_FEATURES: Readonly<Record<Variant, readonly string[]>> = {
   release: [],
@@ -57,7 +76,6 @@ const ELF_FLAGS: readonly string[] = [
   "-fvisibility=hidden",
   // Or the compiler turns our own calloc into a call of calloc.
   "-fno-builtin-malloc",
-  "-DMI_MALLOC_OVERRIDE",
   "-DMI_SHARED_LIB",
   "-DMI_SHARED_LIB_EXPORT",
   "-pthread",
@@ -74,6 +92,8 @@ function formatFlags(target: Target, variant: Variant): readonly string[] {
     elf: [
       ...ELF_FLAGS,
       TLS_MODEL[variant],
+      // The layer defines the C library's names itself.
+      ...(hasGuard(target, variant) ? [] : ["-DMI_MALLOC_OVERRIDE"]),
       ...(target.libc === "glibc" ? [] : [HAS_ALIGNED_ALLOC]),
     ],
     macho: ["-fPIC", "-fvisibility=hidden", ...(variant === "preload" ? INTERPOSE_FLAGS : [])],
@@ -133,6 +153,9 @@ interface Units {
 
 async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
   if (format === "elf") {
+    if (hasGuard(job.target, job.variant)) {
+      return { sources: [SOURCE, await compileGuard(job, "mimalloc")], flags: [] };
+    }
     addOperators("mimalloc", join(job.directory, SOURCE));
     return { sources: [SOURCE], flags: [] };
   }
@@ -164,7 +187,10 @@ async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
 /** How mimalloc is built. */
 export const MIMALLOC_RECIPE: Recipe = {
   name: "mimalloc",
-  ownFiles: operatorFiles,
+  ownFiles: (target, variant) => [
+    ...operatorFiles(target),
+    ...guardFiles("mimalloc", target, variant),
+  ],
   exports: (target) => EXPORTS[objectFormat(target)],
   // Of it, 60 MiB are for the lists of apt.
   space: 80 * 2 ** 20,
@@ -173,7 +199,7 @@ export const MIMALLOC_RECIPE: Recipe = {
     "-std=gnu11",
     ...formatFlags(target, variant),
     "-w",
-    ...VARIANT_FLAGS[variant],
+    ...(hasGuard(target, variant) ? GUARD_FLAGS : VARIANT_FLAGS[variant]),
     ...(cross && variant !== "debug" ? ["-g0", "-s"] : []),
     ...LINK_FLAGS[objectFormat(target)],
   ],
@@ -207,6 +233,9 @@ export const MIMALLOC_RECIPE: Recipe = {
       ...writeExports(format, job.exports, dirname(job.output)),
       ...LIBRARIES[job.target.platform] ?? [],
     ]);
+    if (hasGuard(job.target, job.variant)) {
+      return { features: guardFeatures(job.target, job.variant) };
+    }
     const guarded = job.variant === "secure" && HEADERS.some((header) => {
       const path = join(job.directory, header);
       return existsSync(path) && readFileSync(path, "utf8").includes("MI_GUARDED");

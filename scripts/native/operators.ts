@@ -18,6 +18,20 @@ export function operatorFiles(target: Target): readonly string[] {
   return objectFormat(target) === "elf" ? FILES : [];
 }
 
+/** Copies the operators' files into a directory. */
+export function copyOperators(directory: string): void {
+  for (const file of FILES) copyFileSync(join(ownSources(), file), join(directory, file));
+}
+
+/** The lines of C that define the operators behind those that allocate. */
+export function operatorLines(over: AllocatorName | "guard"): string[] {
+  return [
+    `#define OFFHEAP_${over.toUpperCase()}`,
+    "#define OFFHEAP_OPERATORS_HERE",
+    ...FILES.map((file) => `#include "${file}"`),
+  ];
+}
+
 /**
  * Puts the operators behind the source that defines an allocator's `malloc` and `free`. What the
  * source has of them itself gets other names: mimalloc's end the process when memory runs out.
@@ -25,16 +39,14 @@ export function operatorFiles(target: Target): readonly string[] {
  * @param source The path of the source; it is changed.
  */
 export function addOperators(allocator: AllocatorName, source: string): void {
-  for (const file of FILES) copyFileSync(join(ownSources(), file), join(dirname(source), file));
+  copyOperators(dirname(source));
   const text = readFileSync(source, "utf8");
   const lines = [
     ...OPERATOR_SYMBOLS.map((name) => `#define ${name} ${allocator}_own_${name}`),
     `#line 1 "${source}"`,
     text,
     ...OPERATOR_SYMBOLS.map((name) => `#undef ${name}`),
-    `#define OFFHEAP_${allocator.toUpperCase()}`,
-    "#define OFFHEAP_OPERATORS_HERE",
-    ...FILES.map((file) => `#include "${file}"`),
+    ...operatorLines(allocator),
     "",
   ];
   writeFileSync(source, lines.join("\n"));

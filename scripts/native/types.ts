@@ -157,8 +157,8 @@ export interface Built {
 export interface Recipe {
   /** The library. */
   readonly name: LibraryName;
-  /** The files of offheap's own C, beside the source, that go into it on a target. */
-  readonly ownFiles?: (target: Target) => readonly string[];
+  /** The files of offheap's own C, beside the source, that go into it. */
+  readonly ownFiles?: (target: Target, variant: Variant) => readonly string[];
   /** The symbols that it exports on a target. */
   exports(target: Target, variant: Variant): ExportNames;
   /** Bytes of disk that a build takes, at most. */

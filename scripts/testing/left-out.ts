@@ -57,6 +57,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       "build",
+      "build-secure",
       "build-sources",
       ...["configure", "source", "zeroing"].map((n) => `jemalloc-${n}`),
     ],

@@ -1,0 +1,83 @@
+/*
+ * The guarding layer over jemalloc, whose own functions are named inner_… in this build, and
+ * jemalloc's names over the layer. ffi/jemalloc.ts lists them.
+ */
+#include "guard.h"
+
+#include <string.h>
+
+/* From jemalloc_macros.h. */
+enum { LG_ALIGNMENT = 63, ZERO = 0x40, ARENA_SHIFT = 20 };
+
+void *inner_malloc(size_t size);
+void *inner_calloc(size_t count, size_t size);
+void inner_free(void *base);
+void *inner_mallocx(size_t size, int flags);
+void inner_dallocx(void *base, int flags);
+size_t inner_sallocx(const void *base, int flags);
+size_t inner_nallocx(size_t size, int flags);
+int inner_mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length);
+
+void *inner_allocate(size_t size, size_t alignment, int zeroed, const struct heap *heap) {
+    if (alignment <= LEAST_PAD && heap == NULL) return zeroed ? inner_calloc(1, size) : inner_malloc(size);
+    return inner_mallocx(size, (heap != NULL ? heap->flags : 0) | (zeroed ? ZERO : 0) | __builtin_ctzll(alignment));
+}
+
+void inner_release(void *base, const struct heap *heap) {
+    if (heap == NULL) inner_free(base);
+    else inner_dallocx(base, heap->flags);
+}
+
+/* It answers 0 for an address that is not its own, by the build's flag SAFE_LOOKUP. */
+size_t inner_usable(const void *base) { return inner_sallocx(base, 0); }
+int inner_owns(const void *address) { return inner_sallocx(address, 0) != 0; }
+size_t inner_good_size(size_t size) { return inner_nallocx(size, 0); }
+
+static const struct heap *heap_of(int flags, struct heap *heap) {
+    *heap = (struct heap){NULL, flags & ~(LG_ALIGNMENT | ZERO)};
+    return heap->flags >> ARENA_SHIFT == 0 ? NULL : heap;
+}
+
+static size_t alignment_of(int flags) {
+    size_t alignment = (size_t)1 << (flags & LG_ALIGNMENT);
+    return alignment < LEAST_PAD ? LEAST_PAD : alignment;
+}
+
+EXPORT void *mallocx(size_t size, int flags) {
+    struct heap heap;
+    return guard_allocate(size, alignment_of(flags), (flags & ZERO) != 0, heap_of(flags, &heap));
+}
+
+EXPORT void *rallocx(void *block, size_t size, int flags) {
+    struct heap heap;
+    return guard_resize(block, size, alignment_of(flags), heap_of(flags, &heap));
+}
+
+EXPORT void dallocx(void *block, int flags) {
+    struct heap heap;
+    guard_release(block, heap_of(flags, &heap));
+}
+
+/* Any address may be asked about. */
+EXPORT size_t sallocx(const void *block, int flags) {
+    size_t size = guard_known(block);
+    return size != 0 ? size : inner_sallocx(block, flags);
+}
+
+EXPORT size_t nallocx(size_t size, int flags) {
+    (void)flags;
+    return guard_good_size(size);
+}
+
+/* jemalloc knows a large block by its first page, where the layer's has its header only. */
+EXPORT int mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length) {
+    const void *address;
+    if (strcmp(name, "arenas.lookup") == 0 && new != NULL && new_length == sizeof address) {
+        memcpy(&address, new, sizeof address);
+        if (guard_known(address) != 0) {
+            address = (const char *)address - LEAST_PAD;
+            return inner_mallctl(name, old, old_length, &address, sizeof address);
+        }
+    }
+    return inner_mallctl(name, old, old_length, new, new_length);
+}
