@@ -1,7 +1,8 @@
 /**
  * What each set-up does about misuse of the heap, and what it costs: the guide's tables.
  *
- *     npm run bench:misuse -- [--times N] [--rounds N] [--library FILE...] [--json FILE] [--write]
+ *     npm run bench:misuse -- [--times N] [--rounds N] [--library FILE...] [--json FILE] [--no-build]
+ *         [--write]
  *
  * @module
  */
@@ -25,6 +26,7 @@ const options = new Command("bench:misuse")
   .option("--rounds <n>", "rounds of the measurement", positive, 5)
   .option("--library <files...>", "further libraries of the secure variant", [])
   .option("--json <file>", "write each case's end, and all figures")
+  .option("--no-build", "take the libraries that are built, whatever their versions")
   .option("--write", "write the tables into the guide")
   .parse()
   .opts<{
@@ -32,6 +34,7 @@ const options = new Command("bench:misuse")
     readonly rounds: number;
     readonly library: readonly string[];
     readonly json?: string;
+    readonly build: boolean;
     readonly write?: boolean;
   }>();
 
@@ -39,7 +42,7 @@ const tell = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
-buildMissing(["release", "secure"]);
+if (options.build) buildMissing(["release", "secure"]);
 const program = buildMisuse();
 const cases = listCases(program);
 const setups = makeSetups(options.library);
