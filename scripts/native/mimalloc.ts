@@ -200,7 +200,8 @@ export const MIMALLOC_RECIPE: Recipe = {
     ...formatFlags(target, variant),
     "-w",
     ...(hasGuard(target, variant) ? GUARD_FLAGS : VARIANT_FLAGS[variant]),
-    ...(cross && variant !== "debug" ? ["-g0", "-s"] : []),
+    // Zig keeps frame pointers unless it is told not to.
+    ...(cross && variant !== "debug" ? ["-fomit-frame-pointer", "-g0", "-s"] : []),
     ...LINK_FLAGS[objectFormat(target)],
   ],
   version(directory) {
