@@ -13,6 +13,9 @@ export const SHIM_SYMBOLS = {
   offheap_exec: { parameters: ["cstring", "buffer", "buffer"], result: "i32" },
   // int offheap_glibc_in_use(uint64_t *bytes); 0, or ENOSYS where libc has no mallinfo
   offheap_glibc_in_use: { parameters: ["buffer"], result: "i32" },
+  // int offheap_is_serving(const char *allocator, char *why, double length); 1, 0 with the reason,
+  // or -1 where there is no preload to check
+  offheap_is_serving: { parameters: ["cstring", "buffer", "f64"], result: "i32" },
 } as const satisfies SymbolTable;
 
 /** The functions that memory for JavaScript calls in the shim. Sizes and addresses are doubles. */

@@ -32,6 +32,7 @@ const CONTROLS: readonly ForeignAddress[] = [
 function probe(changes: Partial<AllocatorProbe> = {}): AllocatorProbe {
   return {
     symbol: "fake_version",
+    shimName: "fake",
     version: () => "1.2.3",
     ownershipQuestion: "fake_owns",
     askableRegion: null,
@@ -107,7 +108,7 @@ test("a block that is not given is not asked about, and a larger one is tried", 
   };
   const blocks = blockSource((size) => size < 1 << 20 ? NULL : BLOCK);
   assert.equal(checkOwnership(probe({ owns }), blocks, CONTROLS).outcome, "pass");
-  assert.equal(blocks.sizes.length, 2);
+  assert.deepEqual(blocks.sizes.slice(0, 2), [3001, 24 << 20]);
   assert.ok(!asked.includes(NULL));
   const none = blockSource(() => NULL);
   assert.equal(checkOwnership(probe(), none, CONTROLS).outcome, "unavailable");
@@ -540,16 +541,39 @@ function movingBy(amounts: readonly bigint[]): () => bigint {
   };
 }
 
-test("a counter of the whole process that other threads move proves nothing, for or against", () => {
+test("a counter of the whole process that moves by something else proves nothing, for or against", () => {
   const counter = movingBy([5000n, 7000n, -100n, 20_000n]);
   const busy = checkCounter(probe({ counter, counterScope: "process" }), blockSource());
   assert.equal(busy.outcome, "unavailable");
-  assert.match(busy.detail, /other threads/);
+  assert.match(busy.detail, /moved by 5000, 7000, .* tells nothing of a single block/);
   const own = checkCounter(probe({ counter: movingBy([9000n]) }), blockSource());
   assert.equal(own.outcome, "fail", "nobody else moves a thread's own counter");
 });
 
-test("a counter of the whole process that does not move at all speaks against the allocator", () => {
+test("a counter of the whole process that stands still proves nothing: memory may be committed", () => {
   const finding = checkCounter(probe({ counterScope: "process" }), blockSource());
-  assert.equal(finding.outcome, "fail");
+  assert.equal(finding.outcome, "unavailable");
+  assert.equal(checkCounter(probe({ counterScope: "thread" }), blockSource()).outcome, "fail");
+});
+
+test("blocks of every size are to be owned by one that may be asked about any address", () => {
+  const small = 0x5000 as Address;
+  const source = () => blockSource((size) => size < 2048 ? small : BLOCK);
+  const { outcome, detail } = checkOwnership(probe(), source(), CONTROLS);
+  assert.equal(outcome, "fail");
+  assert.match(detail, /fake_owns denies a block of 1 bytes, and owns another/);
+  const both = probe({ owns: (address) => address === BLOCK || address === small });
+  const blocks = source();
+  assert.equal(checkOwnership(both, blocks, CONTROLS).outcome, "pass");
+  assert.deepEqual([...blocks.sizes].sort((a, b) => a - b), [
+    1,
+    16,
+    100,
+    1000,
+    2047,
+    3001,
+    16384,
+    1 << 20,
+  ]);
+  assert.deepEqual(blocks.held, []);
 });

@@ -100,21 +100,46 @@ test("--allocator system proves the C library's own, and refuses another that is
   const plain = await run(["-a", "system", "--", ...VERIFY]);
   assert.equal(JSON.parse(plain.stdout).processAllocator, "glibc");
   const variables = { LD_PRELOAD: builtLibrary("mimalloc") };
-  assert.match(await refused(["-a", "system", "--", "true"], { variables }), /run under system/);
+  const stderr = await refused(["-a", "system", "--", "true"], { variables });
+  assert.match(stderr, /under the system's allocator: LD_PRELOAD names ".*libmimalloc\.so", which/);
 });
 
-test("an allocator that is preloaded first keeps serving malloc, and so the program is refused", async () => {
-  const variables = { LD_PRELOAD: builtLibrary("mimalloc") };
+test("another allocator that is preloaded is refused before anything starts, with both ways out", async () => {
+  const first = builtLibrary("mimalloc");
+  const variables = { LD_PRELOAD: first };
   const stderr = await refused(["-a", "jemalloc", "--", "echo", "started"], { variables });
-  assert.match(stderr, /loaded, but does not serve malloc/);
-  assert.match(stderr, /malloc is served by .*libmimalloc/);
+  assert.match(stderr, /: LD_PRELOAD names ".*libmimalloc\.so", which defines malloc itself and/);
+  const ways =
+    `Take it out of LD_PRELOAD, or ask for it: --allocator mimalloc --library "${first}".`;
+  assert.ok(stderr.includes(ways), stderr);
+});
+
+for (const allocator of ALLOCATORS) {
+  test(`another copy of ${allocator} that is preloaded is refused, and taken when it is named`, async () => {
+    const copy = join(temporaryDirectory(), `lib${allocator}-other.so`);
+    copyFileSync(builtLibrary(allocator), copy);
+    copyFileSync(`${builtLibrary(allocator)}.json`, `${copy}.json`);
+    const variables = { LD_PRELOAD: copy, OFFHEAP_ALLOCATOR: allocator };
+    const stderr = await refused(["-a", allocator, "--", "echo", "started"], { variables });
+    assert.ok(stderr.includes(`--allocator ${allocator} --library "${copy}"`), stderr);
+    const named = await run(["-a", allocator, "--library", copy, "--", ...VERIFY], { variables });
+    const found = JSON.parse(named.stdout) as Verification;
+    assert.equal(found.processAllocator, allocator, named.stderr);
+    assert.equal(found.library?.path, copy);
+    assert.equal(found.library?.origin, "process");
+  });
+}
+
+test("a run within a run is the same library, and starts", async () => {
+  const { stdout, stderr } = await run(["--", ...offheapCommand("run", "--", "echo", "inner")]);
+  assert.equal(stdout, "inner\n", stderr);
 });
 
 test("a decoy that is preloaded first and serves malloc gets the program refused", async () => {
   const decoy = compileShared("decoy-malloc.c", "run-first.so", ["-DDECOY_MALLCTL"]);
   const variables = { LD_PRELOAD: decoy };
   const stderr = await refused(["-a", "jemalloc", "--", "echo", "started"], { variables });
-  assert.match(stderr, /its counters do not follow malloc/);
+  assert.match(stderr, /LD_PRELOAD names ".*run-first\.so", which defines malloc itself/);
 });
 
 test("the exit status is the command's own", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, openSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, copyFileSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { foreign } from "../ffi/mod.ts";
@@ -87,12 +87,17 @@ const LIES: readonly Lie[] = [
   },
 ];
 
+/** Sets the shim's variable for the process that then becomes the program. */
+function requiring(requirement: string, preload: string): Promise<ChildResult> {
+  const command = `OFFHEAP_REQUIRE="${requirement}" LD_PRELOAD='${preload}' exec echo started`;
+  return runChild(["sh", "-c", command]);
+}
+
 LIES.forEach(({ allocator, lie, flags, refusal }, index) => {
-  test(`under an LD_PRELOAD of a false ${allocator} that ${lie}, run ends the program before it starts`, async () => {
+  test(`a false ${allocator} that ${lie} is found out in the program, before it starts`, async () => {
     const decoy = compileShared("decoy-malloc.c", `lie-${index}.so`, flags);
-    const variables = { LD_PRELOAD: decoy };
-    const args = ["-a", allocator, "--", "echo", "started"];
-    const { status, stdout, stderr } = await run(args, { variables });
+    const preload = `${decoy}:${builtLibrary(allocator)}:${SHIM}`;
+    const { status, stdout, stderr } = await requiring(`$$:${allocator}`, preload);
     assert.equal(status, 125, stderr);
     assert.equal(stdout, "");
     assert.match(stderr, /^offheap: this program was to run under \w+, and was ended before/);
@@ -101,10 +106,21 @@ LIES.forEach(({ allocator, lie, flags, refusal }, index) => {
   });
 });
 
-/** Sets the shim's variable for the process that then becomes the program. */
-function requiring(requirement: string, preload: string): Promise<ChildResult> {
-  const command = `OFFHEAP_REQUIRE="${requirement}" LD_PRELOAD='${preload}' exec echo started`;
-  return runChild(["sh", "-c", command]);
+for (const allocator of ALLOCATORS) {
+  test(`another copy of ${allocator} than the one asked for is refused in the program`, async () => {
+    const copy = join(directory, `copy of lib${allocator}:2.so`);
+    copyFileSync(builtLibrary(allocator), copy);
+    const library = builtLibrary(allocator);
+    const link = join(directory, `link-${allocator}.so`);
+    symlinkSync(copy, link);
+    const asked = await requiring(`$$:${allocator}:${copy}`, `${link}:${SHIM}`);
+    assert.equal(asked.stdout, "started\n", asked.stderr);
+    const other = await requiring(`$$:${allocator}:${copy}`, `${library}:${SHIM}`);
+    assert.equal(other.status, 125);
+    assert.equal(other.stdout, "");
+    const sentence = `another copy of it serves malloc, "${library}", and not "${copy}"`;
+    assert.ok(other.stderr.includes(sentence), other.stderr);
+  });
 }
 
 for (const allocator of ALLOCATORS) {
@@ -265,7 +281,7 @@ test("glibc's bytes in use count small blocks and mapped ones", () => {
     assert.ok(moved > 0.9 * count * size && moved < 1.5 * count * size, `${moved}`);
     for (const block of blocks) libc.calls.free(block);
   }
-  assert.equal(calls.offheap_abi_version(), 3);
+  assert.equal(calls.offheap_abi_version(), 4);
   libc.close();
   close();
 });

@@ -7,8 +7,9 @@
  * Windows has neither a preload nor execve: there it only serves memory (memory.c).
  *
  * Environment that the constructor reads; PID.START names one process, see launched.h:
- *   OFFHEAP_REQUIRE=PID.START:ALLOCATOR  in this process, ALLOCATOR must serve malloc. Processes that
- *                                  it starts inherit the variable and are others.
+ *   OFFHEAP_REQUIRE=PID.START:ALLOCATOR:PATH  in this process, ALLOCATOR must serve malloc, by the file
+ *                                  at PATH; PATH may hold colons, and may be missing. Processes
+ *                                  that it starts inherit the variable and are others.
  *   OFFHEAP_RESTORE=PID.START:COUNT\nNAME=VALUE\nNAME\n...  in this process, the COUNT-th program that
  *                                  it executes sets or unsets these variables for its children
  *                                  ("offheap run --no-inherit"; env in a script's first line is a
@@ -22,7 +23,7 @@
 
 #include "platform.h"
 
-#define ABI_VERSION 3
+#define ABI_VERSION 4
 
 EXPORT int offheap_abi_version(void) {
     return ABI_VERSION;
@@ -38,6 +39,11 @@ EXPORT int offheap_glibc_in_use(uint64_t *bytes) {
 EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]) {
     (void)path, (void)argv, (void)envp;
     return ENOSYS;
+}
+
+EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
+    (void)allocator, (void)why, (void)length;
+    return -1;
 }
 
 #else
@@ -115,8 +121,14 @@ static void say(const char *text) {
     }
 }
 
+/* Whether an allocator serves malloc here: 1, or 0 with the reason in `why`. */
+EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
+    struct answer answer = {why, (size_t)length};
+    return is_serving(allocator, "", &answer);
+}
+
 static void refuse(const char *allocator, const char *why) {
-    char server[1024], message[2048];
+    char server[1024], message[4096];
     describe_server(server, sizeof server);
     const char *preload = getenv(PRELOAD_VARIABLE);
     snprintf(message, sizeof message,
@@ -125,6 +137,16 @@ static void refuse(const char *allocator, const char *why) {
              allocator, why, server, preload != NULL ? preload : "");
     say(message);
     _exit(REFUSED);
+}
+
+/* Ends the process unless "ALLOCATOR:PATH" serves malloc. */
+static void require(const char *required) {
+    char allocator[32], why[2048];
+    size_t length = strcspn(required, ":");
+    snprintf(allocator, sizeof allocator, "%.*s", (int)length, required);
+    struct answer answer = {why, sizeof why};
+    const char *path = required[length] == ':' ? required + length + 1 : "";
+    if (!is_serving(allocator, path, &answer)) refuse(allocator, why);
 }
 
 /* Sets or unsets the variables of the lines behind the count. */
@@ -164,9 +186,8 @@ static void count_down(const char *order) {
 }
 
 __attribute__((constructor)) static void check_at_start(void) {
-    const char *allocator = meant_for_this_process(REQUIRE);
-    const char *why = allocator != NULL ? why_not_serving(allocator) : NULL;
-    if (why != NULL) refuse(allocator, why);
+    const char *required = meant_for_this_process(REQUIRE);
+    if (required != NULL) require(required);
     prepare_background();
     const char *order = meant_for_this_process(RESTORE);
     if (order != NULL) count_down(order);

@@ -8,18 +8,30 @@
 
 #include <dlfcn.h>
 #include <malloc/malloc.h>
-#include <stdio.h>
 
 #define PRELOAD_VARIABLE "DYLD_INSERT_LIBRARIES"
 #define SYSTEM_SYMBOL "malloc_default_zone"
 
-static void *definition_of(const char *name) {
-    return dlsym(RTLD_DEFAULT, name);
+static int find_server(const char *symbol, void **function, const struct answer *why) {
+    *function = dlsym(RTLD_DEFAULT, symbol);
+    return *function != NULL || no(why, "it is not loaded");
 }
 
-static const char *serves_malloc(void *symbol) {
-    (void)symbol;
-    return NULL;
+/* A zone's functions need not lie in the file that was inserted. */
+static int check_file(const char *path, const struct answer *why) {
+    (void)path, (void)why;
+    return 1;
+}
+
+/* All of them ask the zones; what their blocks are tells who serves them. */
+static int check_definers(const struct answer *why) {
+    (void)why;
+    return 1;
+}
+
+static size_t list_foreign(struct foreign *list, size_t most) {
+    (void)list, (void)most;
+    return 0;
 }
 
 static void *base_of(const void *address) {
@@ -28,27 +40,23 @@ static void *base_of(const void *address) {
 }
 
 /* The zone of a block must be one whose functions are the system library's. */
-static const char *check_system(void *symbol) {
-    char on_stack = 0;
-    void *block = probe_block();
+static int system_owns(void *function, const void *block, size_t size) {
     const malloc_zone_t *zone = malloc_zone_from_ptr(block);
-    int claims_all = malloc_zone_from_ptr(&on_stack) != NULL ||
-                     malloc_zone_from_ptr(&static_control) != NULL;
-    const void *function = NULL;
-    if (zone != NULL) memcpy(&function, &zone->malloc, sizeof function);
-    int own = zone != NULL && base_of(function) == base_of(symbol);
-    free(block);
-    if (claims_all) return "a zone claims memory that no allocator owns";
-    if (zone == NULL) return "a block from malloc belongs to no zone";
-    return own ? NULL : "a block from malloc belongs to another allocator's zone";
+    const void *allocate = NULL;
+    (void)size;
+    if (zone == NULL || malloc_zone_from_ptr(&static_control) != NULL) return 0;
+    memcpy(&allocate, &zone->malloc, sizeof allocate);
+    return base_of(allocate) == base_of(function);
 }
 
 static void describe_server(char *text, size_t length) {
-    void *block = probe_block();
+    void *block = malloc(1);
     malloc_zone_t *zone = malloc_zone_from_ptr(block);
     const char *name = zone != NULL ? malloc_get_zone_name(zone) : NULL;
     snprintf(text, length, "the zone \"%s\"", name != NULL ? name : "unknown");
     free(block);
 }
+
+#define SYSTEM_ENTRIES
 
 #endif

@@ -1,11 +1,13 @@
 /*
- * Whether an allocator serves malloc in this process, by evidence: its answers about a block that
- * malloc gave, and about memory that no allocator gave. Systems with a preload have it.
+ * Whether an allocator serves malloc in this process, by evidence: its answers about blocks that
+ * each entry point gave, and about memory that it did not give. Systems with a preload have it.
  */
 #ifndef OFFHEAP_SERVING_H
 #define OFFHEAP_SERVING_H
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,23 +20,75 @@
 #define FIXED_NOREPLACE 0
 #endif
 
-#define PROBE_SIZE 3001
 /* No larger than what one leaf of jemalloc's radix tree covers, for any page and address size. */
 #define LOOKUP_REGION (128L << 20)
 /* The largest page size of the supported systems. */
 #define LOOKUP_STEP (64L << 10)
 
-typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
-typedef _Bool (*mi_owns_fn)(const void *);
+/* Sizes on both sides of what allocators treat differently; none is touched, so none costs memory. */
+static const size_t MALLOC_SIZES[] = {3001, 1, 16, 100, 1000, 2047, 16384, 1 << 20};
+/* The same for the other entry points; calloc would zero larger ones, and that costs the memory. */
+static const size_t OTHER_SIZES[] = {16, 2047, 16384};
+#define COUNT_OF(table) (sizeof table / sizeof table[0])
 
-/* An address in static data: no allocator may claim it. */
+/* Where an answer of "no" says why. */
+struct answer {
+    char *text;
+    size_t length;
+};
+
+/* 0, with the reason. */
+__attribute__((format(printf, 2, 3))) static int no(const struct answer *why, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why->text, why->length, format, arguments);
+    va_end(arguments);
+    return 0;
+}
+
+/* One way to get a block, and to give it back. */
+struct entry {
+    const char *name;
+    /* What its blocks are aligned to, beyond what malloc's are. */
+    size_t alignment;
+    /* NULL when there is no block, or no such entry point. */
+    void *(*allocate)(size_t size);
+    void (*release)(void *block);
+};
+
+/* Memory that an allocator did not give: it must deny it. */
+struct foreign {
+    const char *what;
+    void *address;
+    /* How it is given back; NULL when it is not. */
+    void (*release)(void *address);
+};
+
+#define MOST_FOREIGN 8
+
+/* A static address: no allocator may claim it. */
 static char static_control;
 
-/* A block that the compiler must really ask malloc for. */
-static void *probe_block(void) {
-    volatile char *block = malloc(PROBE_SIZE);
-    if (block != NULL) block[0] = 1;
-    return (void *)block;
+#define ALIGNMENT 64
+
+static void *by_malloc(size_t size) {
+    return malloc(size);
+}
+static void *by_calloc(size_t size) {
+    return calloc(1, size);
+}
+static void *by_realloc(size_t size) {
+    return realloc(NULL, size);
+}
+static void *by_growing(size_t size) {
+    void *volatile small = malloc(1);
+    void *grown = small != NULL ? realloc(small, size) : NULL;
+    if (grown == NULL) free(small);
+    return grown;
+}
+static void *by_posix_memalign(size_t size) {
+    void *block = NULL;
+    return posix_memalign(&block, ALIGNMENT, size) == 0 ? block : NULL;
 }
 
 /*
@@ -42,9 +96,12 @@ static void *probe_block(void) {
  *
  *   PRELOAD_VARIABLE             the dynamic linker's variable
  *   SYSTEM_SYMBOL                the symbol by which the system's allocator is known
- *   definition_of()              the definition that calls of a symbol go to, or NULL
- *   serves_malloc()              NULL, or why the object that defines a symbol cannot serve malloc
- *   check_system()               NULL, or why the system's allocator does not serve malloc
+ *   SYSTEM_ENTRIES               rows for more entry points
+ *   find_server()                the function of a name in what serves malloc, or why it does not
+ *   check_file()                 whether what serves malloc is a certain file
+ *   check_definers()             whether each entry point is the server's
+ *   list_foreign()               memory of others, up to a number
+ *   system_owns()                whether a block of the system's own allocator is one
  *   describe_server()            who serves malloc, for a message
  */
 #ifdef __APPLE__
@@ -53,21 +110,78 @@ static void *probe_block(void) {
 #include "serving-elf.h"
 #endif
 
-static int mallctl_owns(mallctl_fn mallctl_call, const void *address) {
-    unsigned arena;
-    size_t length = sizeof arena;
-    return mallctl_call("arenas.lookup", &arena, &length, &address, sizeof address) == 0;
+static const struct entry ENTRIES[] = {
+    {"malloc", 1, by_malloc, free},
+    {"calloc", 1, by_calloc, free},
+    {"realloc", 1, by_realloc, free},
+    {"a growing realloc", 1, by_growing, free},
+    {"posix_memalign", ALIGNMENT, by_posix_memalign, free},
+    SYSTEM_ENTRIES
+};
+
+typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
+typedef _Bool (*mi_owns_fn)(const void *);
+
+static mallctl_fn as_mallctl(void *function) {
+    mallctl_fn call;
+    *(void **)&call = function;
+    return call;
 }
 
-static uint64_t mallctl_allocated(mallctl_fn mallctl_call) {
+static uint64_t mallctl_counter(void *function) {
     uint64_t bytes = 0;
     size_t length = sizeof bytes;
-    return mallctl_call("thread.allocated", &bytes, &length, NULL, 0) == 0 ? bytes : 0;
+    return as_mallctl(function)("thread.allocated", &bytes, &length, NULL, 0) == 0 ? bytes : 0;
 }
 
+static int mallctl_owns(void *function, const void *address, size_t size) {
+    unsigned arena;
+    size_t length = sizeof arena;
+    (void)size;
+    return as_mallctl(function)("arenas.lookup", &arena, &length, &address, sizeof address) == 0;
+}
+
+/* jemalloc 5.3.1 is the first that may be asked about any address. */
+static int mallctl_answers_all(void *function) {
+    const char *version = NULL;
+    size_t length = sizeof version;
+    if (as_mallctl(function)("version", &version, &length, NULL, 0) != 0 || version == NULL) return 0;
+    int major = 0, minor = 0, patch = 0;
+    sscanf(version, "%d.%d.%d", &major, &minor, &patch);
+    return major * 10000 + minor * 100 + patch >= 50301;
+}
+
+static int mi_owns(void *function, const void *address, size_t size) {
+    mi_owns_fn owns;
+    *(void **)&owns = function;
+    /* A byte within tells a region from a list of blocks; mimalloc 3 knows those near the start. */
+    size_t within = (size < 4096 ? size : 4096) - 1;
+    return owns(address) && owns((const char *)address + within);
+}
+
+static int answers_all(void *function) {
+    (void)function;
+    return 1;
+}
+
+/* How each allocator is asked; the function is the one of its symbol. */
+static const struct allocator {
+    const char *name;
+    const char *symbol;
+    /* Bytes that this thread allocated; NULL when it does not count them. */
+    uint64_t (*counter)(void *function);
+    int (*owns)(void *function, const void *address, size_t size);
+    /* Whether it may be asked about any address; NULL when the answer means nothing elsewhere. */
+    int (*answers_all)(void *function);
+} ALLOCATORS[] = {
+    {"jemalloc", JEMALLOC_PREFIX "mallctl", mallctl_counter, mallctl_owns, mallctl_answers_all},
+    {"mimalloc", "mi_is_in_heap_region", NULL, mi_owns, answers_all},
+    {"system", SYSTEM_SYMBOL, NULL, system_owns, NULL},
+};
+
 /*
- * A fresh page that no allocator owns, in the same region as a block: jemalloc 5.3 crashes when
- * arenas.lookup is asked for an address in a region of which it knows nothing.
+ * A fresh page that no allocator owns, in the same region as a block: jemalloc before 5.3.1 crashes
+ * when arenas.lookup is asked for an address in a region of which it knows nothing.
  */
 static void *map_page_beside(const void *block) {
     uintptr_t region = (uintptr_t)block & ~((uintptr_t)LOOKUP_REGION - 1);
@@ -82,56 +196,74 @@ static void *map_page_beside(const void *block) {
     return NULL;
 }
 
-/* Each check gives NULL, or what is wrong. */
-static const char *check_jemalloc(void *symbol) {
-    mallctl_fn mallctl_call;
-    *(void **)&mallctl_call = symbol;
-    uint64_t before = mallctl_allocated(mallctl_call);
-    void *block = probe_block();
-    uint64_t moved = mallctl_allocated(mallctl_call) - before;
-    /* A jemalloc that did not allocate the block must not be asked for it, see above. */
-    if (moved < PROBE_SIZE || moved > 2 * PROBE_SIZE) return "its counters do not follow malloc";
-    void *page = map_page_beside(block);
-    int claims_all = page != NULL && mallctl_owns(mallctl_call, page);
-    int owned = mallctl_owns(mallctl_call, block);
-    if (page != NULL) munmap(page, 1);
-    free(block);
-    if (claims_all) return "its mallctl claims memory that no allocator owns";
-    return owned ? NULL : "a block from malloc does not belong to it";
-}
-
-static const char *check_mimalloc(void *symbol) {
-    mi_owns_fn owns;
-    *(void **)&owns = symbol;
+/* Whether it denies what it does not own; the block is one that its counter has proven. */
+static int check_controls(const struct allocator *it, void *function, const void *block,
+                          const struct answer *why) {
+    struct foreign foreign[MOST_FOREIGN];
+    size_t count = 0;
     char on_stack = 0;
-    void *block = probe_block();
-    int owned = owns(block);
-    int claims_all = owns(&on_stack) || owns(&static_control);
-    free(block);
-    if (claims_all) return "its mi_is_in_heap_region claims memory that no allocator owns";
-    return owned ? NULL : "a block from malloc does not belong to it";
+    void *page = NULL;
+    if (it->answers_all(function)) {
+        count = list_foreign(foreign, MOST_FOREIGN - 2);
+        foreign[count++] = (struct foreign){"the stack", &on_stack, NULL};
+        foreign[count++] = (struct foreign){"static data", &static_control, NULL};
+    } else if ((page = map_page_beside(block)) != NULL) {
+        foreign[count++] = (struct foreign){"a page of nobody's", page, NULL};
+    }
+    const char *claimed = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (claimed == NULL && it->owns(function, foreign[i].address, 1)) claimed = foreign[i].what;
+        if (foreign[i].release != NULL) foreign[i].release(foreign[i].address);
+    }
+    if (page != NULL) munmap(page, 1);
+    return claimed == NULL || no(why, "its %s claims memory that no allocator owns: %s", it->symbol, claimed);
 }
 
-static const struct {
-    const char *allocator;
-    const char *symbol;
-    const char *(*check)(void *symbol);
-} CHECKS[] = {
-    {"jemalloc", JEMALLOC_PREFIX "mallctl", check_jemalloc},
-    {"mimalloc", "mi_is_in_heap_region", check_mimalloc},
-    {"system", SYSTEM_SYMBOL, check_system},
-};
-
-/* NULL when the allocator of that name serves malloc, else why it does not. */
-static const char *why_not_serving(const char *allocator) {
-    for (size_t i = 0; i < sizeof CHECKS / sizeof CHECKS[0]; i++) {
-        if (strcmp(CHECKS[i].allocator, allocator) != 0) continue;
-        void *symbol = definition_of(CHECKS[i].symbol);
-        if (symbol == NULL) return "it is not loaded";
-        const char *elsewhere = serves_malloc(symbol);
-        return elsewhere != NULL ? elsewhere : CHECKS[i].check(symbol);
+/* Blocks whose owner is not known are kept: nobody knows who could free them. */
+static int check_block(const struct allocator *it, void *function, const struct entry *entry, size_t size,
+                       int with_controls, const struct answer *why) {
+    uint64_t before = it->counter != NULL ? it->counter(function) : 0;
+    void *block = entry->allocate(size);
+    if (block == NULL) return 1;
+    if (it->counter != NULL) {
+        uint64_t moved = it->counter(function) - before;
+        /* A growing block was one of a byte before. */
+        if (moved < size || moved > size + size / 4 + entry->alignment + 2 * sizeof(void *)) {
+            return no(why, "its counters do not follow %s (a block of %zu bytes)", entry->name, size);
+        }
     }
-    return "offheap's shim knows no allocator of that name";
+    if (with_controls && it->answers_all != NULL && !check_controls(it, function, block, why)) return 0;
+    if (!it->owns(function, block, size)) {
+        return no(why, "a block from %s does not belong to it (of %zu bytes)", entry->name, size);
+    }
+    entry->release(block);
+    return 1;
+}
+
+static int check_blocks(const struct allocator *it, void *function, const struct answer *why) {
+    for (size_t e = 0; e < COUNT_OF(ENTRIES); e++) {
+        const size_t *sizes = e == 0 ? MALLOC_SIZES : OTHER_SIZES;
+        size_t count = e == 0 ? COUNT_OF(MALLOC_SIZES) : COUNT_OF(OTHER_SIZES);
+        for (size_t s = 0; s < count; s++) {
+            if (!check_block(it, function, &ENTRIES[e], sizes[s], e + s == 0, why)) return 0;
+        }
+    }
+    return 1;
+}
+
+/*
+ * 1 when the allocator of that name serves malloc and every other entry point, and is the file at
+ * the path unless that is empty; else 0, with the reason.
+ */
+static int is_serving(const char *name, const char *path, const struct answer *why) {
+    for (size_t i = 0; i < COUNT_OF(ALLOCATORS); i++) {
+        const struct allocator *it = &ALLOCATORS[i];
+        if (strcmp(it->name, name) != 0) continue;
+        void *function = NULL;
+        return find_server(it->symbol, &function, why) && (*path == '\0' || check_file(path, why)) &&
+               check_definers(why) && check_blocks(it, function, why);
+    }
+    return no(why, "offheap's shim knows no allocator of that name");
 }
 
 #endif

@@ -6,28 +6,30 @@
 import { ByteReader, type ByteSource } from "./bytes.ts";
 import { ElfError } from "./elf.ts";
 import { DYNAMIC, MACHINES, SEGMENT } from "./elf-constants.ts";
-import { withFile } from "./file-source.ts";
+import { type NamedSource, withSource } from "./file-source.ts";
 
 /** How a slot is used: by calls, which may be bound late, or by loading the address. */
 export type SlotKind = "JUMP_SLOT" | "GLOB_DAT";
 
 /** A slot that holds a function's address in the running process. */
 export interface ElfSlot {
+  /** The function. */
+  readonly symbol: string;
   /** Its kind. */
   readonly kind: SlotKind;
   /** Its address in the image, relative to where the file is loaded. */
   readonly address: number;
 }
 
-/** What an ELF file says of one symbol that it asks the dynamic linker for. */
-export interface ElfImport {
-  /** The slots that are filled with the symbol's address. */
+/** What an ELF file says of symbols that it asks the dynamic linker for. */
+export interface ElfImports {
+  /** The slots that are filled with the symbols' addresses. */
   readonly slots: readonly ElfSlot[];
   /**
-   * The address in the image of the stub that stands for the symbol in a program that is not
-   * position independent: the symbol is undefined, yet has a value. `null` without one.
+   * The addresses in the image of the stubs that stand for symbols in a program that is not position
+   * independent: a symbol is undefined, yet has a value.
    */
-  readonly stub: number | null;
+  readonly stubs: ReadonlyMap<string, number>;
   /** The first address behind the image in memory, zeroed data included. */
   readonly imageEnd: number;
 }
@@ -62,24 +64,32 @@ interface Segment {
 }
 
 /**
- * Reads where the ELF file at a path has slots for a symbol. It may be a file that defines the
- * symbol itself: its own calls, too, can go through a slot.
+ * Reads where the ELF file at a path has slots for some symbols. It may be a file that defines one
+ * itself: its own calls, too, can go through a slot.
  *
  * @throws {ElfError} when the file is damaged, or is not a 64-bit file for x64 or arm64. Errors of
  * the file system come as they are.
  */
-export function readElfImport(path: string, symbol: string): ElfImport {
+export function readElfImports(
+  place: string | NamedSource,
+  names: readonly string[],
+): ElfImports {
   try {
-    return withFile(path, (source) => parseImport(source, path, symbol));
+    return withSource(place, (source, name) => parseImports(source, name, new Set(names)));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new ElfError(`Cannot read "${path}": the ELF file is cut off or damaged.`, {
+    const name = typeof place === "string" ? place : place.name;
+    throw new ElfError(`Cannot read "${name}": the ELF file is cut off or damaged.`, {
       cause: error,
     });
   }
 }
 
-function parseImport(source: ByteSource, name: string, symbol: string): ElfImport {
+function parseImports(
+  source: ByteSource,
+  name: string,
+  names: ReadonlySet<string>,
+): ElfImports {
   const ident = source.read(0, 6);
   const file = new ByteReader(source, true, 64);
   // Magic number, then "64-bit" and "lowest byte first".
@@ -95,19 +105,18 @@ function parseImport(source: ByteSource, name: string, symbol: string): ElfImpor
   const tag = (number: number): number => dynamic.get(number) ?? 0;
   const symbols = toOffset(segments, tag(DYNAMIC.symbols));
   const strings = toOffset(segments, tag(DYNAMIC.strings));
-  const wanted = new Map<number, boolean>();
+  const known = new Map<number, string>();
 
-  function isWanted(index: number): boolean {
-    let known = wanted.get(index);
-    if (known === undefined) {
-      known = file.string(strings + file.u32(symbols + index * SYMBOL_BYTES)) === symbol;
-      wanted.set(index, known);
-    }
-    return known;
+  function nameOf(index: number): string {
+    const before = known.get(index);
+    if (before !== undefined) return before;
+    const text = file.string(strings + file.u32(symbols + index * SYMBOL_BYTES));
+    known.set(index, text);
+    return text;
   }
 
   const slots = new Map<number, ElfSlot>();
-  let stub: number | null = null;
+  const stubs = new Map<string, number>();
   // The relative ones, often most of them, come first and name no symbol.
   const relative = tag(RELOCATION.relativeCount) * ENTRY_BYTES;
   const tables = [
@@ -123,16 +132,18 @@ function parseImport(source: ByteSource, name: string, symbol: string): ElfImpor
       const kind = kinds[view.getUint32(at + TYPE_AND_SYMBOL, true)];
       if (kind === undefined) continue;
       const index = view.getUint32(at + TYPE_AND_SYMBOL + 4, true);
-      if (!isWanted(index)) continue;
+      const symbol = nameOf(index);
+      if (!names.has(symbol)) continue;
       const address = Number(view.getBigUint64(at, true));
-      slots.set(address, { kind, address });
-      stub ??= readStub(file, symbols + index * SYMBOL_BYTES);
+      slots.set(address, { symbol, kind, address });
+      const stub = readStub(file, symbols + index * SYMBOL_BYTES);
+      if (stub !== null) stubs.set(symbol, stub);
     }
   }
   const ends = segments.map(({ type, address, memorySize }) =>
     type === SEGMENT.load ? address + memorySize : 0
   );
-  return { slots: [...slots.values()], stub, imageEnd: Math.max(0, ...ends) };
+  return { slots: [...slots.values()], stubs, imageEnd: Math.max(0, ...ends) };
 }
 
 /** An undefined symbol's value, unless it is 0. */

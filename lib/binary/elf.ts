@@ -17,7 +17,7 @@ import {
   SEGMENT_ENTRY_SIZE,
   TYPES,
 } from "./elf-constants.ts";
-import { withFile } from "./file-source.ts";
+import { type NamedSource, withFile, withSource } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
 export type { ElfVersion } from "./elf-versions.ts";
@@ -73,22 +73,22 @@ interface Segment {
 }
 
 /**
- * Reads the headers and the dynamic section of the ELF file at a path.
+ * Reads the headers and the dynamic section of the ELF file at a path, or of one in memory.
  *
  * @throws {ElfError} when it is not an ELF file, or is cut off or damaged. Errors of the file
  * system (missing, not readable) come as they are.
  */
-export function readElf(path: string): ElfFile {
-  return withFile(path, (source) => guarded(path, () => parse(source, path)));
+export function readElf(place: string | NamedSource): ElfFile {
+  return withSource(place, (source, name) => guarded(name, () => parse(source, name)));
 }
 
 /**
- * Reads the dynamic symbols that the ELF file at a path defines for others, sorted by name.
+ * Reads the dynamic symbols that an ELF file defines for others, sorted by name.
  *
  * @throws {ElfError} as {@linkcode readElf} does.
  */
-export function readElfExports(path: string): ElfSymbol[] {
-  return withFile(path, (source) => guarded(path, () => parseExports(source, path)));
+export function readElfExports(place: string | NamedSource): ElfSymbol[] {
+  return withSource(place, (source, name) => guarded(name, () => parseExports(source, name)));
 }
 
 /**

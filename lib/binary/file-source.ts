@@ -6,6 +6,24 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteSource } from "./bytes.ts";
 
+/** Bytes that are no file, with a name for messages. */
+export interface NamedSource {
+  /** The name. */
+  readonly name: string;
+  /** The bytes. */
+  readonly source: ByteSource;
+}
+
+/** Uses a file, opened for as long as a function reads it, or bytes that are at hand. */
+export function withSource<T>(
+  place: string | NamedSource,
+  use: (source: ByteSource, name: string) => T,
+): T {
+  return typeof place === "string"
+    ? withFile(place, (source) => use(source, place))
+    : use(place.source, place.name);
+}
+
 /** Opens the file at a path for as long as a function reads it. Errors come as they are. */
 export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   const descriptor = openSync(path, "r");

@@ -73,7 +73,8 @@ const RULES: readonly ((findings: Findings) => readonly string[])[] = [
       : [],
   ({ facts }) => {
     const [program] = facts.objects;
-    const own = program?.malloc?.slots.length === 0 && !program.exports.has("malloc");
+    const asks = program?.imports?.slots.some(({ symbol }) => symbol === "malloc");
+    const own = asks === false && program?.exports.has("malloc") === false;
     return own && !facts.isStatic
       ? [
         `"${program.path}" itself does not ask the dynamic linker for malloc: what it does not get ` +

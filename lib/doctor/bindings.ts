@@ -4,12 +4,15 @@
  *
  * @module
  */
-import { findMapping, type Mapping } from "./maps.ts";
+import { findMapping, type Mapping } from "../system/linux-maps.ts";
 import type { LoadedObject } from "./objects.ts";
+import type { ElfSlot } from "../binary/elf-relocations.ts";
 import type { ProcessMemory } from "./process-source.ts";
 
 /** What a slot holds. */
 export interface Binding {
+  /** The function that it is for. */
+  readonly symbol: string;
   /** The object whose calls go through the slot. */
   readonly from: LoadedObject;
   /** The slot's kind. */
@@ -17,7 +20,7 @@ export interface Binding {
   /**
    * - `bound`: it leads to an object, or to memory of no object;
    * - `unbound`: it leads back into its own object, to be bound by the first call;
-   * - `stub`: it leads to the stub in the program that stands for `malloc`;
+   * - `stub`: it leads to the stub in the program that stands for the function;
    * - `unreadable`: it could not be read.
    */
   readonly state: "bound" | "unbound" | "stub" | "unreadable";
@@ -25,7 +28,7 @@ export interface Binding {
   readonly target: string;
 }
 
-/** Reads the slots for `malloc` of all objects; the first one is the program. */
+/** Reads the slots for `malloc` and its kin of all objects; the first one is the program. */
 export function readBindings(
   memory: ProcessMemory,
   mappings: readonly Mapping[],
@@ -33,9 +36,9 @@ export function readBindings(
 ): Binding[] {
   const bindings: Binding[] = [];
   for (const from of objects) {
-    for (const { kind, address } of from.malloc?.slots ?? []) {
-      const place = follow(memory, mappings, objects, from, address);
-      bindings.push({ from, kind, ...place });
+    for (const slot of from.imports?.slots ?? []) {
+      const place = follow(memory, mappings, objects, from, slot);
+      bindings.push({ symbol: slot.symbol, from, kind: slot.kind, ...place });
     }
   }
   return bindings;
@@ -46,11 +49,11 @@ function follow(
   mappings: readonly Mapping[],
   objects: readonly LoadedObject[],
   from: LoadedObject,
-  slot: number,
+  { symbol, address }: ElfSlot,
 ): Pick<Binding, "state" | "target"> {
   let pointer: number;
   try {
-    pointer = memory.word((from.base ?? 0) + slot);
+    pointer = memory.word((from.base ?? 0) + address);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { state: "unreadable", target: error.message };
@@ -58,22 +61,27 @@ function follow(
   const path = findMapping(mappings, pointer)?.path ?? null;
   const target = path ?? `memory of no file at 0x${pointer.toString(16)}`;
   if (pointer === 0) return { state: "unbound", target };
-  if (path === from.path && !isMalloc(from, pointer)) return { state: "unbound", target };
+  if (path === from.path && !isDefinition(from, symbol, pointer)) {
+    return { state: "unbound", target };
+  }
   const program = objects[0];
-  const stub = program?.malloc?.stub ?? null;
-  if (stub !== null && pointer === stub + (program?.base ?? 0)) return { state: "stub", target };
+  const stub = program?.imports?.stubs.get(symbol);
+  if (stub !== undefined && pointer === stub + (program?.base ?? 0)) {
+    return { state: "stub", target };
+  }
   return { state: "bound", target };
 }
 
-function isMalloc(object: LoadedObject, pointer: number): boolean {
-  const symbol = object.exports.get("malloc");
+function isDefinition(object: LoadedObject, name: string, pointer: number): boolean {
+  const symbol = object.exports.get(name);
   if (symbol === undefined) return false;
   return symbol.type === "indirect" || pointer === symbol.value + (object.base ?? 0);
 }
 
 /**
- * Whether an object keeps the address of another object's `malloc` in its data, as one does that
- * passes calls on. An allocator that serves memory itself has no use for it.
+ * Whether an object keeps the address of a `malloc` in its data that is neither its own nor the
+ * server's, as one does that passes calls on. An allocator that serves memory itself has no use for
+ * it.
  *
  * @returns The path of that other object; `null` when none is kept.
  * @throws {RangeError} when the memory cannot be read.
@@ -82,16 +90,17 @@ export function findForwarding(
   memory: ProcessMemory,
   mappings: readonly Mapping[],
   objects: readonly LoadedObject[],
+  keeper: LoadedObject,
   server: LoadedObject,
 ): string | null {
   const others = new Map<bigint, string>();
   for (const object of objects) {
     const symbol = object.exports.get("malloc");
-    if (object === server || symbol === undefined) continue;
+    if (object === server || object === keeper || symbol === undefined) continue;
     others.set(BigInt(symbol.value + (object.base ?? 0)), object.path);
   }
   if (others.size === 0) return null;
-  for (const { start, end } of dataOf(mappings, server)) {
+  for (const { start, end } of dataOf(mappings, keeper)) {
     const bytes = memory.read(start, end - start);
     for (const word of new BigUint64Array(bytes.buffer)) {
       const path = others.get(word);
@@ -107,10 +116,10 @@ export function findForwarding(
  */
 function dataOf(
   mappings: readonly Mapping[],
-  { base, malloc }: LoadedObject,
+  { base, imports }: LoadedObject,
 ): { readonly start: number; readonly end: number }[] {
   const first = base ?? 0;
-  const last = first + (malloc?.imageEnd ?? 0);
+  const last = first + (imports?.imageEnd ?? 0);
   return mappings
     .filter(({ start, permissions }) => start >= first && start < last && /^rw/.test(permissions))
     .map(({ start, end }) => ({ start, end: Math.min(end, Math.ceil(last / 8) * 8) }));

@@ -5,6 +5,7 @@
  */
 import { type Binding, findForwarding } from "./bindings.ts";
 import type { Facts } from "./facts.ts";
+import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
 import { claimOf, type LoadedObject } from "./objects.ts";
 import type { DoctorCheck, DoctorEvidence } from "./types.ts";
 
@@ -83,26 +84,91 @@ export function claimEvidence({ isStatic }: Facts, server: LoadedObject | null):
     );
 }
 
-/** Where calls lead, an item for each place. */
+/** Where calls of `malloc` lead, an item for each place; and those of its kin that lead elsewhere. */
 export function bindingEvidence(facts: Facts, server: LoadedObject | null): DoctorEvidence[] {
   const { calls } = facts;
   if (typeof calls === "string") return [item("binding", "unavailable", calls)];
+  const ofMalloc = calls.bindings.filter(({ symbol }) => symbol === "malloc");
   const evidence: DoctorEvidence[] = [];
-  const bound = calls.bindings.filter(({ state }) => state === "bound");
+  const bound = ofMalloc.filter(({ state }) => state === "bound");
   for (const target of new Set(bound.map((binding) => binding.target))) {
     const slots = bound.filter((binding) => binding.target === target);
     const detail = `malloc leads into "${target}" from ${describe(slots)}`;
     evidence.push(item("binding", target === server?.path ? "pass" : "fail", detail));
   }
   for (const [state, meaning] of OTHER_STATES) {
-    const slots = calls.bindings.filter((binding) => binding.state === state);
+    const slots = ofMalloc.filter((binding) => binding.state === state);
     if (slots.length === 0) continue;
     evidence.push(item("binding", "unavailable", `${meaning}: ${describe(slots)}`));
   }
   if (evidence.length === 0) {
     evidence.push(item("binding", "unavailable", "no mapped object has a slot for malloc"));
   }
+  const strays = calls.bindings.filter((binding) =>
+    binding.symbol !== "malloc" && binding.state === "bound" && isStray(facts, server, binding)
+  );
+  for (const symbol of new Set(strays.map((binding) => binding.symbol))) {
+    const slots = strays.filter((binding) => binding.symbol === symbol);
+    const targets = list([...new Set(slots.map(({ target }) => `"${target}"`))]);
+    evidence.push(
+      item("binding", "fail", `${symbol} leads into ${targets} from ${describe(slots)}`),
+    );
+  }
   return evidence;
+}
+
+/** Whether a call does not reach the server; C++'s operators may go by way of libstdc++ and its like. */
+function isStray(
+  { objects }: Facts,
+  server: LoadedObject | null,
+  { symbol, target }: Binding,
+): boolean {
+  if (target === server?.path) return false;
+  const object = objects.find(({ path }) => path === target);
+  return !OPERATORS.includes(symbol) || object === undefined || object.exports.has("malloc");
+}
+
+/** Which objects define malloc's kin first: the server, or, of C++'s operators, one that calls it. */
+export function entryEvidence(facts: Facts, server: LoadedObject | null): DoctorEvidence[] {
+  if (server === null || facts.isStatic) return [];
+  const { objects } = facts;
+  const first = (name: string) => objects.find(({ exports }) => exports.has(name));
+  const faults = [...ENTRY_POINTS.filter((name) => name !== "malloc"), ...OPERATORS]
+    .flatMap((name) => {
+      const object = first(name);
+      if (object === undefined || object === server) return [];
+      const why = OPERATORS.includes(name) ? operatorFault(facts, server, object) : "";
+      return why === null ? [] : [`"${object.path}" is the first that defines ${name}${why}`];
+    });
+  return faults.length > 0 ? [item("entries", "fail", list(faults))] : [
+    item(
+      "entries",
+      "pass",
+      `"${server.path}" is the first that defines malloc's other entry points, and C++'s operators ` +
+        "are its own or call malloc",
+    ),
+  ];
+}
+
+/** What speaks against an object that defines C++'s operators; `null` when nothing does. */
+function operatorFault(
+  { calls, mappings, objects }: Facts,
+  server: LoadedObject,
+  object: LoadedObject,
+): string | null {
+  if (object.exports.has("malloc")) return ", and is another allocator";
+  if (object.imports?.slots.some(({ symbol }) => symbol === "malloc") === false) {
+    return ", and asks nobody for malloc";
+  }
+  if (typeof calls === "string" || object.imports === null) return null;
+  try {
+    const other = findForwarding(calls.memory, mappings, objects, object, server);
+    return other === null ? null : `, and keeps the address of the malloc in "${other}"`;
+  } catch (error) {
+    // What cannot be read speaks neither for nor against it.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 const OTHER_STATES: readonly (readonly [Binding["state"], string])[] = [
@@ -118,11 +184,11 @@ function describe(bindings: readonly Binding[]): string {
 /** Whether the object passes `malloc` on. */
 export function forwardingEvidence(facts: Facts, server: LoadedObject | null): DoctorEvidence[] {
   const { calls, mappings, objects } = facts;
-  if (typeof calls === "string" || server === null || server.malloc === null) return [];
+  if (typeof calls === "string" || server === null || server.imports === null) return [];
   const others = objects.filter((object) => object !== server && object.exports.has("malloc"));
   if (others.length === 0) return [];
   try {
-    const target = findForwarding(calls.memory, mappings, objects, server);
+    const target = findForwarding(calls.memory, mappings, objects, server, server);
     const detail = target === null
       ? `"${server.path}" keeps no address of another object's malloc`
       : `"${server.path}" keeps the address of the malloc in "${target}": it passes calls on`;

@@ -7,6 +7,7 @@ import { advise } from "./advice.ts";
 import {
   bindingEvidence,
   claimEvidence,
+  entryEvidence,
   forwardingEvidence,
   mappingEvidence,
   searchEvidence,
@@ -32,6 +33,7 @@ function report(source: ProcessSource, facts: Facts): ProcessReport {
   const about = [
     searchEvidence(facts, server),
     claimEvidence(facts, server),
+    ...entryEvidence(facts, server),
     ...bindingEvidence(facts, server),
     ...forwardingEvidence(facts, server),
   ];
@@ -58,7 +60,8 @@ function report(source: ProcessSource, facts: Facts): ProcessReport {
 function findServer({ objects, calls }: Facts): LoadedObject | null {
   const bound = typeof calls === "string"
     ? []
-    : calls.bindings.filter(({ state }) => state === "bound").map(({ target }) => target);
+    : calls.bindings.filter(({ state, symbol }) => state === "bound" && symbol === "malloc")
+      .map(({ target }) => target);
   const [target, ...others] = new Set(bound);
   return target !== undefined && others.length === 0
     ? objects.find(({ path }) => path === target) ?? null

@@ -9,7 +9,7 @@ import { ELF } from "../launch/elf.ts";
 import type { ProgramFile } from "../launch/types.ts";
 import { type Binding, readBindings } from "./bindings.ts";
 import { AUXILIARY, DEBUG_SYMBOLS, parseAuxiliary, readLinkMap } from "./link-map.ts";
-import { type Mapping, parseMaps } from "./maps.ts";
+import { type Mapping, parseMaps } from "../system/linux-maps.ts";
 import { listLinked, listMapped, type LoadedObject, type ObjectList } from "./objects.ts";
 import { findPreloaded, readPreload } from "./preload.ts";
 import { type ProcessMemory, type ProcessSource, readStrings, readText } from "./process-source.ts";
@@ -85,7 +85,7 @@ export function gatherFacts(source: ProcessSource, memory: ProcessMemory | strin
     return { ...facts, ...list, calls: fault ?? "" };
   }
   try {
-    const list = listLinked(directory, mappings, readLinkMap(memory, auxiliary, exported));
+    const list = listLinked(directory, mappings, readLinkMap(memory, auxiliary, exported), memory);
     const bindings = readBindings(memory, mappings, list.objects);
     return { ...facts, ...list, calls: { memory, bindings } };
   } catch (error) {

@@ -7,10 +7,14 @@
 import { closeSync, openSync } from "node:fs";
 import { basename } from "node:path";
 import { ElfError, type ElfFile, type ElfSymbol, readElf, readElfExports } from "../binary/elf.ts";
-import { type ElfImport, readElfImport } from "../binary/elf-relocations.ts";
+import { type ElfImports, readElfImports } from "../binary/elf-relocations.ts";
+import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
+import type { NamedSource } from "../binary/file-source.ts";
+import { imageSource } from "./image-source.ts";
+import type { ProcessMemory } from "./process-source.ts";
 import { MARKS } from "../verify/identify.ts";
 import type { LinkEntry } from "./link-map.ts";
-import { findMapping, type Mapping } from "./maps.ts";
+import { findMapping, type Mapping } from "../system/linux-maps.ts";
 import type { ExaminedAllocator } from "./types.ts";
 
 /** A mapped program or library. */
@@ -29,8 +33,8 @@ export interface LoadedObject {
   readonly fault: string | null;
   /** The symbols that it defines for others. */
   readonly exports: ReadonlyMap<string, ElfSymbol>;
-  /** Where it keeps the address of `malloc`; `null` when that cannot be read. */
-  readonly malloc: ElfImport | null;
+  /** Where it keeps the addresses of `malloc` and its kin; `null` when that cannot be read. */
+  readonly imports: ElfImports | null;
 }
 
 /** The objects, with where their order comes from. */
@@ -46,13 +50,14 @@ export function listLinked(
   directory: string,
   mappings: readonly Mapping[],
   entries: readonly LinkEntry[],
+  memory: ProcessMemory,
 ): ObjectList {
   const objects: LoadedObject[] = [];
   for (const { base, name, dynamic } of entries) {
     const mapping = findMapping(mappings, dynamic);
     // The kernel's vDSO is no file.
     if (mapping === undefined || mapping.path === null) continue;
-    objects.push(loadObject(directory, mapping, name, base));
+    objects.push(loadObject(directory, mapping, name, base, memory));
   }
   return { objects, order: "the dynamic linker's list" };
 }
@@ -124,11 +129,12 @@ function loadObject(
   mapping: Mapping,
   name: string | null,
   base: number | null,
+  memory: ProcessMemory | null = null,
 ): LoadedObject {
   const path = mapping.path ?? "";
   const object = { path, deleted: mapping.deleted, name, base };
-  const unread = { elf: null, exports: new Map<string, ElfSymbol>(), malloc: null };
-  const file = openable(directory, mapping);
+  const unread = { elf: null, exports: new Map<string, ElfSymbol>(), imports: null };
+  const file = openable(directory, mapping) ?? imageOf(path, base, memory);
   if (file === null) {
     const fault = mapping.deleted
       ? "its file was removed or replaced since, and only root may read what is mapped"
@@ -138,19 +144,36 @@ function loadObject(
   try {
     const elf = readElf(file);
     const exports = new Map(readElfExports(file).map((symbol) => [symbol.name, symbol]));
-    return { ...object, elf, exports, ...readMalloc(file) };
+    return { ...object, elf, exports, ...readImports(file) };
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     return { ...object, ...unread, fault: "its file is not a readable ELF file" };
   }
 }
 
-function readMalloc(file: string): Pick<LoadedObject, "malloc" | "fault"> {
+const NAMES: readonly string[] = [...ENTRY_POINTS, ...OPERATORS];
+
+/** What is mapped of a library whose file cannot be opened. */
+function imageOf(
+  name: string,
+  base: number | null,
+  memory: ProcessMemory | null,
+): NamedSource | null {
+  if (memory === null || base === null || base === 0) return null;
   try {
-    return { malloc: readElfImport(file, "malloc"), fault: null };
+    return { name, source: imageSource(memory, base) };
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function readImports(file: string | NamedSource): Pick<LoadedObject, "imports" | "fault"> {
+  try {
+    return { imports: readElfImports(file, NAMES), fault: null };
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
-    return { malloc: null, fault: "its relocations are of a kind that offheap does not know" };
+    return { imports: null, fault: "its relocations are of a kind that offheap does not know" };
   }
 }
 

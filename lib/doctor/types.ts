@@ -22,10 +22,18 @@ export type ExaminedAllocator =
  * - `mapping`: the file that serves `malloc` is mapped into the process;
  * - `environment`: what `LD_PRELOAD` names, and whether it took;
  * - `symbol`: which object defines `malloc` first, and the symbol that identifies the allocator;
- * - `binding`: where the slots that calls of `malloc` go through lead, read from memory;
+ * - `entries`: which objects define the other entry points and C++'s operators first;
+ * - `binding`: where the slots that calls of `malloc`, its kin and C++'s operators go through lead,
+ *   read from memory;
  * - `forwarding`: whether the object passes `malloc` on to another one, read from memory.
  */
-export type DoctorCheck = "mapping" | "environment" | "symbol" | "binding" | "forwarding";
+export type DoctorCheck =
+  | "mapping"
+  | "environment"
+  | "symbol"
+  | "entries"
+  | "binding"
+  | "forwarding";
 
 /** One item of evidence, always about the process. */
 export interface DoctorEvidence {

@@ -9,9 +9,11 @@ import { LaunchError } from "../errors.ts";
 import { GUARD_FEATURE, type Variant } from "../library/manifest.ts";
 import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
 import { SECURE_OPTIONS } from "../library/secure-options.ts";
+import { hostTarget } from "../library/target.ts";
 import { libraryVersion } from "../library/version.ts";
 import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
+import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
 import {
@@ -102,6 +104,18 @@ function requireGuards({ path, manifest }: ResolvedLibrary): void {
   );
 }
 
+/** Another allocator in front, or another copy of the same, would be what serves. */
+function refuseOthers(
+  library: ResolvedLibrary | null,
+  before: Readonly<Record<string, string>>,
+  { format, preloadVariable: variable, separators }: LaunchPlatform,
+): void {
+  if (format !== "elf") return;
+  const names = (before[variable] ?? "").split(separators).filter((name) => name !== "");
+  const system = hostTarget().libc === "glibc" ? readSystemPreload() : "";
+  refuseOtherAllocators({ library: library?.path ?? null, variable, names, system });
+}
+
 function checkOptions(given: LaunchOptions): LaunchOptions {
   const action = "plan a launch";
   const own = ownOptions(action, given, OPTION_NAMES);
@@ -120,7 +134,8 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
  * Chooses the allocator, finds its library and the shim, and works out the variables.
  *
  * @throws {LibraryLoadError} when a library is missing or was altered.
- * @throws {LaunchError} when the library does not tell its version, or the options contradict.
+ * @throws {LaunchError} when the library does not tell its version, the options contradict, or
+ * another allocator is preloaded already.
  * @throws {TypeError | RangeError} for bad options.
  */
 export function planLaunch(given: LaunchOptions = {}): LaunchPlan {
@@ -145,6 +160,7 @@ export function planLaunch(given: LaunchOptions = {}): LaunchPlan {
     variant: variantOf(options, platform),
   });
   if (library !== null && options.secure === true) requireGuards(library);
+  refuseOthers(library, before, platform);
   const shim = resolveLibrary({ name: "offheap" });
   const { variables, kept } = tuneAllocator(options, library, before);
   return { allocator, library, shim, before, tuning: variables, kept };

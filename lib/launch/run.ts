@@ -77,7 +77,7 @@ function commandEnvironment(
   target: LaunchTarget,
   inherit: boolean,
 ): Record<string, string> {
-  const { before, shim, allocator } = plan;
+  const { before, shim, allocator, library } = plan;
   const { preloadVariable: variable } = launchPlatform();
   const planned = plannedVariables(plan);
   const preload = appendPreload(ownVariable(planned, variable) ?? before[variable], [
@@ -86,7 +86,7 @@ function commandEnvironment(
   const changed: Record<string, string> = {
     ...planned,
     [variable]: preload,
-    [REQUIRE_VARIABLE]: `${thisProcess()}:${allocator}`,
+    [REQUIRE_VARIABLE]: [thisProcess(), allocator, library?.path ?? []].flat().join(":"),
   };
   if (BACKGROUND_VARIABLE in planned) changed[BACKGROUND_VARIABLE] = `${thisProcess()}:`;
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };

@@ -22,8 +22,8 @@ export interface ResolvedLibrary {
   readonly path: string;
   /** Which place it was found in. */
   readonly origin: LibraryOrigin;
-  /** The file's sha256, in hexadecimal. */
-  readonly sha256: string;
+  /** The file's sha256, in hexadecimal; `null` when the file was replaced since it was loaded. */
+  readonly sha256: string | null;
   /** Its manifest, whose hash agrees; `null` when it has none. */
   readonly manifest: LibraryManifest | null;
   /** The places that were looked at before, and why they were passed over. */

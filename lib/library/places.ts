@@ -23,6 +23,7 @@ import { releasedVariants } from "./targets.ts";
 
 /** Which place a library was found in. */
 export type LibraryOrigin =
+  | "process"
   | "option"
   | "environment"
   | "build"

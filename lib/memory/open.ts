@@ -7,6 +7,7 @@ import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { NULL } from "../../ffi/types.ts";
 import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
+import type { Variant } from "../library/manifest.ts";
 import { ownOptions, requireFlag } from "../options.ts";
 import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
 import type { Allocator, OpenOptions } from "./api/allocator.ts";
@@ -27,6 +28,12 @@ const OPTION_NAMES: readonly (keyof OpenOptions)[] = [
   "onLeak",
   "debug",
 ];
+
+/** Variants that look for misuse of memory. */
+const WATCHFUL: ReadonlySet<Variant | undefined> = new Set<Variant | undefined>([
+  "debug",
+  "secure",
+]);
 
 /** How long a message of the shim's may be. */
 const MESSAGE_BYTES = 512;
@@ -118,7 +125,7 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
     kind,
     tracker: new LeakTracker(blocks.name, level, onLeak),
     // What watches for the use of freed memory has to see that it is freed.
-    keepsIdle: (blocks.resolved?.manifest?.variant ?? "release") === "release" && debug !== true,
+    keepsIdle: !WATCHFUL.has(blocks.resolved?.manifest?.variant) && debug !== true,
     debug: debug ?? false,
   });
   requireUse(allocator);

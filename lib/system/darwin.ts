@@ -89,6 +89,7 @@ export const DARWIN: SystemPort = {
   findSymbolIn: (object, name) => findSymbolIn(object, name, OPEN_FLAGS),
   executable: executablePath,
   foreignAddresses,
+  holdForeignMemory: () => ({ addresses: [], close() {} }),
   mappedFiles,
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,

@@ -12,6 +12,7 @@ import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./typ
 import { findGlibcSymbol } from "./glibc-symbols.ts";
 import { findMuslSymbol, findMuslSymbolIn } from "./musl-symbols.ts";
 import { executablePath } from "./executable.ts";
+import { holdForeignMemory } from "./linux-foreign.ts";
 import {
   findSymbol as findAny,
   findSymbolIn,
@@ -96,6 +97,7 @@ export const LINUX: SystemPort = {
   findSymbolIn: findInObject,
   executable: executablePath,
   foreignAddresses,
+  holdForeignMemory: () => holdForeignMemory(OPEN_FLAGS),
   mappedFiles,
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,

@@ -30,6 +30,17 @@ export interface ForeignAddress {
   readonly address: Address;
 }
 
+/** Memory as negative controls, to be given back. */
+export interface ForeignMemory {
+  /** The addresses. */
+  readonly addresses: readonly ForeignAddress[];
+  /** Gives it back. */
+  close(): void;
+}
+
+/** What stands behind the path of a mapped file that was removed or replaced since, as on Linux. */
+export const REPLACED = " (deleted)";
+
 /** How a system's own allocator is asked about a block. */
 export interface SystemHeap {
   /** The question, for reports. */
@@ -55,8 +66,11 @@ export interface SystemPort {
   executable(): string;
   /** Addresses outside of every heap. */
   foreignAddresses(): readonly ForeignAddress[];
+  /** Memory that no allocator but the C library's own gave, for as long as it is held. */
+  holdForeignMemory(): ForeignMemory;
   /**
-   * The real paths of the files mapped into this process.
+   * The real paths of the files mapped into this process; of a file that was removed or replaced
+   * since, with {@linkcode REPLACED} behind its path.
    *
    * @throws {PermissionError} when the runtime does not permit to read them.
    */

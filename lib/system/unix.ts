@@ -82,9 +82,10 @@ export function findSymbolIn(
   name: string,
   flags: OpenFlags,
 ): SymbolLocation | null {
-  if (object === executablePath()) {
-    const found = findSymbol(name);
-    return found?.object === object ? found : null;
+  // What the whole process finds first is found also when the object's file is another by now.
+  const first = findSymbol(name);
+  if (first?.object === object || object === executablePath()) {
+    return first?.object === object ? first : null;
   }
   const handle = unixCalls().dlopen(object, flags.lazy | flags.noload);
   if (handle === NULL) return null;

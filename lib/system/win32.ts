@@ -173,6 +173,7 @@ export const WIN32: SystemPort = {
   findSymbolIn,
   executable: executablePath,
   foreignAddresses,
+  holdForeignMemory: () => ({ addresses: [], close() {} }),
   mappedFiles,
   mapPageWithin,
   unmapPage,

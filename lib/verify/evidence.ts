@@ -15,6 +15,9 @@ import type { Evidence, EvidenceCheck, EvidenceScope } from "./types.ts";
  */
 const OWNERSHIP_SIZES: readonly number[] = [3001, 24 << 20, 160 << 20];
 
+/** Sizes on both sides of what allocators treat differently, to be owned as well. */
+const OTHER_SIZES: readonly number[] = [1, 16, 100, 1000, 2047, 16_384, 1 << 20];
+
 /** Other threads allocate and free meanwhile: a counter may need another try. */
 const COUNTER_ATTEMPTS = 4;
 
@@ -105,7 +108,21 @@ function judgeBlock(
   }
 }
 
-/** Asks whether a fresh block is the allocator's, and whether foreign addresses are not. */
+/** Whether blocks of all other sizes are the allocator's, too; it may be asked about any address. */
+function judgeSizes(probe: AllocatorProbe, blocks: BlockSource, proven: Finding): Finding {
+  for (const size of OTHER_SIZES) {
+    const block = blocks.allocate(size);
+    if (block === NULL) continue;
+    const owned = probe.owns(block, size);
+    blocks.free(block);
+    if (owned) continue;
+    const detail = `${probe.ownershipQuestion} denies a block of ${size} bytes, and owns another`;
+    return { outcome: "fail", detail };
+  }
+  return proven;
+}
+
+/** Asks whether fresh blocks are the allocator's, and whether foreign addresses are not. */
 export function checkOwnership(
   probe: AllocatorProbe,
   blocks: BlockSource,
@@ -113,7 +130,9 @@ export function checkOwnership(
 ): Finding {
   for (const size of OWNERSHIP_SIZES) {
     const finding = judgeBlock(probe, blocks, size, controls);
-    if (finding !== null) return finding;
+    if (finding === null) continue;
+    const wide = probe.askableRegion === null && finding.outcome === "pass";
+    return wide ? judgeSizes(probe, blocks, finding) : finding;
   }
   return { outcome: "unavailable", detail: "no foreign address can be had to test it with" };
 }
@@ -140,11 +159,10 @@ export function checkCounter(probe: AllocatorProbe, blocks: BlockSource): Findin
   }
   const detail = `${probe.counterName} moved by ${seen.join(", ")} for blocks of 1 to ` +
     `${COUNTER_ATTEMPTS} times ${probe.counterBytes} bytes`;
-  // A counter of the whole process that moves, but by something else, tells of busy threads only.
-  const disturbed = probe.counterScope === "process" && seen.some((moved) => moved !== 0n);
-  return disturbed
-    ? { outcome: "unavailable", detail: `${detail}: other threads allocate at the same time` }
-    : { outcome: "fail", detail };
+  if (probe.counterScope === "thread") return { outcome: "fail", detail };
+  // A counter of the whole process tells nothing then: other threads allocate at the same time, or
+  // what was allocated had been taken from the system before.
+  return { outcome: "unavailable", detail: `${detail}, which tells nothing of a single block` };
 }
 
 function ownershipEvidence(

@@ -49,6 +49,7 @@ export function openGlibcProbe(object: string, shim: string | null): AllocatorPr
   const pageSize = system().pageSize();
   return {
     symbol: "gnu_get_libc_version",
+    shimName: "system",
     version: () => readCString(libc.calls.gnu_get_libc_version()),
     ownershipQuestion: "glibc's chunk header",
     askableRegion: null,

@@ -5,18 +5,39 @@
  */
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
 import { foreign } from "../../ffi/mod.ts";
-import { lookupArena, readMallctl } from "../jemalloc/mallctl.ts";
+import { type JemallocCalls, lookupArena, readMallctl } from "../jemalloc/mallctl.ts";
 import type { AllocatorProbe } from "./probe.ts";
 
 /** Larger than what a thread cache would hand out without counting it at once. */
 const COUNTER_BYTES = 1 << 20;
 
 /**
- * jemalloc 5.3 crashes when `arenas.lookup` is asked for an address under a leaf of its radix tree
+ * jemalloc 5.3.0 crashes when `arenas.lookup` is asked for an address under a leaf of its radix tree
  * that does not exist. A leaf covers 1 GiB with 48-bit addresses and 4 KiB pages, 4 GiB with 64 KiB
  * pages, and 128 MiB with 57-bit addresses (jemalloc's `rtree.h`): the smallest is safe for all.
  */
 const LEAF_BYTES = 128 << 20;
+
+/** The first version that may be asked about any address. */
+const ASKABLE = [5, 3, 1];
+
+/** The version in what jemalloc tells of itself; `null` when there is none in it. */
+function versionIn(text: string): string | null {
+  return /^(\d+\.\d+\.\d+)(-\d+-g[0-9a-f]+)?/.exec(text)?.[1] ?? null;
+}
+
+function askableRegion(calls: JemallocCalls): number | null {
+  let version: string | null;
+  try {
+    version = versionIn(readMallctl(calls, "version"));
+  } catch {
+    // That it tells no version is evidence by itself; until then it is taken for an old one.
+    return LEAF_BYTES;
+  }
+  const parts = version?.split(".").map(Number) ?? [];
+  const at = ASKABLE.findIndex((part, index) => parts[index] !== part);
+  return at < 0 || (parts[at] ?? 0) > (ASKABLE[at] ?? 0) ? null : LEAF_BYTES;
+}
 
 /** Opens the jemalloc in an object; `null` for the process itself. */
 export function openJemallocProbe(object: string | null): AllocatorProbe {
@@ -24,16 +45,17 @@ export function openJemallocProbe(object: string | null): AllocatorProbe {
   const { calls, close } = foreign().open(object, { mallctl }, JEMALLOC_PREFIX);
   return {
     symbol: `${JEMALLOC_PREFIX}mallctl`,
+    shimName: "jemalloc",
     version() {
       const full = readMallctl(calls, "version");
-      const version = /^(\d+\.\d+\.\d+)(-\d+-g[0-9a-f]+)?/.exec(full)?.[1];
-      if (version === undefined) {
+      const version = versionIn(full);
+      if (version === null) {
         throw new RangeError(`mallctl("version") gave ${JSON.stringify(full)}, not a version`);
       }
       return version;
     },
     ownershipQuestion: 'mallctl("arenas.lookup")',
-    askableRegion: LEAF_BYTES,
+    askableRegion: askableRegion(calls),
     owns: (address) => lookupArena(calls, address),
     counterName: 'mallctl("thread.allocated")',
     counterScope: "thread",

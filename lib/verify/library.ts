@@ -66,6 +66,9 @@ function checkSymbol(path: string, symbol: string): Finding {
 }
 
 function checkHash({ manifest, sha256, path }: ResolvedLibrary): Finding {
+  if (sha256 === null) {
+    return { outcome: "unavailable", detail: `"${path}" was replaced since it was loaded` };
+  }
   return manifest === null
     ? { outcome: "unavailable", detail: `no manifest covers "${path}"` }
     : { outcome: "pass", detail: `sha256 ${sha256} is the manifest's` };

@@ -5,14 +5,18 @@
  */
 import { foreign } from "../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
+import type { Address } from "../../ffi/types.ts";
 import { decodeMimallocVersion } from "../mimalloc/version.ts";
 import type { AllocatorProbe } from "./probe.ts";
 
 /**
  * Release builds do not count single allocations, but every build counts the bytes it commits.
- * A block of this size is committed for itself.
+ * A block of this size is often committed for itself; 2.4 and 3 may have committed it before.
  */
 const COUNTER_BYTES = 96 << 20;
+
+/** How far from its start a byte of a large block is surely known to be in a region. */
+const KNOWN_BYTES = 4096;
 
 /** Opens the mimalloc in an object; `null` for the process itself. */
 export function openMimallocProbe(object: string | null): AllocatorProbe {
@@ -24,10 +28,14 @@ export function openMimallocProbe(object: string | null): AllocatorProbe {
   });
   return {
     symbol: "mi_version",
+    shimName: "mimalloc",
     version: () => decodeMimallocVersion(calls.mi_version()),
     ownershipQuestion: "mi_is_in_heap_region",
     askableRegion: null,
-    owns: (address) => calls.mi_is_in_heap_region(address),
+    // A byte within tells a region from a list of blocks.
+    owns: (address, size) =>
+      calls.mi_is_in_heap_region(address) &&
+      calls.mi_is_in_heap_region((address + Math.min(size, KNOWN_BYTES) - 1) as Address),
     counterName: "mi_process_info's committed bytes",
     counterScope: "process",
     counterBytes: COUNTER_BYTES,

@@ -115,6 +115,7 @@ export function openMuslProbe(): AllocatorProbe {
   }
   return {
     symbol: "malloc",
+    shimName: "system",
     version: null,
     ownershipQuestion: "musl's record of its groups",
     askableRegion: null,

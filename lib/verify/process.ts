@@ -5,8 +5,10 @@
  */
 import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
+import { PermissionError } from "../../ffi/errors.ts";
+import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { system } from "../system/mod.ts";
-import type { ForeignAddress, SymbolLocation } from "../system/types.ts";
+import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
 import { openGlibcProbe } from "./glibc.ts";
 import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
@@ -39,9 +41,24 @@ export function openProcessBlocks(): BlockSource & { close(): void } {
 
 type ProbeOpener = (object: string, shim: string | null) => AllocatorProbe;
 
-/** An object is opened by its path, but for the program itself, which cannot be. */
+/**
+ * Whether the file of an object was removed or replaced since it was mapped: its path then leads to
+ * another file, or to none.
+ */
+export function isReplaced(object: string): boolean {
+  try {
+    const files = system().mappedFiles();
+    return files.has(`${object}${REPLACED}`) && !files.has(object);
+  } catch (error) {
+    // The evidence of the mapping says that it may not be looked at.
+    if (error instanceof PermissionError) return false;
+    throw error;
+  }
+}
+
+/** An object is opened by its path, but for the program itself and for one whose path is stale. */
 function byPath(open: (object: string | null) => AllocatorProbe): ProbeOpener {
-  return (object) => open(object === system().executable() ? null : object);
+  return (object) => open(object === system().executable() || isReplaced(object) ? null : object);
 }
 
 const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {
@@ -81,11 +98,38 @@ function checkOwner(malloc: SymbolLocation, claim: Claim): Finding {
 }
 
 function checkMapping(object: string): Finding {
-  const mapped = system().mappedFiles().has(object);
+  const files = system().mappedFiles();
+  const replaced = !files.has(object) && files.has(`${object}${REPLACED}`);
+  const mapped = replaced || files.has(object);
+  const since = replaced ? "; the file was removed or replaced since" : "";
   return {
     outcome: mapped ? "pass" : "fail",
-    detail: `"${object}" is ${mapped ? "" : "not "}mapped into this process`,
+    detail: `"${object}" is ${mapped ? "" : "not "}mapped into this process${since}`,
   };
+}
+
+const REASON_BYTES = 2048;
+
+/** Asks the shim, in one call: between two calls from JavaScript the runtime allocates, too. */
+function checkEntries(name: string, shim: string | null): Finding {
+  if (shim === null) {
+    return { outcome: "unavailable", detail: "offheap's shim, which looks at them, is not built" };
+  }
+  const { offheap_is_serving } = SHIM_SYMBOLS;
+  const { calls, close } = foreign().open(shim, { offheap_is_serving });
+  try {
+    const bytes = new Uint8Array(REASON_BYTES);
+    const answer = calls.offheap_is_serving(name, bytes, REASON_BYTES);
+    const reason = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+    const all = "malloc's other entry points and C++'s operators are its own, and so are their " +
+      "blocks of 1 byte to 1 MiB";
+    if (answer > 0) return { outcome: "pass", detail: all };
+    return answer < 0
+      ? { outcome: "unavailable", detail: "this system has no preload that could replace them" }
+      : { outcome: "fail", detail: reason };
+  } finally {
+    close();
+  }
 }
 
 /** The evidence that a mapping of an object gives. */
@@ -129,7 +173,11 @@ function askAllocator(
   }
   const blocks = openProcessBlocks();
   try {
-    const evidence = interrogate("process", probe, blocks, controls);
+    const { shimName } = probe;
+    const evidence = [
+      ...interrogate("process", probe, blocks, controls),
+      examine("process", "entries", "unavailable", () => checkEntries(shimName, shim)),
+    ];
     const told = evidence.some(({ check, outcome }) => check === "version" && outcome === "pass");
     return { version: told ? probe.version?.() ?? null : null, evidence };
   } finally {

@@ -21,6 +21,7 @@ export function openSystemProbe(): AllocatorProbe {
   const { question, owns, close } = openSystemHeap();
   return {
     symbol: "malloc",
+    shimName: "system",
     version: null,
     ownershipQuestion: question,
     askableRegion: null,

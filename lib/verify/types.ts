@@ -17,6 +17,8 @@ export type EvidenceScope = "library" | "process";
  * - `owner`: the object that serves `malloc` is the allocator's;
  * - `ownership`: the allocator knows a fresh block as its own, and denies foreign addresses;
  * - `counter`: its counters moved by the size that was allocated;
+ * - `entries`: every other entry point (`calloc`, `posix_memalign`, C++'s operators, …) is the
+ *   allocator's, and so are the blocks that each of them gives, of sizes from 1 byte to 1 MiB;
  * - `hash`: the file's sha256 is the manifest's;
  * - `mapping`: the file is mapped into this process.
  */
@@ -26,6 +28,7 @@ export type EvidenceCheck =
   | "owner"
   | "ownership"
   | "counter"
+  | "entries"
   | "hash"
   | "mapping";
 
@@ -65,8 +68,8 @@ export interface LibraryReport {
   readonly path: string;
   /** Which of the places it was found in. */
   readonly origin: LibraryOrigin;
-  /** The file's sha256, in hexadecimal. */
-  readonly sha256: string;
+  /** The file's sha256, in hexadecimal; `null` when the file was replaced since it was loaded. */
+  readonly sha256: string | null;
   /** Whether a manifest covers it; its hash then agrees. */
   readonly manifest: boolean;
 }

@@ -16,8 +16,8 @@ import {
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";
-import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
-import { ownOptions, requireOneOf, requirePath } from "../options.ts";
+import { LIBRARY_VARIABLE, type ResolvedLibrary } from "../library/resolve.ts";
+import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
 import {
@@ -26,6 +26,14 @@ import {
   verifyLibrary,
   withLibraryBlocks,
 } from "./library.ts";
+import {
+  examineProcess,
+  findOwnLibrary,
+  forgetProcess,
+  keepOwnLibrary,
+  servesProcess,
+} from "./own-library.ts";
+import { shimPath, withControls } from "./controls.ts";
 import { openProcessBlocks, type ProcessFinding, verifyProcess } from "./process.ts";
 import type { BlockSource } from "./probe.ts";
 import type { LibraryReport, RuntimeAllocator, Verification } from "./types.ts";
@@ -38,17 +46,25 @@ export interface VerifyOptions {
   readonly library?: string | undefined;
   /** How the library was built; `release` unless told otherwise. */
   readonly variant?: Variant | undefined;
+  /** Ask again, instead of giving the answer that was found before; `false` unless told otherwise. */
+  readonly refresh?: boolean | undefined;
 }
 
-const OPTION_NAMES: readonly (keyof VerifyOptions)[] = ["allocator", "library", "variant"];
+const OPTION_NAMES: readonly (keyof VerifyOptions)[] = [
+  "allocator",
+  "library",
+  "variant",
+  "refresh",
+];
 
 const HEADER_ROOM = 16;
 const CONTROL_BYTES = 3001;
 
 function checkOptions(action: string, options: VerifyOptions): VerifyOptions {
   const own = ownOptions(action, options, OPTION_NAMES);
-  const { allocator, library, variant } = own;
+  const { allocator, library, variant, refresh } = own;
   requirePath(action, "the library", library);
+  requireFlag(action, "refresh", refresh);
   if (variant !== undefined) requireOneOf(action, "the variant", variant, VARIANTS);
   if (allocator !== "system" || library === undefined) return own;
   throw new TypeError(
@@ -86,65 +102,37 @@ function withForeignBlock<R>(
   }
 }
 
-function shimPath(): string | null {
-  try {
-    return resolveLibrary({ name: "offheap" }).path;
-  } catch (error) {
-    // Without the shim one counter cannot be read; the evidence says so.
-    if (error instanceof LibraryLoadError) return null;
-    throw error;
-  }
-}
-
-/** The object behind `malloc`, to tell whether process and library are one instance. */
-function servesProcess(path: string): boolean {
-  return system().findSymbol("malloc")?.object === path;
-}
-
-function findLibrary(
-  name: LoadableAllocator,
-  options: VerifyOptions,
-): ResolvedLibrary | LibraryLoadError {
-  try {
-    return resolveLibrary({ name, path: options.library, variant: options.variant });
-  } catch (error) {
-    // That no library is there is a finding about the library; the process has its own.
-    if (error instanceof LibraryLoadError) return error;
-    throw error;
-  }
-}
-
 function examineLibrary(name: LoadableAllocator, library: ResolvedLibrary): LibraryFinding {
-  const controls = system().foreignAddresses();
-  if (servesProcess(library.path)) return verifyLibrary(name, library, controls);
-  const blocks = openProcessBlocks();
-  try {
-    return withForeignBlock(
-      "a block of the process's malloc",
-      blocks,
-      controls,
-      (all) => verifyLibrary(name, library, all),
-    );
-  } finally {
-    blocks.close();
-  }
+  return withControls((controls) => {
+    if (servesProcess(library.path)) return verifyLibrary(name, library, controls);
+    const blocks = openProcessBlocks();
+    try {
+      return withForeignBlock(
+        "a block of the process's malloc",
+        blocks,
+        controls,
+        (all) => verifyLibrary(name, library, all),
+      );
+    } finally {
+      blocks.close();
+    }
+  });
 }
 
 /** A library's block is a control only when it was proven to be the library's own. */
-function examineProcess(name: LoadableAllocator, library: ResolvedLibrary | null): ProcessFinding {
-  const controls = system().foreignAddresses();
-  const shim = shimPath();
-  if (library === null || servesProcess(library.path)) return verifyProcess(shim, controls);
-  return withLibraryBlocks(
-    name,
-    library.path,
-    (blocks) =>
-      withForeignBlock(
-        "a block of offheap's library",
-        blocks,
-        controls,
-        (all) => verifyProcess(shim, all),
-      ),
+function examineBeside(name: LoadableAllocator, library: ResolvedLibrary): ProcessFinding {
+  return withControls((controls) =>
+    withLibraryBlocks(
+      name,
+      library.path,
+      (blocks) =>
+        withForeignBlock(
+          "a block of offheap's library",
+          blocks,
+          controls,
+          (all) => verifyProcess(shimPath(), all),
+        ),
+    )
   );
 }
 
@@ -174,28 +162,24 @@ interface Findings {
 }
 
 function examineLoadable(name: LoadableAllocator, options: VerifyOptions): Findings {
-  const found = findLibrary(name, options);
-  if (found instanceof LibraryLoadError) {
-    return { process: examineProcess(name, null), library: unusable(found), resolved: null };
-  }
-  let library;
+  let resolved: ResolvedLibrary | null = null;
   try {
-    library = examineLibrary(name, found);
+    resolved = findOwnLibrary(name, options);
+    const library = examineLibrary(name, resolved);
+    if (library.verified) keepOwnLibrary(name, options, resolved);
+    const apart = library.verified && !servesProcess(resolved.path);
+    const found = apart ? examineBeside(name, resolved) : examineProcess();
+    return { process: found, library, resolved };
   } catch (error) {
-    // A file that cannot be loaded, or is another library, is a finding about the library.
+    // A file that is missing, cannot be loaded, or is another library, is a finding about it.
     if (!(error instanceof LibraryLoadError || error instanceof SymbolError)) throw error;
-    const resolved = error instanceof SymbolError ? found : null;
-    return { process: examineProcess(name, null), library: unusable(error), resolved };
+    const loaded = error instanceof SymbolError ? resolved : null;
+    return { process: examineProcess(), library: unusable(error), resolved: loaded };
   }
-  return {
-    process: examineProcess(name, library.verified ? found : null),
-    library,
-    resolved: found,
-  };
 }
 
 function examineSystem(): Findings {
-  const found = verifyProcess(shimPath(), system().foreignAddresses());
+  const found = examineProcess();
   return { process: found, library: systemFinding(found), resolved: null };
 }
 
@@ -234,30 +218,28 @@ export function proveOwnBlocks(action: string, options: VerifyOptions): OwnBlock
   if (name === "system") {
     return { name, ...examineSystem().library, resolved: null, library: null };
   }
-  const { library: path, variant } = own;
-  const resolved = resolveLibrary({ name, path, variant });
+  const resolved = findOwnLibrary(name, own);
   const key = `${name} ${resolved.path} ${resolved.sha256}`;
   const finding = proven.get(key) ?? examineLibrary(name, resolved);
-  if (finding.verified) proven.set(key, finding);
+  if (finding.verified) {
+    proven.set(key, finding);
+    keepOwnLibrary(name, own, resolved);
+  }
   return { name, ...finding, resolved, library: describeLibrary(resolved) };
 }
 
-/**
- * Finds out, by evidence, which allocator offheap's own blocks come from and which one serves
- * libc's `malloc` in this process. Loads the library when it is not loaded yet. Allocates and
- * frees blocks of up to 384 MiB, of which no page is touched, to watch counters move.
- *
- * A library that is missing is a finding, not an error: its evidence says why.
- *
- * @throws {TypeError | RangeError} for bad options.
- * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment.
- * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
- */
-export function verifyAllocator(options: VerifyOptions = {}): Verification {
-  const own = checkOptions("verify the allocator", options);
-  const allocator = chooseAllocator(own);
-  const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, own);
-  return {
+/** What was found before in this thread, by what was asked. */
+const answers = new Map<string, Verification>();
+
+/** Everything that an answer depends on, beside the process itself. */
+function keyOf(allocator: AllocatorName, { library, variant }: VerifyOptions): string {
+  return JSON.stringify([allocator, library, variant, readVariable(LIBRARY_VARIABLE)]);
+}
+
+function ask(allocator: AllocatorName, options: VerifyOptions): Verification {
+  const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, options);
+  const evidence = [...found.library.evidence, ...found.process.evidence];
+  return Object.freeze({
     runtime: foreign().runtime,
     platform: process.platform,
     arch: process.arch,
@@ -269,7 +251,35 @@ export function verifyAllocator(options: VerifyOptions = {}): Verification {
     processAllocatorVersion: found.process.version,
     processAllocatorVerified: found.process.verified,
     runtimeAllocator: runtimeAllocator(),
-    library: found.resolved === null ? null : describeLibrary(found.resolved),
-    evidence: [...found.library.evidence, ...found.process.evidence],
-  };
+    library: found.resolved === null ? null : Object.freeze(describeLibrary(found.resolved)),
+    evidence: Object.freeze(evidence.map((item) => Object.freeze({ ...item }))),
+  });
+}
+
+/**
+ * Finds out, by evidence, which allocator offheap's own blocks come from and which one serves
+ * libc's `malloc` in this process. Loads the library when it is not loaded yet. Allocates and
+ * frees some hundred blocks of up to 384 MiB, of which no page is touched, to watch counters move.
+ *
+ * The process is asked once a thread, and the answer is kept, by the options; `refresh` asks again.
+ * Where the allocator that is asked for serves the process, and neither a library nor a variant is
+ * named, offheap's own blocks come from that instance.
+ *
+ * A library that is missing is a finding, not an error: its evidence says why.
+ *
+ * @throws {TypeError | RangeError} for bad options.
+ * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment.
+ * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
+ */
+export function verifyAllocator(options: VerifyOptions = {}): Verification {
+  const own = checkOptions("verify the allocator", options);
+  const allocator = chooseAllocator(own);
+  const key = keyOf(allocator, own);
+  const refresh = own.refresh === true;
+  if (refresh) forgetProcess();
+  const kept = refresh ? undefined : answers.get(key);
+  const answer = kept ?? ask(allocator, own);
+  // A library that could not be had may be there the next time; who serves the process is kept.
+  if (answer.library !== null || allocator === "system") answers.set(key, answer);
+  return answer;
 }

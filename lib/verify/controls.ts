@@ -1,0 +1,29 @@
+/**
+ * What evidence is gathered with, beside the allocator: negative controls, and offheap's shim.
+ *
+ * @module
+ */
+import { LibraryLoadError } from "../errors.ts";
+import { resolveLibrary } from "../library/resolve.ts";
+import { system } from "../system/mod.ts";
+import type { ForeignAddress } from "../system/types.ts";
+
+/** Runs `use` with addresses that every preloaded or loaded allocator must deny. */
+export function withControls<R>(use: (controls: readonly ForeignAddress[]) => R): R {
+  const memory = system().holdForeignMemory();
+  try {
+    return use([...system().foreignAddresses(), ...memory.addresses]);
+  } finally {
+    memory.close();
+  }
+}
+
+/** The path of offheap's shim; `null` where it is not built: the evidence says what is missing. */
+export function shimPath(): string | null {
+  try {
+    return resolveLibrary({ name: "offheap" }).path;
+  } catch (error) {
+    if (error instanceof LibraryLoadError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Which library offheap's own blocks come from: the instance that serves the process, where it is
+ * the allocator asked for; what was loaded before; else what the usual places have.
+ *
+ * @module
+ */
+import { readVariable } from "../environment.ts";
+import { admit } from "../library/admission.ts";
+import type { Variant } from "../library/manifest.ts";
+import { LIBRARY_VARIABLE, type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
+import { system } from "../system/mod.ts";
+import { shimPath, withControls } from "./controls.ts";
+import { identifyObject } from "./identify.ts";
+import type { LoadableAllocator } from "./library.ts";
+import { isReplaced, type ProcessFinding, verifyProcess } from "./process.ts";
+
+/** What is asked for. */
+export interface OwnLibraryRequest {
+  /** The library's path. */
+  readonly library?: string | undefined;
+  /** How it was built. */
+  readonly variant?: Variant | undefined;
+}
+
+let found: ProcessFinding | undefined;
+
+/** Who serves `malloc` in this process; asked once. */
+export function examineProcess(): ProcessFinding {
+  found ??= withControls((controls) => verifyProcess(shimPath(), controls));
+  return found;
+}
+
+/** Asks the process anew at the next time. */
+export function forgetProcess(): void {
+  found = undefined;
+}
+
+/** Whether a library is the instance that serves the process. */
+export function servesProcess(path: string): boolean {
+  return system().findSymbol("malloc")?.object === path;
+}
+
+/** The instance that serves the process, where it is this allocator's, proven, and a library. */
+function servingLibrary(name: LoadableAllocator): ResolvedLibrary | null {
+  const path = system().findSymbol("malloc")?.object ?? null;
+  if (path === null || !system().mallocTellsServer || path === system().executable()) return null;
+  if (identifyObject(path).name !== name || !examineProcess().verified) return null;
+  const place = { origin: "process", paths: [path] } as const;
+  return isReplaced(path)
+    ? { name, path, origin: place.origin, sha256: null, manifest: null, attempts: [] }
+    : admit({ name }, place, path, []);
+}
+
+/**
+ * What was found before in this thread, by what was asked. It stays when a file is replaced: a
+ * library that is loaded does not change, and the new file would be a second copy beside it.
+ */
+const known = new Map<string, ResolvedLibrary>();
+
+function keyOf(name: string, named: string | undefined, variant: Variant | undefined): string {
+  return JSON.stringify([name, named, variant ?? "release"]);
+}
+
+/**
+ * Finds the library.
+ *
+ * @throws {LibraryLoadError} when there is none, or it may not be loaded.
+ */
+export function findOwnLibrary(
+  name: LoadableAllocator,
+  { library: path, variant }: OwnLibraryRequest,
+): ResolvedLibrary {
+  const named = path ?? readVariable(LIBRARY_VARIABLE);
+  const before = known.get(keyOf(name, named, variant));
+  if (before !== undefined) return before;
+  const open = named === undefined && (variant ?? "release") === "release";
+  return (open ? servingLibrary(name) : null) ?? resolveLibrary({ name, path, variant });
+}
+
+/** Keeps to a library that was loaded and proven. */
+export function keepOwnLibrary(
+  name: LoadableAllocator,
+  { library: path, variant }: OwnLibraryRequest,
+  library: ResolvedLibrary,
+): void {
+  known.set(keyOf(name, path ?? readVariable(LIBRARY_VARIABLE), variant), library);
+}
