@@ -59,13 +59,19 @@ static int check_file(const char *path, const struct answer *why) {
     return no(why, "another copy of it serves malloc, \"%s\", and not \"%s\"", file_of(&server), path);
 }
 
-static int check_definers(const struct answer *why) {
-    struct definition server, found, own;
+static int check_functions(const struct answer *why) {
+    struct definition server, found;
     if (!find_definition("malloc", &server)) return no(why, "no object defines malloc");
     for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++) {
         if (!find_definition(FUNCTIONS[i], &found) || found.base == server.base) continue;
         return no(why, "%s is served by another, \"%s\"", FUNCTIONS[i], file_of(&found));
     }
+    return 1;
+}
+
+static int check_operators(const struct answer *why) {
+    struct definition server, found, own;
+    if (!find_definition("malloc", &server)) return no(why, "no object defines malloc");
     for (size_t i = 0; i < COUNT_OF(OPERATORS); i++) {
         if (!find_definition(OPERATORS[i], &found) || found.base == server.base) continue;
         if (!find_definition_in(&found, "malloc", &own)) continue;

@@ -24,7 +24,12 @@ static int check_file(const char *path, const struct answer *why) {
 }
 
 /* All of them ask the zones; what their blocks are tells who serves them. */
-static int check_definers(const struct answer *why) {
+static int check_functions(const struct answer *why) {
+    (void)why;
+    return 1;
+}
+
+static int check_operators(const struct answer *why) {
     (void)why;
     return 1;
 }

@@ -99,7 +99,8 @@ static void *by_posix_memalign(size_t size) {
  *   SYSTEM_ENTRIES               rows for more entry points
  *   find_server()                the function of a name in what serves malloc, or why it does not
  *   check_file()                 whether what serves malloc is a certain file
- *   check_definers()             whether each entry point is the server's
+ *   check_functions()            whether each function of C is the server's
+ *   check_operators()            whether C++'s operators are the server's, or call it
  *   list_foreign()               memory of others, up to a number
  *   system_owns()                whether a block of the system's own allocator is one
  *   describe_server()            who serves malloc, for a message
@@ -240,8 +241,10 @@ static int check_block(const struct allocator *it, void *function, const struct 
     return 1;
 }
 
-static int check_blocks(const struct allocator *it, void *function, const struct answer *why) {
-    for (size_t e = 0; e < COUNT_OF(ENTRIES); e++) {
+/* The blocks of the entry points from one to another; malloc is the first. */
+static int check_blocks(const struct allocator *it, void *function, size_t from, size_t to,
+                        const struct answer *why) {
+    for (size_t e = from; e < to; e++) {
         const size_t *sizes = e == 0 ? MALLOC_SIZES : OTHER_SIZES;
         size_t count = e == 0 ? COUNT_OF(MALLOC_SIZES) : COUNT_OF(OTHER_SIZES);
         for (size_t s = 0; s < count; s++) {
@@ -261,7 +264,8 @@ static int is_serving(const char *name, const char *path, const struct answer *w
         if (strcmp(it->name, name) != 0) continue;
         void *function = NULL;
         return find_server(it->symbol, &function, why) && (*path == '\0' || check_file(path, why)) &&
-               check_definers(why) && check_blocks(it, function, why);
+               check_functions(why) && check_blocks(it, function, 0, 1, why) && check_operators(why) &&
+               check_blocks(it, function, 1, COUNT_OF(ENTRIES), why);
     }
     return no(why, "offheap's shim knows no allocator of that name");
 }
