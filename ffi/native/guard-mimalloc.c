@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#define LEAST_ADDRESS ((uintptr_t)32 << 20)
+
 void *inner_mi_malloc(size_t size);
 void *inner_mi_zalloc(size_t size);
 void *inner_mi_malloc_aligned(size_t size, size_t alignment);
@@ -32,7 +34,10 @@ void inner_release(void *base, const struct heap *heap) {
 }
 
 size_t inner_usable(const void *base) { return inner_mi_usable_size(base); }
-int inner_owns(const void *address) { return mi_is_in_heap_region(address); }
+
+/* mimalloc answers rightly above its first segment's place only: see LEAST_ADDRESS in lib/memory. */
+int inner_owns(const void *address) { return (uintptr_t)address >= LEAST_ADDRESS && mi_is_in_heap_region(address); }
+
 size_t inner_good_size(size_t size) { return inner_mi_good_size(size); }
 
 EXPORT void *mi_malloc(size_t size) { return guard_allocate(size, LEAST_PAD, 0, NULL); }

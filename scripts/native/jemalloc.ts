@@ -73,6 +73,7 @@ const GUARDED: readonly string[] = [
 
 /** Behind the layer jemalloc's own checks would find nothing. */
 const GUARD_OPTIONS: readonly string[] = [
+  OPENED_LATE,
   `--with-mangling=${GUARDED.map((name) => `${name}:${INNER_PREFIX}${name}`).join(",")}`,
 ];
 
