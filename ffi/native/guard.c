@@ -126,10 +126,12 @@ static int has_tail(const unsigned char *block, uint64_t shape, uint64_t seal) {
     return memcmp(block + size_of(shape), &tail, TAIL) == 0;
 }
 
-/* The kernel reads the eight bytes of a signal set before it looks at what is to be done with them. */
+/* The kernel reads the eight bytes of a signal set before it looks at what is to be done with them.
+ * NULL would be no set; and the compiler takes it that a pointer less something is not NULL. */
 static int is_readable(const void *address) {
     int error = errno;
-    int readable = syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == 0 || errno != EFAULT;
+    int readable = (uintptr_t)address >= page_size() &&
+                   (syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == 0 || errno != EFAULT);
     errno = error;
     return readable;
 }
