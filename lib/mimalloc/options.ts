@@ -1,7 +1,7 @@
 /**
  * The options of mimalloc that a report shows. Their numbers are those of the enumeration
  * `mi_option_t` in mimalloc.h; 2.1 gave several of them new names and meanings in the same places,
- * and versions 2.1 to 3.4 agree on these.
+ * and versions 2.1 to 3.7 agree on these.
  *
  * @module
  */
@@ -36,12 +36,18 @@ const PURGING: readonly MimallocOption[] = [
   { number: 4, name: "arena_eager_commit" },
   { number: 5, name: "purge_decommits" },
   { number: 6, name: "allow_large_os_pages" },
-  { number: 12, name: "abandoned_page_purge" },
   { number: 15, name: "purge_delay" },
 ];
 
+/** mimalloc 2.1 and later; version 3 has no such pages, and takes no notice of the option. */
+const ABANDONING: readonly MimallocOption[] = [{ number: 12, name: "abandoned_page_purge" }];
+
 /** The options that a version has. */
 export function mimallocOptions(version: string): readonly MimallocOption[] {
-  const own = version.startsWith("2.0.") ? DECOMMITTING : PURGING;
+  const own = version.startsWith("2.0.")
+    ? DECOMMITTING
+    : version.startsWith("2.")
+    ? [...PURGING, ...ABANDONING]
+    : PURGING;
   return [...ALL_VERSIONS, ...own].sort((a, b) => a.number - b.number);
 }
