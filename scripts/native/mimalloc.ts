@@ -26,13 +26,21 @@ import { addOperators, operatorFiles } from "./operators.ts";
 import { symbolNames } from "./symbols.ts";
 import type { Job, Recipe } from "./types.ts";
 
+/**
+ * Whether mimalloc counts its live bytes, which costs too much to be on: the figures are in
+ * docs/development/architecture.md, "The build". A debug build counts in any case.
+ */
+const COUNTS_LIVE_BYTES = false;
+
+const STATISTICS = `-DMI_STAT=${COUNTS_LIVE_BYTES ? 1 : 0}`;
+
 const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
-  release: ["-O3", "-DNDEBUG"],
+  release: ["-O3", "-DNDEBUG", STATISTICS],
   // Level 2 has the internal assertions; level 3 would walk whole heaps at each call.
   debug: ["-O2", "-g", "-DMI_DEBUG=2", "-DMI_PADDING=1"],
   // Versions before 2.1.9 do not know MI_GUARDED and pass over it.
-  secure: ["-O3", "-DNDEBUG", "-DMI_SECURE=4", "-DMI_PADDING=1", "-DMI_GUARDED=1"],
-  preload: ["-O3", "-DNDEBUG"],
+  secure: ["-O3", "-DNDEBUG", STATISTICS, "-DMI_SECURE=4", "-DMI_PADDING=1", "-DMI_GUARDED=1"],
+  preload: ["-O3", "-DNDEBUG", STATISTICS],
 };
 
 /** The functions in front of which the guarding layer stands: guard-mimalloc.c has them. */
