@@ -9,7 +9,13 @@ import { type DebianFile, debianFile } from "../scripts/foreign/debian.ts";
 import { withChild } from "./support/child.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { IS_MUSL } from "./support/libc.ts";
-import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
+import {
+  builtLibrary,
+  FIXTURES,
+  offheapCommand,
+  runChild,
+  runtimeCommand,
+} from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
@@ -71,7 +77,7 @@ test("an allocator that is opened again is not put to the test again", () => {
   assert.ok(hashed <= 3, `${hashed} libraries were opened`);
 });
 
-const own = (allocator: string): DebianFile => ({ path: builtLibrary(allocator) });
+const own = (allocator: string): DebianFile => ({ path: builtLibrary(allocator, "preload") });
 const debian = (...words: Parameters<typeof debianFile>): DebianFile =>
   IS_MUSL ? { missing: "Debian's libraries are made for glibc" } : debianFile(...words);
 
@@ -79,6 +85,7 @@ const debian = (...words: Parameters<typeof debianFile>): DebianFile =>
 const VERSIONS: readonly (readonly [string, (typeof ALLOCATORS)[number], DebianFile])[] = [
   ["jemalloc as it is built", "jemalloc", own("jemalloc")],
   ["mimalloc as it is built", "mimalloc", own("mimalloc")],
+  ["bookworm's jemalloc", "jemalloc", debian("libjemalloc2", "/libjemalloc.so.2", "bookworm")],
   ["forky's mimalloc 3", "mimalloc", debian("libmimalloc3", "/libmimalloc.so.3", "forky")],
   [
     "trixie-backports' mimalloc 3",
@@ -93,11 +100,12 @@ for (const [what, allocator, library] of VERSIONS) {
     `a process under ${what} is verified the first time and the hundredth, in a Worker as well`,
     skipUnless("path" in library, reason),
     async () => {
-      const variables = { LD_PRELOAD: "path" in library ? library.path : undefined };
+      assert.ok("path" in library);
+      const run = ["run", "--allocator", allocator, "--library", library.path, "--"];
       for (const [times, ...where] of [["100"], ["10", "worker"]] as const) {
         const script = join(FIXTURES, "verify-often.ts");
         const command = runtimeCommand(script, allocator, times, ...where);
-        const { stdout, stderr } = await runChild(command, { variables });
+        const { stdout, stderr } = await runChild(offheapCommand(...run, ...command));
         assert.deepEqual(JSON.parse(stdout || JSON.stringify(stderr)), {
           verified: Number(times),
           first: null,

@@ -11,7 +11,7 @@ const [allocator, times] = process.argv.slice(-2);
 let proven = 0;
 let problem: string | null = null;
 for (let i = 0; i < Number(times); i++) {
-  const report = verifyAllocator();
+  const report = verifyAllocator({ refresh: true });
   const own = report.processAllocator === allocator && report.processAllocatorVerified;
   if (own && report.memoryAllocatorVerified) proven++;
   else {
