@@ -34,8 +34,23 @@ function reclaimDropped(): void {
   }
 }
 
+/** How many heaps are made between two collections that are asked for. */
+const COLLECT_EVERY = 512;
+let made = 0;
+
+/**
+ * Has dropped heaps found long before the last number is taken: a heap with blocks goes in two
+ * steps, each of which takes a collection and a turn of the event loop.
+ */
+function collectInTime({ most }: NativeHeaps): void {
+  if (open.size < most / 4) return;
+  made = (made + 1) % COLLECT_EVERY;
+  if (made === 1) foreign().collectGarbage();
+}
+
 /** A heap; when none can be had, those that were dropped are looked for first. */
 function createHeap(heaps: NativeHeaps, source: Address): number {
+  collectInTime(heaps);
   const number = heaps.create(source);
   if (number !== null) return number;
   reclaimDropped();

@@ -16,6 +16,9 @@ import type { AllocatorKind } from "./types.ts";
 /** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */
 const SAFE_LOOKUP = "safe-lookup";
 
+/** Arenas have numbers below `MALLOCX_ARENA_LIMIT`. */
+const MOST_ARENAS = 4095;
+
 /** `EAGAIN`: what mallctl returns when there is no memory. */
 const OUT_OF_MEMORY = 11;
 
@@ -44,6 +47,7 @@ export function openJemallocKind(
       runMallctl(calls, "arena.<i>.purge", ALL_ARENAS);
     },
     heaps: {
+      most: MOST_ARENAS,
       create(source) {
         const kept = shim.offheap_arena_reuse(source);
         if (kept >= 0) return kept;

@@ -35,6 +35,7 @@ export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): 
     owns: (address) => address >= LEAST_ADDRESS && calls.mi_is_in_heap_region(address),
     collect: () => calls.mi_collect(true),
     heaps: {
+      most: Infinity,
       create() {
         const heap = calls.mi_heap_new();
         return heap === NULL ? null : heap;

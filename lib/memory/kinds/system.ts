@@ -27,6 +27,7 @@ export function openSystemKind(): AllocatorKind {
       calls.malloc_trim?.(0);
     },
     heaps: {
+      most: 0,
       create: () => unsupported("make a heap"),
       destroy: () => unsupported("destroy a heap"),
       wantEmpty: false,

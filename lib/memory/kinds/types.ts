@@ -17,6 +17,8 @@ export interface HeapCounters {
 
 /** One heap, as the allocator numbers it: an arena's number, or the address of a `mi_heap_t`. */
 export interface NativeHeaps {
+  /** The most there may be at a time. */
+  readonly most: number;
   /** Makes one for an allocator's source; `null` when there is no memory or no number for it. */
   create(source: Address): number | null;
   /** Gives all of its memory back. */
