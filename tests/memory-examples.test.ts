@@ -92,7 +92,7 @@ for (const [name, output] of Object.entries(OUTPUT)) {
   });
 
   test(`the guide has examples/off-heap/${name} as it is, with what it prints`, () => {
-    const code = readFileSync(join(EXAMPLES, name), "utf8").replace('"../../mod.ts"', PACKAGE);
+    const code = readFileSync(join(EXAMPLES, name), "utf8").replaceAll('"../../mod.ts"', PACKAGE);
     const found = guided.filter((program) => program.code === code);
     assert.deepEqual(found.map((program) => program.output), [output]);
   });
