@@ -104,7 +104,7 @@ for (const allocator of ALLOCATORS) {
       new RegExp(`^offheap's blocks: ${allocator} \\d+\\.\\d+\\.\\d+ verified$`),
     );
     assert.equal(text.includes("\nnote: bun links its own mimalloc"), RUNTIME === "bun");
-    assert.ok(text.includes(`\nlibrary: ${builtLibrary(allocator)} (process)\n`), text);
+    assert.ok(text.includes(`\nlibrary: ${builtLibrary(allocator, "preload")} (process)\n`), text);
     for (const scope of ["library", "process"]) {
       for (const check of ["symbol", "mapping", "version", "ownership"]) {
         assert.match(text, new RegExp(`│ ${scope} +│ ${check} +│ pass +│ \\S+`));
@@ -113,7 +113,7 @@ for (const allocator of ALLOCATORS) {
     assert.match(text, /│ process +│ entries +│ pass +│ malloc's other entry points/);
     assert.match(text, /│ library +│ hash +│ pass +│ sha256 [0-9a-f]+/);
     const unwrapped = text.replaceAll(GAPS, "");
-    const mapping = `"${builtLibrary(allocator)}" is mapped into this process`;
+    const mapping = `"${builtLibrary(allocator, "preload")}" is mapped into this process`;
     assert.equal(unwrapped.split(mapping).length, 3, "nothing of a long detail is cut off");
     assert.match(text, /│ process +│ owner +│ pass +│ malloc is served by/);
   });
@@ -143,7 +143,7 @@ test("verify --expect names the C library's allocator as system, and is met only
 });
 
 test("env prints what run would set, in each format", async () => {
-  const library = builtLibrary("mimalloc");
+  const library = builtLibrary("mimalloc", "preload");
   const env = (...args: string[]): Promise<string> =>
     printed(["env", "-a", "mimalloc", "-p", "low-memory", ...args]);
   const json = JSON.parse(await env("--format", "json")) as Record<string, string>;
@@ -172,7 +172,7 @@ test("doctor tells from outside who serves malloc, as text and as data", async (
   for (const allocator of ALLOCATORS) {
     const [command, ...args] = offheapCommand("run", "-a", allocator, "--", "cat");
     await withChild(command, args, {}, async ({ pid }) => {
-      const library = builtLibrary(allocator);
+      const library = builtLibrary(allocator, "preload");
       const text = await printed(["doctor", "--pid", String(pid)]);
       const lines = text.split("\n");
       assert.equal(lines[0], `process ${pid}: cat`);

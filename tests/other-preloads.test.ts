@@ -125,7 +125,11 @@ test(
   namespaces(),
   async () => {
     const other = withOperators();
-    const plain = compileShared("decoy-malloc.c", "other-plain.so", ["-DDECOY_MALLCTL"]);
+    const plain = compileShared("decoy-malloc.c", "other-honest.so", [
+      "-DDECOY_MALLCTL",
+      "-DDECOY_COUNTS",
+      "-DDECOY_CLAIMS(p)=(p==newest)",
+    ]);
     const command = offheapCommand("run", "-a", "jemalloc", "--", "echo", "started");
     const own = compileShared("hello.c", "other-none.so");
     const harmless = await withSystemPreload(`${own}\n`, command);

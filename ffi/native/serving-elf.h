@@ -5,6 +5,7 @@
 #ifndef OFFHEAP_SERVING_ELF_H
 #define OFFHEAP_SERVING_ELF_H
 
+#include <dlfcn.h>
 #include <malloc.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +34,15 @@ static const char *const OPERATORS[] = {
 
 static const char *file_of(const struct definition *it) {
     return *it->object != '\0' ? it->object : PROGRAM;
+}
+
+/*
+ * C++'s operators are nobody's in many programs, and a library that was opened for itself may have
+ * some all the same: that counts only when the whole process finds them there.
+ */
+static int find_operator(const char *name, const struct definition *server, struct definition *found) {
+    if (!find_definition(name, found)) return 0;
+    return found->base == server->base || dlsym(RTLD_DEFAULT, name) == found->address;
 }
 
 static int find_server(const char *symbol, void **function, const struct answer *why) {
@@ -73,7 +83,7 @@ static int check_operators(const struct answer *why) {
     struct definition server, found, own;
     if (!find_definition("malloc", &server)) return no(why, "no object defines malloc");
     for (size_t i = 0; i < COUNT_OF(OPERATORS); i++) {
-        if (!find_definition(OPERATORS[i], &found) || found.base == server.base) continue;
+        if (!find_operator(OPERATORS[i], &server, &found) || found.base == server.base) continue;
         if (!find_definition_in(&found, "malloc", &own)) continue;
         return no(why,
                   "C++'s operators (%s) are those of another allocator, \"%s\"; take it out of "
@@ -170,8 +180,9 @@ static void *by_valloc(size_t size) {
 }
 
 static void *operator_of(const char *symbol) {
-    struct definition found;
-    return find_definition(symbol, &found) ? found.address : NULL;
+    struct definition server, found;
+    int known = find_definition("malloc", &server) && find_operator(symbol, &server, &found);
+    return known ? found.address : NULL;
 }
 
 /* std::nothrow stands for itself: nobody looks into it. */

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { type Binding, findForwarding } from "./bindings.ts";
 import type { Facts } from "./facts.ts";
 import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
-import { claimOf, type LoadedObject } from "./objects.ts";
+import { claimOf, isNamed, type LoadedObject } from "./objects.ts";
 import type { DoctorCheck, DoctorEvidence } from "./types.ts";
 
 /** How many objects a sentence names. */
@@ -132,7 +133,12 @@ function isStray(
 export function entryEvidence(facts: Facts, server: LoadedObject | null): DoctorEvidence[] {
   if (server === null || facts.isStatic) return [];
   const { objects } = facts;
-  const first = (name: string) => objects.find(({ exports }) => exports.has(name));
+  // What was opened later stands behind the dynamic linker, and serves nobody but itself.
+  const linker = basename(facts.program.interpreter ?? "");
+  const end = objects.findIndex((object) => isNamed(object, linker));
+  const started = end < 0 ? objects : objects.slice(0, end);
+  const first = (name: string) =>
+    (OPERATORS.includes(name) ? started : objects).find(({ exports }) => exports.has(name));
   const faults = [...ENTRY_POINTS.filter((name) => name !== "malloc"), ...OPERATORS]
     .flatMap((name) => {
       const object = first(name);
