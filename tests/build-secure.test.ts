@@ -35,7 +35,8 @@ const GLIBC: Setup = { title: "glibc", plain: null, variables: {} };
 const MESSAGES: Readonly<Record<string, RegExp>> = {
   // A delayed one may come when the memory has another use.
   "double free": /: (double free|no block begins at .*|.* no readable memory .*): 0x[0-9a-f]{16}$/,
-  "free inside a block": /no block begins at|a freed block was to be resized/,
+  // What is there may be another block that was freed.
+  "free inside a block": /no block begins at|a freed block was to be resized|double free/,
   "free elsewhere": /no block begins at|there is no readable memory at/,
   "overrun": /the bytes behind the block were overwritten/,
   "overrun by memcpy": /the bytes behind the block were overwritten/,
