@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { promisify } from "node:util";
+import { libcLibrary } from "../ffi/libc.ts";
 import { readBytes } from "../ffi/memory.ts";
+import { foreign } from "../ffi/mod.ts";
 import { type Allocator, openAllocator } from "../mod.ts";
+import { skipUnless } from "./support/skip.ts";
 
 const held = { name: "BlockError", reason: "held" };
 
@@ -13,6 +18,28 @@ function startCall(): { readonly call: Promise<string>; readonly end: () => void
     end = () => resolve("done");
   });
   return { call, end };
+}
+
+type Strlen = (pointer: unknown) => Promise<unknown>;
+
+/** The C library's `strlen` in another thread, by the runtime's own FFI; `null` where it has none. */
+function asynchronousStrlen(): Strlen | null {
+  const { backend } = foreign();
+  if (backend === "Deno.dlopen") {
+    const deno = Reflect.get(globalThis, "Deno") as {
+      dlopen(path: string | null, table: object): { symbols: { strlen: Strlen } };
+    };
+    const strlen = { parameters: ["pointer"], result: "usize", nonblocking: true };
+    return deno.dlopen(libcLibrary(), { strlen }).symbols.strlen;
+  }
+  if (backend !== "koffi") return null;
+  const koffi = createRequire(import.meta.url)("koffi") as {
+    load(
+      path: string | null,
+    ): { func(declaration: string): { async: (...args: unknown[]) => void } };
+  };
+  const { async } = koffi.load(libcLibrary()).func("size_t strlen(void *text)");
+  return promisify(async) as Strlen;
 }
 
 /** Fills all that is free of a size, and gives it back: what was freed too early is overwritten. */
@@ -48,6 +75,24 @@ test("a block that is freed while a call uses it ends its views at once, and its
     }
   }
 });
+
+const strlen = asynchronousStrlen();
+test(
+  "a native function that runs in another thread finds the memory that was freed meanwhile",
+  skipUnless(strlen !== null, "this runtime's FFI has no asynchronous calls"),
+  async () => {
+    const memory = openAllocator();
+    for (let round = 0; round < 20; round++) {
+      const block = memory.allocateFrom("x".repeat(1_000_000), { terminated: true });
+      const length = block.hold(strlen?.(block.pointer) ?? Promise.reject(new Error("none")));
+      block.free();
+      const next = memory.allocate(1_000_001, { zeroed: true });
+      assert.equal(Number(await length), 1_000_000);
+      next.free();
+    }
+    assert.deepEqual(memory.close(), []);
+  },
+);
 
 test("what a call uses is not released, transferred or resized; afterwards it is", async () => {
   const memory = openAllocator();
