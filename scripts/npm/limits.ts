@@ -9,7 +9,7 @@ import { run, type RunOptions } from "./process.ts";
 import type { Time, Times } from "./programs.ts";
 
 /** The main package's archive, in bytes. */
-export const LARGEST_ARCHIVE = 300_000;
+export const LARGEST_ARCHIVE = 340_000;
 
 /** In milliseconds. */
 export const LIMITS: Readonly<Record<keyof Times, number>> = { import: 30, open: 15 };
