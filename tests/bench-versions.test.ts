@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { COMMITTED, DOCUMENT, documentWith } from "../bench/versions.bench.ts";
 import { fromLibrary, fromSource, startable } from "../bench/versions/builds.ts";
 import { casesFor, FIGURES } from "../bench/versions/cases.ts";
 import { Report, reportOn } from "../bench/versions/report.ts";
@@ -125,6 +126,14 @@ test("every case has every build, and every figure is one of a case's", () => {
   const ids = cases.map(({ id }) => id);
   assert.deepEqual(FIGURES.filter((figure) => !ids.includes(figure.case)), []);
   assert.equal(new Set(FIGURES.map(({ id }) => id)).size, FIGURES.length);
+});
+
+test("the document has the tables of the committed report", () => {
+  assert.ok(existsSync(COMMITTED), `${COMMITTED} is not there`);
+  const report = Report.parse(JSON.parse(readFileSync(COMMITTED, "utf8")));
+  const text = readFileSync(DOCUMENT, "utf8");
+  assert.equal(documentWith(text, report), text);
+  assert.ok(!JSON.stringify(report).includes(ROOT), "no path of a machine");
 });
 
 test("each runtime is started under a build and counts how often it is proven", async () => {
