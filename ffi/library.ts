@@ -123,7 +123,7 @@ export function toExactNumber(value: unknown): number {
 /** Where pointers are numbers or bigints, an object is none. */
 export function refusePointer(pointer: object): never {
   throw new TypeError(
-    `Cannot tell an address: it must be of a number, a bigint or a pointer; got ${
+    `Cannot tell an address: the pointer must be a number, a bigint or a pointer; got ${
       inspect(pointer)
     }`,
   );

@@ -129,11 +129,28 @@ const INTEGRITY: readonly Refusal[] = [
   ...unknownNames("library", "allocator", "Library", "toString"),
 ];
 
-const ADDRESS = /the address must be a whole number from 0 to 4503599627370496; got /;
+const ADDRESS = /the address must be a whole number from [01] to 4503599627370496; got /;
 const POINTER: readonly Refusal[] = [
   ...[-1, 0.5, NaN, Infinity, 2 ** 53].map((bad): Refusal => [bad, "RangeError", ADDRESS]),
   ...[5n, "5", null, undefined, {}, true].map((bad): Refusal => [bad, "TypeError", ADDRESS]),
 ];
+
+/** What no address of memory is. */
+const PLACE: readonly Refusal[] = [
+  ...[-1, 0, 1.5, NaN, 2 ** 53].map((bad): Refusal => [bad, "RangeError", ADDRESS]),
+  ...[undefined, null, "x", {}, [], 10n].map((bad): Refusal => [bad, "TypeError", ADDRESS]),
+];
+
+/** What no pointer of a runtime is; null is one. */
+const FOREIGN_POINTER: readonly Refusal[] = [
+  ...[-1, 1.5, NaN, 2 ** 53, -1n].map((
+    bad,
+  ): Refusal => [bad, "RangeError", /the pointer must be /]),
+  ...[undefined, "x", {}, []].map((bad): Refusal => [bad, "TypeError", /the pointer must be /]),
+];
+
+const LIBRARY_PATH: readonly Refusal[] = [undefined, -1, {}, [], "", "a\0b", 5n]
+  .map((bad): Refusal => [bad, "TypeError", /the path must be a path that is not empty, or null/]);
 
 const LAUNCH: readonly Refusal[] = [
   ...NO_OPTIONS,
@@ -215,6 +232,10 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   selectAllocator: SELECT,
   openAllocator: OPEN,
   nativePointer: POINTER,
+  nativeAddress: FOREIGN_POINTER,
+  borrow: PLACE,
+  cStringLength: PLACE,
+  openLibrary: LIBRARY_PATH,
   verifyIntegrity: INTEGRITY,
 };
 

@@ -28,6 +28,13 @@ export interface FakeSource {
   readonly more?: string;
 }
 
+/** A function of any type; the C library's own under another name, as the unit has its headers, too. */
+function definitionOf(name: string): string {
+  return name.startsWith("mi_")
+    ? `EXPORT void *${name}() { return 0; }\n`
+    : `EXPORT void *fake_${name}(void) __asm__("${name}");\nvoid *fake_${name}(void) { return 0; }\n`;
+}
+
 /** Writes a source directory that the recipe of mimalloc builds, and gives its path. */
 export function fakeMimalloc(fake: FakeSource = {}): string {
   const { version = 209, answer = version, without, more = "" } = fake;
@@ -36,7 +43,7 @@ export function fakeMimalloc(fake: FakeSource = {}): string {
   writeFileSync(join(directory, "include/mimalloc.h"), `#define MI_MALLOC_VERSION ${version}\n`);
   const functions = [...MIMALLOC_RECIPE.exports(hostTarget(), "release").required, ...INTERNAL]
     .filter((name) => name !== without && name !== "mi_version" && !OPERATOR_SYMBOLS.includes(name))
-    .map((name) => `EXPORT void *${name}() { return 0; }\n`);
+    .map(definitionOf);
   writeFileSync(
     join(directory, "src/static.c"),
     '#define EXPORT __attribute__((visibility("default")))\n' +
