@@ -78,7 +78,7 @@ const DENO_CASES: readonly {
     without: "--allow-read",
     flags: ["--allow-ffi", "--allow-env", "--allow-sys"],
     calls: EVERY_FUNCTION,
-    about: /read "\/.*deno"/,
+    about: /read "\/.*deno"|find the path of this program/,
   },
   {
     without: "--allow-env",

@@ -3,6 +3,7 @@
  * mimalloc's names over the layer. ffi/mimalloc.ts lists them.
  */
 #include "guard.h"
+#include "mimalloc-aligned.h"
 
 #include <stdbool.h>
 
@@ -22,10 +23,11 @@ bool mi_is_in_heap_region(const void *address);
 void *inner_allocate(size_t size, size_t alignment, int zeroed, const struct heap *heap) {
     if (heap != NULL) {
         return zeroed ? inner_mi_heap_zalloc_aligned(heap->heap, size, alignment)
-                      : inner_mi_heap_malloc_aligned(heap->heap, size, alignment);
+                      : inner_mi_heap_malloc_aligned(heap->heap, mimalloc_aligned_size(size, alignment), alignment);
     }
     if (alignment <= LEAST_PAD) return zeroed ? inner_mi_zalloc(size) : inner_mi_malloc(size);
-    return zeroed ? inner_mi_zalloc_aligned(size, alignment) : inner_mi_malloc_aligned(size, alignment);
+    return zeroed ? inner_mi_zalloc_aligned(size, alignment)
+                  : inner_mi_malloc_aligned(mimalloc_aligned_size(size, alignment), alignment);
 }
 
 void inner_release(void *base, const struct heap *heap) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "mimalloc-aligned.h"
 #include "system-malloc.h"
 
 static inline size_t least(size_t size) {
@@ -31,15 +32,6 @@ static void *jemalloc_reallocate(const struct source *source, void *block, size_
 
 static void jemalloc_release(const struct source *source, void *block) {
     source->call.dallocx(block, source->flags);
-}
-
-/*
- * mimalloc 2.0.9 without padding takes each small block whose size is a power of two to be aligned
- * to that size. Its pages begin 384 bytes behind a multiple of 64 KiB: it holds up to 128 bytes only.
- * Any other size is aligned by looking at the address.
- */
-static inline size_t mimalloc_aligned_size(size_t size, size_t alignment) {
-    return alignment > 128 && size <= 1024 && (size & (size - 1)) == 0 ? size + 1 : size;
 }
 
 static void *mimalloc_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {

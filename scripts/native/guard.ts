@@ -17,6 +17,10 @@ import type { Job } from "./types.ts";
 export const INNER_PREFIX = "inner_";
 
 const COMMON_FILES: readonly string[] = ["guard.h", "guard.c", "guard-names.c"];
+const ALLOCATOR_FILES: Readonly<Record<AllocatorName, readonly string[]>> = {
+  jemalloc: ["guard-jemalloc.c"],
+  mimalloc: ["guard-mimalloc.c", "mimalloc-aligned.h"],
+};
 const UNIT = "offheap-guard";
 
 const FLAGS: readonly string[] = [
@@ -42,7 +46,7 @@ export function guardFiles(
   target: Target,
   variant: Variant,
 ): readonly string[] {
-  return hasGuard(target, variant) ? [...COMMON_FILES, `guard-${allocator}.c`] : [];
+  return hasGuard(target, variant) ? [...COMMON_FILES, ...ALLOCATOR_FILES[allocator]] : [];
 }
 
 /** The property by which such a library is known. */
