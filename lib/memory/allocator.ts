@@ -29,11 +29,12 @@ import type { MemoryCalls } from "./native.ts";
 import { Owners } from "./owners.ts";
 import { BlockPool } from "./pool.ts";
 import { openRaw, type RawFunctions } from "./raw.ts";
-import { register, type Registered, registered, unregister } from "./registry.ts";
+import { register, type Registered, unregister } from "./registry.ts";
 import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./sizes.ts";
 import { StoreBlocks } from "./store-blocks.ts";
 import { type Account, Store } from "./store.ts";
 import { claim } from "./transfer.ts";
+import { answersOf, hexadecimal, requireUnused } from "./users.ts";
 
 const ADOPT_OPTIONS: readonly (keyof AdoptOptions)[] = ["free", "managed"];
 
@@ -228,39 +229,4 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
         "with the function that belongs to its allocator, or tell that as the option free.",
     );
   }
-}
-
-function hexadecimal(address: Address): string {
-  return `0x${address.toString(16)}`;
-}
-
-/** Refuses an address that any allocator of this thread, or a transferred block, uses. */
-function requireUnused(action: string, address: Address, calls: MemoryCalls): void {
-  const at = hexadecimal(address);
-  for (const other of registered()) {
-    if (other.isIdle(address)) {
-      throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
-    }
-    const user = other.userOf(address);
-    if (user === null) continue;
-    throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
-  }
-  if (calls.offheap_ticket_at(address) === 0) return;
-  throw new BlockError(
-    "in use",
-    `Cannot ${action} at ${at}: it is in use by a block that was transferred, and that nobody has ` +
-      "claimed.",
-  );
-}
-
-/** What other allocators of this thread may ask; the store keeps it as long as blocks live. */
-function answersOf(store: Store, owners: Owners): Registered {
-  return {
-    userOf(address) {
-      const known = store.find(address);
-      if (known !== null) return `a block of ${known.size} bytes`;
-      return owners.contains(address) ? "a heap or an arena" : null;
-    },
-    isIdle: (address) => store.isIdle(address),
-  };
 }
