@@ -26,7 +26,7 @@ type Strlen = (pointer: unknown) => Promise<unknown>;
 function asynchronousStrlen(): Strlen | null {
   const { backend } = foreign();
   if (backend === "Deno.dlopen") {
-    const deno = Reflect.get(globalThis, "Deno") as {
+    const deno = Reflect.get(globalThis, "Deno") as unknown as {
       dlopen(path: string | null, table: object): { symbols: { strlen: Strlen } };
     };
     const strlen = { parameters: ["pointer"], result: "usize", nonblocking: true };
