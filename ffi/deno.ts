@@ -17,6 +17,7 @@ import {
   type NativeSignature,
   nativeSymbols,
   type ParameterConversions,
+  pointerReader,
   type RawFunction,
   type RawLibrary,
   type ResultConversions,
@@ -156,7 +157,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     pointer: (address) => deno.UnsafePointer.create(BigInt(address)) as unknown as NativePointer,
     useShim() {},
     collectGarbage,
-    pointerAddress: (pointer) => deno.UnsafePointer.value(pointer),
+    pointerAddress: pointerReader((pointer) => deno.UnsafePointer.value(pointer)),
   };
   return adapter;
 }

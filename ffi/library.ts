@@ -129,6 +129,19 @@ export function refusePointer(pointer: object): never {
   );
 }
 
+/** Reads the runtime's own pointers by its function, which refuses others in words of its own. */
+export function pointerReader(
+  read: (pointer: object) => number | bigint,
+): (pointer: object) => number | bigint {
+  return (pointer) => {
+    try {
+      return read(pointer);
+    } catch {
+      return refusePointer(pointer);
+    }
+  };
+}
+
 /** A 64-bit result as a bigint, where a runtime gives small ones as numbers. */
 export function widenToBigInt(value: unknown): bigint {
   return BigInt(value as bigint | number);

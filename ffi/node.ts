@@ -17,6 +17,7 @@ import {
   moveBuffer,
   nameTypes,
   type ParameterConversions,
+  pointerReader,
   type RawFunction,
   type RawLibrary,
   refusePointer,
@@ -281,6 +282,6 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     pointer: (address) => BigInt(address) as unknown as NativePointer,
     collectGarbage,
-    pointerAddress: (pointer) => koffi.address(pointer),
+    pointerAddress: pointerReader((pointer) => koffi.address(pointer)),
   };
 }
