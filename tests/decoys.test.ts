@@ -67,6 +67,12 @@ const DECOYS: readonly Decoy[] = [
       refusal: /free is served by another, ".*\.so"/,
     },
     {
+      what: `serves reallocarray from pages of its own, before ${allocator}`,
+      allocator,
+      ...part("ARRAYS"),
+      refusal: /reallocarray is served by another/,
+    },
+    {
       what: `replaces calloc alone, before ${allocator}`,
       allocator,
       ...part("CALLOC"),
@@ -109,6 +115,13 @@ interface Verdicts {
   readonly report: ProcessReport;
 }
 
+/** What the check inside says of a program. */
+async function check(allocator: Allocator, preload: string, program: string) {
+  const checks = `OFFHEAP_REQUIRE="$$:${allocator}" LD_PRELOAD="$1" exec "$2" --version`;
+  const libraries = `${preload}:${builtLibrary("offheap")}`;
+  return await runChild(["sh", "-c", checks, "sh", libraries, program]);
+}
+
 async function judge(allocator: Allocator, preload: readonly string[]): Promise<Verdicts> {
   const LD_PRELOAD = preload.join(":");
   const child = join(FIXTURES, "verify-child.ts");
@@ -124,16 +137,7 @@ async function judge(allocator: Allocator, preload: readonly string[]): Promise<
   const report = await withChild(command, args, { env: { LD_PRELOAD } }, ({ pid }) => {
     return examineProcess(pid);
   });
-  const checks = `OFFHEAP_REQUIRE="$$:${allocator}" LD_PRELOAD="$1" exec "$2" --version`;
-  const shim = builtLibrary("offheap");
-  const checked = await runChild([
-    "sh",
-    "-c",
-    checks,
-    "sh",
-    `${LD_PRELOAD}:${shim}`,
-    process.execPath,
-  ]);
+  const checked = await check(allocator, LD_PRELOAD, process.execPath);
   return { checked, verification: JSON.parse(inside.stdout) as Verification, report };
 }
 
@@ -152,6 +156,15 @@ DECOYS.forEach(({ what, allocator, source, flags, alone, refusal }, index) => {
     assert.equal(report.verified, false, JSON.stringify(report, null, 1));
     assert.ok(report.evidence.some(({ outcome }) => outcome === "fail"));
   });
+});
+
+test("sizes that are drawn anew find a preload that serves some sizes only", glibc(), async () => {
+  const flags = ["-DSPLIT", "-DLEAST=4096", "-DLIMIT=8192"];
+  const decoy = compileShared("decoy-entries.c", "decoy-some.so", flags);
+  const behind = builtLibrary("jemalloc");
+  const { status, stderr } = await check("jemalloc", `${decoy}:${behind}`, "/bin/true");
+  assert.equal(status, 125, stderr);
+  assert.match(stderr, /its counters do not follow malloc \(a block of [4-8]\d{3} bytes\)/);
 });
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { hostTarget } from "../lib/library/target.ts";
+import { examineProcess } from "../lib/doctor/doctor.ts";
 import { debianFile } from "../scripts/foreign/debian.ts";
+import { withChild } from "./support/child.ts";
 import { compileProgram, temporaryDirectory } from "./support/compile.ts";
 import {
   builtLibrary,
@@ -56,6 +58,26 @@ function expected(library: string): string {
   return "forms: all\nfailing: 5 caught, 4 empty\nhandlers: 18 calls, 4 caught, 2 empty\n" +
     `served: ${library}\n`;
 }
+
+test(
+  "a program's own operators are not called before its constructors, nor refused",
+  withCxx,
+  async () => {
+    const program = join(temporaryDirectory(), "own-operators");
+    const source = join(FIXTURES, "own-operators.cpp");
+    execFileSync("g++", ["-O1", "-Wall", "-Werror", "-rdynamic", source, "-o", program]);
+    assert.deepEqual(execFileSync(program, { encoding: "utf8" }), "100 blocks\n");
+    for (const allocator of [...ALLOCATORS, "system"]) {
+      const ran = await runChild(offheapCommand("run", "--allocator", allocator, "--", program));
+      assert.deepEqual([ran.stdout, ran.stderr, ran.status], ["100 blocks\n", "", 0], allocator);
+    }
+    const [command, ...args] = offheapCommand("run", "--", program, "wait");
+    await withChild(command, args, {}, ({ pid }) => {
+      const { allocator, verified } = examineProcess(pid);
+      assert.deepEqual([allocator, verified], ["jemalloc", true]);
+    });
+  },
+);
 
 test("C++'s own operators do what is asked of ours", withCxx, async () => {
   const { stdout, status } = await runChild([compileOperators("operators", [])]);

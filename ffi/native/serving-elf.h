@@ -36,13 +36,28 @@ static const char *file_of(const struct definition *it) {
     return *it->object != '\0' ? it->object : PROGRAM;
 }
 
+/* Those that an allocator may leave to the C library, whose own call realloc, or come from nowhere. */
+static const char *const LEFT_TO_LIBC[] = {"reallocarray", "pvalloc", "cfree"};
+
+/* Whether the program itself defines any of C++'s operators. */
+static int program_has_operators(void) {
+    struct definition found;
+    for (size_t i = 0; i < COUNT_OF(OPERATORS); i++) {
+        if (find_definition(OPERATORS[i], &found) && *found.object == '\0') return 1;
+    }
+    return 0;
+}
+
 /*
  * C++'s operators are nobody's in many programs, and a library that was opened for itself may have
- * some all the same: that counts only when the whole process finds them there.
+ * some all the same: that counts only when the whole process finds them there. What the program
+ * itself defines is its own matter, and so is what libstdc++ builds on it: new and delete are of one
+ * hand there, and may not be called before the program's constructors have run.
  */
 static int find_operator(const char *name, const struct definition *server, struct definition *found) {
     if (!find_definition(name, found)) return 0;
-    return found->base == server->base || dlsym(RTLD_DEFAULT, name) == found->address;
+    if (found->base == server->base) return 1;
+    return dlsym(RTLD_DEFAULT, name) == found->address && !program_has_operators();
 }
 
 static int find_server(const char *symbol, void **function, const struct answer *why) {
@@ -75,6 +90,18 @@ static int check_functions(const struct answer *why) {
     for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++) {
         if (!find_definition(FUNCTIONS[i], &found) || found.base == server.base) continue;
         return no(why, "%s is served by another, \"%s\"", FUNCTIONS[i], file_of(&found));
+    }
+    return 1;
+}
+
+static int check_left(const struct answer *why) {
+    struct definition server, found, libc;
+    if (!find_definition("malloc", &server)) return no(why, "no object defines malloc");
+    int has_libc = find_definition(SYSTEM_SYMBOL, &libc);
+    for (size_t i = 0; i < COUNT_OF(LEFT_TO_LIBC); i++) {
+        if (!find_definition(LEFT_TO_LIBC[i], &found) || found.base == server.base) continue;
+        if (has_libc && found.base == libc.base) continue;
+        return no(why, "%s is served by another, \"%s\"", LEFT_TO_LIBC[i], file_of(&found));
     }
     return 1;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "platform.h"
 
@@ -30,6 +31,9 @@ static const size_t MALLOC_SIZES[] = {3001, 1, 16, 100, 1000, 2047, 16384, 1 << 
 /* The same for the other entry points; calloc would zero larger ones, and that costs the memory. */
 static const size_t OTHER_SIZES[] = {16, 2047, 16384};
 #define COUNT_OF(table) (sizeof table / sizeof table[0])
+/* Besides, sizes drawn anew each time, one from each power of two to the next: who serves some
+   sizes only cannot know them. The last is 4 MiB. */
+#define LARGEST_DRAWN 22
 
 /* Where an answer of "no" says why. */
 struct answer {
@@ -100,6 +104,7 @@ static void *by_posix_memalign(size_t size) {
  *   find_server()                the function of a name in what serves malloc, or why it does not
  *   check_file()                 whether what serves malloc is a certain file
  *   check_functions()            whether each function of C is the server's
+ *   check_left()                 whether what an allocator may leave to the C library is left to it
  *   check_operators()            whether C++'s operators are the server's, or call it
  *   list_foreign()               memory of others, up to a number
  *   system_owns()                whether a block of the system's own allocator is one
@@ -242,6 +247,22 @@ static int check_block(const struct allocator *it, void *function, const struct 
     return 1;
 }
 
+/* malloc's blocks of sizes that nobody knows before. */
+static int check_drawn(const struct allocator *it, void *function, const struct answer *why) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t state = ((uint64_t)now.tv_nsec << 20 ^ (uintptr_t)&now) | 1;
+    for (int bits = 3; bits <= LARGEST_DRAWN; bits++) {
+        /* Marsaglia's xorshift64. */
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        size_t least = (size_t)1 << (bits - 1);
+        if (!check_block(it, function, &ENTRIES[0], least + state % least, 0, why)) return 0;
+    }
+    return 1;
+}
+
 /* The blocks of the entry points from one to another; malloc is the first. */
 static int check_blocks(const struct allocator *it, void *function, size_t from, size_t to,
                         const struct answer *why) {
@@ -265,8 +286,9 @@ static int is_serving(const char *name, const char *path, const struct answer *w
         if (strcmp(it->name, name) != 0) continue;
         void *function = NULL;
         return find_server(it->symbol, &function, why) && (*path == '\0' || check_file(path, why)) &&
-               check_functions(why) && check_blocks(it, function, 0, 1, why) && check_operators(why) &&
-               check_blocks(it, function, 1, COUNT_OF(ENTRIES), why);
+               check_functions(why) && check_blocks(it, function, 0, 1, why) &&
+               check_drawn(it, function, why) && check_operators(why) &&
+               check_blocks(it, function, 1, COUNT_OF(ENTRIES), why) && check_left(why);
     }
     return no(why, "offheap's shim knows no allocator of that name");
 }

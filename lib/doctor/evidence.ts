@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { type Binding, findForwarding } from "./bindings.ts";
 import type { Facts } from "./facts.ts";
-import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
+import { ENTRY_POINTS, LEFT_TO_LIBC, LIBC_SYMBOL, OPERATORS } from "../verify/entry-points.ts";
 import { claimOf, isNamed, type LoadedObject } from "./objects.ts";
 import type { DoctorCheck, DoctorEvidence } from "./types.ts";
 
@@ -139,10 +139,14 @@ export function entryEvidence(facts: Facts, server: LoadedObject | null): Doctor
   const started = end < 0 ? objects : objects.slice(0, end);
   const first = (name: string) =>
     (OPERATORS.includes(name) ? started : objects).find(({ exports }) => exports.has(name));
-  const faults = [...ENTRY_POINTS.filter((name) => name !== "malloc"), ...OPERATORS]
+  // What the program itself defines is its own matter, and so is what libstdc++ builds on it.
+  const own = OPERATORS.some((name) => objects[0]?.exports.has(name));
+  const names = [...ENTRY_POINTS, ...LEFT_TO_LIBC, ...(own ? [] : OPERATORS)];
+  const faults = names.filter((name) => name !== "malloc")
     .flatMap((name) => {
       const object = first(name);
       if (object === undefined || object === server) return [];
+      if (LEFT_TO_LIBC.includes(name) && object.exports.has(LIBC_SYMBOL)) return [];
       const why = OPERATORS.includes(name) ? operatorFault(facts, server, object) : "";
       return why === null ? [] : [`"${object.path}" is the first that defines ${name}${why}`];
     });

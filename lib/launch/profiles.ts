@@ -67,16 +67,6 @@ const BACKGROUND: ProfileOption = {
 };
 
 /**
- * `calloc` of less than 8 MiB writes zeros instead of dropping pages, which would fault in again:
- * ×2 to ×3 page faults in services. Version 5.3.0 of offheap's build does so by itself.
- */
-const ZEROING: ProfileOption = {
-  name: "calloc_madvise_threshold",
-  value: "8388608",
-  since: "5.3.1",
-};
-
-/**
  * Versions before 2.3 ask for none. Where the system gives huge pages to who asks for them, 2 MiB come
  * for whatever is touched, zeroed whole: a fifth more at the peak of the burst, a fifth more of a
  * service's processor time, whatever the delay. It holds for the process and its children, and changes
@@ -100,7 +90,6 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
       before: null,
       options: [
         BACKGROUND,
-        ZEROING,
         // Decay is a curve: half is given back after half the time. Ten seconds span the bursts of a
         // service; five cost it a tenth of its throughput.
         { name: "dirty_decay_ms", value: "10000" },
@@ -144,7 +133,6 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
       before: null,
       options: [
         BACKGROUND,
-        ZEROING,
         // A page fault costs far more than a page: half a minute keeps them between requests.
         { name: "dirty_decay_ms", value: "30000" },
         { name: "muzzy_decay_ms", value: "30000" },
@@ -188,7 +176,6 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
       before: null,
       options: [
         BACKGROUND,
-        ZEROING,
         // Not at once: that took nine times the page faults and four times the processor's time, for
         // a peak that is a fifth lower.
         { name: "dirty_decay_ms", value: "5000" },

@@ -18,6 +18,12 @@ export const ENTRY_POINTS = [
   "malloc_usable_size",
 ] as const;
 
+/** Functions that an allocator may leave to the C library. */
+export const LEFT_TO_LIBC: readonly string[] = ["reallocarray", "pvalloc", "cfree"];
+
+/** By which symbol the C library is known. */
+export const LIBC_SYMBOL = "__libc_start_main";
+
 /** How C++ names the kinds of its operators: plain, for arrays, and what they take besides. */
 const NEW = ["_Znwm", "_Znam"];
 const DELETE = ["_ZdlPv", "_ZdaPv"];

@@ -40,11 +40,32 @@ export function servesProcess(path: string): boolean {
   return system().findSymbol("malloc")?.object === path;
 }
 
+/** The library that serves `malloc`, where one beside the program does. */
+function servingPath(): string | null {
+  const path = system().findSymbol("malloc")?.object ?? null;
+  return system().mallocTellsServer && path !== system().executable() ? path : null;
+}
+
+/** Whether nobody asked for a library of his own. */
+function isOpen({ library, variant }: OwnLibraryRequest): boolean {
+  const named = library ?? readVariable(LIBRARY_VARIABLE);
+  return named === undefined && (variant ?? "release") === "release";
+}
+
+/** The allocator that serves the process, where it can be offheap's own; unless a library was named. */
+export function servingAllocator(request: OwnLibraryRequest): LoadableAllocator | null {
+  const path = isOpen(request) ? servingPath() : null;
+  const name = path === null ? null : identifyObject(path).name;
+  const loadable = name === "jemalloc" || name === "mimalloc";
+  return loadable && examineProcess().verified ? name : null;
+}
+
 /** The instance that serves the process, where it is this allocator's, proven, and a library. */
 function servingLibrary(name: LoadableAllocator): ResolvedLibrary | null {
-  const path = system().findSymbol("malloc")?.object ?? null;
-  if (path === null || !system().mallocTellsServer || path === system().executable()) return null;
-  if (identifyObject(path).name !== name || !examineProcess().verified) return null;
+  const path = servingPath();
+  if (path === null || identifyObject(path).name !== name || !examineProcess().verified) {
+    return null;
+  }
   const place = { origin: "process", paths: [path] } as const;
   return isReplaced(path)
     ? { name, path, origin: place.origin, sha256: null, manifest: null, attempts: [] }
@@ -68,13 +89,13 @@ function keyOf(name: string, named: string | undefined, variant: Variant | undef
  */
 export function findOwnLibrary(
   name: LoadableAllocator,
-  { library: path, variant }: OwnLibraryRequest,
+  request: OwnLibraryRequest,
 ): ResolvedLibrary {
-  const named = path ?? readVariable(LIBRARY_VARIABLE);
-  const before = known.get(keyOf(name, named, variant));
+  const { library: path, variant } = request;
+  const before = known.get(keyOf(name, path ?? readVariable(LIBRARY_VARIABLE), variant));
   if (before !== undefined) return before;
-  const open = named === undefined && (variant ?? "release") === "release";
-  return (open ? servingLibrary(name) : null) ?? resolveLibrary({ name, path, variant });
+  return (isOpen(request) ? servingLibrary(name) : null) ??
+    resolveLibrary({ name, path, variant });
 }
 
 /** Keeps to a library that was loaded and proven. */

@@ -32,6 +32,7 @@ import {
   forgetProcess,
   keepOwnLibrary,
   servesProcess,
+  servingAllocator,
 } from "./own-library.ts";
 import { shimPath, withControls } from "./controls.ts";
 import { openProcessBlocks, type ProcessFinding, verifyProcess } from "./process.ts";
@@ -40,7 +41,10 @@ import type { LibraryReport, RuntimeAllocator, Verification } from "./types.ts";
 
 /** What to verify. */
 export interface VerifyOptions {
-  /** The allocator of offheap's own blocks; `auto`, the default, is the policy's. */
+  /**
+   * The allocator of offheap's own blocks; `auto`, the default, is `OFFHEAP_ALLOCATOR`, else the one
+   * that serves the process, where it is jemalloc or mimalloc, else the policy's.
+   */
   readonly allocator?: AllocatorChoice | undefined;
   /** The path of its library; without it the usual places are looked at. */
   readonly library?: string | undefined;
@@ -183,12 +187,14 @@ function examineSystem(): Findings {
   return { process: found, library: systemFinding(found), resolved: null };
 }
 
-function chooseAllocator({ allocator }: VerifyOptions): AllocatorName {
-  return selectAllocator({
+/** Who serves the process goes before the policy: one instance is better than two. */
+function chooseAllocator(options: VerifyOptions): AllocatorName {
+  const { allocator, origin } = selectAllocator({
     platform: process.platform,
-    option: allocator,
+    option: options.allocator,
     environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
-  }).allocator;
+  });
+  return (origin === "policy" ? servingAllocator(options) : null) ?? allocator;
 }
 
 /** What was found of the blocks that offheap hands out itself. */

@@ -3,8 +3,8 @@
  *
  * Version 5.3.0 drops the pages by madvise whatever their number, so that each one faults in anew;
  * that took half the throughput of servers with array buffers of 16 KiB to some megabytes. Version
- * 5.3.1 has an option for it (`calloc_madvise_threshold`, jemalloc's pull request 2631), which the
- * profiles set. Here the version between is given a limit when it is compiled.
+ * 5.3.1 has an option for it (`calloc_madvise_threshold`, jemalloc's pull request 2631), with
+ * this limit as its default. Here the version between is given a limit when it is compiled.
  *
  * @module
  */

@@ -8,8 +8,8 @@ import { readFileSync } from "node:fs";
 import { run, type RunOptions } from "./process.ts";
 import type { Time, Times } from "./programs.ts";
 
-/** The main package's archive, in bytes. */
-export const LARGEST_ARCHIVE = 340_000;
+/** The main package's archive, in bytes: 342,000 are there, a tenth of them the shim's C sources. */
+export const LARGEST_ARCHIVE = 360_000;
 
 /** In milliseconds. */
 export const LIMITS: Readonly<Record<keyof Times, number>> = { import: 30, open: 15 };

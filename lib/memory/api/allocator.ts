@@ -32,7 +32,10 @@ import type { CachedAllocator, RawAllocator } from "./raw.ts";
  * ```
  */
 export interface OpenOptions {
-  /** The allocator; `auto`, the default, is that of `OFFHEAP_ALLOCATOR`, else the policy's. */
+  /**
+   * The allocator; `auto`, the default, is that of `OFFHEAP_ALLOCATOR`, else the one that serves the
+   * process, where it is jemalloc or mimalloc, else the policy's.
+   */
   readonly allocator?: AllocatorChoice | undefined;
   /** The path of its library; without it the usual places are looked at. */
   readonly library?: string | undefined;
