@@ -61,7 +61,8 @@ test(
     const shim = ["liboffheap.so", "liboffheap.so.json"];
     for (const [variant, files] of [["release", [...mimalloc, ...shim]], ["preload", mimalloc]]) {
       const directory = join(target, String(variant));
-      assert.deepEqual(readdirSync(directory).filter((name) => !name.startsWith(".")), files);
+      const names = readdirSync(directory).filter((name) => !name.startsWith(".")).sort();
+      assert.deepEqual(names, files);
       assert.ok(built.stdout.includes(join(directory, "libmimalloc.so")), built.stdout);
     }
     assert.ok(!existsSync(join(copy, "build")), "the checkout is left alone");

@@ -65,7 +65,7 @@ test(
   async () => {
     const program = join(temporaryDirectory(), "own-operators");
     const source = join(FIXTURES, "own-operators.cpp");
-    execFileSync("g++", ["-O1", "-Wall", "-Werror", "-rdynamic", source, "-o", program]);
+    execFileSync("g++", ["-O0", "-Wall", "-Werror", "-rdynamic", source, "-o", program]);
     assert.deepEqual(execFileSync(program, { encoding: "utf8" }), "100 blocks\n");
     for (const allocator of [...ALLOCATORS, "system"]) {
       const ran = await runChild(offheapCommand("run", "--allocator", allocator, "--", program));

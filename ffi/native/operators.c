@@ -10,6 +10,42 @@
 
 #include "operators.h"
 
+/* The headers tell of them only if they are asked to, which is for the allocator's source to decide. */
+#ifndef RTLD_NEXT
+#define RTLD_NEXT ((void *)-1l)
+#endif
+
+_Bool offheap_operators_elsewhere;
+
+void *offheap_next_operator(const char *name, void **known) {
+    void *next = __atomic_load_n(known, __ATOMIC_RELAXED);
+    if (next == NULL) __atomic_store_n(known, next = dlsym(RTLD_NEXT, name), __ATOMIC_RELAXED);
+    return next;
+}
+
+#define OWN(name) {#name, (void *)name}
+static const struct {
+    const char *name;
+    void *address;
+} OPERATORS_HERE[] = {
+    OWN(_Znwm), OWN(_ZnwmRKSt9nothrow_t), OWN(_ZnwmSt11align_val_t), OWN(_ZnwmSt11align_val_tRKSt9nothrow_t),
+    OWN(_Znam), OWN(_ZnamRKSt9nothrow_t), OWN(_ZnamSt11align_val_t), OWN(_ZnamSt11align_val_tRKSt9nothrow_t),
+    OWN(_ZdlPv), OWN(_ZdlPvRKSt9nothrow_t), OWN(_ZdlPvSt11align_val_t), OWN(_ZdlPvSt11align_val_tRKSt9nothrow_t),
+    OWN(_ZdaPv), OWN(_ZdaPvRKSt9nothrow_t), OWN(_ZdaPvSt11align_val_t), OWN(_ZdaPvSt11align_val_tRKSt9nothrow_t),
+    OWN(_ZdlPvm), OWN(_ZdlPvmSt11align_val_t), OWN(_ZdaPvm), OWN(_ZdaPvmSt11align_val_t),
+};
+
+/* By the program's own list: a search from here would begin with this library, which is symbolic. */
+__attribute__((constructor)) static void look_for_other_operators(void) {
+    void *program = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
+    if (program == NULL) return;
+    for (size_t i = 0; i < sizeof OPERATORS_HERE / sizeof *OPERATORS_HERE; i++) {
+        void *first = dlsym(program, OPERATORS_HERE[i].name);
+        if (first != NULL && first != OPERATORS_HERE[i].address) offheap_operators_elsewhere = 1;
+    }
+    dlclose(program);
+}
+
 typedef void (*NewHandler)(void);
 
 static const char *const RUNTIMES[] = {"libstdc++.so.6", "libc++.so.1"};

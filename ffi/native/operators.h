@@ -18,6 +18,14 @@ _Static_assert(sizeof(size_t) == sizeof(unsigned long), "the operators are mangl
 void *offheap_new_failed(size_t size, size_t alignment) __attribute__((visibility("hidden")));
 void *offheap_new_nothrow_failed(size_t size, size_t alignment) __attribute__((visibility("hidden")));
 
+/* Whether the program, or a library before this one, defines some of the operators itself. The forms
+   that it leaves out are then the C++ runtime library's, which build on it as the standard says: a
+   delete with a size, for one, calls its delete without. */
+extern _Bool offheap_operators_elsewhere __attribute__((visibility("hidden")));
+
+/* The runtime library's form, which is kept at a place; NULL when there is none. */
+void *offheap_next_operator(const char *name, void **known) __attribute__((visibility("hidden"), noinline, cold));
+
 /* The allocation without any handler, for operators.c. */
 void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibility("hidden")));
 
@@ -27,7 +35,6 @@ void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibili
 #define OFFHEAP_NAME(name) OFFHEAP_TEXT(name)
 #define OFFHEAP_OPERATOR __attribute__((visibility("default")))
 #define OFFHEAP_SAME_AS(name) __attribute__((visibility("default"), alias(OFFHEAP_NAME(name))))
-#define OFFHEAP_SLOW static __attribute__((noinline))
 
 #if defined(OFFHEAP_JEMALLOC)
 
@@ -38,12 +45,12 @@ void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibili
     do { if ((block) != NULL) je_sdallocx_noflags(block, size); } while (0)
 
 /* jemalloc's fast path ends in a jump to what it is given. */
-#define OFFHEAP_NEW(name, failed)                                            \
-    OFFHEAP_SLOW void *name##_slow(size_t size) {                              \
+#define OFFHEAP_GIVE(name, failed) return imalloc_fastpath(size, &name##_slow);
+#define OFFHEAP_SLOW(name, failed)                                           \
+    static __attribute__((noinline)) void *name##_slow(size_t size) {          \
         void *block = malloc_default(size);                                      \
         return __builtin_expect(block != NULL, 1) ? block : failed(size, 0);     \
-    }                                                                          \
-    OFFHEAP_OPERATOR void *name(size_t size) { return imalloc_fastpath(size, &name##_slow); }
+    }
 
 #else
 
@@ -64,52 +71,81 @@ void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibili
 
 #endif
 
-#define OFFHEAP_NEW(name, failed)                                            \
-    OFFHEAP_OPERATOR void *name(size_t size) {                                 \
-        void *block = OFFHEAP_MALLOC(size);                                      \
-        return __builtin_expect(block != NULL, 1) ? block : failed(size, 0);     \
-    }
+#define OFFHEAP_SLOW(name, failed)
+#define OFFHEAP_GIVE(name, failed)                                           \
+    void *block = OFFHEAP_MALLOC(size);                                        \
+    return __builtin_expect(block != NULL, 1) ? block : failed(size, 0);
 
 #endif
 
-#define OFFHEAP_NEW_ALIGNED(name, failed)                                    \
-    OFFHEAP_OPERATOR void *name(size_t size, size_t alignment) {               \
-        void *block = OFFHEAP_ALIGNED(size, alignment);                          \
-        return __builtin_expect(block != NULL, 1) ? block : failed(size, alignment); \
+#define OFFHEAP_GIVE_ALIGNED(failed)                                         \
+    void *block = OFFHEAP_ALIGNED(size, alignment);                            \
+    return __builtin_expect(block != NULL, 1) ? block : failed(size, alignment);
+
+/* A form that others are built on. */
+#define OFFHEAP_FIRST(result, name, parameters, body) OFFHEAP_OPERATOR result name parameters { body }
+
+/* A form that C++ builds on another: where that is elsewhere, it is a call of the next. */
+#define OFFHEAP_FORM(result, name, parameters, arguments, body)              \
+    OFFHEAP_OPERATOR result name parameters;                                   \
+    static __attribute__((noinline, cold)) result name##_elsewhere parameters { \
+        static void *known;                                                      \
+        void *next = offheap_next_operator(OFFHEAP_TEXT(name), &known);          \
+        if (next != NULL) return ((__typeof__(&name))next) arguments;            \
+        body                                                                     \
+    }                                                                          \
+    OFFHEAP_OPERATOR result name parameters {                                  \
+        if (__builtin_expect(offheap_operators_elsewhere, 0)) return name##_elsewhere arguments; \
+        body                                                                     \
     }
+
+/* A reference to std::nothrow, which nobody reads. */
+typedef const void *offheap_tag;
 
 void *offheap_new_attempt(size_t size, size_t alignment) {
     return alignment == 0 ? OFFHEAP_MALLOC(size) : OFFHEAP_ALIGNED(size, alignment);
 }
 
-/* new and new[]; the tag of a nothrow form is a reference that nobody reads. */
-OFFHEAP_NEW(_Znwm, offheap_new_failed)
-OFFHEAP_NEW(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed)
-OFFHEAP_NEW_ALIGNED(_ZnwmSt11align_val_t, offheap_new_failed)
-OFFHEAP_NEW_ALIGNED(_ZnwmSt11align_val_tRKSt9nothrow_t, offheap_new_nothrow_failed)
-void *_Znam(size_t) OFFHEAP_SAME_AS(_Znwm);
-void *_ZnamRKSt9nothrow_t(size_t) OFFHEAP_SAME_AS(_ZnwmRKSt9nothrow_t);
-void *_ZnamSt11align_val_t(size_t, size_t) OFFHEAP_SAME_AS(_ZnwmSt11align_val_t);
-void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t, size_t)
-        OFFHEAP_SAME_AS(_ZnwmSt11align_val_tRKSt9nothrow_t);
+OFFHEAP_SLOW(_Znwm, offheap_new_failed)
+OFFHEAP_FIRST(void *, _Znwm, (size_t size), OFFHEAP_GIVE(_Znwm, offheap_new_failed))
+OFFHEAP_FORM(void *, _Znam, (size_t size), (size), OFFHEAP_GIVE(_Znwm, offheap_new_failed))
+OFFHEAP_SLOW(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed)
+OFFHEAP_FORM(void *, _ZnwmRKSt9nothrow_t, (size_t size, offheap_tag tag), (size, tag),
+             OFFHEAP_GIVE(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed))
+OFFHEAP_FORM(void *, _ZnamRKSt9nothrow_t, (size_t size, offheap_tag tag), (size, tag),
+             OFFHEAP_GIVE(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed))
+OFFHEAP_FIRST(void *, _ZnwmSt11align_val_t, (size_t size, size_t alignment),
+              OFFHEAP_GIVE_ALIGNED(offheap_new_failed))
+OFFHEAP_FORM(void *, _ZnamSt11align_val_t, (size_t size, size_t alignment), (size, alignment),
+             OFFHEAP_GIVE_ALIGNED(offheap_new_failed))
+OFFHEAP_FORM(void *, _ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, offheap_tag tag),
+             (size, alignment, tag), OFFHEAP_GIVE_ALIGNED(offheap_new_nothrow_failed))
+OFFHEAP_FORM(void *, _ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, offheap_tag tag),
+             (size, alignment, tag), OFFHEAP_GIVE_ALIGNED(offheap_new_nothrow_failed))
 
-/* delete and delete[]: what is known of the block, other than its size, is passed over. */
+/* What is known of a block, other than its size, is passed over; of an aligned one its size, too: its
+   size class is not that of the size alone. */
 void _ZdlPv(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdaPv(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdlPvRKSt9nothrow_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdaPvRKSt9nothrow_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
 void _ZdlPvSt11align_val_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdaPvSt11align_val_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-OFFHEAP_OPERATOR void _ZdlPvm(void *block, size_t size) { OFFHEAP_FREE_SIZED(block, size); }
-void _ZdaPvm(void *, size_t) OFFHEAP_SAME_AS(_ZdlPvm);
+OFFHEAP_FORM(void, _ZdaPv, (void *block), (block), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdlPvRKSt9nothrow_t, (void *block, offheap_tag tag), (block, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvRKSt9nothrow_t, (void *block, offheap_tag tag), (block, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvSt11align_val_t, (void *block, size_t alignment), (block, alignment),
+             OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdlPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, offheap_tag tag),
+             (block, alignment, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, offheap_tag tag),
+             (block, alignment, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdlPvm, (void *block, size_t size), (block, size), OFFHEAP_FREE_SIZED(block, size);)
+OFFHEAP_FORM(void, _ZdaPvm, (void *block, size_t size), (block, size), OFFHEAP_FREE_SIZED(block, size);)
+OFFHEAP_FORM(void, _ZdlPvmSt11align_val_t, (void *block, size_t size, size_t alignment),
+             (block, size, alignment), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvmSt11align_val_t, (void *block, size_t size, size_t alignment),
+             (block, size, alignment), OFFHEAP_FREE(block);)
+
 /* What C23 has of the kind, and some allocators besides: it must not free another's either. */
-void free_sized(void *, size_t) OFFHEAP_SAME_AS(_ZdlPvm);
+OFFHEAP_OPERATOR void free_sized(void *block, size_t size) { OFFHEAP_FREE_SIZED(block, size); }
 void free_aligned_sized(void *, size_t, size_t) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-/* The size class of an aligned block is not that of its size alone. */
-void _ZdlPvmSt11align_val_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
-void _ZdaPvmSt11align_val_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
 
 #endif
 #endif
