@@ -24,6 +24,9 @@ export interface OwnLibraryRequest {
 
 let found: ProcessFinding | undefined;
 
+/** The allocator that serves the process, where it can be offheap's own; asked once, too. */
+let serving: LoadableAllocator | null | undefined;
+
 /** Who serves `malloc` in this process; asked once. */
 export function examineProcess(): ProcessFinding {
   found ??= withControls((controls) => verifyProcess(shimPath(), controls));
@@ -33,6 +36,7 @@ export function examineProcess(): ProcessFinding {
 /** Asks the process anew at the next time. */
 export function forgetProcess(): void {
   found = undefined;
+  serving = undefined;
 }
 
 /** Whether a library is the instance that serves the process. */
@@ -52,12 +56,18 @@ function isOpen({ library, variant }: OwnLibraryRequest): boolean {
   return named === undefined && (variant ?? "release") === "release";
 }
 
-/** The allocator that serves the process, where it can be offheap's own; unless a library was named. */
-export function servingAllocator(request: OwnLibraryRequest): LoadableAllocator | null {
-  const path = isOpen(request) ? servingPath() : null;
+function findServing(): LoadableAllocator | null {
+  const path = servingPath();
   const name = path === null ? null : identifyObject(path).name;
   const loadable = name === "jemalloc" || name === "mimalloc";
   return loadable && examineProcess().verified ? name : null;
+}
+
+/** The allocator that serves the process, where it can be offheap's own and no library was named. */
+export function servingAllocator(request: OwnLibraryRequest): LoadableAllocator | null {
+  if (!isOpen(request)) return null;
+  if (serving === undefined) serving = findServing();
+  return serving;
 }
 
 /** The instance that serves the process, where it is this allocator's, proven, and a library. */
