@@ -5,21 +5,16 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { JEMALLOC_SHIM_SYMBOLS } from "../ffi/jemalloc.ts";
 import { MIMALLOC_SHIM_SYMBOLS } from "../ffi/mimalloc.ts";
+import { SHIM_FILES } from "../scripts/native/shim.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "./support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing } from "./support/sanitizers.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
-const SOURCES = [
-  "memory.c",
-  "functions.c",
-  "heap.c",
-  "magazine.c",
-  "transfer.c",
-  "measure.c",
-  "node-api.c",
-];
+/** All of the shim but what a launched program does at its start. */
+const AT_START: readonly string[] = ["offheap.c", "background.c", "launched.c"];
+const SOURCES = SHIM_FILES.filter((name) => !AT_START.includes(name));
 const directory = temporaryDirectory();
 
 const missing = sanitizersMissing(ADDRESS_SANITIZERS);
