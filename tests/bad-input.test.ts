@@ -311,8 +311,8 @@ const COMMAND_LINES:
     [["env", "--profile", ""], 2, /choices are balanced, throughput, low-memory/i],
     [["env", "--allocator", ""], 2, /choices are auto, jemalloc, mimalloc, system/i],
     [["env", "--library", ""], 2, /it must be the path of a file/],
-    [["env", "--library", "/nonexistent.so"], 1, /^offheap: Cannot find jemalloc.*nonexistent/s],
-    [["env", "--library", "/tmp"], 1, /^offheap: Cannot load "\/tmp": it is not a regular file/],
+    [["env", "--library", "/nonexistent.so"], 125, /^offheap: Cannot find jemalloc.*nonexistent/s],
+    [["env", "--library", "/tmp"], 125, /^offheap: Cannot load "\/tmp": it is not a regular file/],
     [["env", "-a", "system", "--library", "/x.so"], 125, /^offheap: Cannot preload "\/x\.so"/],
     [["env", "-a", "system", "--secure"], 125, /^offheap: Cannot run the system's allocator/],
     [["run", "--library", "", "--", "true"], 125, /it must be the path of a file/],
@@ -342,7 +342,7 @@ test("bad variables are refused like options, and the process's status says so",
   for (const [name, value, message] of cases) {
     const command = offheapCommand("env");
     const { status, stdout, stderr } = await runChild(command, { variables: { [name]: value } });
-    assert.deepEqual([status, stdout], [1, ""]);
+    assert.deepEqual([status, stdout], [125, ""]);
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /\n\s+at /);
   }

@@ -183,13 +183,16 @@ async function createProgram(args: readonly string[], setStatus: SetStatus): Pro
   return program;
 }
 
+/** The commands that plan a launch: what keeps them from it is a refusal. */
+const LAUNCHING: readonly (string | undefined)[] = ["run", "env"];
+
 function statusOf(error: unknown, args: readonly string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === STATUS.ok) return STATUS.ok;
     return commandName(args) === "run" ? STATUS.refused : STATUS.usage;
   }
   if (error instanceof LaunchError) return error.status;
-  return commandName(args) === "run" ? STATUS.refused : STATUS.failed;
+  return LAUNCHING.includes(commandName(args)) ? STATUS.refused : STATUS.failed;
 }
 
 /** A bad value from the user or the environment; other TypeErrors are defects. */
