@@ -17,33 +17,27 @@
 
 _Bool offheap_operators_elsewhere;
 
-void *offheap_next_operator(const char *name, void **known) {
-    void *next = __atomic_load_n(known, __ATOMIC_RELAXED);
-    if (next == NULL) __atomic_store_n(known, next = dlsym(RTLD_NEXT, name), __ATOMIC_RELAXED);
-    return next;
-}
+void *offheap_next_operators[OFFHEAP_PLACES];
 
-#define OWN(name) {#name, (void *)name}
+#define OFFHEAP_OWN(name) {#name, (void *)name},
 static const struct {
     const char *name;
     void *address;
-} OPERATORS_HERE[] = {
-    OWN(_Znwm), OWN(_ZnwmRKSt9nothrow_t), OWN(_ZnwmSt11align_val_t), OWN(_ZnwmSt11align_val_tRKSt9nothrow_t),
-    OWN(_Znam), OWN(_ZnamRKSt9nothrow_t), OWN(_ZnamSt11align_val_t), OWN(_ZnamSt11align_val_tRKSt9nothrow_t),
-    OWN(_ZdlPv), OWN(_ZdlPvRKSt9nothrow_t), OWN(_ZdlPvSt11align_val_t), OWN(_ZdlPvSt11align_val_tRKSt9nothrow_t),
-    OWN(_ZdaPv), OWN(_ZdaPvRKSt9nothrow_t), OWN(_ZdaPvSt11align_val_t), OWN(_ZdaPvSt11align_val_tRKSt9nothrow_t),
-    OWN(_ZdlPvm), OWN(_ZdlPvmSt11align_val_t), OWN(_ZdaPvm), OWN(_ZdaPvmSt11align_val_t),
-};
+} OPERATORS_HERE[] = {OFFHEAP_OPERATORS(OFFHEAP_OWN)};
 
 /* By the program's own list: a search from here would begin with this library, which is symbolic. */
 __attribute__((constructor)) static void look_for_other_operators(void) {
     void *program = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
     if (program == NULL) return;
-    for (size_t i = 0; i < sizeof OPERATORS_HERE / sizeof *OPERATORS_HERE; i++) {
+    for (size_t i = 0; i < OFFHEAP_PLACES; i++) {
         void *first = dlsym(program, OPERATORS_HERE[i].name);
         if (first != NULL && first != OPERATORS_HERE[i].address) offheap_operators_elsewhere = 1;
     }
     dlclose(program);
+    /* Now, as a search that fails allocates: nobody expects that of an allocation. */
+    for (size_t i = 0; offheap_operators_elsewhere && i < OFFHEAP_PLACES; i++) {
+        offheap_next_operators[i] = dlsym(RTLD_NEXT, OPERATORS_HERE[i].name);
+    }
 }
 
 typedef void (*NewHandler)(void);

@@ -23,8 +23,22 @@ void *offheap_new_nothrow_failed(size_t size, size_t alignment) __attribute__((v
    delete with a size, for one, calls its delete without. */
 extern _Bool offheap_operators_elsewhere __attribute__((visibility("hidden")));
 
-/* The runtime library's form, which is kept at a place; NULL when there is none. */
-void *offheap_next_operator(const char *name, void **known) __attribute__((visibility("hidden"), noinline, cold));
+#define OFFHEAP_OPERATORS(each)                                               \
+    each(_Znwm) each(_ZnwmRKSt9nothrow_t)                                       \
+    each(_ZnwmSt11align_val_t) each(_ZnwmSt11align_val_tRKSt9nothrow_t)         \
+    each(_Znam) each(_ZnamRKSt9nothrow_t)                                       \
+    each(_ZnamSt11align_val_t) each(_ZnamSt11align_val_tRKSt9nothrow_t)         \
+    each(_ZdlPv) each(_ZdlPvRKSt9nothrow_t)                                     \
+    each(_ZdlPvSt11align_val_t) each(_ZdlPvSt11align_val_tRKSt9nothrow_t)       \
+    each(_ZdaPv) each(_ZdaPvRKSt9nothrow_t)                                     \
+    each(_ZdaPvSt11align_val_t) each(_ZdaPvSt11align_val_tRKSt9nothrow_t)       \
+    each(_ZdlPvm) each(_ZdlPvmSt11align_val_t) each(_ZdaPvm) each(_ZdaPvmSt11align_val_t)
+
+#define OFFHEAP_PLACE(name) OFFHEAP_PLACE_##name,
+enum { OFFHEAP_OPERATORS(OFFHEAP_PLACE) OFFHEAP_PLACES };
+
+/* The runtime library's forms, found at the start; NULL where there is none. */
+extern void *offheap_next_operators[OFFHEAP_PLACES] __attribute__((visibility("hidden")));
 
 /* The allocation without any handler, for operators.c. */
 void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibility("hidden")));
@@ -89,8 +103,7 @@ void *offheap_new_attempt(size_t size, size_t alignment) __attribute__((visibili
 #define OFFHEAP_FORM(result, name, parameters, arguments, body)              \
     OFFHEAP_OPERATOR result name parameters;                                   \
     static __attribute__((noinline, cold)) result name##_elsewhere parameters { \
-        static void *known;                                                      \
-        void *next = offheap_next_operator(OFFHEAP_TEXT(name), &known);          \
+        void *next = offheap_next_operators[OFFHEAP_PLACE_##name];               \
         if (next != NULL) return ((__typeof__(&name))next) arguments;            \
         body                                                                     \
     }                                                                          \
