@@ -70,12 +70,10 @@ export function servingAllocator(request: OwnLibraryRequest): LoadableAllocator 
   return serving;
 }
 
-/** The instance that serves the process, where it is this allocator's, proven, and a library. */
+/** The instance that serves the process, which is this allocator's. */
 function servingLibrary(name: LoadableAllocator): ResolvedLibrary | null {
   const path = servingPath();
-  if (path === null || identifyObject(path).name !== name || !examineProcess().verified) {
-    return null;
-  }
+  if (path === null) return null;
   const place = { origin: "process", paths: [path] } as const;
   return isReplaced(path)
     ? { name, path, origin: place.origin, sha256: null, manifest: null, attempts: [] }
@@ -104,7 +102,7 @@ export function findOwnLibrary(
   const { library: path, variant } = request;
   const before = known.get(keyOf(name, path ?? readVariable(LIBRARY_VARIABLE), variant));
   if (before !== undefined) return before;
-  return (isOpen(request) ? servingLibrary(name) : null) ??
+  return (servingAllocator(request) === name ? servingLibrary(name) : null) ??
     resolveLibrary({ name, path, variant });
 }
 
