@@ -160,8 +160,11 @@ int main(int count, char **words) {
   metric("minorFaults", (double)(after.ru_minflt - before.ru_minflt), "1", "lower");
   metric("majorFaults", (double)(after.ru_majflt - before.ru_majflt), "1", "lower");
   if (idle > 0) metric("idleResident", (double)idle_kib * 1024, "B", "lower");
-  printf("\"peakResident\":{\"value\":%.9g,\"unit\":\"B\",\"better\":\"lower\"}}",
-         (double)status_kib("VmHWM") * 1024);
+  /* The kernel updates VmHWM from counters of each processor that lag behind, and adds them up for
+     VmRSS only when asked: the one may be less than the other was while the threads idled. */
+  unsigned long long peak_kib = status_kib("VmHWM");
+  if (peak_kib < idle_kib) peak_kib = idle_kib;
+  printf("\"peakResident\":{\"value\":%.9g,\"unit\":\"B\",\"better\":\"lower\"}}", (double)peak_kib * 1024);
   if (allocation.count > 0) {
     fputs(",\"latencies\":{", stdout);
     histogram_print(stdout, "allocate", &allocation);
