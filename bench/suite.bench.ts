@@ -3,6 +3,7 @@
  *
  *     npm run bench -- --quick --out DIR
  *     npm run bench -- --full
+ *     npm run bench -- --full --mimalloc ../mimalloc-2.4.1
  *     npm run bench -- --report-only --out DIR
  *
  * @module
@@ -28,6 +29,8 @@ interface Options {
   readonly rounds?: number;
   readonly fresh?: true;
   readonly reportOnly?: true;
+  readonly mimalloc?: string;
+  readonly jemalloc?: string;
 }
 
 const TABLES: Tables = { cases: CASES, subjects: SUBJECTS, programOf };
@@ -47,6 +50,8 @@ const options = new Command("bench")
   .option("--rounds <number>", "another number of rounds", positive)
   .option("--fresh", "start anew, where runs of an earlier start would be kept")
   .option("--report-only", "make the report again from results that are there")
+  .option("--mimalloc <source>", "with mimalloc built from this directory, archive or URL")
+  .option("--jemalloc <source>", "with jemalloc built from this directory, archive or URL")
   .parse()
   .opts<Options>();
 
@@ -56,10 +61,10 @@ const out = options.out ?? join(ROOT, "build", "bench", mode);
 /** Measures; whether it came to its end. */
 async function measured(): Promise<boolean> {
   if (options.reportOnly === true) return true;
-  const { only, subjects, rounds, fresh = false } = options;
+  const { only, subjects, rounds, fresh = false, mimalloc, jemalloc } = options;
   const choice = { mode, only, subjects, rounds };
   select(choice, TABLES); // a wrong name is told before anything is built
-  buildMissing(["secure"]);
+  buildMissing(["secure"], { mimalloc, jemalloc });
   buildChurn();
   const { found } = await findRuntimes(RUNTIMES);
   return measure(TABLES, choice, { directory: out, fresh }, found, process.execPath, say);
