@@ -163,6 +163,8 @@ function profileFigures(results: Results): string {
   const base = results.summary.find((row) =>
     row.case === BURST && row.subject === BASELINE && row.metric === "idleResident"
   );
+  const subjects = results.subjects.filter(({ id }) => PROFILE_SUBJECT.test(id));
+  const versions = new Set(subjects.map(({ allocator, version }) => `${allocator} ${version}`));
   const cell = (metric: string, subject: string): string => {
     const row = ratioRows(results, metric).find((one) =>
       one.case === BURST && one.subject === subject
@@ -174,13 +176,14 @@ function profileFigures(results: Results): string {
     title: "",
     words: 1,
     head: ["profile", "throughput", "peak", "idle", "page faults"],
-    rows: results.subjects.filter(({ id }) => PROFILE_SUBJECT.test(id)).map(({ id }) => [
+    rows: subjects.map(({ id }) => [
       titles.subject(id),
       ...metrics.map((metric) => cell(metric, id)),
     ]),
   });
   const idle = base === undefined ? "" : ` glibc’s process idles at ${mebibytes(base.value)} MiB.`;
-  return `A burst of documents in Node 26, against glibc in the same round.${idle}\n\n${table}`;
+  const what = `A burst of documents in Node 26 under ${[...versions].join(" and ")}`;
+  return `${what}, against glibc in the same round.${idle}\n\n${table}`;
 }
 
 function claimsPart(results: Results): string {
