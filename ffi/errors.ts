@@ -6,13 +6,16 @@
 
 /** The root of offheap's errors. {@linkcode OffheapError.code} is stable; the message is for people. */
 export class OffheapError extends Error {
+  static {
+    this.prototype.name = "OffheapError";
+  }
+
   /** A stable identifier, such as `ERR_OFFHEAP_LIBRARY_LOAD`. */
   readonly code: string;
 
   /** Makes an error with a stable code. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.code = code;
   }
 }
@@ -29,6 +32,10 @@ export interface LoadAttempt {
 
 /** A native library could not be found or loaded. */
 export class LibraryLoadError extends OffheapError {
+  static {
+    this.prototype.name = "LibraryLoadError";
+  }
+
   /** Every path that was tried, in order. */
   readonly attempts: readonly LoadAttempt[];
 
@@ -41,6 +48,10 @@ export class LibraryLoadError extends OffheapError {
 
 /** A library was loaded but lacks a symbol that offheap needs. */
 export class SymbolError extends OffheapError {
+  static {
+    this.prototype.name = "SymbolError";
+  }
+
   /** The library's path. */
   readonly path: string;
   /** The missing symbols. */
@@ -61,6 +72,10 @@ export class SymbolError extends OffheapError {
 
 /** The runtime's permissions do not allow what offheap needs; the message names the flag. */
 export class PermissionError extends OffheapError {
+  static {
+    this.prototype.name = "PermissionError";
+  }
+
   /** The flag that allows it, such as `--allow-ffi`. */
   readonly flag: string;
 
@@ -77,6 +92,10 @@ export class PermissionError extends OffheapError {
 
 /** This runtime, or this version of it, has no foreign function interface that offheap can use. */
 export class UnsupportedRuntimeError extends OffheapError {
+  static {
+    this.prototype.name = "UnsupportedRuntimeError";
+  }
+
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_UNSUPPORTED_RUNTIME", message, options);
@@ -85,6 +104,10 @@ export class UnsupportedRuntimeError extends OffheapError {
 
 /** A call into a library that was closed. */
 export class LibraryClosedError extends OffheapError {
+  static {
+    this.prototype.name = "LibraryClosedError";
+  }
+
   /** Makes the error for a function of a closed library. */
   constructor(path: string, symbol: string) {
     super("ERR_OFFHEAP_LIBRARY_CLOSED", `Cannot call ${symbol}: "${path}" was closed.`);

@@ -17,6 +17,10 @@ export {
 
 /** The allocator that was required is not the one that serves memory, or it could not be proven. */
 export class VerificationError extends OffheapError {
+  static {
+    this.prototype.name = "VerificationError";
+  }
+
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_VERIFICATION", message, options);
@@ -25,6 +29,10 @@ export class VerificationError extends OffheapError {
 
 /** A `mallctl` call failed. */
 export class MallctlError extends OffheapError {
+  static {
+    this.prototype.name = "MallctlError";
+  }
+
   /** The mallctl key. */
   readonly key: string;
   /** The error number that jemalloc returned. */
@@ -40,6 +48,10 @@ export class MallctlError extends OffheapError {
 
 /** A command cannot be run under the allocator that was asked for. */
 export class LaunchError extends OffheapError {
+  static {
+    this.prototype.name = "LaunchError";
+  }
+
   /** The exit status that the command line ends with: 125 refused, 126 not executable, 127 not found. */
   readonly status: 125 | 126 | 127;
 
@@ -52,6 +64,10 @@ export class LaunchError extends OffheapError {
 
 /** A native library could not be built. */
 export class BuildError extends OffheapError {
+  static {
+    this.prototype.name = "BuildError";
+  }
+
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_BUILD", message, options);
@@ -60,6 +76,10 @@ export class BuildError extends OffheapError {
 
 /** A running process cannot be examined. */
 export class DoctorError extends OffheapError {
+  static {
+    this.prototype.name = "DoctorError";
+  }
+
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_DOCTOR", message, options);
@@ -68,6 +88,10 @@ export class DoctorError extends OffheapError {
 
 /** What the system tells of itself cannot be read, or is not what it documents. */
 export class SystemInfoError extends OffheapError {
+  static {
+    this.prototype.name = "SystemInfoError";
+  }
+
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_SYSTEM_INFO", message, options);
@@ -92,6 +116,10 @@ export class SystemInfoError extends OffheapError {
  * ```
  */
 export class OutOfMemoryError extends OffheapError {
+  static {
+    this.prototype.name = "OutOfMemoryError";
+  }
+
   /** The size that was asked for, in bytes. */
   readonly size: number;
   /** The alignment that was asked for, in bytes. */
@@ -164,6 +192,10 @@ export type BlockErrorReason =
  * ```
  */
 export class BlockError extends OffheapError {
+  static {
+    this.prototype.name = "BlockError";
+  }
+
   /** Why, as a stable word. */
   readonly reason: BlockErrorReason;
 
@@ -191,6 +223,10 @@ export class BlockError extends OffheapError {
  * ```
  */
 export class ClosedError extends OffheapError {
+  static {
+    this.prototype.name = "ClosedError";
+  }
+
   /** Makes the error for an action, as it completes "Cannot …", and what was closed. */
   constructor(action: string, what: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_CLOSED", `Cannot ${action}: ${what}.`, options);
@@ -217,6 +253,10 @@ export class ClosedError extends OffheapError {
  * ```
  */
 export class PoolExhaustedError extends OffheapError {
+  static {
+    this.prototype.name = "PoolExhaustedError";
+  }
+
   /** The most blocks there may be. */
   readonly max: number;
 
@@ -249,6 +289,10 @@ export class PoolExhaustedError extends OffheapError {
  * ```
  */
 export class UnsupportedOperationError extends OffheapError {
+  static {
+    this.prototype.name = "UnsupportedOperationError";
+  }
+
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_OFFHEAP_UNSUPPORTED_OPERATION", message, options);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { runtimeInfo } from "../ffi/mod.ts";
 import * as offheap from "../mod.ts";
+import { bundleProgram } from "./support/bundle.ts";
+import { temporaryDirectory } from "./support/compile.ts";
 import { FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -254,4 +256,28 @@ test("nothing waits at the top level but the command line's entry", () => {
     code.split("\n").some((line) => /^\S.*\bawait\b/.test(line) && !/\bfunction\b/.test(line))
   );
   assert.deepEqual(waiting.map(({ path }) => path), ["lib/cli.ts"]);
+});
+
+test("an error has its class's name, and its stack begins with it", () => {
+  for (const name of ERRORS) {
+    const Kind = Reflect.get(offheap, name) as { readonly prototype: Error };
+    assert.equal(Kind.prototype.name, name);
+  }
+  const error = new offheap.BlockError("freed", "Cannot free it.");
+  assert.equal(String(error), "BlockError: Cannot free it.");
+  assert.match(error.stack ?? "", /^BlockError: Cannot free it\.\n/);
+});
+
+test("an error keeps its name in a program that a minifier has made", async () => {
+  const directory = temporaryDirectory();
+  const [program, bundle] = [join(directory, "program.ts"), join(directory, "bundle.mjs")];
+  writeFileSync(
+    program,
+    `import { BlockError } from ${JSON.stringify(join(ROOT, "mod.ts"))};
+    const { name, stack } = new BlockError("freed", "Cannot.");
+    console.log(name, stack.split("\\n")[0], BlockError.name === name);`,
+  );
+  bundleProgram(program, bundle, ["--minify"]);
+  const { stdout, stderr } = await runChild(runtimeCommand(bundle));
+  assert.equal(stdout, "BlockError BlockError: Cannot. false\n", stderr);
 });

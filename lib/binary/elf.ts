@@ -24,7 +24,9 @@ export type { ElfVersion } from "./elf-versions.ts";
 
 /** A file is not an ELF file, or it is cut off or damaged. */
 export class ElfError extends OffheapError {
-  override name = "ElfError";
+  static {
+    this.prototype.name = "ElfError";
+  }
 
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {

@@ -33,7 +33,9 @@ export type { MachOSignature } from "./macho-signature.ts";
 
 /** A file is not a Mach-O file that can be read, or it is cut off or damaged. */
 export class MachOError extends OffheapError {
-  override name = "MachOError";
+  static {
+    this.prototype.name = "MachOError";
+  }
 
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {

@@ -22,7 +22,9 @@ export type { PeExport } from "./pe-tables.ts";
 
 /** A file is not a PE file that can be read, or it is cut off or damaged. */
 export class PeError extends OffheapError {
-  override name = "PeError";
+  static {
+    this.prototype.name = "PeError";
+  }
 
   /** Makes the error with a sentence for the user. */
   constructor(message: string, options?: ErrorOptions) {

@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 const entry = resolve(process.argv[2] ?? "");
 const offheap: typeof import("../../mod.ts") = await import(pathToFileURL(entry).href);
 
-// An error takes its name from `new.target`.
+// A class's name is a string in it, which no minifier changes.
 assert.equal(new offheap.OffheapError("ERR_OFFHEAP_TRIAL", "tried").name, "OffheapError");
 assert.throws(
   () => offheap.openAllocator({ library: join(dirname(entry), "no-such-library") }),
