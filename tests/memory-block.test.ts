@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { markAsUntransferable } from "node:worker_threads";
 import { foreign } from "../ffi/mod.ts";
@@ -10,6 +11,7 @@ import {
   nativePointer,
   openAllocator,
 } from "../mod.ts";
+import { FIXTURES, runChild, runtimeCommand } from "./support/runtime.ts";
 
 const NAMES = ["jemalloc", "mimalloc", "system"] as const;
 
@@ -576,4 +578,14 @@ test("what a program has made of Error.prepareStackTrace does not disturb an all
     Error.prepareStackTrace = before[0] as typeof Error.prepareStackTrace;
   }
   assert.equal(Error.stackTraceLimit, before[1]);
+});
+
+test("the console shows of memory its size, its address and its state", async () => {
+  const { status, stdout, stderr } = await runChild(runtimeCommand(join(FIXTURES, "inspect.ts")));
+  assert.equal(status, 0, stderr);
+  const lines = stdout.trimEnd().split("\n");
+  const told = (word: string) =>
+    lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length).trim());
+  assert.deepEqual(told("got"), told("expected"));
+  assert.ok(lines.length > 30);
 });

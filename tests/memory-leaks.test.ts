@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type AllocatorStatistics, type LeakReport, openAllocator } from "../mod.ts";
-import { type ChildResult, FIXTURES, runChild } from "./support/runtime.ts";
+import { bundleProgram, installedDirectory } from "./support/bundle.ts";
 import { collectingCommand } from "./support/collecting.ts";
+import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 
 interface Printed {
   readonly told: readonly LeakReport[];
@@ -139,6 +141,43 @@ test("without a hook a leak is a process warning with all that is known", async 
   assert.equal(stderr.split("OffheapLeak:").length, 2, "once");
   const silent = await drop("block", "off", "warn");
   assert.equal(silent.stderr, "");
+});
+
+/** What is told of each way to allocate, by who called. */
+const CALLERS: Readonly<Record<string, string>> = {
+  "block 1": "byAllocate",
+  "block 2": "byAllocateFrom",
+  "block 5": "byBlockFrom",
+  "block 6": "byAdopt",
+  "block 7": "byClaim",
+  "arena 65536": "byArena",
+  "pool block 64": "byAcquire",
+  "pool block 65": "byWait",
+  "heap 0": "byHeap",
+};
+
+async function assertCallers(script: string): Promise<void> {
+  const { status, stdout, stderr } = await runChild(runtimeCommand(script));
+  assert.equal(status, 0, stderr);
+  const told = Object.fromEntries(
+    stdout.trimEnd().split("\n").map((line) => {
+      const [what = "", frame = ""] = line.split(/: (.*)/);
+      return [what, /^at (?:async )?(\w+)/.exec(frame)?.[1] ?? frame];
+    }),
+  );
+  assert.deepEqual(told, CALLERS);
+}
+
+test("a leak's stack begins with who called, in a file of any name and in a bundle", async () => {
+  const source = readFileSync(join(FIXTURES, "leak-stacks.ts"), "utf8");
+  const directory = join(installedDirectory(), "lib", "memory");
+  mkdirSync(directory, { recursive: true });
+  const script = join(directory, "leak-stacks.ts");
+  writeFileSync(script, source.replace("../../mod.ts", join(ROOT, "mod.ts")));
+  await assertCallers(script);
+  const bundle = join(directory, "bundle.mjs");
+  bundleProgram(script, bundle, ["--minify-syntax", "--minify-whitespace"]);
+  await assertCallers(bundle);
 });
 
 test("what is open when an allocator is closed is listed, told, and ended", () => {

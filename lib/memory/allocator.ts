@@ -23,6 +23,7 @@ import { CachedMemory } from "./cached.ts";
 import { CheckedMemory } from "./checked.ts";
 import { readFunctions } from "./functions.ts";
 import { IsolatedHeap } from "./heap.ts";
+import { INSPECT, summarize } from "./inspection.ts";
 import type { AllocatorKind } from "./kinds/types.ts";
 import type { LeakTracker } from "./leaks.ts";
 import type { MemoryCalls } from "./native.ts";
@@ -136,12 +137,14 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     }
     const alignment = free === NULL ? LEAST_ALIGNMENT : 1;
     const arrival = { address, size, alignment, free, managed, kind: "block" } as const;
-    return new NativeBlock(this.#store, ...this.#store.adopt(arrival));
+    const trace = managed ? null : this.#store.tracker.trace(this.adopt);
+    return new NativeBlock(this.#store, ...this.#store.adopt(arrival, trace));
   }
 
   claim(handle: BlockHandle): Block {
     this.#store.requireOpen("claim a block");
-    return claimBlock(this.#store, claim(this.#store, handle));
+    const arrival = claim(this.#store, handle);
+    return claimBlock(this.#store, arrival, this.#store.tracker.trace(this.claim));
   }
 
   usableSize(block: Block): number {
@@ -166,7 +169,12 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   }
 
   arena(options?: ArenaOptions): Arena {
-    return new BumpArena(this.#store, this.#owners, options);
+    return new BumpArena(
+      this.#store,
+      this.#owners,
+      this.#store.tracker.trace(this.arena),
+      options,
+    );
   }
 
   heap(): Heap {
@@ -174,6 +182,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
       this.#store,
       this.#owners,
       this.#parts.kind.heaps,
+      this.#store.tracker.trace(this.heap),
       () => this.#makeRoom(),
     );
   }
@@ -204,6 +213,13 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
 
   [Symbol.dispose](): void {
     if (this.#open) this.close();
+  }
+
+  [INSPECT](): string {
+    const { name, version } = this;
+    const { blocks, bytes } = this.#account;
+    const state = this.#open ? "open" : "closed";
+    return summarize("Allocator", { name, version: version ?? undefined, blocks, bytes, state });
   }
 
   #openCached(): CachedAllocator {

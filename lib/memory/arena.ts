@@ -24,6 +24,7 @@ import type { LeakReport } from "./api/leaks.ts";
 import { ARENA_FROM_OPTIONS, ARENA_OPTIONS, flagOf } from "./allocate-options.ts";
 import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
 import { heldError, Holds, holdUntil } from "./holds.ts";
+import { INSPECT, shownAddress, summarize } from "./inspection.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { unwatch, watch } from "./reclaim.ts";
 import { bytesOf, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "./sizes.ts";
@@ -103,13 +104,17 @@ export class BumpArena implements Arena, Owner {
   readonly #holds = new Holds();
   #open = true;
 
-  /** An arena without chunks yet. */
-  constructor(store: Store, owners: Owners, options: ArenaOptions = {}) {
+  /**
+   * An arena without chunks yet.
+   *
+   * @param trace The stack of who makes it, when that is recorded.
+   */
+  constructor(store: Store, owners: Owners, trace: string | null, options: ArenaOptions = {}) {
     const action = "make an arena";
     const { chunkSize = FIRST_CHUNK } = ownOptions(action, options, OPTION_NAMES);
     requireWhole(action, "the chunk size", chunkSize, LEAST_CHUNK, MOST_CHUNK);
     store.requireOpen(action);
-    this.#chunks = new Chunks(store);
+    this.#chunks = new Chunks(store, trace);
     this.#nextChunk = roundUp(chunkSize, CHUNK_ALIGNMENT);
     this.#mostChunk = Math.max(GROWN_CHUNK, this.#nextChunk);
     this.#owners = owners;
@@ -244,6 +249,14 @@ export class BumpArena implements Arena, Owner {
 
   [Symbol.dispose](): void {
     if (this.#open) this.free();
+  }
+
+  [INSPECT](): string {
+    const { capacity, used, chunks, allocations } = this.statistics();
+    const [first] = this.#segments;
+    const address = first === undefined ? undefined : shownAddress(first.address, this.#open);
+    const state = this.#open ? this.#holds.any ? "held" : "open" : "freed";
+    return summarize("Arena", { capacity, used, chunks, allocations, address, state });
   }
 
   contains(address: Address): boolean {

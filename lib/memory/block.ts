@@ -18,11 +18,11 @@ import type {
   ViewOf,
 } from "./api/block.ts";
 import type { ReallocateOptions } from "./api/block-allocator.ts";
-import type { LeakKind } from "./api/leaks.ts";
 import type { Callee } from "./leaks.ts";
 import type { Live } from "./live.ts";
 import { bytesOf, LEAST_ALIGNMENT, requireSize } from "./sizes.ts";
-import { endedError, isElsewhere, requireUsable } from "./refusals.ts";
+import { INSPECT, shownAddress, summarize } from "./inspection.ts";
+import { endedError, isElsewhere, requireUsable, shownState } from "./refusals.ts";
 import type { Arrival, Store } from "./store.ts";
 import { deposit } from "./transfer.ts";
 import { viewOf } from "./views.ts";
@@ -104,9 +104,20 @@ export class NativeBlock implements Block {
     if (this.live) this.free();
   }
 
+  [INSPECT](): string {
+    const { size, address } = this.#record;
+    const { state } = this;
+    return summarize("Block", { size, address: shownAddress(address, this.live), state });
+  }
+
   /** The record of the allocation. */
   get record(): Live {
     return this.#record;
+  }
+
+  /** Where it stands, in a word. */
+  get state(): string {
+    return shownState(this.#record, this.#buffer);
   }
 
   /** Whether it is of this store. */
@@ -160,32 +171,40 @@ export class NativeBlock implements Block {
   }
 }
 
-/** Allocates a block of a store. */
+/**
+ * Allocates a block of a store.
+ *
+ * @param method The user's method that does it.
+ * @param inner The function that the method calls.
+ */
 export function allocateBlock(
   store: Store,
+  method: Callee,
   size: number,
   options: AllocateOptions = NO_OPTIONS,
-  kind: LeakKind = "block",
+  inner: Callee = allocateBlock,
 ): NativeBlock {
   const action = "allocate a block";
   requireSize(action, size);
   let alignment = LEAST_ALIGNMENT;
   let zeroed = false;
-  let below: Callee | null = allocateBlock;
+  let managed = false;
   if (options !== NO_OPTIONS) {
     const own = ownOptions(action, options, ALLOCATE_OPTIONS);
     alignment = alignmentOf(action, own.alignment);
     zeroed = flagOf(action, "zeroed", own.zeroed);
-    if (flagOf(action, "managed", own.managed)) below = null;
+    managed = flagOf(action, "managed", own.managed);
   }
   store.requireOpen(action);
-  const [live, buffer] = store.allocate(size, alignment, zeroed, kind, below);
+  const trace = managed ? null : store.tracker.trace(method, inner);
+  const [live, buffer] = store.allocate(size, alignment, zeroed, "block", trace, managed);
   return new NativeBlock(store, live, buffer);
 }
 
-/** Allocates a block with bytes in it. */
+/** Allocates a block with bytes in it, as {@linkcode allocateBlock}. */
 export function allocateBlockFrom(
   store: Store,
+  method: Callee,
   data: string | ArrayBufferView | ArrayBufferLike,
   options: AllocateFromOptions = {},
 ): NativeBlock {
@@ -195,7 +214,7 @@ export function allocateBlockFrom(
   const bytes = bytesOf(action, data);
   const size = bytes.length + (terminated ? 1 : 0);
   const { alignment, managed } = own;
-  const block = allocateBlock(store, size, { alignment, managed });
+  const block = allocateBlock(store, method, size, { alignment, managed }, allocateBlockFrom);
   block.bytes.set(bytes);
   if (terminated) block.bytes[bytes.length] = 0;
   return block;
@@ -210,9 +229,9 @@ function isOfOtherCopy(block: unknown): boolean {
 }
 
 /** The block of memory that was taken over by its handle. */
-export function claimBlock(store: Store, claimed: Arrival): NativeBlock {
+export function claimBlock(store: Store, claimed: Arrival, trace: string | null): NativeBlock {
   try {
-    return new NativeBlock(store, ...store.adopt(claimed));
+    return new NativeBlock(store, ...store.adopt(claimed, trace));
   } catch (error) {
     // Nobody else can claim it any more.
     store.release(claimed.address, claimed.free);

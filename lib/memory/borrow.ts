@@ -11,6 +11,8 @@ import { ownOptions } from "../options.ts";
 import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import type { Borrowed, BorrowOptions } from "./api/borrowed.ts";
 import { detach, wrapBytes } from "./buffers.ts";
+import { INSPECT, shownAddress, summarize } from "./inspection.ts";
+import { memoryCalls } from "./native.ts";
 import { requireAddress, requireSize } from "./sizes.ts";
 import { viewOf } from "./views.ts";
 
@@ -67,6 +69,16 @@ class BorrowedMemory implements Borrowed {
     if (this.#live) this.end();
   }
 
+  [INSPECT](): string {
+    const address = shownAddress(this.#address, this.#live);
+    const state = !this.#live ? "ended" : this.#isElsewhere() ? "detached" : "live";
+    return summarize("Borrowed", { size: this.size, address, state });
+  }
+
+  #isElsewhere(): boolean {
+    return this.size > 0 && this.buffer.byteLength === 0;
+  }
+
   #requireLive(action: string): void {
     if (this.#live) return;
     const what = `${this.size} bytes of borrowed memory`;
@@ -75,7 +87,7 @@ class BorrowedMemory implements Borrowed {
 
   #requireAttached(action: string): void {
     this.#requireLive(action);
-    if (this.size === 0 || this.buffer.byteLength > 0) return;
+    if (!this.#isElsewhere()) return;
     throw new BlockError(
       "detached",
       `Cannot ${action} ${this.size} bytes of borrowed memory: its buffer was detached by something ` +

@@ -29,10 +29,14 @@ export class Chunks implements Reclaimable {
   /** Their size in bytes. */
   size = 0;
 
-  /** No chunks yet. */
-  constructor(store: Store) {
+  /**
+   * No chunks yet.
+   *
+   * @param trace The stack of who makes the arena, when that is recorded.
+   */
+  constructor(store: Store, trace: string | null) {
     this.store = store;
-    this.#trace = store.tracker.trace(Chunks);
+    this.#trace = trace;
   }
 
   /** How many there are. */

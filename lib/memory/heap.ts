@@ -8,6 +8,7 @@ import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
 import type { Heap, HeapStatistics } from "./api/heap.ts";
 import type { LeakReport } from "./api/leaks.ts";
+import { INSPECT, summarize } from "./inspection.ts";
 import type { NativeHeaps } from "./kinds/types.ts";
 import type { Leak } from "./leaks.ts";
 import type { Owner, Owners } from "./owners.ts";
@@ -71,7 +72,7 @@ class NativeHeap implements Reclaimable {
   /** Its source in the shim. */
   readonly source;
 
-  constructor(allocator: Store, heaps: NativeHeaps) {
+  constructor(allocator: Store, heaps: NativeHeaps, trace: string | null) {
     const { calls } = allocator;
     const number = createHeap(heaps, allocator.source);
     const source = calls.offheap_heap_open(allocator.source, number);
@@ -84,7 +85,7 @@ class NativeHeap implements Reclaimable {
     this.source = source;
     this.account = new SharedAccount(allocator.account);
     this.#allocator = allocator;
-    this.#trace = allocator.tracker.trace(NativeHeap);
+    this.#trace = trace;
   }
 
   /** What a report says of it. */
@@ -155,10 +156,20 @@ export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
   readonly #reference: WeakRef<Owner>;
   #open = true;
 
-  /** Makes a heap. */
-  constructor(allocator: Store, owners: Owners, heaps: NativeHeaps, makeRoom: () => void) {
+  /**
+   * Makes a heap.
+   *
+   * @param trace The stack of who makes it, when that is recorded.
+   */
+  constructor(
+    allocator: Store,
+    owners: Owners,
+    heaps: NativeHeaps,
+    trace: string | null,
+    makeRoom: () => void,
+  ) {
     allocator.requireOpen("make a heap");
-    const native = new NativeHeap(allocator, heaps);
+    const native = new NativeHeap(allocator, heaps, trace);
     const { calls, tracker } = allocator;
     const { source, account } = native;
     const what = "this heap";
@@ -197,6 +208,11 @@ export class IsolatedHeap extends StoreBlocks implements Heap, Owner {
 
   [Symbol.dispose](): void {
     if (this.#open) this.destroy();
+  }
+
+  [INSPECT](): string {
+    const { blocks, bytes } = this.#native.account;
+    return summarize("Heap", { blocks, bytes, state: this.#open ? "open" : "destroyed" });
   }
 
   contains(address: Address): boolean {

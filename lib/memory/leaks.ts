@@ -15,17 +15,11 @@ export const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
 /** With `sampled`, one allocation in so many records its stack: the rate of Netty's detector. */
 const SAMPLE = 128;
 
-/**
- * How many frames are recorded, one of them this project's own. A frame costs 1 to 6 µs, so that
- * sampling records few.
- */
+/** How many frames are recorded. A frame costs 1 to 6 µs, so that sampling records few. */
 const FRAMES: Readonly<Record<LeakLevel, number>> = { off: 0, sampled: 4, all: 16 };
 
 /** How many leaks one warning lists. */
 const SHOWN = 5;
-
-/** This project's own frames are left out: what matters is who called. */
-const OWN_FRAME = /[/\\]lib[/\\]memory[/\\]/;
 
 /** Finds out the level: the option, then the variable, then `sampled`. */
 export function leakLevel(option: LeakLevel | undefined): LeakLevel {
@@ -70,15 +64,19 @@ export class LeakTracker {
   }
 
   /**
-   * The stack of an allocation that is to be watched, else `null`.
+   * The stack of an allocation that is to be watched, else `null`. It begins with who called the
+   * method that the user knows: that is told by the method, and by no file's name, which a bundler
+   * changes and a user may have, too.
    *
-   * @param below The function whose callers are meant.
+   * @param method The user's method.
+   * @param inner What it calls, which is looked for where the method itself is not on the stack:
+   * JavaScriptCore takes a function off the stack that ends in a call.
    */
-  trace(below: Callee): string | null {
+  trace(method: Callee, inner: Callee = method): string | null {
     const level = this.#level;
     if (level === "off") return null;
     if (level === "sampled" && Math.random() * SAMPLE >= 1) return null;
-    return captureStack(FRAMES[level], below);
+    return captureStack(FRAMES[level], method) || captureStack(FRAMES[level], inner);
   }
 
   /** A leak that the garbage collector has found: told when its stack was recorded. */
@@ -103,8 +101,7 @@ export class LeakTracker {
 
   /** What callers are told of a leak. */
   describe({ kind, size, trace }: Leak, noticed: LeakReport["noticed"]): LeakReport {
-    const stack = trace === null ? null : callersOf(trace);
-    return { kind, size, allocator: this.#allocator, noticed, stack };
+    return { kind, size, allocator: this.#allocator, noticed, stack: trace };
   }
 
   /** What a hook throws is its own affair: it must not leave what is being freed half done. */
@@ -129,7 +126,10 @@ export class LeakTracker {
   }
 }
 
-/** As text at once: V8 keeps the objects of all frames alive for as long as it has not made one. */
+/**
+ * The callers of a function, a line each; empty when it is not on the stack. As text at once: V8
+ * keeps the objects of all frames alive for as long as it has not made one.
+ */
 function captureStack(frames: number, below: Callee): string {
   const { stackTraceLimit, prepareStackTrace } = Error;
   const holder: { stack?: string } = {};
@@ -138,18 +138,17 @@ function captureStack(frames: number, below: Callee): string {
     // A program's own may give anything, or throw.
     Reflect.deleteProperty(Error, "prepareStackTrace");
     Error.captureStackTrace(holder, below);
-    return holder.stack ?? "";
+    return framesOf(holder.stack ?? "");
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     if (prepareStackTrace !== undefined) Error.prepareStackTrace = prepareStackTrace;
   }
 }
 
-function callersOf(trace: string): string {
-  return trace.split("\n")
-    .filter((line) => /^\s*at /.test(line) && !OWN_FRAME.test(line))
-    .map((line) => line.trim())
-    .join("\n");
+function framesOf(stack: string): string {
+  return stack.split("\n").filter((line) => /^\s*at /.test(line)).map((line) => line.trim()).join(
+    "\n",
+  );
 }
 
 function sentence({ kind, size, stack }: LeakReport): string {

@@ -8,6 +8,7 @@ import { BlockError } from "../errors.ts";
 import type { BlockHandle, ViewConstructor, ViewOf } from "./api/block.ts";
 import type { Lease } from "./api/pool.ts";
 import type { NativeBlock } from "./block.ts";
+import { INSPECT, shownAddress, summarize } from "./inspection.ts";
 
 /** Where a lease's block goes back to. */
 interface Lessor {
@@ -67,6 +68,13 @@ export class BlockLease implements Lease {
 
   [Symbol.dispose](): void {
     if (this.#block?.live === true) this.release();
+  }
+
+  [INSPECT](): string {
+    if (this.#block === null) return summarize("Lease", { state: "released" });
+    const { size, record, state } = this.#block;
+    const address = shownAddress(record.address, this.#block.live);
+    return summarize("Lease", { size, address, state });
   }
 
   #leased(action: string): NativeBlock {

@@ -11,7 +11,9 @@ import type { BlockHandle } from "./api/block.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import type { Lease, Pool, PoolOptions, PoolStatistics, WaitOptions } from "./api/pool.ts";
 import { alignmentOf, flagOf } from "./allocate-options.ts";
-import { allocateBlock, claimBlock, type NativeBlock } from "./block.ts";
+import { claimBlock, NativeBlock } from "./block.ts";
+import { INSPECT, summarize } from "./inspection.ts";
+import type { Callee } from "./leaks.ts";
 import { BlockLease } from "./lease.ts";
 import type { Collectable } from "./live.ts";
 import type { Owner, Owners } from "./owners.ts";
@@ -34,6 +36,8 @@ const WAIT_OPTIONS: readonly (keyof WaitOptions)[] = ["signal"];
 
 /** A caller that waits for a block. */
 interface Waiter {
+  /** Its stack, when that is recorded. */
+  readonly trace: string | null;
   readonly grant: (lease: Lease) => void;
   readonly refuse: (error: unknown) => void;
 }
@@ -75,7 +79,7 @@ export class BlockPool implements Pool, Owner, Collectable {
   }
 
   acquire(): Lease {
-    const lease = this.#lease();
+    const lease = this.#lease(this.acquire);
     if (lease === null) throw new PoolExhaustedError(this.#max);
     return lease;
   }
@@ -89,13 +93,14 @@ export class BlockPool implements Pool, Owner, Collectable {
         );
       }
       signal?.throwIfAborted();
-      const lease = this.#lease();
+      const lease = this.#lease(this.wait);
       if (lease !== null) return resolve(lease);
       const abort = (): void => {
         this.#waiting.delete(waiter);
         reject(signal?.reason);
       };
       const waiter = {
+        trace: this.#store.tracker.trace(this.wait),
         grant(lease: Lease): void {
           signal?.removeEventListener("abort", abort);
           resolve(lease);
@@ -123,7 +128,7 @@ export class BlockPool implements Pool, Owner, Collectable {
       );
     }
     const arrival = { ...claim(this.#store, handle), kind: "pool block" } as const;
-    const block = claimBlock(this.#store, arrival);
+    const block = claimBlock(this.#store, arrival, this.#store.tracker.trace(this.claim));
     this.#away.delete(address);
     block.record.onCollected = this.#reference;
     return new BlockLease(this, block);
@@ -141,7 +146,9 @@ export class BlockPool implements Pool, Owner, Collectable {
       );
     }
     this.#away.delete(address);
-    if (isWaiting(this.#store, handle)) claimBlock(this.#store, claim(this.#store, handle)).free();
+    if (isWaiting(this.#store, handle)) {
+      claimBlock(this.#store, claim(this.#store, handle), null).free();
+    }
     this.#placeIsFree();
   }
 
@@ -165,6 +172,7 @@ export class BlockPool implements Pool, Owner, Collectable {
       allocations: this.#allocations,
     };
   }
+
   close(): void {
     this.#requireOpen("close a pool");
     this.#owners.remove(this.#reference);
@@ -174,6 +182,12 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   [Symbol.dispose](): void {
     if (this.#open) this.close();
+  }
+
+  [INSPECT](): string {
+    const { blockSize, leased, idle, away, waiting } = this.statistics();
+    const state = this.#open ? "open" : "closed";
+    return summarize("Pool", { blockSize, leased, idle, away, waiting, state });
   }
 
   /** Its blocks are in the allocator's own list. */
@@ -226,7 +240,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     const next = this.#nextWaiter();
     if (next === undefined) return;
     try {
-      next.grant(this.#hand(this.#allocate()));
+      next.grant(this.#hand(this.#allocate(next.trace)));
       this.#leased++;
     } catch (error) {
       next.refuse(error);
@@ -245,21 +259,25 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (!this.#open) throw new ClosedError(action, CLOSED);
   }
 
-  /** A lease at once; `null` when all blocks are leased. */
-  #lease(): Lease | null {
+  /** A lease at once, for a method of the user's; `null` when all blocks are leased. */
+  #lease(method: Callee): Lease | null {
     if (!this.#open) throw new ClosedError(ACQUIRE, CLOSED);
     let idle = this.#idle.pop();
     // A view that was kept may have taken the buffer elsewhere meanwhile: that block is lost.
     while (idle !== undefined && !this.#isOwn(idle)) idle = this.#idle.pop();
     if (idle === undefined && this.#leased >= this.#max) return null;
-    const lease = this.#hand(idle ?? this.#allocate());
+    const lease = this.#hand(idle ?? this.#allocate(this.#store.tracker.trace(method)));
     this.#leased++;
     return lease;
   }
 
-  #allocate(): NativeBlock {
-    const options = { alignment: this.#alignment };
-    const block = allocateBlock(this.#store, this.#blockSize, options, "pool block");
+  #allocate(trace: string | null): NativeBlock {
+    const store = this.#store;
+    const size = this.#blockSize;
+    const block = new NativeBlock(
+      store,
+      ...store.allocate(size, this.#alignment, false, "pool block", trace),
+    );
     block.record.onCollected = this.#reference;
     this.#allocations++;
     return block;

@@ -30,6 +30,12 @@ export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
   return live.size > 0 && buffer.byteLength === 0;
 }
 
+/** Where an allocation stands, in a word. */
+export function shownState(live: Live, buffer: ArrayBuffer): string {
+  if (live.state !== "live") return live.state;
+  return isElsewhere(live, buffer) ? "detached" : live.held ? "held" : "live";
+}
+
 /** Refuses an allocation that has ended, or whose buffer something else has detached. */
 export function requireUsable(action: string, live: Live, buffer: ArrayBuffer): void {
   if (live.state !== "live") throw endedError(action, live);

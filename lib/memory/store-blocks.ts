@@ -20,19 +20,19 @@ export class StoreBlocks implements BlockAllocator {
   }
 
   allocate(size: number, options?: AllocateOptions): Block {
-    return allocateBlock(this.#store, size, options);
+    return allocateBlock(this.#store, this.allocate, size, options);
   }
 
   allocateFrom(
     data: string | ArrayBufferView | ArrayBufferLike,
     options?: AllocateFromOptions,
   ): Block {
-    return allocateBlockFrom(this.#store, data, options);
+    return allocateBlockFrom(this.#store, this.allocateFrom, data, options);
   }
 
   blockFrom(address: Address, options?: AllocateOptions): Block {
     const size = cStringLength(address) + 1;
-    const block = allocateBlock(this.#store, size, options);
+    const block = allocateBlock(this.#store, this.blockFrom, size, options);
     this.#store.calls.offheap_move(block.address, address, size);
     return block;
   }

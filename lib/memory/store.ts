@@ -10,7 +10,7 @@ import type { LeakKind, LeakReport } from "./api/leaks.ts";
 import { detach, wrapBytes } from "./buffers.ts";
 import { Holds, holdUntil } from "./holds.ts";
 import { IdleBlocks } from "./idle-blocks.ts";
-import type { Callee, LeakTracker } from "./leaks.ts";
+import type { LeakTracker } from "./leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "./native.ts";
 import {
@@ -133,31 +133,38 @@ export class Store implements LiveOwner {
   }
 
   /** Memory that has come from elsewhere counts from now on. When it throws, it does not. */
-  adopt({ address, size, alignment, free, managed, kind }: Arrival): [Live, ArrayBuffer] {
+  adopt(
+    { address, size, alignment, free, managed, kind }: Arrival,
+    trace: string | null,
+  ): [Live, ArrayBuffer] {
     const buffer = wrapBytes(address, size);
     this.#count(size);
-    const live = this.#enter(address, size, alignment, kind, buffer, managed ? null : this.adopt);
+    const live = this.#enter(address, size, alignment, kind, buffer, managed ? null : trace);
     live.reusable = false;
     if (free !== NULL || managed) live.extra = { free, managed, holds: new Holds() };
     return [live, buffer];
   }
 
   /**
-   * Allocates memory with a buffer over it; a stack that is recorded begins behind `below`. Without
-   * it the garbage collector is to free the memory.
+   * Allocates memory with a buffer over it.
+   *
+   * @param trace The stack of who allocates it, when that is recorded.
+   * @param managed Whether the garbage collector is to free it.
    */
   allocate(
     size: number,
     alignment: number,
     zeroed: boolean,
     kind: LeakKind,
-    below: Callee | null,
+    trace: string | null,
+    managed = false,
   ): [Live, ArrayBuffer] {
     const idle = this.#idle?.take(size, alignment) ?? null;
     if (idle !== null && this.#idle !== null) {
       if (zeroed) new Uint8Array(idle).fill(0);
       this.#count(size);
-      return [this.#enter(this.#idle.taken, size, alignment, kind, idle, below), idle];
+      const { taken } = this.#idle;
+      return [this.#enter(taken, size, alignment, kind, idle, trace, managed), idle];
     }
     const address = this.take(`a ${kind}`, size, alignment, zeroed);
     let buffer;
@@ -167,7 +174,7 @@ export class Store implements LiveOwner {
       this.give(address, size);
       throw error;
     }
-    return [this.#enter(address, size, alignment, kind, buffer, below), buffer];
+    return [this.#enter(address, size, alignment, kind, buffer, trace, managed), buffer];
   }
 
   #enter(
@@ -176,11 +183,11 @@ export class Store implements LiveOwner {
     alignment: number,
     kind: LeakKind,
     buffer: ArrayBuffer,
-    below: Callee | null,
+    trace: string | null,
+    managed = false,
   ): Live {
-    const trace = below === null ? null : this.tracker.trace(below);
     const live = new Live(this, address, size, alignment, kind, trace, buffer);
-    if (below === null) live.extra = { free: NULL, managed: true, holds: new Holds() };
+    if (managed) live.extra = { free: NULL, managed: true, holds: new Holds() };
     this.#list.add(live);
     return live;
   }
