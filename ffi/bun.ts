@@ -170,7 +170,7 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
     rewrap: (buffer) => protect(moveBuffer(buffer)),
     detachable: () => true,
     pointer: (address) => address as unknown as NativePointer,
-    useShim() {},
+    useShim: null,
     // With `true` it is done when this returns.
     collectGarbage: () => Reflect.get(globalThis, "Bun").gc(true),
     pointerAddress: refusePointer,

@@ -155,7 +155,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     rewrap: moveBuffer,
     detachable: isUnmarked,
     pointer: (address) => deno.UnsafePointer.create(BigInt(address)) as unknown as NativePointer,
-    useShim() {},
+    useShim: null,
     collectGarbage,
     pointerAddress: pointerReader((pointer) => deno.UnsafePointer.value(pointer)),
   };

@@ -198,7 +198,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
     rewrap: moveBuffer,
     detachable: isUnmarked,
-    useShim() {},
+    useShim: null,
     pointer: (address) => BigInt(address) as unknown as NativePointer,
     collectGarbage,
     pointerAddress: refusePointer,

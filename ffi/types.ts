@@ -166,8 +166,11 @@ export interface Adapter {
   rewrap(buffer: ArrayBuffer): ArrayBuffer;
   /** Whether a buffer that was wrapped can be detached: a program may have marked it. */
   detachable(buffer: ArrayBuffer): boolean;
-  /** Takes from offheap's shim what this runtime's own way does worse. The shim must be its own. */
-  useShim(path: string): void;
+  /**
+   * Takes from offheap's shim what this runtime's own way does worse; the shim must be its own.
+   * `null` where there is no such thing.
+   */
+  readonly useShim: ((path: string) => void) | null;
   /** Has the garbage collector look for what was dropped in earlier jobs, and waits for it. */
   collectGarbage(): void;
   /** What this runtime's own FFI takes as a pointer argument. */

@@ -1,10 +1,12 @@
 // Memory that goes between offheap and other native code: borrowed, adopted, and allocated by
 // libraries that were given an allocator's functions.
 import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { runtimeInfo } from "../ffi/mod.ts";
+import { foreign, runtimeInfo } from "../ffi/mod.ts";
 import { readBytes } from "../ffi/memory.ts";
 import {
   type Address,
@@ -15,7 +17,10 @@ import {
   openAllocator,
   openLibrary,
 } from "../mod.ts";
+import { callApi } from "./support/api.ts";
+import { copyCheckout } from "./support/checkout.ts";
 import { compileShared } from "./support/compile.ts";
+import { ROOT, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
 const NAMES = ["jemalloc", "mimalloc", "system"] as const;
@@ -56,6 +61,24 @@ test("borrowed memory is seen as it is, until its use is ended", () => {
   memory.raw.free(address);
   assert.deepEqual(memory.close(), [], "borrowed memory is nobody's leak");
 });
+
+const inKoffi = () =>
+  skipUnless(foreign().backend === "koffi", "only koffi's buffers are worse than the shim's");
+
+test(
+  "borrowed memory is wrapped by the shim before an allocator is open, too, or not at all",
+  inKoffi(),
+  async () => {
+    const copy = copyCheckout();
+    mkdirSync(join(copy, "node_modules"));
+    symlinkSync(join(ROOT, "node_modules", "koffi"), join(copy, "node_modules", "koffi"));
+    const child = join(copy, "tests", "fixtures", "api-child.ts");
+    const variables = { XDG_CACHE_HOME: join(copy, "cache") };
+    const borrowing = [["borrow", 4096, 8]] as const;
+    const [outcome] = await callApi(borrowing, { variables }, runtimeCommand(child));
+    assert.equal(outcome?.error?.name, "LibraryLoadError", String(outcome?.error?.message));
+  },
+);
 
 test("what is no address, size or option is refused before memory is looked at", () => {
   for (const address of [0, -1, 0.5, NaN, 2 ** 60]) {

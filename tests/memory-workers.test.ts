@@ -151,9 +151,11 @@ for (const allocator of NAMES) {
   });
 }
 
-test("workers are terminated while they wrap memory, and the process goes on", async () => {
-  const script = join(FIXTURES, "terminated-workers.ts");
-  const { status, signal, stdout, stderr } = await runChild(runtimeCommand(script));
-  assert.equal(status, 0, `${signal}: ${stderr}`);
-  assert.equal(stdout, "all were terminated\n");
-});
+for (const how of ["wrap", "borrow"]) {
+  test(`workers are terminated while they ${how} memory, and the process goes on`, async () => {
+    const script = join(FIXTURES, "terminated-workers.ts");
+    const { status, signal, stdout, stderr } = await runChild(runtimeCommand(script, how));
+    assert.equal(status, 0, `${signal}: ${stderr}`);
+    assert.equal(stdout, "all were terminated\n");
+  });
+}

@@ -106,6 +106,8 @@ class BorrowedMemory implements Borrowed {
  * @throws {RangeError} for an address or a size that is none, and for a size that this runtime's
  * buffers cannot have (above 4 GiB in Bun).
  * @throws {TypeError} for options that are none.
+ * @throws {LibraryLoadError} in Node 22 and 24, when offheap's shim, which makes the buffers there,
+ * cannot be found or loaded.
  * @throws {PermissionError} when the runtime does not permit FFI.
  * @example
  * ```ts
@@ -128,6 +130,8 @@ export function borrow(address: Address, size: number, options: BorrowOptions = 
     throw new TypeError(`Cannot ${ACTION}: the owner must be an object; got ${String(owner)}`);
   }
   try {
+    // The buffers of such a runtime are to be the same before an allocator is open as afterwards.
+    if (foreign().useShim !== null) memoryCalls();
     const borrowed = new BorrowedMemory(address, size);
     if (owner !== undefined) owners.set(borrowed.buffer, owner);
     return borrowed;

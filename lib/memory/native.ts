@@ -40,7 +40,7 @@ export function memoryCalls(): MemoryCalls {
   if (opened !== undefined) return opened;
   const { path } = resolveLibrary({ name: "offheap" });
   requireVersion(path);
-  foreign().useShim(path);
+  foreign().useShim?.(path);
   opened = foreign().open(path, MEMORY_SYMBOLS).calls;
   return opened;
 }
