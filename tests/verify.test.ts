@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Evidence, Verification } from "../lib/verify/types.ts";
 import type { VerifyOptions } from "../lib/verify/verify.ts";
+import { callApi } from "./support/api.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import { debianFile } from "../scripts/foreign/debian.ts";
@@ -266,7 +267,7 @@ test("a malloc whose free is another object's fails as owner", async () => {
   assert.match(find(found, "process", "owner").detail, /-only\.so", but free by ".*libc/);
 });
 
-test("tcmalloc is named and not verified: offheap has no way to ask it", async () => {
+test("a tcmalloc that cannot be asked is named and not verified", async () => {
   const flags = ["-DDECOY_NAMELESS", "-Dmi_version=tc_version"];
   const library = compileShared("decoy-malloc.c", "verify-tcmalloc.so", flags);
   const found = await verify({}, [library]);
@@ -274,6 +275,29 @@ test("tcmalloc is named and not verified: offheap has no way to ask it", async (
   assertPasses(found, "process", ["symbol", "owner", "mapping"]);
   assert.equal(find(found, "process", "ownership").outcome, "unavailable");
 });
+
+const TCMALLOC = IS_MUSL
+  ? { missing: "Debian's libraries are made for glibc" }
+  : debianFile("libtcmalloc-minimal4", "/libtcmalloc_minimal.so.4");
+
+test(
+  "tcmalloc is proven by what it owns and counts, and its blocks are to be had as the system's",
+  skipUnless("path" in TCMALLOC, "missing" in TCMALLOC ? TCMALLOC.missing : ""),
+  async () => {
+    assert.ok("path" in TCMALLOC);
+    const found = await verify({ allocator: "system" }, [TCMALLOC.path]);
+    assertProcess(found, "tcmalloc", true);
+    assert.match(String(found.processAllocatorVersion), /^2\.\d+/);
+    assertPasses(found, "process", ["symbol", "owner", "mapping", "version", "ownership"]);
+    assertPasses(found, "process", ["counter"]);
+    assert.equal(find(found, "process", "entries").outcome, "unavailable");
+    assert.equal(found.memoryAllocatorVerified, true);
+    const variables = { LD_PRELOAD: TCMALLOC.path };
+    const use = [["openAllocator", { allocator: "system" }]] as const;
+    const [opened] = await callApi(use, { variables });
+    assert.equal(opened?.error, undefined);
+  },
+);
 
 test("a library that only depends on jemalloc is not taken for it", async () => {
   const real = builtLibrary("jemalloc");

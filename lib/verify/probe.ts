@@ -9,8 +9,11 @@ import type { Address } from "../../ffi/types.ts";
 export interface AllocatorProbe {
   /** The symbol that identifies it. */
   readonly symbol: string;
-  /** The name by which offheap's shim knows it, which asks it about every entry point. */
-  readonly shimName: string;
+  /**
+   * The name by which offheap's shim knows it, which asks it about every entry point; `null` for one
+   * that it does not know.
+   */
+  readonly shimName: string | null;
   /** Its version; throws when the answer is not one. `null` for one that tells none. */
   readonly version: (() => string) | null;
   /** How it is asked for ownership, for reports. */

@@ -17,6 +17,7 @@ import { openMimallocProbe } from "./mimalloc.ts";
 import { openMuslProbe } from "./musl.ts";
 import type { AllocatorProbe, BlockSource } from "./probe.ts";
 import { openSystemProbe } from "./system.ts";
+import { openTcmallocProbe } from "./tcmalloc.ts";
 import type { Evidence, ProcessAllocator } from "./types.ts";
 
 /** What was found of the process. */
@@ -75,6 +76,7 @@ function checkSymbol(claim: Claim, object: string): Finding {
       outcome: "fail",
       detail: `"${object}" serves malloc and has no symbol by which offheap knows an allocator`,
     };
+  tcmalloc: byPath(openTcmallocProbe),
   }
   return {
     outcome: "pass",
@@ -111,7 +113,10 @@ function checkMapping(object: string): Finding {
 const REASON_BYTES = 2048;
 
 /** Asks the shim, in one call: between two calls from JavaScript the runtime allocates, too. */
-function checkEntries(name: string, shim: string | null): Finding {
+function checkEntries(name: string | null, shim: string | null): Finding {
+  if (name === null) {
+    return { outcome: "unavailable", detail: "offheap's shim, which looks at them, cannot ask it" };
+  }
   if (shim === null) {
     return { outcome: "unavailable", detail: "offheap's shim, which looks at them, is not built" };
   }
