@@ -156,6 +156,7 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
   const adapter: Adapter = {
     runtime: { name: "bun", version },
     backend: "bun:ffi",
+    startChanges: { marks: "all", resetsSignals: false, readsChannel: false },
     open<const T extends SymbolTable>(
       path: string | null,
       table: T,

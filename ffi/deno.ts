@@ -136,6 +136,7 @@ export function createDenoAdapter(namespace: unknown): Adapter {
   const adapter: Adapter = {
     runtime: { name: "deno", version: deno.version.deno },
     backend: "Deno.dlopen",
+    startChanges: { marks: "none", resetsSignals: false, readsChannel: true },
     open<const T extends SymbolTable>(
       path: string | null,
       table: T,

@@ -36,6 +36,16 @@ export const PAGE_SYMBOLS = {
   sysconf: { parameters: ["i32"], result: "long" },
 } as const satisfies SymbolTable;
 
+/** What a process hands on when it becomes another program, as Linux has it. */
+export const HANDOVER_SYMBOLS = {
+  // int fcntl(int fd, int op, ...): what comes behind is passed like any argument here; -1 fails
+  fcntl: { parameters: ["i32", "i32", "long"], result: "i32" },
+  // sighandler_t signal(int signum, sighandler_t handler); -1 fails
+  signal: { parameters: ["i32", "i64"], result: "i64" },
+  // int setrlimit(int resource, const struct rlimit *rlim); -1 fails
+  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies SymbolTable;
+
 /** Extended attributes, as Linux has them. */
 export const XATTR_SYMBOLS = {
   // ssize_t getxattr(const char *path, const char *name, void *value, size_t size); -1 fails

@@ -82,6 +82,14 @@ export function runtimeInfo(): RuntimeInfo {
 }
 
 /**
+ * Whether the runtime adds variables of files in the working directory, such as `.env`, to
+ * `process.env` without having been told to.
+ */
+export function readsEnvironmentFiles(): boolean {
+  return (process.versions as NodeJS.Dict<string>).bun !== undefined;
+}
+
+/**
  * Whether the program was compiled into an executable of its own, its runtime included:
  * `deno compile`, `bun build --compile`, Node's single executable applications.
  */

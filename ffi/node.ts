@@ -34,6 +34,7 @@ import type {
   NativeLibrary,
   NativePointer,
   RuntimeInfo,
+  StartChanges,
   SymbolSignature,
   SymbolTable,
 } from "./types.ts";
@@ -179,6 +180,13 @@ function openKoffi(koffi: Koffi, path: string | null): RawLibrary {
   };
 }
 
+/** Node does this before it reads its options. */
+const START_CHANGES: StartChanges = {
+  marks: "before-gap",
+  resetsSignals: true,
+  readsChannel: false,
+};
+
 /** The adapter over the builtin module `node:ffi`. */
 export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const ffi = module as NodeFfi;
@@ -186,6 +194,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
   return {
     runtime,
     backend: "node:ffi",
+    startChanges: START_CHANGES,
     open<const T extends SymbolTable>(
       path: string | null,
       table: T,
@@ -271,6 +280,7 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
     ...nodeApiBuffers(koffi),
     runtime,
     backend: "koffi",
+    startChanges: START_CHANGES,
     open<const T extends SymbolTable>(
       path: string | null,
       table: T,

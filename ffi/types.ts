@@ -132,10 +132,28 @@ export interface RuntimeInfo {
   readonly version: string;
 }
 
+/**
+ * What a runtime changes of its own process before any JavaScript runs, and `execve` would keep.
+ * `lib/launch/handover.ts` puts it back.
+ */
+export interface StartChanges {
+  /**
+   * Which of the descriptors that came in are marked to be closed by `execve`, as the runtime's own
+   * are: `none`, `all`, or those before the first gap, which is looked for from 16 on.
+   */
+  readonly marks: "none" | "all" | "before-gap";
+  /** Whether ignored signals and the mask of blocked ones become the defaults. */
+  readonly resetsSignals: boolean;
+  /** Whether it reads from the channel of `child_process.fork()` before a program listens. */
+  readonly readsChannel: boolean;
+}
+
 /** What each runtime's adapter offers. */
 export interface Adapter {
   /** The runtime that runs this. */
   readonly runtime: RuntimeInfo;
+  /** What the runtime has changed of this process at its start. */
+  readonly startChanges: StartChanges;
   /** The foreign function interface in use: `Deno.dlopen`, `bun:ffi`, `node:ffi` or `koffi`. */
   readonly backend: string;
   /**

@@ -5,6 +5,8 @@
  */
 import process from "node:process";
 import { withPermission } from "../ffi/errors.ts";
+import { withoutFiles } from "./environment-files.ts";
+import { type StartEnvironment, startEnvironment, tellsStart } from "./process-start.ts";
 
 /** A variable, and not what stands on the prototype: `process.env` inherits as any object does. */
 export function ownVariable(
@@ -23,7 +25,7 @@ export function readVariable(name: string): string | undefined {
   const value = withPermission(
     `read the environment variable ${name}`,
     "--allow-env",
-    () => ownVariable(process.env, name),
+    () => ownVariable(withoutFiles(process.env, [name]), name),
   );
   return value === "" ? undefined : value;
 }
@@ -36,9 +38,24 @@ export function readVariable(name: string): string | undefined {
 export function readEnvironment(): Record<string, string> {
   return withPermission("read the environment", "--allow-env", () => {
     const copy: Record<string, string> = Object.create(null);
-    for (const [name, value] of Object.entries(process.env)) {
+    for (const [name, value] of Object.entries(withoutFiles(process.env))) {
       if (value !== undefined) copy[name] = value;
     }
     return copy;
   });
+}
+
+/**
+ * The environment that this process was started with; where the system does not tell, what it has now.
+ *
+ * @throws {PermissionError} when the runtime does not permit it.
+ * @throws {SystemInfoError} when `/proc` cannot be read.
+ */
+export function startOrCurrentEnvironment(): StartEnvironment {
+  if (tellsStart()) return startEnvironment();
+  const variables = readEnvironment();
+  return {
+    entries: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+    variables,
+  };
 }

@@ -20,7 +20,7 @@ test("an array of strings is one of C pointers, ended by NULL", () => {
 
 test("a program that is gone has status 127, one that cannot be executed 126, with the reason", () => {
   const shim = builtLibrary("offheap");
-  const become = (path: string) => () => becomeProgram(shim, path, [path], {});
+  const become = (path: string) => () => becomeProgram(shim, path, [path], []);
   assert.throws(become("/nonexistent/program"), {
     name: "LaunchError",
     status: 127,
@@ -31,7 +31,7 @@ test("a program that is gone has status 127, one that cannot be executed 126, wi
     status: 126,
     message: 'Cannot run "/": permission denied (EACCES).',
   });
-  assert.throws(() => becomeProgram("/nonexistent/liboffheap.so", "/bin/true", ["true"], {}), {
+  assert.throws(() => becomeProgram("/nonexistent/liboffheap.so", "/bin/true", ["true"], []), {
     name: "LibraryLoadError",
   });
 });

@@ -7,6 +7,7 @@ import { getSystemErrorMap } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { LaunchError } from "../errors.ts";
+import { encodeExact } from "../exact-text.ts";
 
 const POINTER_BYTES = 8;
 const ENOENT = 2;
@@ -17,8 +18,7 @@ const NOT_EXECUTABLE = 126;
 
 /** A C array of strings, ended by `NULL`, in one buffer that does not move. */
 export function encodeStringArray(strings: readonly string[]): Uint8Array<ArrayBuffer> {
-  const encoder = new TextEncoder();
-  const encoded = strings.map((text) => encoder.encode(`${text}\0`));
+  const encoded = strings.map((text) => encodeExact(`${text}\0`));
   const table = (strings.length + 1) * POINTER_BYTES;
   const total = encoded.reduce((sum, bytes) => sum + bytes.length, table);
   const bytes = new Uint8Array(new ArrayBuffer(total));
@@ -44,6 +44,7 @@ function executionError(path: string, errno: number): LaunchError {
  * Replaces this process by a program. Returns only by throwing.
  *
  * @param shim The path of offheap's shim.
+ * @param environment Its environment, `NAME=VALUE` each.
  * @throws {LaunchError} status 127 when the program is not there, 126 when it cannot be executed.
  * @throws {LibraryLoadError} when the shim cannot be loaded.
  */
@@ -51,10 +52,9 @@ export function becomeProgram(
   shim: string,
   path: string,
   argv: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  environment: readonly string[],
 ): never {
   const { calls } = foreign().open(shim, { offheap_exec: SHIM_SYMBOLS.offheap_exec });
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const errno = calls.offheap_exec(path, encodeStringArray(argv), encodeStringArray(variables));
+  const errno = calls.offheap_exec(path, encodeStringArray(argv), encodeStringArray(environment));
   throw executionError(path, errno);
 }

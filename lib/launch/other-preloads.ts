@@ -8,6 +8,7 @@ import { readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { ElfError, readElfExports } from "../binary/elf.ts";
+import { readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { parseMaps } from "../system/linux-maps.ts";
 import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
@@ -72,7 +73,7 @@ function mappedAs(name: string): string[] {
 
 function findFile(name: string): string | null {
   if (name.includes("/") && !name.includes("$")) return name;
-  const directories = (process.env["LD_LIBRARY_PATH"] ?? "").split(":").filter((part) =>
+  const directories = (readVariable("LD_LIBRARY_PATH") ?? "").split(":").filter((part) =>
     part !== ""
   );
   const candidates = [...directories, ...DIRECTORIES].map((path) => join(path, basename(name)));

@@ -133,15 +133,18 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
 /**
  * Chooses the allocator, finds its library and the shim, and works out the variables.
  *
+ * @param before The environment that is added to.
  * @throws {LibraryLoadError} when a library is missing or was altered.
  * @throws {LaunchError} when the library does not tell its version, the options contradict, or
  * another allocator is preloaded already.
  * @throws {TypeError | RangeError} for bad options.
  */
-export function planLaunch(given: LaunchOptions = {}): LaunchPlan {
+export function planLaunch(
+  given: LaunchOptions = {},
+  before: Readonly<Record<string, string>> = readEnvironment(),
+): LaunchPlan {
   const options = checkOptions(given);
   const platform = launchPlatform();
-  const before = readEnvironment();
   const { allocator } = selectAllocator({
     platform: process.platform,
     option: options.allocator,

@@ -7,6 +7,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { LaunchError } from "../errors.ts";
+import { isText } from "../exact-text.ts";
 
 /** What the C library searches when PATH is not set. */
 const DEFAULT_PATH = "/bin:/usr/bin";
@@ -40,7 +41,7 @@ export function resolveCommand(command: string, path: string | undefined, cwd: s
   let denied: { readonly candidate: string; readonly why: string } | null = null;
   for (const directory of (path ?? DEFAULT_PATH).split(":")) {
     const candidate = directory === "" ? command : `${directory.replace(/\/+$/, "")}/${command}`;
-    const obstacle = obstacleTo(resolve(cwd, candidate));
+    const obstacle = obstacleTo(candidate, cwd);
     if (obstacle === null) return candidate;
     // Like a shell, and unlike execvp, a directory that is closed to this user counts as empty.
     if (obstacle.status === 126 && !obstacle.hidden) denied ??= { candidate, why: obstacle.why };
@@ -68,13 +69,22 @@ export function resolveCommand(command: string, path: string | undefined, cwd: s
  * @throws {LaunchError} status 127 when it is not found, 126 when it cannot be executed.
  */
 export function requireExecutable(path: string, cwd: string, cannot: string): void {
-  const obstacle = obstacleTo(resolve(cwd, path));
+  const obstacle = obstacleTo(path, cwd);
   if (obstacle === null) return;
   const advice = obstacle.status === 127 ? "Check the path." : "Make it an executable file.";
   throw new LaunchError(`${cannot}: "${path}" ${obstacle.why}. ${advice}`, obstacle.status);
 }
 
-function obstacleTo(file: string): Obstacle | null {
+function obstacleTo(path: string, cwd: string): Obstacle | null {
+  if (!isText(path)) {
+    // Passing it over could find another file of that name further on.
+    throw new LaunchError(
+      `Cannot look at "${path}" before it is run: its path is not UTF-8. ` +
+        "Give the path of a link to it that is.",
+      126,
+    );
+  }
+  const file = resolve(cwd, path);
   let found = false;
   try {
     const status = statSync(file);

@@ -4,11 +4,13 @@
  * @module
  */
 import process from "node:process";
-import { ownVariable } from "../environment.ts";
+import { ownVariable, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { ownProperties, requireFlag } from "../options.ts";
+import { startArguments, type StartEnvironment, variableName } from "../process-start.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
 import { becomeProgram } from "./exec.ts";
+import { handProcessOn } from "./handover.ts";
 import { launchHost } from "./host.ts";
 import { currentIdentity, thisProcess } from "./identity.ts";
 import {
@@ -21,11 +23,9 @@ import {
 import { launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
 import { BACKGROUND_VARIABLE } from "./profiles.ts";
+import { REQUIRE_VARIABLE, requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
-
-/** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */
-const REQUIRE_VARIABLE = "OFFHEAP_REQUIRE";
 
 /** The shim's variable that gives a program's children their former environment. */
 const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
@@ -62,22 +62,29 @@ function restoreOrder(
   return [`${thisProcess()}:${programs}`, ...lines].join("\n");
 }
 
-function defined(
-  environment: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] =>
-      entry[1] !== undefined
-    ),
-  );
+/** The target's environment as it came in, but for the variables that are others by now. */
+function entriesBefore(
+  environment: LaunchTarget["environment"],
+  { entries, variables }: StartEnvironment,
+): string[] {
+  const same = (name: string): boolean => ownVariable(environment, name) === variables[name];
+  const kept = entries.filter((entry) => {
+    const name = variableName(entry);
+    return name === null || same(name);
+  });
+  const others = Object.entries(environment)
+    .flatMap(([name, value]) => value === undefined || same(name) ? [] : `${name}=${value}`);
+  return [...kept, ...others];
 }
 
+/** The command's environment, `NAME=VALUE` each: ours, and all others as they came in. */
 function commandEnvironment(
   plan: LaunchPlan,
   target: LaunchTarget,
   inherit: boolean,
-): Record<string, string> {
-  const { before, shim, allocator, library } = plan;
+  start: StartEnvironment,
+): string[] {
+  const { before, shim } = plan;
   const { preloadVariable: variable } = launchPlatform();
   const planned = plannedVariables(plan);
   const preload = appendPreload(ownVariable(planned, variable) ?? before[variable], [
@@ -86,16 +93,24 @@ function commandEnvironment(
   const changed: Record<string, string> = {
     ...planned,
     [variable]: preload,
-    [REQUIRE_VARIABLE]: [thisProcess(), allocator, library?.path ?? []].flat().join(":"),
+    [REQUIRE_VARIABLE]: `${thisProcess()}:${requirementOf(plan)}`,
   };
   if (BACKGROUND_VARIABLE in planned) changed[BACKGROUND_VARIABLE] = `${thisProcess()}:`;
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
-  return { ...defined(target.environment), ...changed, ...restore };
+  const ours = { ...changed, ...restore };
+  return [
+    ...entriesBefore(target.environment, start).filter((entry) => {
+      const name = variableName(entry);
+      return name === null || !Object.hasOwn(ours, name);
+    }),
+    ...Object.entries(ours).map(([name, value]) => `${name}=${value}`),
+  ];
 }
 
 /**
  * Runs a command under an allocator, by taking this process's place: the process keeps its number,
- * its standard streams and its parent, and the command's exit status and signals are its own. A
+ * its descriptors and its parent, and the command's exit status and signals are its own. Arguments
+ * and variables are those that this process was started with, byte for byte. A
  * check inside the command, before its own code runs, ends it with status 125 when the allocator
  * does not serve `malloc`. Returns only by throwing; nothing has been started then.
  *
@@ -104,9 +119,11 @@ function commandEnvironment(
  * @throws {TypeError | RangeError} for bad options.
  */
 export function runCommand(options: RunOptions): never {
-  const { command: [command, ...args], inherit, ...launch } = ownProperties(options);
+  const { command: words, inherit, ...launch } = ownProperties(options);
   requireFlag("run a command", "inherit", inherit);
-  const plan = planLaunch(launch);
+  const [command = "", ...args] = startArguments(words);
+  const start = startOrCurrentEnvironment();
+  const plan = planLaunch(launch, start.variables);
   const target = resolveLaunchTarget({ command, args, environment: plan.before }, launchHost());
   const identity = currentIdentity();
   for (const library of [plan.library, plan.shim]) {
@@ -114,7 +131,8 @@ export function runCommand(options: RunOptions): never {
     const libc = manifestLibc(library.manifest?.libc);
     checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
   }
-  const environment = commandEnvironment(plan, target, inherit ?? true);
+  const environment = commandEnvironment(plan, target, inherit ?? true, start);
   if (target.directory !== null) process.chdir(target.directory);
+  handProcessOn();
   return becomeProgram(plan.shim.path, target.path, target.argv, environment);
 }

@@ -61,7 +61,7 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
       `Cannot run a command: ${what} must be a string without NUL; got ${inspect(word)}`,
     );
   }
-  const cwd = resolve(request.cwd ?? process.cwd());
+  const cwd = resolve(request.cwd ?? workingDirectory());
   const path = resolveCommand(command, environment.PATH, cwd);
   const chain: LaunchStep[] = [];
   const { envKeepsPreload, preloadVariable } = platformOf(host);
@@ -88,6 +88,12 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
     program: last.program,
     libc: last.program.libc,
   };
+}
+
+/** A way to look at files in the working directory, also when its name is none that can be written. */
+function workingDirectory(): string {
+  const name = process.cwd();
+  return process.platform === "linux" && name.includes("\uFFFD") ? "/proc/self/cwd" : name;
 }
 
 /** Follows one `execve` through scripts to a program, and notes each file in the chain. */
