@@ -17,6 +17,7 @@ import { JEMALLOC_SYMBOLS } from "../ffi/jemalloc.ts";
 import { ElfError } from "../lib/binary/elf.ts";
 import { MachOError } from "../lib/binary/macho.ts";
 import { PeError } from "../lib/binary/pe.ts";
+import { SHELL_REFUSAL } from "../lib/cli/environment-formats.ts";
 import { main } from "../lib/cli/main.ts";
 import * as libErrors from "../lib/errors.ts";
 import * as offheap from "../mod.ts";
@@ -342,7 +343,7 @@ test("bad variables are refused like options, and the process's status says so",
   for (const [name, value, message] of cases) {
     const command = offheapCommand("env");
     const { status, stdout, stderr } = await runChild(command, { variables: { [name]: value } });
-    assert.deepEqual([status, stdout], [125, ""]);
+    assert.deepEqual([status, stdout], [125, `${SHELL_REFUSAL}\n`]);
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /\n\s+at /);
   }

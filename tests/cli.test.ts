@@ -150,14 +150,25 @@ test("env prints what run would set, in each format", async () => {
   assert.equal(json["LD_PRELOAD"], `${library}:${builtLibrary("offheap")}`);
   const names = Object.keys(json);
   assert.ok(names.length > 1 && names.slice(1).every((name) => name.startsWith("MIMALLOC_")));
-  const lines: readonly (readonly [string, (name: string) => string])[] = [
-    ["sh", (name) => `export ${name}=${json[name]}`],
+  const required = `mimalloc:${library}`;
+  const lines: readonly (readonly [string, (name: string) => string, ...string[]])[] = [
+    [
+      "sh",
+      (name) => `export ${name}=${json[name]}`,
+      "read -r OFFHEAP_REQUIRE 2>/dev/null </proc/self/stat || OFFHEAP_REQUIRE=$$",
+      `export OFFHEAP_REQUIRE="\${OFFHEAP_REQUIRE%% *}:"${required}`,
+    ],
     ["dotenv", (name) => `${name}=${json[name]}`],
-    ["docker", (name) => `ENV ${name}="${json[name]}"`],
-    ["systemd", (name) => `Environment="${name}=${json[name]}"`],
+    ["docker", (name) => `ENV ${name}="${json[name]}"`, `ENV OFFHEAP_REQUIRE="*:${required}"`],
+    [
+      "systemd",
+      (name) => `Environment="${name}=${json[name]}"`,
+      `Environment="OFFHEAP_REQUIRE=*:${required}"`,
+    ],
   ];
-  for (const [format, line] of lines) {
-    assert.equal(await env("-f", format), names.map((name) => `${line(name)}\n`).join(""));
+  for (const [format, line, ...more] of lines) {
+    const wanted = [...names.map(line), ...more].map((text) => `${text}\n`);
+    assert.equal(await env("-f", format), wanted.join(""));
   }
   assert.equal(await env(), await env("-f", "sh"));
   const [unnamed, balanced, low] = await Promise.all(
@@ -250,7 +261,8 @@ test("a bad value from outside is a sentence and status 1; a launch that is refu
   for (const [command, expected] of [["info", 1], ["verify", 1], ["env", 125]] as const) {
     const { status, stdout, stderr } = await offheap([command], { variables });
     assert.equal(status, expected, command);
-    assert.equal(stdout, "");
+    // A shell that evaluates what env prints must not go on.
+    assert.match(stdout, command === "env" ? /^case .* exit 125 ;; esac\n$/ : /^$/);
     assert.match(stderr, /^offheap: .*OFFHEAP_ALLOCATOR must be one of .*; got 'tcmalloc'\n$/);
   }
   const run = await offheap(["run", "--", "true"], { variables });

@@ -82,7 +82,7 @@ test("where no library is, there is an error and no download", async () => {
     });
     assert.equal(verifyAllocator().library, null);
   });
-  for (const args of [["run", "--", "echo", "started"], ["env"]]) {
+  for (const args of [["run", "--", "echo", "started"], ["env", "-f", "json"]]) {
     const { stdout, stderr } = await release.offheap(...args);
     assert.equal(stdout, "");
     assert.match(

@@ -273,7 +273,7 @@ test(
   "on Windows run and env refuse with status 125 and what to do instead",
   windows(),
   async () => {
-    for (const args of [["run", "--", "cmd"], ["env"]]) {
+    for (const args of [["run", "--", "cmd"], ["env", "-f", "json"]]) {
       const { status, stderr, stdout } = await runChild(offheapCommand(...args));
       assert.equal(status, 125, stderr);
       assert.equal(stdout, "");

@@ -6,6 +6,7 @@
 #ifndef _WIN32
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,33 +15,64 @@
 #define START_FIELD 22
 #define NAME_FIELD 2
 
-/* Whether the kernel started this process at a time, given in its own words. */
-static int started_at(const char *start, size_t length) {
+struct word {
+    char text[32];
+    size_t length;
+};
+
+/* When the kernel started this process, in its own words; of length 0 where it does not tell. */
+static struct word read_start(void) {
+    struct word start = {.length = 0};
     char text[1024];
     int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
+    if (file < 0) return start;
     ssize_t size = read(file, text, sizeof text - 1);
     close(file);
-    if (size <= 0) return 0;
+    if (size <= 0) return start;
     text[size] = '\0';
     /* The name is in parentheses, and any character may be in it. */
     const char *field = strrchr(text, ')');
     for (int at = NAME_FIELD; field != NULL && at < START_FIELD; at++) {
         field = strchr(field + 1, ' ');
     }
-    if (field == NULL) return 0;
-    return strcspn(field + 1, " ") == length && memcmp(field + 1, start, length) == 0;
+    if (field == NULL) return start;
+    size_t length = strcspn(field + 1, " ");
+    if (length >= sizeof start.text) return start;
+    memcpy(start.text, field + 1, length);
+    start.text[length] = '\0';
+    start.length = length;
+    return start;
+}
+
+/* Whether the kernel started this process at a time, given in its own words. */
+static int started_at(const char *start, size_t length) {
+    struct word own = read_start();
+    return own.length == length && memcmp(own.text, start, length) == 0;
 }
 
 const char *meant_for_this_process(const char *variable) {
     const char *value = getenv(variable);
     if (value == NULL) return NULL;
+    if (value[0] == FIRST_PROCESS && value[1] == ':') return value + 2;
     char *end;
     if (strtol(value, &end, 10) != (long)getpid()) return NULL;
     if (*end == ':') return end + 1;
     const char *colon = strchr(end, ':');
     if (*end != '.' || colon == NULL) return NULL;
     return started_at(end + 1, (size_t)(colon - end - 1)) ? colon + 1 : NULL;
+}
+
+void name_this_process(const char *variable) {
+    const char *rest = meant_for_this_process(variable);
+    if (rest == NULL) return;
+    struct word start = read_start();
+    size_t size = strlen(rest) + sizeof start.text + 32;
+    char *value = malloc(size);
+    /* Without memory its children take the variable for theirs, too, which is the safe side. */
+    if (value == NULL) return;
+    snprintf(value, size, "%ld%s%s:%s", (long)getpid(), start.length > 0 ? "." : "", start.text, rest);
+    if (strcmp(value, getenv(variable)) != 0) setenv(variable, value, 1);
+    free(value);
 }
 
 #endif

@@ -5,15 +5,26 @@
  * PID.START: the process's number, and when the kernel started it, as /proc/PID/stat has it. The
  * number alone would also be that of a later process, or of a child in a namespace of its own: in a
  * container the launched process is often number 1, and so is the zygote of Chromium's sandbox.
+ *
+ * What starts the process may not know its start, or not even its number: a shell writes "PID:", and a
+ * container's or a unit's file "*:", which is the first process that finds it. That one names itself.
  */
 #ifndef OFFHEAP_LAUNCHED_H
 #define OFFHEAP_LAUNCHED_H
 
+#define FIRST_PROCESS '*'
+
 /*
- * The text behind "PID.START:" in a variable when both are this process's, else NULL. Where the
- * launcher could not tell the start, "PID:" stands there, and the number decides.
+ * The text behind "PID.START:" in a variable when both are this process's, else NULL. Behind "PID:"
+ * the number decides, as where the system does not tell a start; behind "*:" it is any process.
  */
 const char *meant_for_this_process(const char *variable);
+
+/*
+ * Writes "PID.START:" before the text of a variable that is meant for this process: what it executes
+ * in its own place finds it again, and its children do not.
+ */
+void name_this_process(const char *variable);
 
 /* Decides whether this process gets jemalloc's background thread, see background.c. */
 void prepare_background(void);

@@ -6,7 +6,8 @@
  * not. Loaded by a runtime, it replaces the runtime by a program, and reads glibc's counters.
  * Windows has neither a preload nor execve: there it only serves memory (memory.c).
  *
- * Environment that the constructor reads; PID.START names one process, see launched.h:
+ * Environment that the constructor reads; PID.START names one process, and may be PID or *: see
+ * launched.h:
  *   OFFHEAP_REQUIRE=PID.START:ALLOCATOR:PATH  in this process, ALLOCATOR must serve malloc, by the file
  *                                  at PATH; PATH may hold colons, and may be missing. Processes
  *                                  that it starts inherit the variable and are others.
@@ -23,7 +24,7 @@
 
 #include "platform.h"
 
-#define ABI_VERSION 4
+#define ABI_VERSION 5
 
 EXPORT int offheap_abi_version(void) {
     return ABI_VERSION;
@@ -62,8 +63,6 @@ EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
 #define REQUIRE "OFFHEAP_REQUIRE"
 #define RESTORE "OFFHEAP_RESTORE"
 #define REFUSED 125
-#define FIRST_LISTEN_FD 3
-#define MOST_LISTEN_FDS 1024
 
 /* glibc's bytes in use by malloc, in all arenas and in mapped blocks. 0, or ENOSYS. */
 EXPORT int offheap_glibc_in_use(uint64_t *bytes) {
@@ -92,8 +91,8 @@ static void make_blocking(int fd) {
  * Becomes the program: does not return but with an error number.
  *
  * Runtimes ignore SIGPIPE and SIGXFSZ, and make the standard streams close-on-exec and
- * non-blocking; a program must find them as a shell would have left them. Descriptors that systemd
- * passes stay open, too.
+ * non-blocking; a program must find them as a shell would have left them. What else is put back, the
+ * launcher does before.
  */
 EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]) {
     struct sigaction byDefault = {.sa_handler = SIG_DFL};
@@ -101,10 +100,10 @@ EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]
     sigaction(SIGPIPE, &byDefault, NULL);
     sigaction(SIGXFSZ, &byDefault, NULL);
 
-    const char *listen = getenv("LISTEN_FDS");
-    int last = FIRST_LISTEN_FD - 1 + (listen != NULL ? atoi(listen) : 0);
-    for (int fd = 0; fd <= last && fd < MOST_LISTEN_FDS; fd++) keep_open_over_exec(fd);
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) make_blocking(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        keep_open_over_exec(fd);
+        make_blocking(fd);
+    }
 
     execve(path, argv, envp);
     return errno;
@@ -187,7 +186,10 @@ static void count_down(const char *order) {
 
 __attribute__((constructor)) static void check_at_start(void) {
     const char *required = meant_for_this_process(REQUIRE);
-    if (required != NULL) require(required);
+    if (required != NULL) {
+        require(required);
+        name_this_process(REQUIRE);
+    }
     prepare_background();
     const char *order = meant_for_this_process(RESTORE);
     if (order != NULL) count_down(order);

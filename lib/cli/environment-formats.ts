@@ -4,6 +4,8 @@
  * @module
  */
 
+import { FIRST_PROCESS, REQUIRE_VARIABLE } from "../launch/requirement.ts";
+
 /** A way to write variables down. */
 export type EnvironmentFormat = "sh" | "dotenv" | "docker" | "systemd" | "json";
 
@@ -41,6 +43,31 @@ function eachLine(line: (name: string, value: string) => string): (variables: Va
   return (variables) =>
     Object.entries(variables).map(([name, value]) => line(name, value)).join("\n");
 }
+
+/**
+ * How a format requires an allocator, so that the process ends when it does not serve it. A shell
+ * knows the process, which is its own: also where `$$` is that of the shell around it. A container and
+ * a unit do not know it yet, and it is the first. Programs that read the others decide themselves.
+ */
+export const REQUIREMENTS: Readonly<
+  Partial<Record<EnvironmentFormat, (requirement: string) => string>>
+> = {
+  sh: (requirement) =>
+    `read -r ${REQUIRE_VARIABLE} 2>/dev/null </proc/self/stat || ${REQUIRE_VARIABLE}=$$\n` +
+    `export ${REQUIRE_VARIABLE}="\${${REQUIRE_VARIABLE}%% *}:"${quoteForShell(requirement)}`,
+  docker: (requirement) => writeFirst("docker", requirement),
+  systemd: (requirement) => writeFirst("systemd", requirement),
+};
+
+function writeFirst(format: EnvironmentFormat, requirement: string): string {
+  return ENVIRONMENT_FORMATS[format]({ [REQUIRE_VARIABLE]: `${FIRST_PROCESS}:${requirement}` });
+}
+
+/**
+ * What a shell evaluates when there is nothing to set: `eval "$(offheap env)"; exec …` must not go on.
+ * A shell that somebody types into stays.
+ */
+export const SHELL_REFUSAL = "case $- in *i*) (exit 125) ;; *) exit 125 ;; esac";
 
 /** Every format: dotenv, Docker's `ENV` and systemd's `Environment=` quote each in their own way. */
 export const ENVIRONMENT_FORMATS: Readonly<

@@ -5,17 +5,23 @@
  */
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { readEnvironment } from "../environment.ts";
+import { readEnvironment, startOrCurrentEnvironment } from "../environment.ts";
 import { BuildError, LaunchError, OffheapError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
 import { launchPlatform } from "../launch/platforms.ts";
 import { needsLink } from "../launch/preload-path.ts";
 import { PROFILE_NAMES } from "../launch/profiles.ts";
+import { requirementOf } from "../launch/requirement.ts";
 import { runCommand } from "../launch/run.ts";
 import { cachedBuildsDirectory, cacheDirectory } from "../library/directories.ts";
 import { ALLOCATOR_NAMES } from "../policy.ts";
 import { VERSION } from "../version.ts";
-import { ENVIRONMENT_FORMATS, type EnvironmentFormat } from "./environment-formats.ts";
+import {
+  ENVIRONMENT_FORMATS,
+  type EnvironmentFormat,
+  REQUIREMENTS,
+  SHELL_REFUSAL,
+} from "./environment-formats.ts";
 import { print } from "./print.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
@@ -127,7 +133,7 @@ function addLaunching(program: Command): void {
         .choices(Object.keys(ENVIRONMENT_FORMATS)).default("sh"),
     )
     .action(({ format, ...options }: EnvArguments) => {
-      const plan = planLaunch(options);
+      const plan = planLaunch(options, startOrCurrentEnvironment().variables);
       const preloaded = plan.library === null ? [] : [plan.library, plan.shim];
       for (const { path } of preloaded.filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
@@ -137,6 +143,8 @@ function addLaunching(program: Command): void {
       }
       for (const kept of plan.kept) process.stderr.write(`offheap: kept as it is set: ${kept}\n`);
       print(ENVIRONMENT_FORMATS[format](plannedVariables(plan)));
+      const require = REQUIREMENTS[format];
+      if (plan.library !== null && require !== undefined) print(require(requirementOf(plan)));
     });
 }
 
@@ -225,6 +233,10 @@ export async function main(args: readonly string[]): Promise<number> {
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) process.stderr.write(`offheap: ${describe(error)}\n`);
-    return statusOf(error, args);
+    const refused = statusOf(error, args);
+    const env = program.commands.find((command) => command.name() === "env");
+    const forShell = commandName(args) === "env" && env?.opts().format === "sh";
+    if (forShell && refused !== STATUS.ok) print(SHELL_REFUSAL);
+    return refused;
   }
 }

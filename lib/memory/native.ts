@@ -13,7 +13,7 @@ import { resolveLibrary } from "../library/resolve.ts";
 export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;
 
 /** The version of the shim's binary interface that this code calls: `ABI_VERSION` in offheap.c. */
-const ABI_VERSION = 4;
+const ABI_VERSION = 5;
 
 let opened: MemoryCalls | undefined;
 
