@@ -30,6 +30,7 @@ import type {
   Address,
   NativeLibrary,
   NativePointer,
+  Permission,
   SymbolSignature,
   SymbolTable,
 } from "./types.ts";
@@ -47,7 +48,9 @@ interface DenoNamespace {
     path: string,
     symbols: Record<string, DenoSignature>,
   ): { readonly symbols: Record<string, RawFunction | null>; close(): void };
-  readonly permissions: { querySync(descriptor: { name: "ffi" }): { readonly state: string } };
+  readonly permissions: {
+    querySync(descriptor: { name: string }): { readonly state: string; readonly partial?: boolean };
+  };
   readonly UnsafeFnPointer: new (
     pointer: PointerObject,
     signature: DenoSignature,
@@ -82,6 +85,20 @@ const RESULTS: ResultConversions = {
 /** Every symbol is bound as optional: which of them are missing is decided in one place. */
 function toNative(signature: SymbolSignature): DenoSignature {
   return { ...nameTypes(signature, PARAMETERS, RESULTS), optional: true };
+}
+
+/** What is granted by `--allow-all` at least: whether that flag was given, Deno does not tell. */
+const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
+
+/** The flags of what was not granted at all; what was for some names was meant so. */
+export function missingDenoFlags(namespace: unknown, needs: readonly Permission[]): string[] {
+  const deno = namespace as DenoNamespace;
+  const isMissing = (name: string): boolean => {
+    const { state, partial } = deno.permissions.querySync({ name });
+    return state !== "granted" && partial !== true;
+  };
+  return needs.filter((need) => need === "all" ? ALL.some(isMissing) : isMissing(need))
+    .map((need) => `--allow-${need}`);
 }
 
 /**

@@ -70,23 +70,34 @@ export class SymbolError extends OffheapError {
   }
 }
 
-/** The runtime's permissions do not allow what offheap needs; the message names the flag. */
+/** The flag that stands for every other one. */
+const EVERYTHING = "--allow-all";
+
+/** The runtime's permissions do not allow what offheap needs; the message names the flags. */
 export class PermissionError extends OffheapError {
   static {
     this.prototype.name = "PermissionError";
   }
 
+  /** What was refused, as it completes the sentence "Cannot …". */
+  readonly action: string;
   /** The flag that allows it, such as `--allow-ffi`. */
   readonly flag: string;
+  /** All the flags that are missing for what was called, that one first. */
+  readonly flags: readonly string[];
 
-  /** Makes the error for an action that a flag would allow. */
-  constructor(action: string, flag: string, options?: ErrorOptions) {
+  /** Makes the error for an action that flags would allow. */
+  constructor(action: string, flags: string | readonly string[], options?: ErrorOptions) {
+    const all = [...new Set([flags].flat())];
+    const needed = all.includes(EVERYTHING) ? [EVERYTHING] : all;
     super(
       "ERR_OFFHEAP_PERMISSION",
-      `Cannot ${action}: the runtime does not permit it. Run the program with ${flag}.`,
+      `Cannot ${action}: the runtime does not permit it. Run the program with ${needed.join(" ")}.`,
       options,
     );
-    this.flag = flag;
+    this.action = action;
+    this.flag = needed[0] ?? "";
+    this.flags = needed;
   }
 }
 

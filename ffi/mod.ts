@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { createBunAdapter } from "./bun.ts";
-import { createDenoAdapter } from "./deno.ts";
+import { createDenoAdapter, missingDenoFlags } from "./deno.ts";
 import {
   isPermissionRefusal,
   PermissionError,
@@ -18,6 +18,7 @@ import {
 } from "./errors.ts";
 import { createKoffiAdapter, createNodeAdapter } from "./node.ts";
 import { nodeRefusal } from "./node-floor.ts";
+import type { Permission } from "./types.ts";
 import type { Adapter, RuntimeInfo } from "./types.ts";
 
 function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
@@ -69,6 +70,15 @@ let adapter: Adapter | undefined;
 export function foreign(): Adapter {
   adapter ??= pickAdapter();
   return adapter;
+}
+
+/**
+ * The flags of what a program needs and may not do; none where the runtime does not tell. Node's own
+ * refusals name one flag at a time.
+ */
+export function missingFlags(needs: readonly Permission[]): string[] {
+  const { deno } = process.versions as NodeJS.Dict<string>;
+  return deno === undefined ? [] : missingDenoFlags(Reflect.get(globalThis, "Deno"), needs);
 }
 
 /** The runtime that runs this; works where native libraries cannot be used, too. */

@@ -124,6 +124,9 @@ export interface NativeLibrary<T extends SymbolTable> {
   close(): void;
 }
 
+/** What a runtime may have to be told to permit; `all` is for what needs every permission there is. */
+export type Permission = "env" | "read" | "ffi" | "all";
+
 /** The JavaScript runtime of this process. */
 export interface RuntimeInfo {
   /** `deno`, `bun` or `node`. */

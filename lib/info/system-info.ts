@@ -10,6 +10,7 @@ import type { RuntimeInfo } from "../../ffi/types.ts";
 import type { Variant } from "../library/manifest.ts";
 import { manifestOf } from "../library/resolve.ts";
 import { hostTarget } from "../library/target.ts";
+import { FIGURES, withPermissions } from "../permissions.ts";
 import type { AllocatorName } from "../policy.ts";
 import { system } from "../system/mod.ts";
 import type { ProcessAllocator } from "../verify/types.ts";
@@ -59,9 +60,14 @@ export interface SystemInfo {
  * Tells what is known of the system, the runtime and both allocators.
  *
  * @throws {TypeError | RangeError} for bad options.
- * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment.
+ * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment; Deno
+ * reads `/proc` with `--allow-all` only.
  */
 export function getSystemInfo(options: VerifyOptions = {}): SystemInfo {
+  return withPermissions(FIGURES, () => readSystemInfo(options));
+}
+
+function readSystemInfo(options: VerifyOptions): SystemInfo {
   const found = verifyAllocator(options);
   const { name, version } = system().libc();
   const { library } = found;

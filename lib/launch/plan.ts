@@ -12,6 +12,7 @@ import { SECURE_OPTIONS } from "../library/secure-options.ts";
 import { hostTarget } from "../library/target.ts";
 import { libraryVersion } from "../library/version.ts";
 import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
+import { FILES, withPermissions } from "../permissions.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
 import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
@@ -201,5 +202,5 @@ export function plannedVariables(plan: LaunchPlan): Record<string, string> {
  * ```
  */
 export function launchEnvironment(options: LaunchOptions = {}): Record<string, string> {
-  return plannedVariables(planLaunch(options));
+  return withPermissions(FILES, () => plannedVariables(planLaunch(options)));
 }

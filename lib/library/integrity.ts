@@ -7,6 +7,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { withPermission } from "../../ffi/errors.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { ownOptions, requirePath } from "../options.ts";
+import { FILES, withPermissions } from "../permissions.ts";
 import { VERSION } from "../version.ts";
 import { admit, unusable } from "./admission.ts";
 import {
@@ -199,6 +200,10 @@ export function verifyIntegrity(options: IntegrityOptions = {}): IntegrityReport
   const action = "verify the integrity of the libraries";
   const { library } = ownOptions(action, options, ["library"]);
   requirePath(action, "the library", library);
+  return withPermissions(FILES, () => lookAtAll(library));
+}
+
+function lookAtAll(library: string | undefined): IntegrityReport {
   return withPermission("look for native libraries", "--allow-read", () => {
     const named = explicitPlace({ name: "jemalloc", path: library });
     const libraries = named === null ? [] : lookAtNamed(named);

@@ -9,7 +9,8 @@ import { NULL } from "../../ffi/types.ts";
 import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
 import type { Variant } from "../library/manifest.ts";
 import { ownOptions, requireFlag } from "../options.ts";
-import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
+import { LIBRARIES, withPermissions } from "../permissions.ts";
+import { type OwnBlocks, proveOwnBlocks, type VerifyOptions } from "../verify/verify.ts";
 import type { Allocator, OpenOptions } from "./api/allocator.ts";
 import { NativeAllocator } from "./allocator.ts";
 import { openJemallocKind } from "./kinds/jemalloc.ts";
@@ -108,6 +109,16 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
   if (onLeak !== undefined && typeof onLeak !== "function") {
     throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(onLeak)}`);
   }
+  return withPermissions(LIBRARIES, () => open(choice, leaks, onLeak, debug));
+}
+
+/** Opens what was asked for, by options that were checked. */
+function open(
+  choice: VerifyOptions,
+  leaks: OpenOptions["leaks"],
+  onLeak: OpenOptions["onLeak"],
+  debug: OpenOptions["debug"],
+): Allocator {
   // A runtime without foreign functions is told so before anything else is missing.
   foreign();
   const level = leakLevel(leaks);

@@ -7,6 +7,7 @@ import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { VerificationError } from "../errors.ts";
 import { LAUNCH_PLATFORMS } from "../launch/platforms.ts";
+import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
 import type { Verification } from "./types.ts";
 import { verifyAllocator } from "./verify.ts";
@@ -32,11 +33,12 @@ export function servesMalloc(
  * @throws {VerificationError} when it is another one, or could not be proven.
  */
 export function requireAllocator(expected?: AllocatorChoice): Verification {
-  const { allocator } = selectAllocator({
-    platform: process.platform,
-    option: expected,
-    environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
-  });
+  const { allocator } = withPermissions(LIBRARIES, () =>
+    selectAllocator({
+      platform: process.platform,
+      option: expected,
+      environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
+    }));
   const verification = verifyAllocator({ allocator });
   if (servesMalloc(verification, allocator)) return verification;
   throw new VerificationError(explainMismatch(verification, allocator));

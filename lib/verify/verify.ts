@@ -18,6 +18,7 @@ import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";
 import { LIBRARY_VARIABLE, type ResolvedLibrary } from "../library/resolve.ts";
 import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
+import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
 import {
@@ -279,12 +280,16 @@ function ask(allocator: AllocatorName, options: VerifyOptions): Verification {
  */
 export function verifyAllocator(options: VerifyOptions = {}): Verification {
   const own = checkOptions("verify the allocator", options);
-  const allocator = chooseAllocator(own);
-  const key = keyOf(allocator, own);
-  const refresh = own.refresh === true;
+  return withPermissions(LIBRARIES, () => answerTo(own));
+}
+
+function answerTo(options: VerifyOptions): Verification {
+  const allocator = chooseAllocator(options);
+  const key = keyOf(allocator, options);
+  const refresh = options.refresh === true;
   if (refresh) forgetProcess();
   const kept = refresh ? undefined : answers.get(key);
-  const answer = kept ?? ask(allocator, own);
+  const answer = kept ?? ask(allocator, options);
   // A library that could not be had may be there the next time; who serves the process is kept.
   if (answer.library !== null || allocator === "system") answers.set(key, answer);
   return answer;

@@ -20,6 +20,7 @@ export interface ApiOutcome<V> {
     readonly message: string;
     readonly code?: string;
     readonly flag?: string;
+    readonly flags?: readonly string[];
   };
 }
 
