@@ -78,6 +78,21 @@ interface VerifyArguments {
 }
 
 type SetStatus = (status: number) => void;
+interface DoctorArguments {
+  readonly json?: boolean;
+  readonly pid?: number;
+}
+
+/** The process that is meant, in whichever way it was named. */
+function onePid(command: Command, argument?: number, option?: number): number {
+  const pid = argument ?? option;
+  if (pid === undefined) command.error('error: name the process, as in "offheap doctor 123"');
+  if (option !== undefined && option !== pid) {
+    command.error(`error: one process at a time; got ${pid} and ${option}`);
+  }
+  return pid;
+}
+
 
 function addReports(program: Command, setStatus: SetStatus): void {
   program.command("info")
@@ -107,10 +122,14 @@ function addReports(program: Command, setStatus: SetStatus): void {
     );
   program.command("doctor")
     .description("tell, from outside, who serves malloc in a running process")
-    .requiredOption("--pid <number>", "the process", parsePid)
+    .argument("[pid]", "the process", parsePid)
+    .option("--pid <number>", "the same", parsePid)
     .option("--json", "print JSON")
-    .action(async (options) =>
-      setStatus((await import("./report-doctor.ts")).reportDoctor(options))
+    .action(async (pid: number | undefined, options: DoctorArguments, command: Command) =>
+      setStatus(
+        (await import("./report-doctor.ts"))
+          .reportDoctor({ ...options, pid: onePid(command, pid, options.pid) }),
+      )
     );
 }
 

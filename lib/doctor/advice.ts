@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { behind } from "../launch/identity-rules.ts";
 import { list } from "./evidence.ts";
 import type { Facts } from "./facts.ts";
 import { claimOf, type LoadedObject } from "./objects.ts";
@@ -38,7 +39,7 @@ const RULES: readonly ((findings: Findings) => readonly string[])[] = [
     allocator === "static"
       ? [
         `"${facts.executable}" is statically linked, and no allocator can be preloaded into it. ` +
-        "Use a dynamically linked build of it.",
+        `Use a dynamically linked build of it${behind(facts.program)}`,
       ]
       : [],
   ({ facts, allocator }) =>

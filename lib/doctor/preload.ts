@@ -8,6 +8,7 @@ import { basename, isAbsolute } from "node:path";
 import { LaunchError } from "../errors.ts";
 import { ELF } from "../launch/elf.ts";
 import type { ProgramFile } from "../launch/types.ts";
+import { noexecMount } from "../system/noexec.ts";
 import { isNamed, type LoadedObject } from "./objects.ts";
 import type { DoctorEvidence } from "./types.ts";
 
@@ -127,12 +128,21 @@ function reasonOf({ directory, program, isStatic, secure }: PreloadContext, name
       .filter(({ about }) => about === "library")
       .map((rule) => rule.refusal({ program, called: "the program", library, identity }))
       .find((sentence) => sentence !== null);
-    return refusal?.replace(/\.$/, "") ??
+    return refusal?.replace(/\.$/, "") ?? mountFault(directory, name) ??
       "it fits, so the file came after the start, or the environment was changed since";
   } catch (error) {
     if (!(error instanceof LaunchError)) return `it cannot be looked at from here (${error})`;
     return error.message.replace(/^Cannot preload "[^"]*": /, "").replace(/\.$/, "");
   }
+}
+
+/** Why nothing can be loaded from where a file lies; `null` when it can. */
+function mountFault(directory: string, name: string): string | null {
+  const { dev } = statSync(placeOf(directory, name), { bigint: true });
+  const mount = noexecMount(name, dev, directory);
+  return mount === null
+    ? null
+    : `nothing can be loaded from there, as "${mount}" is mounted with noexec`;
 }
 
 /** Where a path that the process was given is found from here. */

@@ -7,6 +7,7 @@
  */
 import { basename, dirname, join, posix } from "node:path";
 import { ownProperties } from "../options.ts";
+import { type Mount, parseMounts } from "../system/linux-mounts.ts";
 import { malformed, readTextIfPresent } from "./files.ts";
 
 /** A process's memory control group. All sizes are in bytes. */
@@ -63,13 +64,6 @@ const V2: Hierarchy = {
 
 /** Version 1 has no word for "no limit": it shows the largest multiple of a page below 2^63. */
 const UNLIMITED_FROM = 2 ** 62;
-
-interface Mount {
-  readonly root: string;
-  readonly point: string;
-  readonly type: string;
-  readonly superOptions: readonly string[];
-}
 
 interface Level {
   readonly limit: number | null;
@@ -227,24 +221,4 @@ function parseMembership(text: string): { memoryV1: string | null; unified: stri
     else if (id === "0" && controllers === "") unified = path;
   }
   return { memoryV1, unified };
-}
-
-function parseMounts(text: string): Mount[] {
-  const mounts: Mount[] = [];
-  for (const line of text.split("\n")) {
-    // A variable number of optional fields ends with a lone hyphen.
-    const [before = "", after] = line.split(" - ", 2);
-    if (after === undefined) continue;
-    const [, , , root = "/", point = "/"] = before.split(" ").map(unescapeMountField);
-    const [type = "", , superOptions = ""] = after.split(" ");
-    mounts.push({ root, point, type, superOptions: superOptions.split(",") });
-  }
-  return mounts;
-}
-
-function unescapeMountField(field: string): string {
-  return field.replace(
-    /\\([0-7]{3})/g,
-    (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }

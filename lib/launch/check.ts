@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { LaunchError } from "../errors.ts";
+import { noexecMount } from "../system/noexec.ts";
 import { FORMATS } from "./formats.ts";
 import type {
   LaunchTarget,
@@ -28,10 +30,21 @@ export function checkPreloadLibrary(
   libc: LibcName = null,
 ): PreloadLibrary {
   const library = FORMATS[target.program.format].readLibrary(path, libc);
+  requireLoadable(path);
   // Who runs it does not matter to the rules about the library.
   const identity = { uid: 0, euid: 0, gid: 0, egid: 0, noNewPrivileges: false };
   enforce(target, library, identity, ["library"]);
   return library;
+}
+
+/** The dynamic linker would pass over a library that it cannot map, offheap's shim included. */
+function requireLoadable(path: string): void {
+  const mount = noexecMount(path, statSync(path, { bigint: true }).dev);
+  if (mount === null) return;
+  throw new LaunchError(
+    `Cannot preload "${path}": nothing can be loaded from there, as "${mount}" is mounted with ` +
+      "noexec. Put offheap on another file system, or have that one mounted with exec.",
+  );
 }
 
 /**
