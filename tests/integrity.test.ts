@@ -175,7 +175,7 @@ for (const origin of ["package", "cache"] as const) {
     });
     const report = await release.offheap("verify", "--integrity");
     assert.equal(report.status, 1);
-    assert.match(report.stdout, /│ libjemalloc\.so +│ release │ no manifest │/);
+    assert.match(report.stdout, /^\/.*\/libjemalloc\.so +release +no manifest /m);
     assert.match(report.stderr, /^offheap: Cannot load ".*": it has no manifest\. /);
   });
 }
@@ -273,7 +273,7 @@ test("a library that an installed package lacks is refused: the cache does not s
   });
   const report = await release.offheap("verify", "--integrity");
   assert.equal(report.status, 1);
-  assert.match(report.stdout, /│ libjemalloc\.so +│ release │ missing +│/);
+  assert.match(report.stdout, /^\/.*\/libjemalloc\.so +release +missing /m);
   assert.equal(report.stderr, `offheap: ${sentence}\n`);
   // Without the package, and without the release's hashes, the next place is taken.
   const description = join(release.packageDirectory, "package.json");
@@ -296,7 +296,8 @@ test("verify --integrity shows each library with its hashes, and its status says
   const whole = sha256File(builtLibrary("jemalloc")).slice(0, 12);
   const row = (release: string) =>
     new RegExp(
-      `│ libjemalloc\\.so │ release │ intact  │ ${whole} │ ${whole} │ ${release} +│`,
+      `^/.*/libjemalloc\\.so +release +intact +${whole} +${whole} +${release}$`,
+      "m",
     );
   const [, packaged = "", cached = ""] = good.stdout.split("\n\n");
   assert.ok(packaged.startsWith(`package: ${release.packageDirectory}\n`), packaged);
@@ -308,7 +309,7 @@ test("verify --integrity shows each library with its hashes, and its status says
   flip(path, 5000);
   const bad = await release.offheap("verify", "--integrity");
   assert.equal(bad.status, 1);
-  assert.match(bad.stdout, /│ libmimalloc\.so +│ release │ altered │/);
+  assert.match(bad.stdout, /^\/.*\/libmimalloc\.so +release +altered /m);
   assert.ok(bad.stderr.startsWith(`offheap: Cannot load "${path}": its sha256 is `), bad.stderr);
   const json = await release.offheap("verify", "--integrity", "--json");
   assert.equal(json.status, 1);
@@ -351,7 +352,7 @@ test("a named library is reported, too: without a manifest, with one, and when i
   assert.equal(text.status, 0, text.stderr);
   assert.match(
     text.stdout,
-    /\nenvironment: .*\n.*\n.*\n│ integrity-decoy\.so │ – +│ no manifest │/,
+    /\nenvironment: .*\n.*\n\/.*\/integrity-decoy\.so +– +no manifest /,
   );
 });
 

@@ -1,5 +1,5 @@
 /**
- * What reports look like: tables, colours, units.
+ * What reports look like: tables and colours for people, plain lines for everything else.
  *
  * @module
  */
@@ -19,14 +19,19 @@ const OUTCOME_TONES: Readonly<Record<Evidence["outcome"], Tone>> = {
   unavailable: "doubtful",
 };
 
-/** A table's width when the terminal does not tell its own. */
+/** A terminal's width when it does not tell its own. */
 const DEFAULT_COLUMNS = 100;
 const DETAIL_MARGIN = 40;
 const LEAST_DETAIL = 30;
 
+/** Whether people look at it. What reads a pipe or a file wants whole lines, without a frame. */
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}
+
 /** Whether stdout shows colours: a terminal, and NO_COLOR is not set (no-color.org). */
 function coloured(): boolean {
-  return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+  return isTerminal() && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 }
 
 /** Text in a colour, where stdout shows colours. */
@@ -42,18 +47,30 @@ function style(): { chars: typeof PLAIN_ROWS; style: { head: string[]; border: s
   return { chars: PLAIN_ROWS, style: colours };
 }
 
-/** A table with a row for each name and its value. */
+/** A row for each name and its value: a table in a terminal, else a line `name: value`. */
 export function formatFields(rows: readonly (readonly [string, string])[]): string {
+  if (!isTerminal()) return rows.map(([name, value]) => `${name}: ${value}`).join("\n");
   const table = new Table(style());
   for (const [name, value] of rows) table.push([name, value]);
   return table.toString();
 }
 
-/** A table with a heading. */
+/** Columns that are as wide as what is in them; the last one is not filled up. */
+function formatLines(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  );
+  const line = (row: readonly string[]): string =>
+    row.map((cell, column) => cell.padEnd(widths?.[column] ?? 0)).join("  ").trimEnd();
+  return rows.map(line).join("\n");
+}
+
+/** A table with a heading: in a terminal with a frame, else a line each, of any length. */
 export function formatTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
+  if (!isTerminal()) return formatLines([head, ...rows]);
   const table = new Table({ head: [...head], ...style() });
   for (const row of rows) table.push([...row]);
   return table.toString();
@@ -71,35 +88,28 @@ export interface EvidenceRow {
   readonly detail: string;
 }
 
-/** A table of evidence. */
+const EVIDENCE_HEAD = ["scope", "check", "outcome", "detail"];
+
+/** A table of evidence; in a terminal long details are wrapped. */
 export function formatEvidence(evidence: readonly EvidenceRow[]): string {
-  const width = Math.max(
-    (process.stdout.columns || DEFAULT_COLUMNS) - DETAIL_MARGIN,
-    LEAST_DETAIL,
-  );
+  const rows = evidence.map(({ scope, check, outcome, detail }) => [
+    scope ?? "process",
+    check,
+    paint(OUTCOME_TONES[outcome], outcome),
+    detail,
+  ]);
+  if (!isTerminal()) return formatLines([EVIDENCE_HEAD, ...rows]);
+  const columns = process.stdout.columns || DEFAULT_COLUMNS;
+  const width = Math.max(columns - DETAIL_MARGIN, LEAST_DETAIL);
   const table = new Table({
-    head: ["scope", "check", "outcome", "detail"],
+    head: EVIDENCE_HEAD,
     colWidths: [null, null, null, width],
     wordWrap: true,
     wrapOnWordBoundary: false,
     ...style(),
   });
-  for (const { scope, check, outcome, detail } of evidence) {
-    table.push([scope ?? "process", check, paint(OUTCOME_TONES[outcome], outcome), detail]);
-  }
+  table.push(...rows);
   return table.toString();
-}
-
-/** Bytes with a unit that people read. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
 /** `verified` or `NOT VERIFIED`, in its colour. */

@@ -10,7 +10,7 @@ import {
   type LibraryIntegrity,
   verifyIntegrity,
 } from "../library/integrity.ts";
-import { formatTable, paint, type Tone } from "./output.ts";
+import { formatTable, isTerminal, paint, type Tone } from "./output.ts";
 import { print, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";
 
@@ -35,7 +35,8 @@ function rowOf(library: LibraryIntegrity): string[] {
   const { path, variant, verdict, sha256, manifestSha256, releaseSha256, refusal } = library;
   const tone = refusal === null ? TONES[verdict] : "bad";
   const hashes = [sha256, manifestSha256, releaseSha256].map(shorten);
-  return [basename(path), variant ?? "–", paint(tone, verdict), ...hashes];
+  // A line that somebody has searched for stands without the place above it.
+  return [isTerminal() ? basename(path) : path, variant ?? "–", paint(tone, verdict), ...hashes];
 }
 
 function printReport({ version, target, release, libraries }: IntegrityReport): void {

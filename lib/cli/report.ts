@@ -4,20 +4,19 @@
  * @module
  */
 import process from "node:process";
-import { getAllocatorInfo } from "../info/allocator-info.ts";
+import {
+  type AllocatorInfo,
+  getAllocatorInfo,
+  getProcessOptions,
+  type ProcessOptions,
+} from "../info/allocator-info.ts";
 import { healthCheck } from "../info/health-check.ts";
 import { getSystemInfo, type SystemInfo } from "../info/system-info.ts";
 import type { Verification } from "../verify/types.ts";
 import { explainMismatch, servesMalloc } from "../verify/require.ts";
 import { verifyAllocator } from "../verify/verify.ts";
-import {
-  formatBytes,
-  formatEvidence,
-  formatFields,
-  formatVerdict,
-  paint,
-  type Tone,
-} from "./output.ts";
+import { formatBytes } from "../units.ts";
+import { formatEvidence, formatFields, formatVerdict, paint, type Tone } from "./output.ts";
 import { print, printJson } from "./print.ts";
 
 /** What the reports' options have in common. */
@@ -57,13 +56,28 @@ function describeSystem(info: SystemInfo): (readonly [string, string])[] {
   ];
 }
 
+function printOptions(title: string, options: AllocatorInfo["options"]): void {
+  const names = Object.entries(options);
+  if (names.length === 0) return;
+  print(`\nOptions in force of ${title}:`);
+  print(formatFields(names.map(([name, value]) => [name, String(value)] as const)));
+}
+
+/** The process's allocator first: of two, it is the one that an operator has set the options for. */
+function printAllOptions(served: ProcessOptions, own: AllocatorInfo): void {
+  printOptions(`${served.name}, which serves the process`, served.options);
+  if (own.library?.origin === "process") return;
+  printOptions(`${own.name}, for offheap's blocks`, own.options);
+}
+
 /** Prints what is known of the system, the allocator and the process's health. */
 export function reportInfo(options: ReportOptions): number {
   const info = getSystemInfo();
   const allocator = getAllocatorInfo();
+  const served = getProcessOptions();
   const health = healthCheck();
   if (options.json === true) {
-    printJson({ system: info, allocator, health });
+    printJson({ system: info, process: served, allocator, health });
     return 0;
   }
   print(formatFields(describeSystem(info)));
@@ -71,11 +85,7 @@ export function reportInfo(options: ReportOptions): number {
     const { path, origin, manifest } = allocator.library;
     print(`\nLibrary: ${path} (${origin}${manifest ? ", hash agrees with its manifest" : ""})`);
   }
-  const names = Object.entries(allocator.options);
-  if (names.length > 0) {
-    print(`\nOptions of ${allocator.name} in force:`);
-    print(formatFields(names.map(([name, value]) => [name, String(value)] as const)));
-  }
+  printAllOptions(served, allocator);
   print(`\nHealth: ${paint(HEALTH_TONES[health.status] ?? "quiet", health.status)}`);
   for (const check of health.checks) {
     print(`  ${paint(HEALTH_TONES[check.status] ?? "quiet", check.status)}: ${check.detail}`);

@@ -6,6 +6,7 @@
  */
 import { type HealthThresholds, resolveThresholds } from "./thresholds.ts";
 import { inspect } from "node:util";
+import { formatBytes } from "../units.ts";
 
 export { DEFAULT_THRESHOLDS, type HealthThresholds } from "./thresholds.ts";
 
@@ -60,7 +61,6 @@ export interface HealthReport {
 }
 
 const SEVERITY: readonly HealthStatus[] = ["healthy", "degraded", "unhealthy"];
-const MIB = 2 ** 20;
 
 /** A check of a number against two bounds. */
 interface Measure {
@@ -84,7 +84,7 @@ const MEASURES: readonly Measure[] = [
     unhealthy: (thresholds) => thresholds.availableShareUnhealthy,
     detail: (inputs) =>
       `${share(inputs.availableMemory / inputs.totalMemory)} of ${
-        size(inputs.totalMemory)
+        formatBytes(inputs.totalMemory)
       } is available`,
   },
   {
@@ -94,7 +94,7 @@ const MEASURES: readonly Measure[] = [
     value: (inputs) => inputs.availableMemory,
     degraded: (thresholds) => thresholds.availableBytesDegraded,
     unhealthy: (thresholds) => thresholds.availableBytesUnhealthy,
-    detail: (inputs) => `${size(inputs.availableMemory)} is available`,
+    detail: (inputs) => `${formatBytes(inputs.availableMemory)} is available`,
   },
   {
     name: "process-memory-share",
@@ -104,9 +104,9 @@ const MEASURES: readonly Measure[] = [
     degraded: (thresholds) => thresholds.processShareDegraded,
     unhealthy: (thresholds) => thresholds.processShareUnhealthy,
     detail: (inputs) =>
-      `this process uses ${size(inputs.processMemory)}, ${
+      `this process uses ${formatBytes(inputs.processMemory)}, ${
         share(inputs.processMemory / inputs.totalMemory)
-      } of ${size(inputs.totalMemory)}`,
+      } of ${formatBytes(inputs.totalMemory)}`,
   },
 ];
 
@@ -138,7 +138,7 @@ function judge(measure: Measure, inputs: HealthInputs, bounds: HealthThresholds)
     measure.badWhen === "below" ? value < bound : value > bound;
   const status = passes(unhealthy) ? "unhealthy" : passes(degraded) ? "degraded" : "healthy";
   const threshold = status === "unhealthy" ? unhealthy : degraded;
-  const show = measure.unit === "share" ? share : size;
+  const show = measure.unit === "share" ? share : formatBytes;
   const relation = status === "healthy"
     ? "as it should be"
     : `${measure.badWhen} the bound of ${show(threshold)}`;
@@ -194,8 +194,4 @@ function refuseRange(what: string, wanted: string, got: unknown): never {
 
 function share(value: number): string {
   return `${(value * 100).toFixed(1)} %`;
-}
-
-function size(bytes: number): string {
-  return `${(bytes / MIB).toFixed(1)} MiB`;
 }

@@ -29,7 +29,11 @@ export const MALLCTL_KEYS = {
   },
   "opt.abort": { type: "bool", unit: null, doc: "abort on most warnings" },
   "opt.narenas": { type: "unsigned", unit: null, doc: "most arenas for automatic use" },
-  "opt.background_thread": { type: "bool", unit: null, doc: "purge in background threads" },
+  "background_thread": {
+    type: "bool",
+    unit: null,
+    doc: "whether background threads purge: offheap's shim starts them later than the option would",
+  },
   "opt.dirty_decay_ms": {
     type: "ssize",
     unit: "ms",
@@ -59,9 +63,9 @@ export const MALLCTL_KEYS = {
 /** The name of a key that is read. */
 export type MallctlName = keyof typeof MALLCTL_KEYS;
 
-/** The keys of options that a report shows. */
+/** The keys of options that a report shows: as they are now, where they can change. */
 export const OPTION_KEYS: readonly MallctlName[] = Object.keys(MALLCTL_KEYS)
-  .filter((key): key is MallctlName => key.startsWith("opt."));
+  .filter((key): key is MallctlName => key.startsWith("opt.") || key === "background_thread");
 
 /** Keys that are read and are no options; `<i>` stands for an arena's number. */
 export const STATISTICS_KEYS = {

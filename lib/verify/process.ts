@@ -57,9 +57,17 @@ export function isReplaced(object: string): boolean {
   }
 }
 
-/** An object is opened by its path, but for the program itself and for one whose path is stale. */
+/**
+ * How the object that serves `malloc` is opened: by its path, but for the program itself and for one
+ * whose path is stale, which are `null`, the process.
+ */
+export function pathToOpen(object: string | null): string | null {
+  const stale = object === null || object === system().executable() || isReplaced(object);
+  return stale ? null : object;
+}
+
 function byPath(open: (object: string | null) => AllocatorProbe): ProbeOpener {
-  return (object) => open(object === system().executable() || isReplaced(object) ? null : object);
+  return (object) => open(pathToOpen(object));
 }
 
 const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {

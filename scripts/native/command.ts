@@ -4,8 +4,8 @@
  * @module
  */
 import process from "node:process";
-import Table from "cli-table3";
 import { type Command, Option } from "commander";
+import { formatTable } from "../../lib/cli/output.ts";
 import { librariesOf, type LibraryName, type Variant } from "../../lib/library/manifest.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import {
@@ -17,6 +17,7 @@ import {
   plainDisplay,
 } from "./display.ts";
 import { releasedVariants, TARGETS } from "../../lib/library/targets.ts";
+import { formatBytes } from "../../lib/units.ts";
 import { targetsFor } from "./cross.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./options.ts";
@@ -163,13 +164,10 @@ function printResults(results: readonly BuildResult[], target: string | undefine
 }
 
 function resultsTable(results: readonly BuildResult[]): string {
-  const table = new Table({
-    head: ["target", "variant", "library", "version", "kB", "exports", "outcome"],
-    style: { head: [], border: [] },
-  });
-  for (const { name, target, variant, version, outcome, manifest } of results) {
+  const head = ["target", "variant", "library", "version", "size", "exports", "outcome"];
+  const rows = results.map(({ name, target, variant, version, outcome, manifest }) => {
     const { bytes, exports } = manifest;
-    table.push([target, variant, name, version, Math.ceil(bytes / 1000), exports.length, outcome]);
-  }
-  return table.toString();
+    return [target, variant, name, version, formatBytes(bytes), `${exports.length}`, outcome];
+  });
+  return formatTable(head, rows);
 }
