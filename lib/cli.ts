@@ -12,8 +12,27 @@ process.exitCode = refusal === null ? await start() : refuse(refusal.message);
 
 /** The command line is loaded only where it can run: an old Node cannot even link it. */
 async function start(): Promise<number> {
-  const { main } = await import("./cli/main.ts");
+  let main;
+  try {
+    ({ main } = await import("./cli/main.ts"));
+  } catch (error) {
+    const missing = missingPackage(error);
+    if (missing === null) throw error;
+    return refuse(
+      `Cannot start: the package ${missing} is not installed beside offheap. Install what it needs ` +
+        '("npm install" in the program, "npm ci" in a checkout).',
+    );
+  }
   return await main(process.argv.slice(2));
+}
+
+/** The package that a runtime has not found, by its message; `null` for another error. */
+function missingPackage(error: unknown): string | null {
+  const found = error instanceof Error
+    ? /^(?:Cannot find|Could not find|Import) (?:package |module )?("[^"/.]+"|'[^'/.]+')/
+      .exec(error.message)
+    : null;
+  return found?.[1] ?? null;
 }
 
 /** Exits as a failed command, or as `run` does when it does not become the command. */

@@ -6,6 +6,7 @@
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { readEnvironment, startOrCurrentEnvironment } from "../environment.ts";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { BuildError, LaunchError, OffheapError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
 import { launchPlatform } from "../launch/platforms.ts";
@@ -77,7 +78,6 @@ interface VerifyArguments {
   readonly integrity?: boolean;
 }
 
-type SetStatus = (status: number) => void;
 interface DoctorArguments {
   readonly json?: boolean;
   readonly pid?: number;
@@ -93,6 +93,7 @@ function onePid(command: Command, argument?: number, option?: number): number {
   return pid;
 }
 
+type SetStatus = (status: number) => void;
 
 function addReports(program: Command, setStatus: SetStatus): void {
   program.command("info")
@@ -228,9 +229,20 @@ function isBadInput(error: unknown): error is TypeError | RangeError {
     (error instanceof TypeError && /^Cannot .+ must .+; got /s.test(error.message));
 }
 
+/** What the system refuses a user can mend: a full disk, a directory of another's. */
+function isSystemRefusal(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error && "code" in error &&
+    typeof error.code === "string";
+}
+
 /** What a user sees of an error: a sentence where it is ours, the stack where it is a defect. */
 function describe(error: unknown): string {
   if (error instanceof OffheapError || isBadInput(error)) return error.message;
+  if (isPermissionRefusal(error)) return permissionError("do that", "--allow-all", error).message;
+  if (isSystemRefusal(error)) {
+    return `The system refuses something: ${error.message}. Look at what it names, and at this ` +
+      "user's rights there.";
+  }
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 

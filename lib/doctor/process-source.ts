@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { DoctorError } from "../errors.ts";
 
@@ -151,6 +151,12 @@ function translate(pid: number, path: string, error: unknown): unknown {
     return permissionError(`read "${path}"`, "--allow-read", error);
   }
   const code = errorCode(error);
+  if (GONE.includes(code) && !existsSync("/proc/self")) {
+    return new DoctorError(
+      `Cannot examine process ${pid}: there is no /proc here. Mount it (mount -t proc proc /proc).`,
+      { cause: error },
+    );
+  }
   if (GONE.includes(code)) {
     return new DoctorError(
       `Cannot examine process ${pid}: there is no such process, or it has ended. ` +

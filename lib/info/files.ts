@@ -29,6 +29,21 @@ export function readTextIfPresent(path: string): string | null {
   }
 }
 
+/**
+ * Reads a text file of this process's directory in `/proc`.
+ *
+ * @throws {PermissionError} when the runtime's permissions do not allow it.
+ * @throws {SystemInfoError} when there is no `/proc`, or the system refuses.
+ */
+export function readProcess(name: string): string {
+  const path = `/proc/self/${name}`;
+  const text = readTextIfPresent(path);
+  if (text !== null) return text;
+  throw new SystemInfoError(
+    `Cannot read "${path}": there is no /proc here. Mount it (mount -t proc proc /proc).`,
+  );
+}
+
 /** Makes the error for a system file whose contents are not what the kernel documents. */
 export function malformed(path: string, wanted: string, got: string): SystemInfoError {
   return new SystemInfoError(

@@ -97,7 +97,7 @@ export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory 
           "Check that the process runs, and that this system has /proc.",
       );
     }
-    return { resident: process.memoryUsage().rss, shared: null, virtual: null };
+    return { resident: readResident(), shared: null, virtual: null };
   }
   const [virtual, resident, shared] = text.trim().split(" ").map(Number);
   if (!isCount(virtual) || !isCount(resident) || !isCount(shared)) {
@@ -108,6 +108,18 @@ export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory 
     shared: shared * pageSize,
     virtual: virtual * pageSize,
   };
+}
+
+/** What the runtime tells; on Linux it reads `/proc`, too. */
+function readResident(): number {
+  try {
+    return process.memoryUsage().rss;
+  } catch (error) {
+    throw new SystemInfoError(
+      "Cannot read this process's memory: there is no /proc here. Mount it (mount -t proc proc /proc).",
+      { cause: error },
+    );
+  }
 }
 
 function readHostMemory(root: string): { total: number; available: number } {

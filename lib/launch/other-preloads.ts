@@ -10,6 +10,7 @@ import process from "node:process";
 import { ElfError, readElfExports } from "../binary/elf.ts";
 import { readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
+import { readTextIfPresent } from "../info/files.ts";
 import { parseMaps } from "../system/linux-maps.ts";
 import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
 import { MARKS } from "../verify/identify.ts";
@@ -65,7 +66,7 @@ function identity(path: string): string | null {
 
 /** This process was started with the same list: what a bare name led to is mapped here. */
 function mappedAs(name: string): string[] {
-  const maps = process.platform === "linux" ? readFileSync("/proc/self/maps", "utf8") : "";
+  const maps = process.platform === "linux" ? readTextIfPresent("/proc/self/maps") ?? "" : "";
   return parseMaps(maps).flatMap(({ path }) =>
     path !== null && basename(path) === basename(name) ? [path] : []
   );

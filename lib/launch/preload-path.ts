@@ -59,15 +59,32 @@ function requirePrivateCache(cache: string, directory: string): void {
   );
 }
 
+/** Writes something of a directory's; what the system refuses is a refusal of the launch. */
+function writing(directory: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw new LaunchError(
+      `Cannot preload by way of "${directory}": it cannot be written to (${
+        error instanceof Error ? error.message : error
+      }). Set XDG_CACHE_HOME to a directory of this user's own.`,
+      125,
+      { cause: error },
+    );
+  }
+}
+
 function makeLink(path: string, { path: directory, cache }: LinkDirectory): string {
   if (cache !== undefined) requirePrivateCache(cache, directory);
-  mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
+  writing(directory, () => mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE }));
   requirePrivate(directory);
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
   const link = join(directory, `${digest}-${basename(path).replace(UNSAFE, "_")}`);
   const fresh = `${link}.${process.pid}`;
-  symlinkSync(path, fresh);
-  renameSync(fresh, link);
+  writing(directory, () => {
+    symlinkSync(path, fresh);
+    renameSync(fresh, link);
+  });
   if (readlinkSync(link) !== path) {
     throw new LaunchError(`Cannot preload "${path}": the link "${link}" points elsewhere.`);
   }

@@ -4,8 +4,9 @@
  * @module
  */
 import process from "node:process";
-import { isPermissionRefusal, withPermission } from "../../ffi/errors.ts";
-import { type ElfFile, readElf } from "../binary/elf.ts";
+import { withPermission } from "../../ffi/errors.ts";
+import { ElfError, type ElfFile, readElf } from "../binary/elf.ts";
+import { executablePath } from "../system/executable.ts";
 
 /** A C library by name. */
 export type LibcName = "glibc" | "musl";
@@ -60,9 +61,9 @@ function readRunningProgram(): ElfFile {
   try {
     return readElf(RUNNING_PROGRAM);
   } catch (error) {
-    if (!isPermissionRefusal(error)) throw error;
-    // Deno opens files of /proc with all permissions only; the program has a path of its own, too.
-    const path = process.execPath;
+    if (error instanceof ElfError) throw error;
+    // There may be no /proc, and Deno opens its files with all permissions only.
+    const path = executablePath();
     return withPermission(`read "${path}"`, "--allow-read", () => readElf(path));
   }
 }

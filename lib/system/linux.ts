@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
-import { withPermission } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/memory.ts";
 import { NULL } from "../../ffi/types.ts";
+import { readProcess } from "../info/files.ts";
 import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./types.ts";
 import { findGlibcSymbol } from "./glibc-symbols.ts";
 import { findMuslSymbol, findMuslSymbolIn } from "./musl-symbols.ts";
@@ -72,12 +71,7 @@ function foreignAddresses(): ForeignAddress[] {
 }
 
 function mappedFiles(): Set<string> {
-  const maps = withPermission(
-    "read /proc/self/maps",
-    "--allow-all",
-    () => readFileSync("/proc/self/maps", "utf8"),
-  );
-  return parseMappedFiles(maps);
+  return parseMappedFiles(readProcess("maps"));
 }
 
 /** The files named in the text of a `/proc/PID/maps`. */

@@ -5,7 +5,7 @@
  */
 import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
-import { PermissionError } from "../../ffi/errors.ts";
+import { PermissionError, SystemInfoError } from "../errors.ts";
 import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { system } from "../system/mod.ts";
 import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
@@ -51,8 +51,8 @@ export function isReplaced(object: string): boolean {
     const files = system().mappedFiles();
     return files.has(`${object}${REPLACED}`) && !files.has(object);
   } catch (error) {
-    // The evidence of the mapping says that it may not be looked at.
-    if (error instanceof PermissionError) return false;
+    // The evidence of the mapping says that it cannot be looked at.
+    if (error instanceof PermissionError || error instanceof SystemInfoError) return false;
     throw error;
   }
 }
@@ -76,6 +76,7 @@ const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {
   glibc: openGlibcProbe,
   musl: openMuslProbe,
   system: openSystemProbe,
+  tcmalloc: byPath(openTcmallocProbe),
 };
 
 function checkSymbol(claim: Claim, object: string): Finding {
@@ -84,7 +85,6 @@ function checkSymbol(claim: Claim, object: string): Finding {
       outcome: "fail",
       detail: `"${object}" serves malloc and has no symbol by which offheap knows an allocator`,
     };
-  tcmalloc: byPath(openTcmallocProbe),
   }
   return {
     outcome: "pass",
