@@ -150,16 +150,23 @@ test("the places are looked at in their order, and each that had nothing is repo
 
 test("a place that cannot have the library says why", async () => {
   const { resolve } = await checkout();
-  const variables = { XDG_CACHE_HOME: "relative", HOME: "" };
+  const variables = { XDG_CACHE_HOME: "relative", HOME: "also/relative" };
   const { attempts, message } = refusal(() => resolve({ variant: "secure" }, variables));
   assert.deepEqual(attempts.slice(1), [
     { origin: "package", path: "-", outcome: `${PACKAGE} has release and preload libraries only` },
-    { origin: "cache", path: "-", outcome: "the environment has none of XDG_CACHE_HOME, HOME" },
+    {
+      origin: "cache",
+      path: "-",
+      outcome: "none of XDG_CACHE_HOME, HOME is set to an absolute path",
+    },
     { origin: "system", path: "-", outcome: "a system has none of this kind" },
   ]);
   assert.match(message, /^Cannot find jemalloc \(secure\)\. .*"offheap build --variant secure"/);
   const release = refusal(() => resolve({ name: "offheap" }, variables));
-  assert.match(release.message, /^Cannot find offheap's shim\. /);
+  assert.match(
+    release.message,
+    /^Cannot find offheap's own library\. Build it with "offheap build"\. /,
+  );
   assert.equal(release.attempts[1]?.outcome, `no ${PACKAGE}`);
 });
 
@@ -181,11 +188,25 @@ test("a named path is taken or refused: no other place stands in for it", async 
   assert.deepEqual(byOption.attempts, [
     { origin: "option", path: "/nonexistent/lib.so", outcome: "no such file" },
   ]);
+  assert.match(
+    byOption.message,
+    /^Cannot find jemalloc at "\/nonexistent\/lib\.so", which was named: no such file\. Check the path/,
+  );
   const variables = { OFFHEAP_LIBRARY: "/etc/passwd/lib.so" };
   const byVariable = refusal(() => resolve({}, variables));
   assert.deepEqual(byVariable.attempts, [
     { origin: "environment", path: "/etc/passwd/lib.so", outcome: "no such file" },
   ]);
+  assert.match(
+    byVariable.message,
+    /^Cannot find jemalloc at .*, which OFFHEAP_LIBRARY names: no such/,
+  );
+  assert.doesNotMatch(byVariable.message, /name a file/);
+  const shim = refusal(() => resolve({ name: "offheap", variant: "secure" }, variables));
+  assert.match(
+    shim.message,
+    /OFFHEAP_LIBRARY names an allocator's library; this one is needed beside/,
+  );
 });
 
 test("OFFHEAP_LIBRARY counts for allocators, not for the shim, and not when it is empty", async () => {

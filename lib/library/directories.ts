@@ -49,21 +49,22 @@ export function cacheVariables(platform: string): readonly string[] {
 
 /**
  * The user's cache directory for offheap: below `XDG_CACHE_HOME`, else `~/.cache`; on macOS
- * `~/Library/Caches`; on Windows `%LOCALAPPDATA%`. A relative `XDG_CACHE_HOME` does not count, as
- * its specification says.
+ * `~/Library/Caches`; on Windows `%LOCALAPPDATA%`. A relative path does not count: it would make
+ * whatever directory a program is started in a cache.
  *
- * @returns `null` when the environment names no home.
+ * @returns `null` when the environment names none.
  */
 export function cacheDirectory(environment: Environment, platform: string): string | null {
-  const home = environment["HOME"];
+  const paths = platform === "win32" ? win32 : posix;
+  const [first, home] = cacheVariables(platform).map((name) => {
+    const value = environment[name] ?? "";
+    return paths.isAbsolute(value) ? value : null;
+  });
   if (platform === "win32") {
-    const local = environment["LOCALAPPDATA"];
-    if (local) return win32.join(local, "offheap", "cache");
-    const profile = environment["USERPROFILE"];
-    return profile ? win32.join(profile, "AppData", "Local", "offheap", "cache") : null;
+    if (first) return win32.join(first, "offheap", "cache");
+    return home ? win32.join(home, "AppData", "Local", "offheap", "cache") : null;
   }
-  const xdg = environment["XDG_CACHE_HOME"];
-  if (xdg && posix.isAbsolute(xdg)) return posix.join(xdg, "offheap");
+  if (first) return posix.join(first, "offheap");
   if (!home) return null;
   return platform === "darwin"
     ? posix.join(home, "Library", "Caches", "offheap")

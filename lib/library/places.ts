@@ -105,8 +105,13 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
   yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 
+/** The platform package of a target. */
+export function platformPackage(target: string): string {
+  return `@offheap/${target}`;
+}
+
 function packagePlace(target: string, variant: Variant, library: string): Place {
-  const name = `@offheap/${target}`;
+  const name = platformPackage(target);
   const variants = releasedVariants(target);
   if (!variants.includes(variant)) {
     const absent = `${name} has ${variants.join(" and ")} libraries only`;
@@ -139,7 +144,7 @@ function cachePlace(target: string, variant: Variant, file: string): Place {
     return {
       origin: "cache",
       paths: [],
-      absent: `the environment has none of ${names.join(", ")}`,
+      absent: `none of ${names.join(", ")} is set to an absolute path`,
     };
   }
   const directory = cachedBuildDirectory(cache, target, variant);

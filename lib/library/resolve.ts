@@ -5,14 +5,13 @@
  */
 import { statSync } from "node:fs";
 import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/errors.ts";
-import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
+import type { LoadAttempt } from "../errors.ts";
 import { ownProperties, requireOneOf, requirePath } from "../options.ts";
 import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
 import { errorCode, missingFromRelease } from "./hashes.ts";
 import { VARIANTS } from "./manifest.ts";
-import { hostTarget } from "./target.ts";
-import { releasedVariants } from "./targets.ts";
-import { LIBRARY_VARIABLE, type LibraryRequest, type Place, places } from "./places.ts";
+import { notFound } from "./not-found.ts";
+import { type LibraryRequest, type Place, places } from "./places.ts";
 
 export type { ResolvedLibrary } from "./admission.ts";
 export { manifestOf, manifestPath } from "./hashes.ts";
@@ -41,20 +40,6 @@ export function isThere(place: Place, path: string, attempts: readonly LoadAttem
     why = missing ?? `it cannot be looked at (${errorCode(error) || error})`;
   }
   throw unusable(place, path, why, attempts);
-}
-
-function notFound(request: LibraryRequest, attempts: readonly LoadAttempt[]): LibraryLoadError {
-  const label = request.name === "offheap" ? "offheap's shim" : request.name;
-  const { variant: asked = "release" } = request;
-  const variant = asked === "release" ? "" : ` (${asked})`;
-  const tried = attempts.map(({ origin, path, outcome }) => `\n  ${origin}: ${path}: ${outcome}`);
-  // Without the option all that a release has is built.
-  const flag = releasedVariants(hostTarget().name).includes(asked) ? "" : ` --variant ${asked}`;
-  return new LibraryLoadError(
-    `Cannot find ${label}${variant}. Build it with "offheap build${flag}", or name a file with ` +
-      `${LIBRARY_VARIABLE}. Looked at:${tried.join("")}`,
-    attempts,
-  );
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";
+import { systemUnusable } from "../library/not-found.ts";
 import { LIBRARY_VARIABLE, type ResolvedLibrary } from "../library/resolve.ts";
 import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
@@ -107,7 +108,17 @@ function withForeignBlock<R>(
   }
 }
 
+/** The system's own library stands in for one that is missing: that is what to say when it fails. */
 function examineLibrary(name: LoadableAllocator, library: ResolvedLibrary): LibraryFinding {
+  try {
+    return examineBlocks(name, library);
+  } catch (error) {
+    if (library.origin !== "system" || !(error instanceof LibraryLoadError)) throw error;
+    throw systemUnusable(library, error);
+  }
+}
+
+function examineBlocks(name: LoadableAllocator, library: ResolvedLibrary): LibraryFinding {
   return withControls((controls) => {
     if (servesProcess(library.path)) return verifyLibrary(name, library, controls);
     const blocks = openProcessBlocks();

@@ -1,0 +1,81 @@
+/**
+ * What is said of a library that is nowhere: which package has it, or how to build it.
+ *
+ * @module
+ */
+import { readVariable } from "../environment.ts";
+import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import type { ResolvedLibrary } from "./admission.ts";
+import type { LibraryName, Variant } from "./manifest.ts";
+import { explicitPlace, LIBRARY_VARIABLE, type LibraryRequest, platformPackage } from "./places.ts";
+import { hostTarget } from "./target.ts";
+import { releasedVariants, TARGETS } from "./targets.ts";
+
+function labelOf(name: LibraryName, variant: Variant): string {
+  const label = name === "offheap" ? "offheap's own library" : name;
+  return variant === "release" ? label : `${label} (${variant})`;
+}
+
+function isAbsent(attempts: readonly LoadAttempt[], place: string): boolean {
+  return attempts.some(({ origin, path }) => origin === place && path === "-");
+}
+
+/** Why there is none and what to do, as the end of a sentence and more. */
+function remedyFor(
+  { name, variant = "release" }: LibraryRequest,
+  attempts: readonly LoadAttempt[],
+): string {
+  const { name: target } = hostTarget();
+  const released = TARGETS.some((row) => row.name === target) &&
+    releasedVariants(target).includes(variant);
+  if (released && isAbsent(attempts, "build") && isAbsent(attempts, "package")) {
+    const missing = platformPackage(target);
+    return `: the package ${missing} is not installed. Install it with "npm install ` +
+      `${missing}@${VERSION}", or build the libraries with "offheap build".`;
+  }
+  // Without the option all that a release has is built.
+  const flag = releasedVariants(target).includes(variant) ? "" : ` --variant ${variant}`;
+  const or = name === "offheap" ? "" : `, or name a file with ${LIBRARY_VARIABLE}`;
+  return `. Build it with "offheap build${flag}"${or}.`;
+}
+
+/** The error for a library that none of its places has. */
+export function notFound(
+  request: LibraryRequest,
+  attempts: readonly LoadAttempt[],
+): LibraryLoadError {
+  const { name, variant = "release" } = request;
+  const label = labelOf(name, variant);
+  const named = explicitPlace(request);
+  if (named !== null) {
+    const by = named.origin === "option" ? "was named" : `${LIBRARY_VARIABLE} names`;
+    return new LibraryLoadError(
+      `Cannot find ${label} at "${named.paths.join()}", which ${by}: no such file. Check the path, ` +
+        'or leave it out: then the installed package\'s is taken, or what "offheap build" made.',
+      attempts,
+    );
+  }
+  const beside = name === "offheap" && readVariable(LIBRARY_VARIABLE) !== undefined
+    ? ` ${LIBRARY_VARIABLE} names an allocator's library; this one is needed beside it.`
+    : "";
+  const tried = attempts.map(({ origin, path, outcome }) => `\n  ${origin}: ${path}: ${outcome}`);
+  return new LibraryLoadError(
+    `Cannot find ${label}${remedyFor(request, attempts)}${beside} Looked at:${tried.join("")}`,
+    attempts,
+  );
+}
+
+/** The error for the system's own library, taken for want of another, that cannot be loaded. */
+export function systemUnusable(
+  library: ResolvedLibrary,
+  cause: LibraryLoadError,
+): LibraryLoadError {
+  const { name, path, attempts } = library;
+  return new LibraryLoadError(
+    `Cannot find ${name} for use by a running program${remedyFor({ name }, attempts)} This ` +
+      `system's own, "${path}", can only be preloaded.`,
+    [...attempts, ...cause.attempts],
+    { cause },
+  );
+}
