@@ -132,6 +132,20 @@ test(
   },
 );
 
+test(
+  "a variant goes below the directory that was named, and leaves the release's alone",
+  onLinux,
+  async () => {
+    const where = place();
+    const source = fakeMimalloc();
+    const [, release] = await buildFake(source, where);
+    const { path = "", manifest } = release ?? {};
+    const [, debug] = await buildFake(source, { ...where, variant: "debug" });
+    assert.equal(debug?.path, join(where.outDirectory, "debug", "libmimalloc.so"));
+    assert.equal(sha256File(path), manifest?.sha256);
+  },
+);
+
 test("an archive is unpacked and built, whatever its compression", onLinux, async () => {
   const source = fakeMimalloc();
   for (const [option, file] of [["-z", "fake.tgz"], ["-j", "fake.bz2"], ["-J", "fake.xz"]]) {

@@ -68,11 +68,11 @@ export async function buildForHost(request: HostRequest): Promise<BuildResult[]>
 
 /** Where a variant goes: below a directory that was named, as it lies in a package. */
 function directoryOf({ options, root }: HostRequest, target: Target, variant: Variant): string {
-  const { outDirectory, variant: only } = options;
+  const { outDirectory } = options;
   if (outDirectory === undefined) {
     return join(buildsDirectory(options, root), target.name, variant);
   }
-  return resolve(outDirectory, only === undefined ? packagedFile("", variant) : "");
+  return resolve(outDirectory, packagedFile("", variant));
 }
 
 /** The directory in which each target and variant gets its own. */

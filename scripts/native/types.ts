@@ -55,8 +55,9 @@ export interface BuildOptions {
   /** Builds also what is up to date, and asks the network again. */
   readonly force?: boolean;
   /**
-   * Where the libraries go: the variant's that was asked for, else `release`, and the others into
-   * `preload` and so on below it. For named targets, as {@linkcode buildsDirectory}.
+   * Where the libraries go, as they lie in a package: those of `release` into it, and those of the
+   * other variants into `preload` and so on below it. For named targets, as
+   * {@linkcode buildsDirectory}.
    */
   readonly outDirectory?: string;
   /** The directory in which each gets its `<target>/<variant>`; `<root>/build/native` when absent. */
