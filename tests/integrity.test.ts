@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ReleaseHashes } from "../lib/library/release-hashes.ts";
 import { packagedFile } from "../lib/library/directories.ts";
+import { LibraryLoadError } from "../lib/errors.ts";
 import { librariesOf } from "../lib/library/manifest.ts";
+import { notFound, systemUnusable } from "../lib/library/not-found.ts";
 import { sha256File } from "../scripts/native/files.ts";
 import {
   RELEASE_HASHES_FILE,
@@ -354,6 +356,48 @@ test("a named library is reported, too: without a manifest, with one, and when i
     text.stdout,
     /\nenvironment: .*\n.*\n\/.*\/integrity-decoy\.so +– +no manifest /,
   );
+});
+
+test("--integrity without an intact library ends with 1: nothing was proven", async () => {
+  const release = makeRelease({});
+  const none = await release.offheap("verify", "--integrity");
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /^offheap: Cannot verify any(thing: no library is installed| library)/);
+  const json = await release.offheap("verify", "--integrity", "--json");
+  assert.equal(json.status, 1);
+  const found = JSON.parse(json.stdout).libraries as readonly { readonly verdict: string }[];
+  assert.deepEqual(found.filter(({ verdict }) => verdict === "intact"), []);
+});
+
+test("what is missing is told by the package that has it, where packages are installed", () => {
+  const attempts = [
+    { origin: "build", path: "-", outcome: "this is not a checkout" },
+    { origin: "package", path: "-", outcome: `no ${PACKAGE}` },
+  ];
+  for (const name of ["jemalloc", "offheap"] as const) {
+    const { message } = notFound({ name, variant: "release" }, attempts);
+    const what = name === "offheap" ? "offheap's own library" : name;
+    const install = `Install it with "npm install ${PACKAGE}@${VERSION}", or build the libraries`;
+    assert.ok(
+      message.startsWith(
+        `Cannot find ${what}: the package ${PACKAGE} is not installed. ${install}`,
+      ),
+      message,
+    );
+  }
+  const secure = notFound({ name: "jemalloc", variant: "secure" }, attempts);
+  assert.match(
+    secure.message,
+    /^Cannot find jemalloc \(secure\)\. Build it with .* --variant secure"/,
+  );
+  const own = { name: "jemalloc", path: "/usr/lib/libjemalloc.so.2", origin: "system" } as const;
+  const cause = new LibraryLoadError("cannot allocate memory in static TLS block");
+  const unusable = systemUnusable({ ...own, sha256: null, manifest: null, attempts }, cause);
+  assert.match(
+    unusable.message,
+    /: the package @offheap\/.* is not installed\..*can only be preloaded/,
+  );
+  assert.doesNotMatch(unusable.message, /static TLS/);
 });
 
 test("the release's table is made of what is built, and of nothing that its manifest denies", () => {

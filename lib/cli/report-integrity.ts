@@ -10,6 +10,7 @@ import {
   type LibraryIntegrity,
   verifyIntegrity,
 } from "../library/integrity.ts";
+import { platformPackage } from "../library/places.ts";
 import { formatTable, isTerminal, paint, type Tone } from "./output.ts";
 import { print, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";
@@ -52,13 +53,28 @@ function printReport({ version, target, release, libraries }: IntegrityReport): 
   }
 }
 
-/** Prints every installed library's hashes. Exit status 1 when one of them would be refused. */
+/** What keeps a report without refusals from proving anything; `null` for nothing. */
+function explainUnproven({ libraries, target }: IntegrityReport): string | null {
+  if (libraries.length === 0) {
+    return `Cannot verify anything: no library is installed for ${target}. Install ` +
+      `${platformPackage(target)}, or build the libraries with "offheap build".`;
+  }
+  if (libraries.some(({ verdict }) => verdict === "intact")) return null;
+  return "Cannot verify any library: none of them has a manifest or is of this release.";
+}
+
+/**
+ * Prints every installed library's hashes. Exit status 1 when one of them would be refused, and
+ * when none of them could be proven to be intact.
+ */
 export function reportIntegrity(options: ReportOptions): number {
   const report = verifyIntegrity();
   if (options.json === true) printJson(report);
   else printReport(report);
-  for (const { refusal } of report.libraries) {
-    if (refusal !== null) process.stderr.write(`offheap: ${refusal}\n`);
+  const refusals = report.libraries.map(({ refusal }) => refusal).filter((text) => text !== null);
+  const unproven = refusals.length > 0 ? null : explainUnproven(report);
+  for (const text of [...refusals, unproven ?? []].flat()) {
+    process.stderr.write(`offheap: ${text}\n`);
   }
-  return report.intact ? 0 : 1;
+  return report.intact && unproven === null ? 0 : 1;
 }

@@ -117,14 +117,37 @@ function printVerification(found: Verification): void {
   print(formatEvidence(found.evidence));
 }
 
-/** Prints the verification. Exit status 1 when the expected allocator does not serve the process. */
+/** What could not be proven of the process or of offheap's blocks; `null` when all was. */
+function explainUnproven(found: Verification): string | null {
+  const scopes = [
+    ["process", found.processAllocatorVerified, "who serves this process's malloc"],
+    ["library", found.memoryAllocatorVerified, `offheap's blocks of ${found.memoryAllocator}`],
+  ] as const;
+  const open = scopes.filter(([, verified]) => !verified);
+  if (open.length === 0) return null;
+  const against = found.evidence
+    .filter(({ scope, outcome }) => outcome === "fail" && open.some(([name]) => name === scope))
+    .map(({ check, detail }) => ` ${check}: ${detail.replace(/\.?$/, ".")}`);
+  const why = against.length > 0 ? against.join("") : " Nothing that was looked at proves it.";
+  return `Cannot verify ${open.map(([, , what]) => what).join(" and ")}.${why}`;
+}
+
+/**
+ * Prints the verification. Exit status 1 when the expected allocator does not serve the process;
+ * without an expectation, when anything that it looks at could not be proven.
+ */
 export function reportVerification(options: VerifyCommandOptions): number {
   const found = verifyAllocator();
   const { expect, json } = options;
-  const met = expect === undefined || servesMalloc(found, expect);
   if (json === true) printJson(found);
   else printVerification(found);
-  if (met) return 0;
+  if (expect === undefined) {
+    const unproven = explainUnproven(found);
+    if (unproven === null) return 0;
+    process.stderr.write(`offheap: ${unproven}\n`);
+    return 1;
+  }
+  if (servesMalloc(found, expect)) return 0;
   process.stderr.write(`offheap: ${explainMismatch(found, expect)}\n`);
   return 1;
 }
