@@ -70,6 +70,9 @@ test("the environment and directory that env hands on are known", () => {
   assert.deepEqual(changed.environment, { EMPTY: "", A: "1=2" });
   assert.equal(changed.directory, "/srv");
   assert.deepEqual(changed.dropped, ["HOME"]);
+  assert.deepEqual(changed.assigned, ["A"]);
+  const built = parseEnvCommand(["-S${UNSET}HOME= A=1 tool"], VARIABLES);
+  assert.deepEqual(built.assigned, ["HOME", "A"], "a name that is put together counts as well");
   for (const clear of ["-i", "-", "--ignore-environment", "-vi", "-iS tool"]) {
     const cleared = parseEnvCommand([clear, "A=1", "tool"], VARIABLES);
     assert.equal(cleared.dropped, "all", clear);
@@ -84,6 +87,15 @@ test("an option of env that is unknown or lacks its value is refused by name", (
       message: /^Cannot tell what "env" would run: its arguments hold the (unknown )?option "--?\w/,
     });
   }
+});
+
+test("a variable in -S whose value nobody can know yet is refused by name", () => {
+  const unknown = new Set(["LD_PRELOAD"]);
+  assert.throws(() => parseEnvCommand(["-S${HOME}/x ${LD_PRELOAD}"], VARIABLES, unknown), {
+    status: 125,
+    message:
+      /^Cannot tell what "env" would run: its arguments hold "\$\{LD_PRELOAD\}" in -S, which/,
+  });
 });
 
 test("a #! line is read as the kernel reads it", () => {

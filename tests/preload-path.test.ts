@@ -14,7 +14,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { appendPreload } from "../lib/launch/plan.ts";
 import { launchPlatform } from "../lib/launch/platforms.ts";
-import { preloadName } from "../lib/launch/preload-path.ts";
+import { needsLink, preloadName } from "../lib/launch/preload-path.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -42,18 +42,19 @@ function link(path: string, cache: string, temporary = "/nonexistent"): string {
 }
 
 test("a path that the preload variable can hold is taken as it is", () => {
-  for (const path of ["/a/b.so", "/ü/x,y;z'\"$.so", "libx.so"]) {
+  for (const path of ["/a/b.so", "/ü/x,y;z'\"%.so", "libx.so"]) {
     assert.equal(link(path, "/nonexistent"), path);
   }
 });
 
-test("a path with a separator gets a private link that leads to it", () => {
-  for (const separator of [" ", ":", "\t", "\n", "\u00a0"]) {
+test("a path with a separator, or that would be expanded, gets a private link to it", () => {
+  for (const separator of [" ", ":", "\t", "\n", "\u00a0", "$LIB", "${ORIGIN}"]) {
     const cache = temporaryDirectory();
     const path = `/lib${separator}raries/lib$x${separator}y.so`;
     const name = link(path, cache);
     assert.equal(dirname(name), join(cache, "offheap", "links"));
-    assert.match(basename(name), /^[0-9a-f]{16}-lib_x_y\.so$/);
+    assert.match(basename(name), /^[0-9a-f]{16}-lib_x\w+y\.so$/);
+    assert.equal(needsLink(name), false);
     assert.equal(readlinkSync(name), path);
     assert.equal(lstatSync(dirname(name)).mode & 0o777, 0o700);
     assert.deepEqual(readdirSync(dirname(name)), [basename(name)]);
@@ -88,8 +89,20 @@ test("a cache whose own path has a separator gives way to the temporary director
   assert.throws(() => link("/a b/libx.so", "/cache with/spaces", "/tmp:x"), {
     name: "LaunchError",
     status: 125,
-    message: /^Cannot preload "\/a b\/libx\.so": .* Set XDG_CACHE_HOME to a directory without\.$/,
+    message:
+      /^Cannot preload "\/a b\/libx\.so": LD_PRELOAD cannot hold a path with spaces, colons or dollar/,
   });
+});
+
+test("a relative directory is no place for links: it would be another one for each child", () => {
+  const home = { HOME: "home" };
+  assert.throws(() => within(home, () => link("/a b/libx.so", "cache", "tmp")), {
+    name: "LaunchError",
+    status: 125,
+  });
+  const temporary = temporaryDirectory();
+  const name = within(home, () => link("/a b/libx.so", "cache", temporary));
+  assert.equal(dirname(name), join(temporary, `offheap-${process.getuid?.()}`));
 });
 
 const REFUSAL = {

@@ -4,12 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  PROFILE_NAMES,
-  profileEnvironment,
-  type ProfileName,
-  PROFILES,
-} from "../lib/launch/profiles.ts";
+import { PROFILE_NAMES, type ProfileName, PROFILES } from "../lib/launch/profiles.ts";
+import { profileEnvironment } from "../lib/launch/tuning.ts";
 import { launchFixtures } from "./support/launch-fixtures.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -60,6 +56,7 @@ test("balanced jemalloc gives memory back in the background after ten seconds", 
   assert.deepEqual(profileEnvironment("balanced", "jemalloc", "5.3.0", { HOME: "/x" }), {
     variables: { MALLOC_CONF: BALANCED, ...BACKGROUND },
     kept: [],
+    notes: [],
   });
 });
 
@@ -96,7 +93,8 @@ test("mimalloc's variables have the names that its version knows", () => {
     MIMALLOC_ABANDONED_PAGE_DECOMMIT: "1",
   });
   // Before 2.3 there is no such option, and no huge page is asked for.
-  assert.deepEqual(of("2.1.0"), {});
+  assert.deepEqual(of("2.1.1"), of("2.0.9"), "2.1.2 renamed them");
+  assert.deepEqual(of("2.1.2"), {});
   assert.deepEqual(of("2.2.4"), {});
   assert.deepEqual(of("2.3.0"), { MIMALLOC_ALLOW_THP: "0" });
   assert.deepEqual(of("2.4.1"), { MIMALLOC_ALLOW_THP: "0" });
@@ -109,6 +107,7 @@ test("the system's allocator has no options", () => {
   assert.deepEqual(profileEnvironment("throughput", "system", "2.36", {}), {
     variables: {},
     kept: [],
+    notes: [],
   });
 });
 
@@ -123,6 +122,7 @@ test("a user's keys in MALLOC_CONF stay as they are, and ours for them are left 
       ...BACKGROUND,
     },
     kept: ["MALLOC_CONF:dirty_decay_ms"],
+    notes: [],
   });
 });
 
@@ -155,7 +155,8 @@ test("mimalloc's variables that the user set are left alone, in any case and by 
   for (const name of names) {
     for (const value of ["77", "", "0"]) {
       const merged = profileEnvironment("throughput", "mimalloc", "2.4.1", { [name]: value });
-      assert.deepEqual(merged, { variables: { MIMALLOC_ALLOW_THP: "0" }, kept: [name] });
+      const variables = { MIMALLOC_ALLOW_THP: "0" };
+      assert.deepEqual(merged, { variables, kept: [name], notes: [] });
     }
   }
   const partly = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
@@ -168,6 +169,41 @@ test("mimalloc's variables that the user set are left alone, in any case and by 
     "MIMALLOC_DECOMMIT_DELAY",
     "MIMALLOC_ABANDONED_PAGE_DECOMMIT",
   ]);
+});
+
+test("what jemalloc will not take of MALLOC_CONF keeps nothing of the profile out, and is told", () => {
+  const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ["background_thread:true;dirty_decay_ms:0", [], /"background_thread:true;dirty_decay_ms:0"/],
+    ["dirty_decay_ms=0", [], /"dirty_decay_ms=0": it must be key:value, a key cannot hold "="/],
+    ["dirty_decay_ms:5000 , narenas:2", [], /"dirty_decay_ms:5000 ": .* must be a whole number/],
+    ["narenas:2, dirty_decay_ms:1", ["MALLOC_CONF:narenas"], /" dirty_decay_ms:1": it must be/],
+  ];
+  for (const [user, kept, note] of cases) {
+    const merged = profileEnvironment("low-memory", "jemalloc", "5.3.1", { MALLOC_CONF: user });
+    assert.deepEqual(merged.kept, kept, user);
+    assert.match(String(merged.variables.MALLOC_CONF), /^dirty_decay_ms:5000,/);
+    assert.ok(merged.variables.MALLOC_CONF?.endsWith(`,${user}`), "the user's text stays as it is");
+    assert.equal(merged.variables.OFFHEAP_BACKGROUND, "runtimes");
+    assert.match(merged.notes.join("\n"), note);
+    assert.match(String(merged.notes[0]), /^MALLOC_CONF: jemalloc 5\.3\.1 will not take "/);
+  }
+});
+
+test("an option of mimalloc's by another version's name is set by that of this one", () => {
+  const older = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
+    MIMALLOC_PURGE_DELAY: "7",
+  });
+  assert.equal(older.variables.MIMALLOC_DECOMMIT_DELAY, "7");
+  assert.deepEqual(older.kept, ["MIMALLOC_PURGE_DELAY"]);
+  assert.match(String(older.notes[0]), /is called MIMALLOC_DECOMMIT_DELAY in mimalloc 2\.0\.9/);
+  const newer = profileEnvironment("throughput", "mimalloc", "3.4.3", {
+    mimalloc_decommit_delay: "7",
+  });
+  assert.deepEqual(newer.variables, { MIMALLOC_PURGE_DELAY: "7" });
+  const both = { MIMALLOC_PURGE_DELAY: "7", MIMALLOC_DECOMMIT_DELAY: "8" };
+  const meant = profileEnvironment("throughput", "mimalloc", "2.0.9", both);
+  assert.deepEqual(meant.kept, ["MIMALLOC_DECOMMIT_DELAY"]);
+  assert.deepEqual(meant.notes, [], "who sets it for both versions has thought of it");
 });
 
 test("an unknown profile, allocator or version is refused, with the known ones", () => {

@@ -11,10 +11,10 @@ import { BuildError, LaunchError, OffheapError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
 import { launchPlatform } from "../launch/platforms.ts";
 import { needsLink } from "../launch/preload-path.ts";
-import { PROFILE_NAMES } from "../launch/profiles.ts";
+import { DEFAULT_PROFILE, PROFILE_NAMES } from "../launch/profiles.ts";
 import { requirementOf } from "../launch/requirement.ts";
 import { runCommand } from "../launch/run.ts";
-import { cachedBuildsDirectory, cacheDirectory } from "../library/directories.ts";
+import { cachedBuildsDirectory, cacheDirectory, cacheVariables } from "../library/directories.ts";
 import { ALLOCATOR_NAMES } from "../policy.ts";
 import { VERSION } from "../version.ts";
 import {
@@ -43,8 +43,9 @@ function addLaunchOptions(command: Command): Command {
   return command
     .addOption(allocatorOption())
     .addOption(
-      new Option("-p, --profile <name>", "how the allocator is tuned")
-        .choices(PROFILE_NAMES).default("balanced"),
+      // Without a default of commander's: where there is nothing to tune, only a named one is refused.
+      new Option("-p, --profile <name>", `how the allocator is tuned; else ${DEFAULT_PROFILE}`)
+        .choices(PROFILE_NAMES),
     )
     .option("--secure", "take the variant that guards against misuse of memory")
     .addOption(
@@ -101,10 +102,12 @@ function addReports(program: Command, setStatus: SetStatus): void {
     .option("--json", "print JSON")
     .action(async (options) => setStatus((await import("./report.ts")).reportInfo(options)));
   program.command("verify")
-    .description("prove which allocator serves this process, and offheap's own blocks")
+    .description(
+      "prove which allocator serves this process, and offheap's own blocks; 0 means proven",
+    )
     .option("--json", "print JSON")
     .addOption(
-      new Option("-e, --expect <name>", "exit with 1 unless this one serves the process, proven")
+      new Option("-e, --expect <name>", "ask for this one in the process, and nothing else")
         .choices(EXPECTED_CHOICES),
     )
     .addOption(
@@ -161,7 +164,7 @@ function addLaunching(program: Command): void {
           `offheap: ${preloadVariable} cannot hold "${path}": a link in this user's cache stands for it\n`,
         );
       }
-      for (const kept of plan.kept) process.stderr.write(`offheap: kept as it is set: ${kept}\n`);
+      for (const note of plan.notes) process.stderr.write(`offheap: ${note}\n`);
       print(ENVIRONMENT_FORMATS[format](plannedVariables(plan)));
       const require = REQUIREMENTS[format];
       if (plan.library !== null && require !== undefined) print(require(requirementOf(plan)));
@@ -182,7 +185,8 @@ function requireCache(): string {
   const cache = cacheDirectory(readEnvironment(), process.platform);
   if (cache === null) {
     throw new BuildError(
-      "Cannot build into this user's cache: neither HOME nor XDG_CACHE_HOME is set. " +
+      "Cannot build into this user's cache: none of " +
+        `${cacheVariables(process.platform).join(", ")} is set to an absolute path. ` +
         "Name a directory with --out.",
     );
   }

@@ -17,6 +17,8 @@ export interface EnvCommand {
   readonly directory: string | null;
   /** Whether variables that were there are dropped: all of them, or these. */
   readonly dropped: "all" | readonly string[];
+  /** The variables that are set. */
+  readonly assigned: readonly string[];
 }
 
 /** Options without a value, by their short and long names. */
@@ -53,11 +55,13 @@ const VALUED: Readonly<Record<string, "unset" | "directory" | "split" | "nothing
  *
  * @param args The arguments, without `env` itself.
  * @param environment The environment that `env` runs in.
+ * @param unknown Variables whose values are not those of `environment` when `env` runs.
  * @throws {LaunchError} status 125 when an option or quoting is not understood.
  */
 export function parseEnvCommand(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  unknown: ReadonlySet<string> = new Set(),
 ): EnvCommand {
   const rest = [...args];
   const unset: string[] = [];
@@ -66,7 +70,7 @@ export function parseEnvCommand(
   const apply = (action: string, value: string): void => {
     if (action === "unset") unset.push(value);
     else if (action === "directory") directory = value;
-    else if (action === "split") rest.unshift(...splitString(value, environment));
+    else if (action === "split") rest.unshift(...splitString(value, environment, unknown));
   };
   for (let word = rest[0]; word?.startsWith("-"); word = rest[0]) {
     rest.shift();
@@ -95,9 +99,11 @@ export function parseEnvCommand(
   }
   const result: Record<string, string | undefined> = cleared ? {} : { ...environment };
   for (const name of unset) delete result[name];
+  const assigned: string[] = [];
   for (let word = rest[0]; word?.includes("="); word = rest[0]) {
     const [name = "", value] = splitOnce(word, "=");
     result[name] = value;
+    assigned.push(name);
     rest.shift();
   }
   const [command, ...commandArgs] = rest;
@@ -107,6 +113,7 @@ export function parseEnvCommand(
     environment: result,
     directory,
     dropped: cleared ? "all" : unset,
+    assigned,
   };
 }
 
@@ -128,11 +135,14 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * Splits the string of `env -S` into words: blanks part them, quotes and backslashes keep them
  * together, `#` at the start of a word ends all, `${NAME}` stands for a variable.
  *
- * @throws {LaunchError} status 125 when a quote is open or an escape is unknown.
+ * @param unknown Variables whose values are not those of `environment`.
+ * @throws {LaunchError} status 125 when a quote is open, an escape is unknown, or one of these
+ * variables is asked for.
  */
 export function splitString(
   text: string,
   environment: Readonly<Record<string, string | undefined>>,
+  unknown: ReadonlySet<string> = new Set(),
 ): string[] {
   const words: string[] = [];
   let word: string | null = null;
@@ -160,6 +170,7 @@ export function splitString(
       const match = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}/.exec(text.slice(index));
       const name = match?.[1];
       if (match === null || name === undefined) throw refused('a "$" in -S that is not ${NAME}');
+      if (unknown.has(name)) throw refused(`"\${${name}}" in -S, which the launch sets`);
       word = `${word ?? ""}${environment[name] ?? ""}`;
       index += match[0].length - 1;
     } else word = `${word ?? ""}${letter}`;

@@ -4,10 +4,11 @@
  * @module
  */
 import process from "node:process";
-import { readEnvironment } from "../environment.ts";
+import { readEnvironment, readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { GUARD_FEATURE, type Variant } from "../library/manifest.ts";
-import { type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
+import { platformPackage } from "../library/places.ts";
+import { LIBRARY_VARIABLE, type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
 import { SECURE_OPTIONS } from "../library/secure-options.ts";
 import { hostTarget } from "../library/target.ts";
 import { libraryVersion } from "../library/version.ts";
@@ -15,15 +16,11 @@ import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.t
 import { FILES, withPermissions } from "../permissions.ts";
 import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../policy.ts";
 import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
+import { preloadEntries, recordSettings, withoutLaunch } from "./own-variables.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
-import {
-  DEFAULT_PROFILE,
-  PROFILE_NAMES,
-  type ProfileEnvironment,
-  profileEnvironment,
-  type ProfileName,
-} from "./profiles.ts";
+import { DEFAULT_PROFILE, PROFILE_NAMES, type ProfileName } from "./profiles.ts";
+import { type ProfileEnvironment, profileEnvironment } from "./tuning.ts";
 
 /** How a program is to be launched. */
 export interface LaunchOptions {
@@ -52,21 +49,21 @@ export interface LaunchPlan {
   readonly library: ResolvedLibrary | null;
   /** offheap's shim, which checks inside the program. */
   readonly shim: ResolvedLibrary;
-  /** What the environment has now. */
+  /** The environment as it would be without offheap: what an outer launch has set is not in it. */
   readonly before: Readonly<Record<string, string>>;
   /** The variables that tune the allocator. */
   readonly tuning: Readonly<Record<string, string>>;
-  /** The variables that the user has set himself and that were left as they are. */
-  readonly kept: readonly string[];
+  /** What the user should know of the settings and the library; sentences without their end. */
+  readonly notes: readonly string[];
 }
 
 /** Appends to a preload variable's value; what stands there keeps its place. */
 export function appendPreload(
   existing: string | undefined,
   names: readonly string[],
-  { separators } = launchPlatform(),
+  platform = launchPlatform(),
 ): string {
-  const entries = (existing ?? "").split(separators).filter((entry) => entry !== "");
+  const entries = preloadEntries(existing, platform);
   return [...entries, ...names.filter((name) => !entries.includes(name))].join(":");
 }
 
@@ -75,7 +72,9 @@ function tuneAllocator(
   library: ResolvedLibrary | null,
   environment: Readonly<Record<string, string>>,
 ): ProfileEnvironment {
-  if (library === null || library.name === "offheap") return { variables: {}, kept: [] };
+  if (library === null || library.name === "offheap") {
+    return { variables: {}, kept: [], notes: [] };
+  }
   const version = libraryVersion(library);
   if (version === null) {
     throw new LaunchError(
@@ -109,10 +108,11 @@ function requireGuards({ path, manifest }: ResolvedLibrary): void {
 function refuseOthers(
   library: ResolvedLibrary | null,
   before: Readonly<Record<string, string>>,
-  { format, preloadVariable: variable, separators }: LaunchPlatform,
+  platform: LaunchPlatform,
 ): void {
+  const { format, preloadVariable: variable } = platform;
   if (format !== "elf") return;
-  const names = (before[variable] ?? "").split(separators).filter((name) => name !== "");
+  const names = preloadEntries(before[variable], platform);
   const system = hostTarget().libc === "glibc" ? readSystemPreload() : "";
   refuseOtherAllocators({ library: library?.path ?? null, variable, names, system });
 }
@@ -131,6 +131,43 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
   );
 }
 
+/** Options that the system's allocator cannot have any effect of are refused. */
+function refuseForSystem({ secure, profile }: LaunchOptions): void {
+  const usual = selectAllocator({ platform: process.platform, environment: {} }).allocator;
+  const instead = `Take another one; without --allocator it is ${usual}.`;
+  if (secure === true) {
+    throw new LaunchError(
+      "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
+        `jemalloc and mimalloc only. ${instead}`,
+    );
+  }
+  if (profile !== undefined) {
+    throw new LaunchError(
+      `Cannot run the system's allocator with --profile ${profile}: profiles are for jemalloc and ` +
+        `mimalloc, and would have no effect. Leave it out. ${instead}`,
+    );
+  }
+}
+
+/** What the user should know, and could not see otherwise. */
+function notesOn(
+  { kept, notes }: ProfileEnvironment,
+  library: ResolvedLibrary | null,
+): readonly string[] {
+  const all = [...notes];
+  if (kept.length > 0) all.unshift(`kept as it is set: ${kept.join(", ")}`);
+  if (library === null && readVariable(LIBRARY_VARIABLE) !== undefined) {
+    all.push(`${LIBRARY_VARIABLE} is not used: the system's allocator is part of the C library`);
+  }
+  if (library?.origin === "system") {
+    all.push(
+      `${library.name} is this system's own, "${library.path}": neither the package ` +
+        `${platformPackage(hostTarget().name)} nor a build of offheap's was found`,
+    );
+  }
+  return all;
+}
+
 /**
  * Chooses the allocator, finds its library and the shim, and works out the variables.
  *
@@ -142,22 +179,17 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
  */
 export function planLaunch(
   given: LaunchOptions = {},
-  before: Readonly<Record<string, string>> = readEnvironment(),
+  environment: Readonly<Record<string, string>> = readEnvironment(),
 ): LaunchPlan {
   const options = checkOptions(given);
   const platform = launchPlatform();
+  const before = withoutLaunch(environment);
   const { allocator } = selectAllocator({
     platform: process.platform,
     option: options.allocator,
     environment: before,
   });
-  if (allocator === "system" && options.secure === true) {
-    throw new LaunchError(
-      "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
-        "jemalloc and mimalloc only. Take one of these; without --allocator it is " +
-        `${selectAllocator({ platform: process.platform, environment: {} }).allocator}.`,
-    );
-  }
+  if (allocator === "system") refuseForSystem(options);
   const library = allocator === "system" ? null : resolveLibrary({
     name: allocator,
     path: options.library,
@@ -166,8 +198,9 @@ export function planLaunch(
   if (library !== null && options.secure === true) requireGuards(library);
   refuseOthers(library, before, platform);
   const shim = resolveLibrary({ name: "offheap" });
-  const { variables, kept } = tuneAllocator(options, library, before);
-  return { allocator, library, shim, before, tuning: variables, kept };
+  const tuning = tuneAllocator(options, library, before);
+  const notes = notesOn(tuning, library);
+  return { allocator, library, shim, before, tuning: tuning.variables, notes };
 }
 
 /** The variables that put a program under the plan's allocator, without the check inside it. */
@@ -176,13 +209,13 @@ export function plannedVariables(plan: LaunchPlan): Record<string, string> {
   if (library === null) return {};
   const { preloadVariable: variable } = launchPlatform();
   const names = [library, shim].map(({ path }) => preloadName(path));
-  return { [variable]: appendPreload(before[variable], names), ...tuning };
+  return recordSettings(before, { [variable]: appendPreload(before[variable], names), ...tuning });
 }
 
 /**
  * The variables that a program must set in the environment of a process it starts, so that the
  * process runs under the allocator: what `offheap env` prints. Variables that are set already are
- * kept, and an existing `LD_PRELOAD` is appended to. On macOS the variable is
+ * kept, and an existing `LD_PRELOAD` is appended to; what an outer launch has set is replaced. On macOS the variable is
  * `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell among them) drop.
  *
  * offheap's shim is preloaded, too: it switches jemalloc's background thread on, in JavaScript

@@ -15,8 +15,10 @@ export interface LaunchPlatform {
   readonly preloadVariable: string;
   /** What separates its entries; it knows no quoting. */
   readonly separators: RegExp;
-  /** The separators in words. */
-  readonly separatorNames: string;
+  /** What it cannot hold as it is: the separators, and what the linker would expand. */
+  readonly unfit: RegExp;
+  /** The same in words. */
+  readonly unfitNames: string;
   /** The format of its programs. */
   readonly format: BinaryTraits["format"];
   /** The variant of an allocator's library that serves `malloc` when it is preloaded. */
@@ -36,7 +38,9 @@ export interface LaunchPlatform {
 const ELF_PLATFORM: LaunchPlatform = {
   preloadVariable: "LD_PRELOAD",
   separators: /[\s:]/,
-  separatorNames: "spaces and colons",
+  // "$LIB", "$ORIGIN" and "$PLATFORM", in braces or not, stand for something else.
+  unfit: /[\s:$]/,
+  unfitNames: "spaces, colons or dollar signs",
   format: "elf",
   variant: "preload",
   secure: { variant: "secure" },
@@ -53,7 +57,8 @@ export const LAUNCH_PLATFORMS: Readonly<Partial<Record<string, LaunchPlatform>>>
   darwin: {
     preloadVariable: "DYLD_INSERT_LIBRARIES",
     separators: /:/,
-    separatorNames: "colons",
+    unfit: /:/,
+    unfitNames: "colons",
     format: "macho",
     variant: "preload",
     secure: {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
 import { LaunchError } from "../errors.ts";
 import { cacheDirectory } from "../library/directories.ts";
@@ -15,8 +15,8 @@ import { readEnvironment } from "../environment.ts";
 import { launchPlatform } from "./platforms.ts";
 
 /** Whether the preload variable cannot hold a path as it is. */
-export function needsLink(path: string, { separators } = launchPlatform()): boolean {
-  return separators.test(path);
+export function needsLink(path: string, { unfit } = launchPlatform()): boolean {
+  return unfit.test(path);
 }
 
 /** What may stand in a link's name. */
@@ -36,7 +36,7 @@ function linkDirectories(): LinkDirectory[] {
   const cache = cacheDirectory(readEnvironment(), process.platform);
   const inCache = cache === null ? [] : [{ path: join(cache, "links"), cache }];
   const temporary = { path: join(tmpdir(), `offheap-${effectiveUser() ?? 0}`) };
-  return [...inCache, temporary].filter(({ path }) => !needsLink(path));
+  return [...inCache, temporary].filter(({ path }) => isAbsolute(path) && !needsLink(path));
 }
 
 /** Whoever can write into the directory decides what is preloaded: it must be ours alone. */
@@ -93,7 +93,7 @@ function makeLink(path: string, { path: directory, cache }: LinkDirectory): stri
 
 /**
  * A name for a library that the preload variable can hold: its path, or, when that contains what
- * separates names there, a link to it in a private directory, which stays for the program's children.
+ * separates names there or would be expanded, a link to it in a private directory, which stays for the program's children.
  *
  * @throws {LaunchError} when no such link can be made.
  */
@@ -101,11 +101,11 @@ export function preloadName(path: string): string {
   if (!needsLink(path)) return path;
   const [directory] = linkDirectories();
   if (directory === undefined) {
-    const { preloadVariable, separatorNames } = launchPlatform();
+    const { preloadVariable, unfitNames } = launchPlatform();
     throw new LaunchError(
-      `Cannot preload "${path}": ${separatorNames} separate the entries of ${preloadVariable}, ` +
-        "and this user's cache and temporary directories contain them, too. Set XDG_CACHE_HOME to a " +
-        "directory without.",
+      `Cannot preload "${path}": ${preloadVariable} cannot hold a path with ${unfitNames}, and ` +
+        "this user has neither a cache nor a temporary directory without them. Set XDG_CACHE_HOME " +
+        "to the absolute path of one.",
     );
   }
   return makeLink(path, directory);

@@ -1,13 +1,8 @@
 /**
- * Profiles: sets of allocator options for a purpose, by allocator and version, and how they go into
- * an environment without touching what the user set.
+ * Profiles: sets of allocator options for a purpose, by allocator and version.
  *
  * @module
  */
-import { JEMALLOC_PREFIX } from "../../ffi/jemalloc.ts";
-import { inspect } from "node:util";
-import { requireOneOf } from "../options.ts";
-import { ALLOCATOR_NAMES, type AllocatorName } from "../policy.ts";
 
 /** The name of a profile. */
 export type ProfileName = "balanced" | "throughput" | "low-memory";
@@ -24,7 +19,7 @@ export interface ProfileOption {
   readonly name: string;
   /** Its value. */
   readonly value: string;
-  /** Other names by which the same option can be set. */
+  /** jemalloc's other keys by which the same option can be set. */
   readonly aliases?: readonly string[];
   /** The first version that knows it, where the range begins before. */
   readonly since?: string;
@@ -74,9 +69,6 @@ const BACKGROUND: ProfileOption = {
  */
 const NO_HUGE_PAGES: ProfileOption = { name: "MIMALLOC_ALLOW_THP", value: "0", since: "2.3" };
 
-const PURGE_ALIASES = ["MIMALLOC_RESET_DELAY"];
-const ABANDONED_ALIASES = ["MIMALLOC_ABANDONED_PAGE_RESET"];
-
 /**
  * Every profile. They are held to bounds by the benchmark suite: what each gains and costs, by
  * workload, stands in docs/development/memory-allocator-analysis.md. Page faults below are those of
@@ -103,22 +95,22 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     mimalloc: [
       {
         from: "2.0",
-        before: "2.1",
+        before: "2.1.2",
         options: [
           // 25 ms by default: ×5 page faults. A longer delay holds more at the peak, and mimalloc
           // looks at it only when it is called: nothing is given back by an idle process.
-          { name: "MIMALLOC_DECOMMIT_DELAY", value: "100", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_DECOMMIT_DELAY", value: "100" },
           // Whole segments (32 MiB); 500 ms by default.
           { name: "MIMALLOC_SEGMENT_DECOMMIT_DELAY", value: "1000" },
         ],
       },
       {
-        from: "2.1",
+        from: "2.1.2",
         before: "3.0",
         options: [
           // 10 ms by default, and ten times that for arenas: ×3.4 glibc's time in `large` in place of
           // ×0.7, and ×3.5 page faults in the burst in place of ×2.1.
-          { name: "MIMALLOC_PURGE_DELAY", value: "100", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_PURGE_DELAY", value: "100" },
           NO_HUGE_PAGES,
         ],
       },
@@ -145,19 +137,19 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     mimalloc: [
       {
         from: "2.0",
-        before: "2.1",
+        before: "2.1.2",
         options: [
           // 25 ms by default, which is less than the time between two requests.
-          { name: "MIMALLOC_DECOMMIT_DELAY", value: "1000", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_DECOMMIT_DELAY", value: "1000" },
           // Whole segments (32 MiB) are dear to fault in again; 500 ms by default.
           { name: "MIMALLOC_SEGMENT_DECOMMIT_DELAY", value: "5000" },
         ],
       },
       {
-        from: "2.1",
+        from: "2.1.2",
         before: "3.0",
         options: [
-          { name: "MIMALLOC_PURGE_DELAY", value: "1000", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_PURGE_DELAY", value: "1000" },
           NO_HUGE_PAGES,
         ],
       },
@@ -165,7 +157,7 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
         from: "3.0",
         before: null,
         // Version 3 waits a second by default, and some multiple of it for arenas.
-        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "5000", aliases: PURGE_ALIASES }],
+        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "5000" }],
       },
     ],
   },
@@ -189,18 +181,18 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
     mimalloc: [
       {
         from: "2.0",
-        before: "2.1",
+        before: "2.1.2",
         options: [
           // At once: the least that mimalloc can come down to, for ×8 page faults. jemalloc comes lower
           // at a tenth of that price.
-          { name: "MIMALLOC_DECOMMIT_DELAY", value: "0", aliases: PURGE_ALIASES },
+          { name: "MIMALLOC_DECOMMIT_DELAY", value: "0" },
           { name: "MIMALLOC_SEGMENT_DECOMMIT_DELAY", value: "0" },
           // What a thread leaves behind would wait for another thread to adopt it.
-          { name: "MIMALLOC_ABANDONED_PAGE_DECOMMIT", value: "1", aliases: ABANDONED_ALIASES },
+          { name: "MIMALLOC_ABANDONED_PAGE_DECOMMIT", value: "1" },
         ],
       },
       {
-        from: "2.1",
+        from: "2.1.2",
         before: "3.0",
         // Its own delay, 10 ms. A millisecond saves 3 % of memory for a sixth of a service's processor
         // time; none at all took ×9 the time in `mixed` and ×131 in `realloc`.
@@ -210,120 +202,8 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
         from: "3.0",
         before: null,
         // Version 3 has no abandoned segments, and so no option for them.
-        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "0", aliases: PURGE_ALIASES }],
+        options: [{ name: "MIMALLOC_PURGE_DELAY", value: "0" }],
       },
     ],
   },
 };
-
-/** What a profile adds to an environment. */
-export interface ProfileEnvironment {
-  /** The variables to set, each with its whole value. */
-  readonly variables: Readonly<Record<string, string>>;
-  /** The options that the profile has and the user's own setting was kept for. */
-  readonly kept: readonly string[];
-}
-
-/** A jemalloc whose names have a prefix has it before this name, too, in capitals. */
-const JEMALLOC_VARIABLE = `${JEMALLOC_PREFIX.toUpperCase()}MALLOC_CONF`;
-
-/**
- * What a profile sets for an allocator, beside what the user set: MALLOC_CONF keeps every key of
- * the user's, and mimalloc's variables that the user set, by any name or case, are left alone.
- *
- * @param profile The profile.
- * @param allocator The allocator; `system` has no options.
- * @param version The allocator's version, such as `5.3.0`.
- * @param userEnvironment The environment as the user has it.
- * @param more Options to set beside the profile's, on the same terms.
- * @throws {TypeError} when an argument has the wrong type.
- * @throws {RangeError} when the profile or allocator is unknown, or no option is known for the
- * version.
- */
-export function profileEnvironment(
-  profile: ProfileName,
-  allocator: AllocatorName,
-  version: string,
-  userEnvironment: Readonly<Record<string, string | undefined>>,
-  more: readonly ProfileOption[] = [],
-): ProfileEnvironment {
-  const name = requireOneOf("apply a profile", "the profile", profile, PROFILE_NAMES);
-  const kind = requireOneOf("apply a profile", "the allocator", allocator, ALLOCATOR_NAMES);
-  if (typeof userEnvironment !== "object" || userEnvironment === null) {
-    throw new TypeError(
-      `Cannot apply a profile: the environment must be an object; got ${inspect(userEnvironment)}`,
-    );
-  }
-  if (kind === "system") return { variables: {}, kept: [] };
-  const options = [...optionsFor(PROFILES[name][kind], kind, version), ...more];
-  return kind === "jemalloc"
-    ? mergeConf(options, userEnvironment[JEMALLOC_VARIABLE] ?? "")
-    : mergeVariables(options, userEnvironment);
-}
-
-function optionsFor(
-  ranges: readonly ProfileRange[],
-  allocator: string,
-  version: string,
-): readonly ProfileOption[] {
-  const wanted = rank(version);
-  for (const { from, before, options } of ranges) {
-    if (wanted < rank(from) || (before !== null && wanted >= rank(before))) continue;
-    return options.filter(({ since }) => since === undefined || wanted >= rank(since));
-  }
-  throw new RangeError(
-    `Cannot apply a profile: the version of ${allocator} must be at least ${ranges[0]?.from}; ` +
-      `got ${inspect(version)}`,
-  );
-}
-
-const VERSION = /^v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?(?!\d)/;
-
-/** A version's first three numbers as one that can be compared. */
-function rank(version: unknown): number {
-  const match = typeof version === "string" ? VERSION.exec(version) : null;
-  if (match !== null) {
-    const [, major, minor, patch = 0] = match;
-    return (Number(major) * 1000 + Number(minor)) * 1000 + Number(patch);
-  }
-  const Kind = typeof version === "string" ? RangeError : TypeError;
-  throw new Kind(
-    `Cannot apply a profile: the version must be like "5.3.0"; got ${inspect(version)}`,
-  );
-}
-
-function mergeConf(options: readonly ProfileOption[], user: string): ProfileEnvironment {
-  const keys = new Set(user.split(",").map((pair) => pair.split(":", 1)[0]));
-  const added: string[] = [];
-  const kept: string[] = [];
-  const variables: Record<string, string> = {};
-  for (const { name, value, aliases = [], variable } of options) {
-    const set = [name, ...aliases].find((key) => keys.has(key));
-    if (set !== undefined) kept.push(`${JEMALLOC_VARIABLE}:${set}`);
-    else if (variable !== undefined) variables[variable] = value;
-    else added.push(`${name}:${value}`);
-  }
-  // jemalloc stops at the first key that it cannot read: the user's come last.
-  const conf = user === "" ? added : [...added, user];
-  if (added.length > 0) variables[JEMALLOC_VARIABLE] = conf.join(",");
-  return { variables, kept };
-}
-
-function mergeVariables(
-  options: readonly ProfileOption[],
-  environment: Readonly<Record<string, string | undefined>>,
-): ProfileEnvironment {
-  // mimalloc takes its variables in any case, and an empty one as "yes".
-  const names = new Map<string, string>();
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined) names.set(name.toUpperCase(), name);
-  }
-  const variables: Record<string, string> = {};
-  const kept: string[] = [];
-  for (const { name, value, aliases = [] } of options) {
-    const set = [name, ...aliases].map((key) => names.get(key)).find((key) => key !== undefined);
-    if (set === undefined) variables[name] = value;
-    else kept.push(set);
-  }
-  return { variables, kept };
-}

@@ -1,10 +1,11 @@
 /**
  * The options of mimalloc that a report shows. Their numbers are those of the enumeration
- * `mi_option_t` in mimalloc.h; 2.1 gave several of them new names and meanings in the same places,
- * and versions 2.1 to 3.7 agree on these.
+ * `mi_option_t` in mimalloc.h; 2.1.2 gave several of them new names and meanings in the same places,
+ * and versions 2.1.2 to 3.7 agree on these.
  *
  * @module
  */
+import { compareVersions } from "../library/version-order.ts";
 
 /** One option. */
 export interface MimallocOption {
@@ -21,7 +22,7 @@ const ALL_VERSIONS: readonly MimallocOption[] = [
   { number: 16, name: "use_numa_nodes" },
 ];
 
-/** mimalloc 2.0. */
+/** mimalloc up to 2.1.1. */
 const DECOMMITTING: readonly MimallocOption[] = [
   { number: 3, name: "eager_commit" },
   { number: 6, name: "large_os_pages" },
@@ -31,7 +32,7 @@ const DECOMMITTING: readonly MimallocOption[] = [
   { number: 22, name: "allow_decommit" },
 ];
 
-/** mimalloc 2.1 and later. */
+/** mimalloc 2.1.2 and later. */
 const PURGING: readonly MimallocOption[] = [
   { number: 4, name: "arena_eager_commit" },
   { number: 5, name: "purge_decommits" },
@@ -39,12 +40,12 @@ const PURGING: readonly MimallocOption[] = [
   { number: 15, name: "purge_delay" },
 ];
 
-/** mimalloc 2.1 and later; version 3 has no such pages, and takes no notice of the option. */
+/** mimalloc 2.1.2 and later; version 3 has no such pages, and takes no notice of the option. */
 const ABANDONING: readonly MimallocOption[] = [{ number: 12, name: "abandoned_page_purge" }];
 
 /** The options that a version has. */
 export function mimallocOptions(version: string): readonly MimallocOption[] {
-  const own = version.startsWith("2.0.")
+  const own = compareVersions(version, "2.1.2") < 0
     ? DECOMMITTING
     : version.startsWith("2.")
     ? [...PURGING, ...ABANDONING]

@@ -55,6 +55,7 @@ const NEUTRAL: Readonly<Record<string, undefined>> = {
   OFFHEAP_LIBRARY: undefined,
   OFFHEAP_REQUIRE: undefined,
   OFFHEAP_RESTORE: undefined,
+  OFFHEAP_SET: undefined,
   MALLOC_CONF: undefined,
 };
 

@@ -1,0 +1,91 @@
+/**
+ * The step that `env` in a `#!` line makes on the way to the program.
+ *
+ * @module
+ */
+import { realpathSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { LaunchError } from "../errors.ts";
+import { type EnvCommand, parseEnvCommand } from "./env-command.ts";
+import { resolveCommand } from "./resolve.ts";
+import type { Arrival, Execution, LaunchStep } from "./types.ts";
+
+/** Whether a program is `env`, by its name or by that of the file which a link leads to. */
+function isEnv(path: string, cwd: string): boolean {
+  return basename(path) === "env" || basename(realpathSync(resolve(cwd, path))) === "env";
+}
+
+/** Whether the chain stands at an `env` that a script's `#!` line named; paths start from `cwd`. */
+export function runsEnv(chain: readonly LaunchStep[], cwd: string): boolean {
+  const last = chain.at(-1);
+  const before = chain.at(-2);
+  return before?.kind === "script" && before.by === "shebang" && last?.kind === "program" &&
+    isEnv(last.path, cwd);
+}
+
+/** Refuses what would leave the program without the preload, or without the check inside it. */
+function requireFixed(
+  command: string,
+  { dropped, assigned }: EnvCommand,
+  fixed: ReadonlySet<string>,
+): void {
+  const refuse = (what: string, word: string): never => {
+    throw new LaunchError(
+      `Cannot run "${command}" under an allocator: its #! line makes "env" ${what}. ` +
+        `Take ${word} out of that line.`,
+    );
+  };
+  const [preload = ""] = fixed;
+  if (dropped === "all") return refuse(`drop ${preload}`, "-i");
+  const lost = dropped.find((name) => fixed.has(name));
+  if (lost !== undefined) return refuse(`drop ${lost}`, `-u ${lost}`);
+  const set = assigned.find((name) => fixed.has(name));
+  if (set !== undefined) refuse(`set ${set}, which offheap sets itself`, `"${set}=…"`);
+}
+
+/**
+ * What `env` executes next; `null` when it executes nothing.
+ *
+ * @param command The command that is run, for messages.
+ * @param fixed The variables that the launch sets, the preload's first.
+ * @throws {LaunchError} status 125 when it would drop or change one of them, or start another `env`,
+ * or when its arguments are not understood; 126 and 127 as {@linkcode resolveCommand}.
+ */
+export function afterEnv(
+  command: string,
+  { execution, argv }: Arrival,
+  fixed: ReadonlySet<string>,
+): Execution | null {
+  const { environment, cwd } = execution;
+  const env = parseEnvCommand(argv.slice(1), environment, fixed);
+  if (env.command === null) return null;
+  requireFixed(command, env, fixed);
+  const directory = env.directory === null ? cwd : resolve(cwd, env.directory);
+  const path = resolveEnvCommand(command, env.command, env.environment.PATH, directory);
+  if (isEnv(path, directory)) {
+    throw new LaunchError(
+      `Cannot run "${command}" under an allocator: its #! line makes "env" start another "env". ` +
+        "Name the program behind the first one.",
+    );
+  }
+  return { path, argv: [env.command, ...env.args], environment: env.environment, cwd: directory };
+}
+
+function resolveEnvCommand(
+  script: string,
+  name: string,
+  path: string | undefined,
+  cwd: string,
+): string {
+  try {
+    return resolveCommand(name, path, cwd);
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error;
+    const hint = name.includes(" ") ? ' "env" takes several words only with -S.' : "";
+    throw new LaunchError(
+      `Cannot run "${script}", whose #! line names "env": ${error.message}${hint}`,
+      error.status,
+      { cause: error },
+    );
+  }
+}

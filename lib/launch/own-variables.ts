@@ -1,0 +1,112 @@
+/**
+ * offheap's own variables in the environment of a launched program, and the record of what a launch
+ * has set there: a launch within it replaces that, and keeps what is the user's.
+ *
+ * @module
+ */
+import { inspect } from "node:util";
+import { LaunchError } from "../errors.ts";
+import { launchPlatform } from "./platforms.ts";
+import { BACKGROUND_VARIABLE } from "./profiles.ts";
+import { JEMALLOC_VARIABLE } from "./tuning.ts";
+
+/** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */
+export const REQUIRE_VARIABLE = "OFFHEAP_REQUIRE";
+
+/** The shim's variable that gives a program's children their former environment. */
+export const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
+
+/** What a launch has set in other variables: `NAME=VALUE` each, parted by `+`, with escapes as in URLs. */
+export const SET_VARIABLE = "OFFHEAP_SET";
+
+const OWN: readonly string[] = [
+  REQUIRE_VARIABLE,
+  RESTORE_VARIABLE,
+  BACKGROUND_VARIABLE,
+  SET_VARIABLE,
+];
+
+/** What parts the entries of the record. */
+const SEPARATOR = "+";
+
+type Variables = Readonly<Record<string, string>>;
+
+/** The names in a preload variable's value. */
+export function preloadEntries(
+  value: string | undefined,
+  { separators } = launchPlatform(),
+): string[] {
+  return (value ?? "").split(separators).filter((entry) => entry !== "");
+}
+
+/** What is offheap's in a variable that may hold the user's own text, too. */
+function ownPart(name: string, value: string, before: string): string {
+  if (name === launchPlatform().preloadVariable) {
+    const former = preloadEntries(before);
+    return preloadEntries(value).filter((entry) => !former.includes(entry)).join(":");
+  }
+  const appended = name === JEMALLOC_VARIABLE && before !== "";
+  return appended ? value.slice(0, -before.length - ",".length) : value;
+}
+
+/** The same variables, with the record of them. */
+export function recordSettings(before: Variables, variables: Variables): Record<string, string> {
+  const record = Object.entries(variables).filter(([name]) => !OWN.includes(name))
+    .map(([name, value]) => `${name}=${escaped(ownPart(name, value, before[name] ?? ""))}`);
+  return { ...variables, [SET_VARIABLE]: record.join(SEPARATOR) };
+}
+
+function escaped(value: string): string {
+  return encodeURI(value).replaceAll(SEPARATOR, encodeURIComponent(SEPARATOR));
+}
+
+function readRecord(text: string): (readonly [string, string])[] {
+  try {
+    return text.split(SEPARATOR).map((entry) => {
+      const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/.exec(entry) ?? [];
+      if (name === undefined || value === undefined) throw new URIError("it is no assignment");
+      return [name, decodeURIComponent(value)];
+    });
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    throw new LaunchError(
+      `Cannot plan a launch: ${SET_VARIABLE} must be what "offheap run" or "offheap env" has set; ` +
+        `got ${inspect(text)}. Unset it.`,
+      125,
+      { cause: error },
+    );
+  }
+}
+
+/** What is left of a variable without offheap's part. */
+function withoutOwn(name: string, value: string, own: string): string {
+  if (name === launchPlatform().preloadVariable) {
+    const entries = preloadEntries(own);
+    return preloadEntries(value).filter((entry) => !entries.includes(entry)).join(":");
+  }
+  if (value === own) return "";
+  const appended = name === JEMALLOC_VARIABLE && value.startsWith(`${own},`);
+  return appended ? value.slice(own.length + ",".length) : value;
+}
+
+/**
+ * An environment as it would be without the launch that this process runs under: without offheap's
+ * own variables, and without what they say that it has set. What somebody has changed since is
+ * theirs.
+ *
+ * @throws {LaunchError} when the record is none.
+ */
+export function withoutLaunch(environment: Variables): Record<string, string> {
+  const left: Record<string, string> = Object.assign(Object.create(null), environment);
+  const record = left[SET_VARIABLE];
+  for (const name of OWN) delete left[name];
+  if (record === undefined || record === "") return left;
+  for (const [name, own] of readRecord(record)) {
+    const value = left[name];
+    if (value === undefined) continue;
+    const rest = withoutOwn(name, value, own);
+    if (rest === "") delete left[name];
+    else left[name] = rest;
+  }
+  return left;
+}
