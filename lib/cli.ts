@@ -8,10 +8,25 @@ import process from "node:process";
 import { nodeRefusal } from "../ffi/node-floor.ts";
 
 const refusal = nodeRefusal("run offheap");
-process.exitCode = refusal === null ? await start() : refuse(refusal.message);
+if (refusal !== null) process.exitCode = refuse(refusal.message);
+else {
+  void start().then((status) => {
+    process.exitCode = status;
+  });
+}
 
-/** The command line is loaded only where it can run: an old Node cannot even link it. */
+/**
+ * The command line is loaded only where it can run: an old Node cannot even link it. What `run`
+ * needs is loaded without the rest.
+ */
 async function start(): Promise<number> {
+  const args = process.argv.slice(2);
+  const [command, ...words] = args;
+  try {
+    if (command === "run") (await import("./cli/quick-run.ts")).runQuickly(words);
+  } catch (error) {
+    return (await import("./cli/main.ts")).failRun(error);
+  }
   let main;
   try {
     ({ main } = await import("./cli/main.ts"));
@@ -23,7 +38,7 @@ async function start(): Promise<number> {
         '("npm install" in the program, "npm ci" in a checkout).',
     );
   }
-  return await main(process.argv.slice(2));
+  return await main(args);
 }
 
 /** The package that a runtime has not found, by its message; `null` for another error. */

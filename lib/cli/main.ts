@@ -251,6 +251,16 @@ function describe(error: unknown): string {
 }
 
 /**
+ * Tells why `run` did not become the command.
+ *
+ * @returns The exit status.
+ */
+export function failRun(error: unknown): number {
+  process.stderr.write(`offheap: ${describe(error)}\n`);
+  return statusOf(error, ["run"]);
+}
+
+/**
  * Runs the command line.
  *
  * @param args The arguments behind the program's name.

@@ -1,0 +1,69 @@
+/**
+ * `offheap run` by the shortest way: it reads the words that need no help and no advice, and leaves
+ * all others to the whole command line, whose packages take longer to load than the rest.
+ *
+ * @module
+ */
+import { PROFILE_NAMES } from "../launch/profiles.ts";
+import { runCommand, type RunOptions } from "../launch/run.ts";
+import { ALLOCATOR_NAMES } from "../policy.ts";
+import { quietExperimentalWarnings } from "./warnings.ts";
+
+/** An option of `run`: a flag has a value, and others one of some words behind them. */
+type QuickOption =
+  | { readonly key: "secure" | "inherit"; readonly value: boolean }
+  | { readonly key: "allocator" | "profile"; readonly choices: readonly string[] };
+
+const ALLOCATOR: QuickOption = { key: "allocator", choices: ["auto", ...ALLOCATOR_NAMES] };
+const PROFILE: QuickOption = { key: "profile", choices: PROFILE_NAMES };
+
+const OPTIONS: ReadonlyMap<string, QuickOption> = new Map<string, QuickOption>([
+  ["-a", ALLOCATOR],
+  ["--allocator", ALLOCATOR],
+  ["-p", PROFILE],
+  ["--profile", PROFILE],
+  ["--secure", { key: "secure", value: true }],
+  ["--inherit", { key: "inherit", value: true }],
+  ["--no-inherit", { key: "inherit", value: false }],
+]);
+
+/**
+ * Reads the words behind `run`.
+ *
+ * @returns `null` for what the whole command line has to look at.
+ */
+export function readRun(words: readonly string[]): RunOptions | null {
+  const options: Record<string, string | boolean> = {};
+  let at = 0;
+  for (; words[at]?.startsWith("-") === true; at++) {
+    const word = words[at] ?? "";
+    if (word === "--") {
+      at++;
+      break;
+    }
+    const option = OPTIONS.get(word);
+    if (option === undefined) return null;
+    if ("value" in option) {
+      options[option.key] = option.value;
+      continue;
+    }
+    const value = words[++at] ?? "";
+    if (!option.choices.includes(value)) return null;
+    options[option.key] = value;
+  }
+  const [name, ...rest] = words.slice(at);
+  return name === undefined ? null : { ...options, command: [name, ...rest] };
+}
+
+/**
+ * Runs the command that the words behind `run` name. It returns only when there are words that it
+ * does not know.
+ *
+ * @throws what {@linkcode runCommand} throws.
+ */
+export function runQuickly(words: readonly string[]): void {
+  const options = readRun(words);
+  if (options === null) return;
+  quietExperimentalWarnings();
+  runCommand(options);
+}
