@@ -5,13 +5,12 @@
  *
  * @module
  */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { buildMissing, positive } from "../scripts/common.ts";
-import { buildAll } from "../scripts/npm/build.ts";
+import { positive } from "../scripts/common.ts";
 import {
   builtinsOf,
   LIMITS,
@@ -22,8 +21,8 @@ import {
 } from "../scripts/npm/limits.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { PROGRAMS } from "../scripts/npm/programs.ts";
-import { findRuntimes, parseRuntimeNames, ROOT } from "../scripts/runtimes.ts";
-import workspace from "../package.json" with { type: "json" };
+import { findRuntimes, parseRuntimeNames } from "../scripts/runtimes.ts";
+import { installPackage } from "./packaged.ts";
 
 const program = new Command("npm run bench:import --")
   .description("Measures a cold import of the npm package, and opening an allocator.")
@@ -34,16 +33,9 @@ const { rounds, runtime: names } = program.opts<{ rounds: number; runtime: strin
 
 const work = mkdtempSync(join(tmpdir(), "offheap-bench-import-"));
 try {
-  buildMissing();
-  const modules = join(work, "node_modules");
-  await buildAll({ out: modules, builder: "tsc" });
-  for (const name of Object.keys(workspace.dependencies)) {
-    symlinkSync(join(ROOT, "node_modules", name), join(modules, name), "junction");
-  }
-  writeFileSync(join(work, "package.json"), "{}\n");
+  const installed = await installPackage(work);
   writeFileSync(join(work, "times.mjs"), PROGRAMS["times.mjs"] ?? "");
-  mkdirSync(join(work, "cache"));
-  const builtins = builtinsOf(join(modules, "offheap", "esm", "mod.js"));
+  const builtins = builtinsOf(join(installed, "dist", "mod.cjs"));
   const table = new Table({ head: [...TIMES_HEAD], style: { head: [], border: [] } });
   const slow: string[] = [];
   const { found, missing } = await findRuntimes(parseRuntimeNames(names));

@@ -1,26 +1,43 @@
 /**
  * What `offheap run` costs: inside the command, before its own code runs (loading the allocator and
- * the check), and in the launcher. Rounds alternate between the cases, so that noise of the machine
- * meets all of them alike; medians are shown.
+ * the check), and in the launcher, from the npm package as from this checkout. Rounds alternate
+ * between the cases, so that noise of the machine meets all of them alike; medians are shown, and
+ * what the launcher adds to Node's own start is compared with its limit.
  *
  *     npm run bench:launch -- [--rounds N] [--json FILE]
  *
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { Command } from "commander";
+import { positive } from "../scripts/common.ts";
+import { cleanEnvironment } from "../scripts/npm/process.ts";
+import { findRuntimes, parseRuntimeNames, type Runtime } from "../scripts/runtimes.ts";
 import { runtimeCommand } from "../tests/support/runtime.ts";
+import { installPackage } from "./packaged.ts";
 
 const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
 const ALLOCATORS = ["system", "jemalloc", "mimalloc"] as const;
 
+/** What the package's launcher may add to Node's own start, in milliseconds, on a quiet machine. */
+const LIMIT_MS = 60;
+
 interface Case {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
+  readonly env?: NodeJS.ProcessEnv;
+  /** The case without offheap. */
+  readonly plain?: Case;
+  /** How often the plain one starts in it: the launcher is a Node, too. Once, unless told otherwise. */
+  readonly starts?: number;
+  /** What it may take over the plain one. */
+  readonly limit?: number;
 }
 
 interface Result {
@@ -42,17 +59,28 @@ function preloadOf(allocator: string): string {
 }
 
 /** The shell becomes the program, so that only the program is preloaded and checked. */
-function insideCase(allocator: string): Case {
+function insideCase(allocator: string, plain: Case): Case {
   const script = 'OFFHEAP_REQUIRE="$$:$1" OFFHEAP_BACKGROUND="$$:" LD_PRELOAD="$2" exec true';
   return {
     name: `inside the command, ${allocator}`,
     command: ["sh", "-c", script, "sh", allocator, preloadOf(allocator)],
+    plain,
   };
 }
 
-function time({ command: [file, ...args] }: Case): number {
+/** Node beneath its own launcher, both of one version. */
+function packageCases({ spec, binary }: Runtime, cli: string, cache: string): Case[] {
+  const program = [binary, "-e", "0"] as const;
+  const env = cleanEnvironment(binary, { XDG_CACHE_HOME: cache });
+  const plain: Case = { name: `${spec.title}: node -e 0`, command: program, env };
+  const name = `${spec.title}: offheap run -- node -e 0, from the package, over two starts`;
+  const command = [binary, cli, "run", "--", ...program] as const;
+  return [plain, { name, command, env, plain, starts: 2, limit: LIMIT_MS }];
+}
+
+function time({ command: [file, ...args], env = process.env }: Case): number {
   const start = performance.now();
-  execFileSync(file, args, { stdio: "ignore" });
+  execFileSync(file, args, { stdio: "ignore", env });
   return performance.now() - start;
 }
 
@@ -61,29 +89,49 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? NaN;
 }
 
-const options = new Command().option("--rounds <n>", "how many rounds", Number, 60)
-  .option("--json <file>", "write the results").parse().opts<{ rounds: number; json?: string }>();
-
-const plain: Case = { name: "plain", command: ["sh", "-c", "exec true"] };
-const cases: readonly Case[] = [
-  plain,
-  ...ALLOCATORS.map(insideCase),
-  { name: "launcher and command, jemalloc", command: launcher("run", "--", "true") },
-];
-const times = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
-for (let round = 0; round < options.rounds; round++) {
-  for (const one of cases) times.get(one.name)?.push(time(one));
+function measure(cases: readonly Case[], rounds: number): (one: Case) => number {
+  const times = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const one of cases) times.get(one.name)?.push(time(one));
+  }
+  return ({ name }) => median(times.get(name) ?? []);
 }
-const base = median(times.get(plain.name) ?? []);
-const runtime = `${process.release.name} ${process.version}`;
-const results: Result[] = cases.map(({ name }) => {
-  const value = median(times.get(name) ?? []);
-  return { case: name, runtime, unit: "ms", median: value, overPlain: value - base };
-});
 
-const table = new Table({ head: ["case", "median ms", "over plain ms"] });
-for (const { case: name, median: value, overPlain } of results) {
-  table.push([name, value.toFixed(2), overPlain.toFixed(2)]);
+const { rounds, json } = new Command()
+  .option("--rounds <n>", "how many rounds", positive, 40)
+  .option("--json <file>", "write the results")
+  .parse().opts<{ rounds: number; json?: string }>();
+
+const work = mkdtempSync(join(tmpdir(), "offheap-bench-launch-"));
+try {
+  const cli = join(await installPackage(work), "dist", "lib", "cli.js");
+  const { found } = await findRuntimes(parseRuntimeNames(["node26", "node22"]));
+  const plain: Case = { name: "plain", command: ["sh", "-c", "exec true"] };
+  const cases: readonly Case[] = [
+    plain,
+    ...ALLOCATORS.map((allocator) => insideCase(allocator, plain)),
+    {
+      name: "launcher and command, jemalloc, from the checkout",
+      command: launcher("run", "--", "true"),
+      plain,
+    },
+    ...found.flatMap((runtime) => packageCases(runtime, cli, join(work, "cache"))),
+  ];
+  const medianOf = measure(cases, rounds);
+  const runtime = `${process.release.name} ${process.version}`;
+  const results: Result[] = [];
+  const table = new Table({ head: ["case", "median ms", "over plain ms", "limit ms"] });
+  for (const one of cases) {
+    const value = medianOf(one);
+    const floor = one.plain === undefined ? value : (one.starts ?? 1) * medianOf(one.plain);
+    const overPlain = value - floor;
+    results.push({ case: one.name, runtime, unit: "ms", median: value, overPlain });
+    table.push([one.name, value.toFixed(2), overPlain.toFixed(2), String(one.limit ?? "")]);
+    const over = one.limit !== undefined && overPlain > one.limit;
+    if (over) console.log(`over the limit: ${one.name} adds ${overPlain.toFixed(1)} ms`);
+  }
+  console.log(table.toString());
+  if (json !== undefined) writeFileSync(json, JSON.stringify(results, null, 2));
+} finally {
+  rmSync(work, { recursive: true, force: true, maxRetries: 5 });
 }
-console.log(table.toString());
-if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 2));

@@ -3,11 +3,7 @@
  *
  * @module
  */
-import { statSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { createBunAdapter } from "./bun.ts";
 import { createDenoAdapter, missingDenoFlags } from "./deno.ts";
 import {
@@ -18,8 +14,8 @@ import {
 } from "./errors.ts";
 import { createKoffiAdapter, createNodeAdapter } from "./node.ts";
 import { nodeRefusal } from "./node-floor.ts";
-import type { Permission } from "./types.ts";
-import type { Adapter, RuntimeInfo } from "./types.ts";
+import { requireKoffi } from "./packages.ts";
+import type { Adapter, Permission, RuntimeInfo } from "./types.ts";
 
 function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
   const refusal = nodeRefusal("use native libraries", runtime.version);
@@ -28,7 +24,7 @@ function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
   if (builtin !== undefined) return createNodeAdapter(runtime, builtin);
   let koffi;
   try {
-    koffi = createRequire(import.meta.url)("koffi");
+    koffi = requireKoffi();
   } catch (error) {
     throw koffiError(runtime, error);
   }
@@ -108,36 +104,4 @@ export function isStandalone(): boolean {
   if (deno !== undefined) return Reflect.get(globalThis, "Deno").build.standalone === true;
   if (bun !== undefined) return Reflect.get(globalThis, "Bun").isStandaloneExecutable === true;
   return process.getBuiltinModule("node:sea").isSea();
-}
-
-/**
- * The directory of a package as a module sees it: the runtime's own way of finding packages, but
- * never the network.
- *
- * @param from The path of the module, or its `file:` URL.
- * @returns `null` when the package is not installed there.
- */
-export function installedPackage(name: string, from: string): string | null {
-  const { bun } = process.versions as NodeJS.Dict<string>;
-  // Bun's resolver installs a package that is missing.
-  if (bun !== undefined) return findAbove(name, from);
-  try {
-    return dirname(createRequire(from).resolve(`${name}/package.json`));
-  } catch (error) {
-    if (isPermissionRefusal(error)) throw error;
-    // The package is optional: that it is not installed is an ordinary answer.
-    return null;
-  }
-}
-
-function findAbove(name: string, from: string): string | null {
-  let directory = dirname(from.startsWith("file:") ? fileURLToPath(from) : from);
-  while (true) {
-    const candidate = join(directory, "node_modules", name);
-    const found = statSync(join(candidate, "package.json"), { throwIfNoEntry: false });
-    if (found?.isFile() === true) return candidate;
-    const parent = dirname(directory);
-    if (parent === directory) return null;
-    directory = parent;
-  }
 }

@@ -222,7 +222,8 @@ test(
 );
 
 test("a runtime's name is known in the adapters and where one is picked, and nowhere else", () => {
-  const allowed = ["bun", "deno", "mod", "native-pointer", "node"].map((name) => `ffi/${name}.ts`);
+  const names = ["bun", "deno", "mod", "native-pointer", "node", "packages"];
+  const allowed = names.map((name) => `ffi/${name}.ts`);
   const known = [...FFI, ...LIB, MOD].filter(({ code, strings }) =>
     /\b(Deno|Bun)\b/.test(code) ||
     strings.some((text) => /^(deno|bun|node)$|bun:ffi|node:ffi|koffi/i.test(text))

@@ -117,7 +117,7 @@ test("each program of the guide prints what stands below it", async () => {
 test("the program under README's Native memory prints what its comments say", async () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   const section = readme.slice(readme.indexOf("\n## Native memory\n"));
-  const [program] = programsOf("README.md", section.replace('"./mod.ts"', PACKAGE));
+  const [program] = programsOf("README.md", section.replace('"offheap"', PACKAGE));
   assert.ok(program !== undefined);
   for (const [, { stdout, stderr }] of await runAll([program])) {
     assert.equal(stderr, "");

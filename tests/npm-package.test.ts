@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { nodeRefusal } from "../ffi/node-floor.ts";
+import { koffiPackage } from "../ffi/packages.ts";
 import { hostTarget } from "../lib/library/target.ts";
 import { TARGETS } from "../lib/library/targets.ts";
 import { VERSION } from "../lib/version.ts";
 import workspace from "../package.json" with { type: "json" };
 import { buildAll } from "../scripts/npm/build.ts";
+import { BUNDLED_LIBRARY, COMMAND_FILES, toCommonJs } from "../scripts/npm/common-js.ts";
 import { listFiles } from "../scripts/npm/files.ts";
 import { ENGINES, mainManifest, platformManifest } from "../scripts/npm/manifest.ts";
 import { decodeMappings, encodeMappings, type Segment } from "../scripts/npm/source-maps.ts";
@@ -43,10 +46,11 @@ test("the main package's manifest names what is there", () => {
   assert.match(built.ran, /^tsc \d+\.\d+\.\d+$/);
   assert.equal(manifest["name"], "offheap");
   assert.equal(manifest["version"], VERSION);
-  assert.deepEqual(manifest["bin"], { offheap: "esm/lib/cli.js" });
-  assert.match(text("esm/lib/cli.js"), /^#!\/usr\/bin\/env node\n/);
+  assert.deepEqual(manifest["bin"], { offheap: "dist/lib/cli.js" });
+  assert.match(text("dist/lib/cli.js"), /^#!\/usr\/bin\/env node\n/);
   const { ".": entry } = manifest["exports"] as { ".": Record<string, string> };
   assert.deepEqual(Object.keys(entry), ["types", "bun", "default"], "a runtime takes the first");
+  assert.equal(manifest["main"], entry["default"], "for what does not know exports");
   for (const path of Object.values(entry)) assert.ok(files.includes(path.slice(2)), path);
   assert.ok(entry["bun"]?.endsWith(".ts"), "Bun runs the sources");
   for (const name of ["README.md", "LICENSE", "THIRD-PARTY-NOTICES.md"]) {
@@ -54,16 +58,36 @@ test("the main package's manifest names what is there", () => {
   }
 });
 
-test("dependencies are this checkout's, pinned; the platforms' and koffi may be missing", () => {
-  const dependencies = manifest["dependencies"] as Record<string, string>;
+test("dependencies are this checkout's, pinned; the platforms' and koffi's may be missing", () => {
+  const { koffi: version, ...workspaces } = workspace.dependencies;
   const optional = manifest["optionalDependencies"] as Record<string, string>;
-  const { koffi, ...platforms } = optional;
-  assert.deepEqual({ ...dependencies, koffi }, workspace.dependencies);
+  assert.deepEqual(manifest["dependencies"], workspaces);
   const names = built.packages.map(({ name }) => name).filter((name) => name !== "offheap");
   assert.ok(names.includes(PLATFORM));
-  assert.deepEqual(platforms, Object.fromEntries(names.map((name) => [name, VERSION])));
+  const expected = [
+    [koffiPackage(process.platform, process.arch), version],
+    ...names.map((name) => [name, VERSION]),
+  ];
+  assert.deepEqual(optional, Object.fromEntries(expected));
   const all = mainManifest()["optionalDependencies"] as Record<string, string>;
-  assert.equal(Object.keys(all).length, 1 + TARGETS.length);
+  const systems = new Set(TARGETS.map(({ platform, arch }) => koffiPackage(platform, arch)));
+  assert.equal(Object.keys(all).length, TARGETS.length + systems.size);
+});
+
+test("koffi comes ready-made, for each system: its own package has an install script", () => {
+  const locked = readJson(join(ROOT, "package-lock.json"));
+  const packages = locked["packages"] as Record<string, Record<string, unknown>>;
+  assert.equal(packages["node_modules/koffi"]?.["hasInstallScript"], true);
+  const brought = Object.keys({
+    ...mainManifest()["dependencies"] as object,
+    ...mainManifest()["optionalDependencies"] as object,
+  });
+  assert.ok(!brought.includes("koffi"));
+  for (const name of brought.filter((name) => !name.startsWith("@offheap/"))) {
+    const row = packages[`node_modules/${name}`];
+    assert.notEqual(row, undefined, name);
+    assert.equal(row?.["hasInstallScript"], undefined, name);
+  }
 });
 
 test("the engines are those that the code refuses to go below", () => {
@@ -82,7 +106,7 @@ test("the engines are those that the code refuses to go below", () => {
 
 test("the packages have what programs need, and nothing of this machine", () => {
   for (const path of files) {
-    assert.match(path, /^(esm|src|types)\/|^[A-Z-]+(\.md)?$|^package\.json$/, path);
+    assert.match(path, /^(dist|src|types)\/|^[A-Z-]+(\.md)?$|^package\.json$/, path);
     assert.doesNotMatch(path, /test|bench|build-native|tsconfig/, path);
   }
   for (const { directory } of built.packages) {
@@ -94,16 +118,41 @@ test("the packages have what programs need, and nothing of this machine", () => 
       assert.doesNotMatch(content, /sourcesContent/, path);
     }
   }
-  assert.ok(files.includes("esm/ffi/native/offheap.c"), "the command builds the shim from it");
-  assert.ok(files.includes("esm/scripts/native/probe.js"), "the build starts it");
+  assert.ok(files.includes("dist/ffi/native/offheap.c"), "the command builds the shim from it");
+  assert.ok(files.includes("dist/scripts/native/probe.js"), "the build starts it");
 });
 
-test("importing loads one file: a hundred modules take a runtime longer than all of their code", () => {
-  const imports = [
-    ...text("esm/mod.js").matchAll(/(?:^|;)(?:import|export)\b[^;"]*?from ?"([^"]+)"/gm),
-  ];
-  assert.ok(imports.length > 5);
-  for (const [, name = ""] of imports) assert.match(name, /^node:/);
+test("loading it loads one file: a hundred modules take a runtime longer than all of their code", () => {
+  const code = text("dist/mod.cjs");
+  assert.ok([...code.matchAll(/offheapBuiltin\("node:[^"]+"\)/g)].length > 5);
+  assert.doesNotMatch(code, /(?<![#.\w])require\("|\bimport\(|^import |\bimport\.meta/m);
+});
+
+test("the package's README is for who installed it: its links lead to the repository's pages", () => {
+  const { url } = manifest["repository"] as { url: string };
+  const page = url.replace(/^git\+|\.git$/g, "");
+  assert.match(page, /^https:\/\/github\.com\/[a-z-]+\/[a-z-]+$/);
+  const readme = text("README.md");
+  const links = [...readme.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+  assert.ok(links.length > 10);
+  for (const link of links) {
+    if (!link.startsWith("#")) assert.ok(link.startsWith(`${page}/`), link);
+  }
+  assert.doesNotMatch(readme, /lib\/cli\.ts|\bmod\.ts|npm (ci|start|test)\b|not on the registries/);
+  assert.match(readme, /^npx offheap run -- node server\.js$/m);
+  for (const { directory } of built.packages) {
+    const { repository, homepage, bugs } = readJson(join(directory, "package.json"));
+    assert.deepEqual({ repository, homepage, bugs }, {
+      repository: workspace.repository,
+      homepage: `${page}#readme`,
+      bugs: `${page}/issues`,
+    });
+  }
+});
+
+test("a runtime that quotes the line that threw quotes a line of code", () => {
+  const lengths = text("dist/mod.cjs").split("\n").map((line) => line.length);
+  assert.ok(Math.max(...lengths) < 1000, `${Math.max(...lengths)}`);
 });
 
 test("relative imports of declarations and sources lead to files", () => {
@@ -129,14 +178,14 @@ test("relative imports of declarations and sources lead to files", () => {
 });
 
 test("the source map leads from the bundle to the sources' lines", () => {
-  const map = JSON.parse(text("esm/mod.js.map"));
+  const map = JSON.parse(text("dist/mod.cjs.map"));
   for (const source of map.sources) {
     assert.match(source, /^\.\.\/src\//);
     assert.ok(files.includes(source.slice(3)), source);
   }
-  const compiled = text("esm/mod.js").split("\n");
+  const compiled = text("dist/mod.cjs").split("\n");
   assert.equal(compiled.at(-1), "");
-  assert.ok(text("esm/mod.js").includes("//# sourceMappingURL=mod.js.map"));
+  assert.ok(text("dist/mod.cjs").includes("//# sourceMappingURL=mod.cjs.map"));
   const lines = decodeMappings(map.mappings);
   const wanted = ["class OffheapError ", "function readElf(", "function openAllocator("];
   for (const words of wanted) {
@@ -146,6 +195,37 @@ test("the source map leads from the bundle to the sources' lines", () => {
     const [, source = -1, line = -1] = segment ?? [];
     const original = text(map.sources[source].slice(3)).split("\n")[line];
     assert.ok(original?.includes(words), `${words}: ${original}`);
+  }
+});
+
+test("an ES module is made CommonJS line by line, or refused", () => {
+  const module = `#!/usr/bin/env node
+import process2 from "node:process";
+import { a as b, c } from "./chunk.js";
+import"./side.js";
+// a comment
+var d = () => import("./late.js"), e = import.meta.url;
+export {
+  d as f,
+  e
+};
+`;
+  const { text: made, linesBefore } = toCommonJs(module, COMMAND_FILES);
+  const lines = made.split("\n");
+  assert.deepEqual(lines.slice(0, 2), ["#!/usr/bin/env node", '"use strict";']);
+  assert.equal(lines[linesBefore + 4], "// a comment", "behind the hashbang");
+  for (
+    const part of [
+      'const process2 = require("node:process");',
+      'const { a: b, c } = require("./chunk.js");',
+      'require("./side.js");',
+      'Promise.resolve().then(() => require("./late.js")), e = offheapMeta.url;',
+      "exports.f = d;\nexports.e = e;",
+    ]
+  ) assert.ok(made.includes(part), part);
+  const refused = ['import x from "zx";', 'await import("node:fs");', "export default 1;"];
+  for (const left of refused) {
+    assert.throws(() => toCommonJs(`${left}\n`, BUNDLED_LIBRARY), /has no counterpart of "/, left);
   }
 });
 
@@ -162,10 +242,10 @@ test("mappings survive being decoded and encoded", () => {
 
 test("a Node that is too old gets a sentence, from the module and from the command", async () => {
   const script = join(FIXTURES, "old-node-import.mjs");
-  const imported = await runChild(runtimeCommand(script, join(main, "esm", "mod.js")));
+  const imported = await runChild(runtimeCommand(script, join(main, "dist", "mod.cjs")));
   assert.equal(imported.status, 1);
   assert.match(imported.stderr, /Cannot load offheap in Node 20\.20\.2: offheap needs Node 22\.12/);
-  const cli = join(main, "esm", "lib", "cli.js");
+  const cli = join(main, "dist", "lib", "cli.js");
   for (const [command, status] of [["verify", 1], ["run", 125]] as const) {
     const ran = await runChild(runtimeCommand(script, cli, command));
     assert.equal(
@@ -182,7 +262,7 @@ test(
   "a real Node 20 can link the module and the command, and gets the sentence",
   skipUnless(existsSync(NODE20), "Node 20 is not in build/foreign; npm run verify:npm fetches it"),
   async () => {
-    for (const path of ["esm/mod.js", "esm/lib/cli.js"]) {
+    for (const path of ["dist/mod.cjs", "dist/lib/cli.js"]) {
       const { status, stderr } = await runChild([NODE20, join(main, path)]);
       assert.match(
         stderr,
@@ -215,7 +295,7 @@ test("a platform package has the libraries as they were built, manifests and lic
       const to = join(directory, `lib${name}.so${suffix}`);
       assert.equal(sha256(to), sha256(from));
       assert.equal(statSync(to).mode & 0o444, 0o444);
-      assert.ok(text("esm/mod.js").includes(sha256(to)), "the main package knows it by its hash");
+      assert.ok(text("dist/mod.cjs").includes(sha256(to)), "the main package knows it by its hash");
     }
   }
   const licence = (name: string): string =>
@@ -227,20 +307,34 @@ test("a platform package has the libraries as they were built, manifests and lic
   }
 });
 
+test(
+  "run loads none of the packages for arguments and tables",
+  skipUnless(process.platform === "linux", "it is about LD_PRELOAD"),
+  async () => {
+    cpSync(join(ROOT, "node_modules", "@koromix"), join(out, "node_modules", "@koromix"), {
+      recursive: true,
+    });
+    cpSync(join(out, PLATFORM), join(out, "node_modules", PLATFORM), { recursive: true });
+    const cli = join(main, "dist", "lib", "cli.js");
+    const ran = await runChild(runtimeCommand(cli, "run", "-p", "low-memory", "--", "echo", "ran"));
+    assert.deepEqual([ran.stdout, ran.status], ["ran\n", 0], ran.stderr);
+    const other = await runChild(runtimeCommand(cli, "info"));
+    assert.match(other.stderr, /commander/, "they are not there to be loaded");
+    rmSync(join(out, "node_modules"), { recursive: true });
+  },
+);
+
 test("importing a platform package tells its directory, and offheap finds it by that", async () => {
   const elsewhere = temporaryDirectory();
   cpSync(join(out, PLATFORM), join(elsewhere, "libraries"), { recursive: true });
-  const index = pathToFileURL(join(elsewhere, "libraries", "index.js"));
-  const entry = pathToFileURL(join(main, "esm", "mod.js"));
+  const index = pathToFileURL(join(elsewhere, "libraries", "index.cjs"));
+  const entry = pathToFileURL(join(main, "dist", "mod.cjs"));
   const script = join(elsewhere, "program.mjs");
   const program = (first: string): string =>
     `${first}
      const { verifyAllocator } = await import("${entry}");
      console.log(JSON.stringify(verifyAllocator().library));`;
   // Where koffi is, packages can be found: the package itself must not be among them.
-  cpSync(join(ROOT, "node_modules", "koffi"), join(out, "node_modules", "koffi"), {
-    recursive: true,
-  });
   cpSync(join(ROOT, "node_modules", "@koromix"), join(out, "node_modules", "@koromix"), {
     recursive: true,
   });

@@ -101,3 +101,16 @@ test("a release publishes what was tested, platform packages first, and only for
   assert.match(RELEASE, /offheap-\[a-z\]\*\.tgz build\/release\/offheap-\[0-9\]\*\.tgz/);
   assert.match(RELEASE, /PUBLISH: .*event_name == 'push'.*refs\/tags\/v/);
 });
+
+test("every script of package.json stands in CONTRIBUTING's table", () => {
+  const text = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8");
+  const rows = text.split("\n").filter((line) => line.startsWith("| `npm "));
+  const named = rows.flatMap((row) =>
+    [...(row.split("|")[1] ?? "").matchAll(/`(?:npm (?:run )?)?([a-z:-]+)/g)].map(([, name]) =>
+      name
+    )
+  );
+  const missing = [...SCRIPTS].filter((name) => !named.includes(name) && name !== "ok");
+  assert.deepEqual(missing, []);
+  assert.deepEqual(named.filter((name) => !SCRIPTS.has(name ?? "")), []);
+});

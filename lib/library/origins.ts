@@ -5,29 +5,20 @@
  * @module
  */
 import { isAbsolute } from "node:path";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { installedPackage, isStandalone } from "../../ffi/mod.ts";
+import { isStandalone } from "../../ffi/mod.ts";
+import { installedPackage, packageUsers } from "../../ffi/packages.ts";
 
 /** This module's place in a checkout. A bundle has another, or none. */
 const OWN_PLACE = "/lib/library/origins.ts";
 
 /** This checkout's root; `null` when this module was not loaded from one. */
 export function checkoutRoot(): string | null {
-  const url = import.meta.url;
-  const isFile = url.startsWith("file:") && url.endsWith(OWN_PLACE);
+  // A bundler may leave nothing in its place.
+  const url: string | undefined = import.meta.url;
+  const isFile = url?.startsWith("file:") === true && url.endsWith(OWN_PLACE);
   if (!isFile || url.includes("/node_modules/") || isStandalone()) return null;
   return fileURLToPath(new URL("../../", url));
-}
-
-/**
- * The modules from which the platform package may be found: this one, and the program. Packages
- * below the working directory do not count: whoever can write there is not who wrote the program.
- */
-function packageUsers(): string[] {
-  const users = import.meta.url.startsWith("file:") ? [import.meta.url] : [];
-  const program = process.argv[1];
-  return program !== undefined && isAbsolute(program) ? [...users, program] : users;
 }
 
 /**

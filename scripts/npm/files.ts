@@ -13,12 +13,8 @@ export const SOURCE_PARTS: readonly string[] = ["mod.ts", "ffi", "lib", "scripts
 /** The C sources, from which `offheap build` makes the shim. */
 export const NATIVE_SOURCES = "ffi/native";
 
-/** The texts that the main package has besides. */
-export const TEXTS: readonly string[] = [
-  "README.md",
-  "LICENSE",
-  "THIRD-PARTY-NOTICES.md",
-];
+/** The texts that the main package has besides, as they are. */
+export const TEXTS: readonly string[] = ["LICENSE", "THIRD-PARTY-NOTICES.md"];
 
 /** The files below a directory, with `/` between names, sorted. */
 export function listFiles(directory: string): string[] {

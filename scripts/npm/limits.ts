@@ -8,8 +8,8 @@ import { readFileSync } from "node:fs";
 import { run, type RunOptions } from "./process.ts";
 import type { Time, Times } from "./programs.ts";
 
-/** The main package's archive, in bytes: 342,000 are there, a tenth of them the shim's C sources. */
-export const LARGEST_ARCHIVE = 360_000;
+/** The main package's archive, in bytes: 367,000 are there, a tenth of them the shim's C sources. */
+export const LARGEST_ARCHIVE = 380_000;
 
 /** In milliseconds. */
 export const LIMITS: Readonly<Record<keyof Times, number>> = { import: 30, open: 15 };
@@ -30,9 +30,11 @@ export interface Comparison {
   readonly floor: Measured;
 }
 
-/** The builtin modules that a compiled module imports. */
+/** The builtin modules that the compiled module takes when it is loaded. */
 export function builtinsOf(module: string): string[] {
-  const names = [...readFileSync(module, "utf8").matchAll(/^.*from "(node:[a-z_/]+)";$/gm)];
+  const names = [
+    ...readFileSync(module, "utf8").matchAll(/^const .* = \w+\("(node:[a-z\d_/]+)"\);/gm),
+  ];
   return [...new Set(names.map(([, name = ""]) => name))].sort();
 }
 

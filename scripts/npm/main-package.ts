@@ -24,6 +24,7 @@ import { buildWithDnt } from "./dnt.ts";
 import { copyParts, listFiles, NATIVE_SOURCES, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
 import { mainManifest, platformPackageName } from "./manifest.ts";
 import { buildPlatformPackage, type PlatformContent } from "./platform-packages.ts";
+import { packagedReadme } from "./readme.ts";
 import { buildWithTsc } from "./tsc.ts";
 import { writeReleaseHashes } from "./release-hashes.ts";
 import { tryMainPackage } from "./trial.ts";
@@ -96,15 +97,17 @@ function installPlatform(
 async function fill(input: BuilderInput, builder: Builder): Promise<string> {
   const { sources, directory, manifest } = input;
   mkdirSync(directory);
-  writeJson(join(directory, "package.json"), manifest);
+  // The sources are ES modules, whatever the bundles of them will be.
+  writeJson(join(directory, "package.json"), { ...manifest, type: "module" });
   const ran = await builder(input);
   bundlePackage(directory);
   // Bun runs this checkout's sources, and not what a builder made of them.
   rmSync(join(directory, "src"), { recursive: true });
   cpSync(sources, join(directory, "src"), { recursive: true });
   // The shim is built from sources beside the compiled code, as it is in a checkout.
-  copyParts([NATIVE_SOURCES], join(directory, "esm"));
+  copyParts([NATIVE_SOURCES], join(directory, "dist"));
   copyParts(TEXTS, directory);
+  writeFileSync(join(directory, "README.md"), packagedReadme());
   keepReachable(join(directory, "types"), "mod.d.ts", ANY_IMPORT);
   keepReachable(join(directory, "src"), "mod.ts", VALUE_IMPORT);
   dropComments(join(directory, "src"), () => true);
@@ -118,7 +121,10 @@ async function fill(input: BuilderInput, builder: Builder): Promise<string> {
 }
 
 /** What the package has; a builder may have left more. */
-const PUBLISHED: readonly string[] = ["esm", "src", "types", "package.json", ...TEXTS];
+const PUBLISHED: readonly string[] = [
+  ...["dist", "src", "types", "package.json", "README.md"],
+  ...TEXTS,
+];
 
 /** A relative import in a declaration. */
 const ANY_IMPORT = /(?:from |import ?\(?)"(\.[^"\n]+)\.js"/g;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { koffiPackage } from "../../ffi/packages.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
 import workspace from "../../package.json" with { type: "json" };
@@ -17,20 +17,17 @@ export const MAIN_PACKAGE = "offheap";
 /** The oldest Node; `ffi/node-floor.ts` refuses older ones, and a test compares the two. */
 export const ENGINES: Readonly<Record<string, string>> = { node: ">=22.12.0" };
 
-/** Needed in some runtimes only: where it cannot be installed, the others go on without. */
-const OPTIONAL: readonly string[] = ["koffi"];
-
-/** Where the sources are: provenance wants to see it. A build elsewhere does not know. */
-function repository(): Manifest {
-  const name = process.env["GITHUB_REPOSITORY"];
-  const server = process.env["GITHUB_SERVER_URL"] ?? "https://github.com";
-  return name === undefined || name === ""
-    ? {}
-    : { repository: { type: "git", url: `git+${server}/${name}.git` } };
-}
+/** The sources, as a page; its address stands in this checkout's `package.json` alone. */
+export const REPOSITORY: string = workspace.repository.url.replace(/^git\+|\.git$/g, "");
 
 function common(): Manifest {
-  return { version: VERSION, author: "the offheap authors", ...repository() };
+  return {
+    version: VERSION,
+    author: "the offheap authors",
+    homepage: `${REPOSITORY}#readme`,
+    bugs: `${REPOSITORY}/issues`,
+    repository: workspace.repository,
+  };
 }
 
 const KEYWORDS: readonly string[] = [
@@ -51,35 +48,47 @@ export function platformPackageName(target: string): string {
 }
 
 /**
+ * What may be missing: the platform packages, and koffi's ready-made packages for the same systems,
+ * which Node 22 and 24 need. koffi itself has an install script, which package managers refuse or
+ * warn of, for a compiler that is not needed where there is such a package.
+ */
+function optionalDependencies(targets: readonly ReleaseTarget[]): Record<string, string> {
+  const koffi = targets.map(({ platform, arch }) => koffiPackage(platform, arch));
+  return Object.fromEntries([
+    ...koffi.map((name) => [name, workspace.dependencies.koffi] as const),
+    ...targets.map(({ name }) => [platformPackageName(name), VERSION] as const),
+  ]);
+}
+
+/**
  * The main package's manifest.
  *
  * @param targets The targets whose platform packages it names.
  */
 export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manifest {
-  const all: readonly (readonly [string, string])[] = Object.entries(workspace.dependencies);
-  const isOptional = ([name]: readonly [string, string]): boolean => OPTIONAL.includes(name);
+  const { koffi: _koffi, ...dependencies } = workspace.dependencies;
   return {
     name: MAIN_PACKAGE,
     ...common(),
     description: workspace.description,
     keywords: KEYWORDS,
     license: workspace.license,
-    type: "module",
+    type: "commonjs",
     engines: ENGINES,
-    bin: { offheap: "esm/lib/cli.js" },
+    bin: { offheap: "dist/lib/cli.js" },
+    main: "./dist/mod.cjs",
     types: "./types/mod.d.ts",
-    // Bun runs the sources as they are; the compiled code is for Node and Deno, which refuse
-    // TypeScript inside node_modules.
+    // Bun runs the sources as they are; Node and Deno refuse TypeScript inside node_modules. What
+    // they get is CommonJS, which all can load, also by import: one module, and one state.
     exports: {
-      ".": { types: "./types/mod.d.ts", bun: "./src/mod.ts", default: "./esm/mod.js" },
+      ".": { types: "./types/mod.d.ts", bun: "./src/mod.ts", default: "./dist/mod.cjs" },
       "./package.json": "./package.json",
     },
-    files: ["esm", "src", "types", "THIRD-PARTY-NOTICES.md"],
-    dependencies: Object.fromEntries(all.filter((row) => !isOptional(row))),
-    optionalDependencies: Object.fromEntries([
-      ...all.filter(isOptional),
-      ...targets.map(({ name }) => [platformPackageName(name), VERSION] as const),
-    ]),
+    files: ["dist", "src", "types", "THIRD-PARTY-NOTICES.md"],
+    dependencies,
+    optionalDependencies: optionalDependencies(targets),
+    // The C sources have to be files of their own, for a compiler.
+    preferUnplugged: true,
   };
 }
 
@@ -90,13 +99,13 @@ export function platformManifest(target: ReleaseTarget): Manifest {
     ...common(),
     description: `jemalloc, mimalloc and offheap's shim for ${target.name}; offheap finds them`,
     license: "MIT AND BSD-2-Clause",
-    type: "module",
+    type: "commonjs",
     os: [target.platform],
     cpu: [target.arch],
     ...(target.libc === null ? {} : { libc: [target.libc] }),
     types: "./index.d.ts",
     exports: {
-      ".": { types: "./index.d.ts", default: "./index.js" },
+      ".": { types: "./index.d.ts", default: "./index.cjs" },
       "./package.json": "./package.json",
     },
     // A library has to be a file of its own, also where packages stay in archives.

@@ -55,14 +55,11 @@ export function platformContent(target: ReleaseTarget, root: string = ROOT): Pla
 
 /** What a program that imports the package gets, and offheap with it. */
 function resolver(name: string): string {
-  return `import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
-
-/** The directory that has the libraries. */
-export const directory = dirname(fileURLToPath(import.meta.url));
+  return `/** The directory that has the libraries. */
+exports.directory = __dirname;
 
 // offheap looks here first: it may have been loaded from where packages cannot be found.
-globalThis[Symbol.for(${JSON.stringify(name)})] = directory;
+globalThis[Symbol.for(${JSON.stringify(name)})] = __dirname;
 `;
 }
 
@@ -124,7 +121,7 @@ export function buildPlatformPackage(content: PlatformContent, directory: string
   }
   copyParts(["LICENSE", "THIRD-PARTY-NOTICES.md"], directory);
   writeFileSync(join(directory, "README.md"), readme(name, target.name));
-  writeFileSync(join(directory, "index.js"), resolver(name));
+  writeFileSync(join(directory, "index.cjs"), resolver(name));
   writeFileSync(join(directory, "index.d.ts"), RESOLVER_TYPES);
   writeJson(join(directory, "package.json"), platformManifest(target));
 }

@@ -77,7 +77,9 @@ if (only === "floor") {
   lap("import");
   const { deno, bun } = process.versions;
   const builtin = deno ?? bun ?? process.getBuiltinModule("node:ffi");
-  if (builtin === undefined) createRequire(import.meta.url)("koffi");
+  const { platform, arch } = process;
+  const koffi = \`@koromix/koffi-\${platform}-\${arch}\`;
+  if (builtin === undefined) createRequire(import.meta.url)(koffi);
   lap("open");
 } else {
   const { openAllocator } = await import("offheap");
@@ -88,15 +90,8 @@ if (only === "floor") {
 console.log(JSON.stringify(times));
 `;
 
-/** The programs by their file names. */
-export const PROGRAMS: Readonly<Record<string, string>> = {
-  "import.mjs": `import * as offheap from "offheap";\n` +
-    `const resolved = import.meta.resolve("offheap");\n${BODY}`,
-  "require.cjs": `const offheap = require("offheap");\n` +
-    `const resolved = require.resolve("offheap");\n${BODY}`,
-  "only-import.mjs": `await import("offheap");\n`,
-  "times.mjs": TIMES,
-  "consumer.ts": `import {
+/** A strict program; the same as an ES module and as CommonJS. */
+const CONSUMER = `import {
   type Allocator,
   type Block,
   OffheapError,
@@ -115,7 +110,18 @@ const verified: boolean = report.memoryAllocatorVerified;
 // @ts-expect-error the types are strict
 memory.allocate("64");
 console.log(verified, new OffheapError("ERR_X", "x").code);
-`,
+`;
+
+/** The programs by their file names. */
+export const PROGRAMS: Readonly<Record<string, string>> = {
+  "import.mjs": `import * as offheap from "offheap";\n` +
+    `const resolved = import.meta.resolve("offheap");\n${BODY}`,
+  "require.cjs": `const offheap = require("offheap");\n` +
+    `const resolved = require.resolve("offheap");\n${BODY}`,
+  "only-import.mjs": `await import("offheap");\n`,
+  "times.mjs": TIMES,
+  "consumer.ts": CONSUMER,
+  "consumer.cts": CONSUMER,
 };
 
 const STRICT = {
@@ -136,7 +142,7 @@ const LIB = ["ES2024", "ESNext.Disposable"] as const;
 
 /**
  * The strictest settings that programs have, where declarations are checked, too: with the web's
- * types, with Node's, and as a bundler reads packages.
+ * types, with Node's, as CommonJS, and as a bundler reads packages.
  *
  * @param typeRoots Where Node's types are.
  */
@@ -150,6 +156,17 @@ export function consumerConfigs(typeRoots: string): Readonly<Record<string, unkn
     "tsconfig.node.json": {
       compilerOptions: { ...STRICT, types: ["node"], typeRoots: [typeRoots], lib: LIB },
       files,
+    },
+    "tsconfig.commonjs.json": {
+      compilerOptions: {
+        ...STRICT,
+        module: "Node16",
+        moduleResolution: "Node16",
+        types: ["node"],
+        typeRoots: [typeRoots],
+        lib: LIB,
+      },
+      files: ["consumer.cts"],
     },
     "tsconfig.bundler.json": {
       compilerOptions: {

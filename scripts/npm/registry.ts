@@ -6,20 +6,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { ROOT } from "../runtimes.ts";
+import { installLocked } from "./locked.ts";
 import { cleanEnvironment, machineNpm } from "./process.ts";
 
 const START_SECONDS = 60;
@@ -35,29 +28,6 @@ export interface Registry {
   fetched(): string[];
   /** Ends it. */
   stop(): Promise<void>;
-}
-
-/**
- * Installs the registry when it is not there, or is another version.
- *
- * @returns The directory.
- */
-function install(): string {
-  const source = join(ROOT, "scripts", "npm", "registry");
-  const directory = join(ROOT, "build", "registry");
-  const lock = join(directory, "package-lock.json");
-  const done = join(directory, ".installed");
-  const wanted = readFileSync(join(source, "package-lock.json"), "utf8");
-  if (existsSync(done) && readFileSync(done, "utf8") === wanted) return directory;
-  rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true });
-  for (const file of ["package.json", "package-lock.json"]) {
-    copyFileSync(join(source, file), join(directory, file));
-  }
-  // Its packages need no install scripts.
-  machineNpm(directory, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
-  writeFileSync(done, readFileSync(lock, "utf8"));
-  return directory;
 }
 
 /** A port that was free just now. */
@@ -114,7 +84,7 @@ async function waitForAnswer(url: string, child: ChildProcess, log: string): Pro
  * @throws {Error} when it cannot be installed, or does not answer in time.
  */
 export async function startRegistry(directory: string, node: string): Promise<Registry> {
-  const installed = install();
+  const installed = installLocked("registry");
   const config = join(directory, "config.json");
   const upstream = machineNpm(ROOT, "config", "get", "registry");
   // YAML takes JSON.

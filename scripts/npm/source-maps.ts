@@ -108,10 +108,12 @@ function dropColumns(segments: readonly Segment[]): Segment[] {
  *
  * @param bundle The bundle's map, whose sources are modules.
  * @param moduleOf The map of a module, by its name in the bundle's map; `null` for one without.
+ * @param linesBefore How many lines were put before those that the bundle's map counts.
  */
 export function composeMaps(
   bundle: SourceMap,
   moduleOf: (name: string) => ModuleMap | null,
+  linesBefore: number,
 ): SourceMap {
   const modules = bundle.sources.map(moduleOf);
   const sources: string[] = [];
@@ -124,5 +126,6 @@ export function composeMaps(
       return [[column, sources.indexOf(module.source), origin[2], origin[3]]];
     }))
   );
-  return { version: 3, sources, names: [], mappings: encodeMappings(lines) };
+  const mappings = ";".repeat(linesBefore) + encodeMappings(lines);
+  return { version: 3, sources, names: [], mappings };
 }

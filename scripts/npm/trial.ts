@@ -22,10 +22,9 @@ const USE_MODULE = fileURLToPath(new URL("use-module.ts", import.meta.url));
  * @throws {Error} when it does not work.
  */
 export async function tryMainPackage(directory: string, platform?: string): Promise<void> {
-  const esm = join(directory, "esm");
   const commands = [
-    ownRuntime(USE_MODULE, join(esm, "mod.js")),
-    ownRuntime(join(esm, "lib", "cli.js"), "verify", "--json"),
+    ownRuntime(USE_MODULE, join(directory, "dist", "mod.cjs")),
+    ownRuntime(join(directory, "dist", "lib", "cli.js"), "verify", "--json"),
   ];
   for (const command of commands) {
     try {

@@ -39,7 +39,16 @@ export const RULES: readonly Rule[] = [
       ...["analysis", "check", "churn", "report", "suite", "versions"].map((name) =>
         `bench-${name}`
       ),
-      ...["marked-text", "npm-dnt", "platforms", "release", "test-runner", "workflows"],
+      ...[
+        "marked-text",
+        "npm-dnt",
+        "npm-next",
+        "npm-tools",
+        "platforms",
+        "release",
+        "test-runner",
+        "workflows",
+      ],
     ],
     fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
