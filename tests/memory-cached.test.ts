@@ -133,6 +133,22 @@ test("realloc keeps what fits, within a class, between classes, and beyond them"
   });
 });
 
+test("the C functions have no memory of a size that is no size, and leave a block as it was", () => {
+  withAllocator(({ raw }) => {
+    const address = raw.malloc(8);
+    peek(address, 8, (view) => view.fill(7));
+    for (const size of [NaN, -1, -Infinity, 2 ** 53, 2 ** 63, 2 ** 64, Infinity]) {
+      assert.equal(raw.malloc(size), 0, `${size}`);
+      assert.equal(raw.calloc(size, 1), 0, `${size}`);
+      assert.equal(raw.calloc(2, size), 0, `${size}`);
+      assert.equal(raw.realloc(address, size), 0, `${size}`);
+      assert.equal(raw.alignedAlloc(64, size), 0, `${size}`);
+    }
+    peek(address, 8, (view) => assert.ok(view.every((byte) => byte === 7)));
+    raw.free(address);
+  });
+});
+
 test("aligned memory is aligned, and may go through a magazine when it is freed", () => {
   withAllocator(({ cached, raw }) => {
     for (const alignment of [16, 64, 4096, 65_536]) {

@@ -84,8 +84,9 @@ static inline double to_address(const void *pointer) {
     return (double)(intptr_t)pointer;
 }
 
+/* NaN, what is below 0 and what no size_t holds become the greatest size, which nobody has. */
 static inline size_t to_size(double size) {
-    return (size_t)(int64_t)size;
+    return size >= 0 && size < 0x1p63 ? (size_t)size : SIZE_MAX;
 }
 
 static inline const struct source *to_source(double address) {

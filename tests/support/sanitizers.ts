@@ -5,7 +5,7 @@ import { temporaryDirectory } from "./compile.ts";
 
 /** The address and undefined-behaviour sanitizers, as compiler flags. */
 export const ADDRESS_SANITIZERS: readonly string[] = [
-  "-fsanitize=address,undefined",
+  "-fsanitize=address,undefined,float-cast-overflow",
   "-fno-sanitize-recover=all",
 ];
 
