@@ -1,7 +1,7 @@
 // The programs of memory-model.test.ts against other builds: see there how to go on with one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { debianFile } from "../scripts/foreign/debian.ts";
+import { debianAllocator, debianAllocatorFile } from "../scripts/foreign/debian-allocators.ts";
 import {
   modelLimit,
   requireCoverage,
@@ -24,7 +24,7 @@ for (const allocator of ALLOCATORS) {
 }
 
 // Its heaps, its alignments and its statistics are made otherwise than those of mimalloc 2.
-const debian = debianFile("libmimalloc3", "/libmimalloc.so.3", "trixie");
+const debian = debianAllocatorFile(debianAllocator("mimalloc", "trixie"));
 
 test(
   "mimalloc 3 of Debian: random programs find memory as the model has it",

@@ -6,7 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { hostTarget } from "../lib/library/target.ts";
 import { examineProcess } from "../lib/doctor/doctor.ts";
-import { debianFile } from "../scripts/foreign/debian.ts";
+import { debianAllocator, debianAllocatorFile } from "../scripts/foreign/debian-allocators.ts";
 import { withChild } from "./support/child.ts";
 import { compileProgram, temporaryDirectory } from "./support/compile.ts";
 import {
@@ -136,11 +136,7 @@ for (const allocator of ALLOCATORS) {
   );
 }
 
-const debian = debianJemalloc();
-
-function debianJemalloc(): ReturnType<typeof debianFile> {
-  return GLIBC ? debianFile("libjemalloc2", "libjemalloc.so.2") : { missing: "needs glibc" };
-}
+const debian = debianAllocatorFile(debianAllocator("jemalloc", "bookworm"));
 
 const withDebian = skipUnless("path" in debian, "missing" in debian ? debian.missing : "");
 

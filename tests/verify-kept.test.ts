@@ -4,8 +4,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { foreign } from "../ffi/mod.ts";
 import { examineProcess } from "../lib/doctor/doctor.ts";
-import { healthCheck, openAllocator, verifyAllocator, type VerifyOptions } from "../mod.ts";
-import { type DebianFile, debianFile } from "../scripts/foreign/debian.ts";
+import {
+  getSystemInfo,
+  healthCheck,
+  openAllocator,
+  verifyAllocator,
+  type VerifyOptions,
+} from "../mod.ts";
+import type { DebianFile } from "../scripts/foreign/debian.ts";
+import { debianAllocator, debianAllocatorFile } from "../scripts/foreign/debian-allocators.ts";
 import { withChild } from "./support/child.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { IS_MUSL } from "./support/libc.ts";
@@ -66,9 +73,10 @@ test("a refresh that is no boolean is refused", () => {
   }
 });
 
-test("a health check after the first asks nobody for evidence", () => {
-  healthCheck();
+test("what is known of the system is asked once, and a health check asks nobody again", () => {
+  getSystemInfo();
   assert.equal(countOpened(() => void healthCheck()), 0);
+  assert.equal(countOpened(() => void getSystemInfo()), 0);
 });
 
 test("an allocator that is opened again is not put to the test again", () => {
@@ -78,20 +86,16 @@ test("an allocator that is opened again is not put to the test again", () => {
 });
 
 const own = (allocator: string): DebianFile => ({ path: builtLibrary(allocator, "preload") });
-const debian = (...words: Parameters<typeof debianFile>): DebianFile =>
-  IS_MUSL ? { missing: "Debian's libraries are made for glibc" } : debianFile(...words);
+const debian = (...words: Parameters<typeof debianAllocator>): DebianFile =>
+  debianAllocatorFile(debianAllocator(...words));
 
 /** Each version that can be had; what a machine may have besides is tried by `bench:versions`. */
 const VERSIONS: readonly (readonly [string, (typeof ALLOCATORS)[number], DebianFile])[] = [
   ["jemalloc as it is built", "jemalloc", own("jemalloc")],
   ["mimalloc as it is built", "mimalloc", own("mimalloc")],
-  ["bookworm's jemalloc", "jemalloc", debian("libjemalloc2", "/libjemalloc.so.2", "bookworm")],
-  ["forky's mimalloc 3", "mimalloc", debian("libmimalloc3", "/libmimalloc.so.3", "forky")],
-  [
-    "trixie-backports' mimalloc 3",
-    "mimalloc",
-    debian("libmimalloc3", "/libmimalloc.so.3", "trixie-backports"),
-  ],
+  ["bookworm's jemalloc", "jemalloc", debian("jemalloc", "bookworm")],
+  ["forky's mimalloc 3", "mimalloc", debian("mimalloc", "forky")],
+  ["trixie-backports' mimalloc 3", "mimalloc", debian("mimalloc", "trixie-backports")],
 ];
 
 for (const [what, allocator, library] of VERSIONS) {

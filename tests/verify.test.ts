@@ -7,7 +7,11 @@ import type { VerifyOptions } from "../lib/verify/verify.ts";
 import { callApi } from "./support/api.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
-import { debianFile } from "../scripts/foreign/debian.ts";
+import {
+  DEBIAN_ALLOCATORS,
+  debianAllocator,
+  debianAllocatorFile,
+} from "../scripts/foreign/debian-allocators.ts";
 import { IS_MUSL } from "./support/libc.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
@@ -347,53 +351,24 @@ test(
   },
 );
 
-interface DebianCase {
-  readonly allocator: "jemalloc" | "mimalloc";
-  readonly package: string;
-  readonly file: string;
-  readonly suite?: string;
-  readonly version: RegExp;
-}
-
 /** Debian's own builds: another compiler's flags, initial-exec TLS, and mimalloc 3. */
-const DEBIAN: readonly DebianCase[] = [
-  {
-    allocator: "jemalloc",
-    package: "libjemalloc2",
-    file: "/libjemalloc.so.2",
-    version: /^5\.3\.\d+$/,
-  },
-  {
-    allocator: "mimalloc",
-    package: "libmimalloc2.0",
-    file: "/libmimalloc.so.2.0",
-    version: /^2\.0\.\d+$/,
-  },
-  {
-    allocator: "mimalloc",
-    package: "libmimalloc3",
-    file: "/libmimalloc.so.3",
-    suite: "trixie",
-    version: /^3\.\d+\.\d+$/,
-  },
-];
-
-function debianLibrary(...words: Parameters<typeof debianFile>): ReturnType<typeof debianFile> {
-  return IS_MUSL ? { missing: "Debian's libraries are made for glibc" } : debianFile(...words);
-}
-
-for (const { allocator, package: name, file, suite, version } of DEBIAN) {
-  const library = debianLibrary(name, file, suite);
+for (const row of DEBIAN_ALLOCATORS) {
+  const { allocator, packageName, suite, version } = row;
+  const library = debianAllocatorFile(row);
   const reason = "missing" in library ? library.missing : "";
   test(
-    `Debian's own ${name} preloaded is verified as ${allocator}`,
+    `Debian's ${packageName} of ${suite} preloaded is verified as ${allocator}`,
     skipUnless("path" in library, reason),
     async () => {
       assert.ok("path" in library);
       const found = await verify({ allocator }, [library.path]);
       assertProcess(found, allocator, true);
       assertPasses(found, "process", ALL_OF_PROCESS);
-      assert.match(String(found.processAllocatorVersion), version);
+      const series = version.replace(/\d+$/, "");
+      assert.ok(
+        found.processAllocatorVersion?.startsWith(series),
+        `${found.processAllocatorVersion}`,
+      );
       assertCounters(found, allocator);
       assert.equal(found.memoryAllocatorVerified, true, "by the same instance");
       assert.equal(found.library?.path, realpathSync(library.path));
@@ -401,7 +376,7 @@ for (const { allocator, package: name, file, suite, version } of DEBIAN) {
   );
 }
 
-const MIMALLOC_3 = debianLibrary("libmimalloc3", "/libmimalloc.so.3", "trixie");
+const MIMALLOC_3 = debianAllocatorFile(debianAllocator("mimalloc", "trixie"));
 test(
   "mimalloc 3 loaded as the library is verified, without a manifest",
   skipUnless("path" in MIMALLOC_3, "missing" in MIMALLOC_3 ? MIMALLOC_3.missing : ""),

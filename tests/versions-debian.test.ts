@@ -2,22 +2,9 @@ import assert from "node:assert/strict";
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { debianFile } from "../scripts/foreign/debian.ts";
-import { IS_MUSL } from "./support/libc.ts";
+import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../scripts/foreign/debian-allocators.ts";
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
-
-/** What others built: versions that are not pinned here, or flags that are not ours. */
-const LIBRARIES = [
-  { allocator: "mimalloc", version: /^3\.6\.\d+$/, name: "libmimalloc3", suite: "forky" },
-  {
-    allocator: "mimalloc",
-    version: /^3\.7\.\d+$/,
-    name: "libmimalloc3",
-    suite: "trixie-backports",
-  },
-  { allocator: "jemalloc", version: /^5\.3\.0$/, name: "libjemalloc2", suite: "bookworm" },
-] as const;
 
 /** What is set for them, and how they tell of it. */
 const OPTIONS = {
@@ -29,15 +16,18 @@ const SET = {
   jemalloc: { "opt.dirty_decay_ms": 77 },
 } as const;
 
-const FILES = { mimalloc: "/libmimalloc.so.3", jemalloc: "/libjemalloc.so.2" } as const;
+/**
+ * 2.0 has another name for the option. 3.0 goes on claiming memory that it has given back, which may be
+ * anybody's by then: it cannot be proven in a process that has freed large blocks.
+ */
+const TRIED = DEBIAN_ALLOCATORS.filter(({ version }) => !/^[23]\.0\./.test(version));
 
-for (const { allocator, version, name, suite } of LIBRARIES) {
-  const library = IS_MUSL
-    ? { missing: "Debian's libraries are made for glibc" }
-    : debianFile(name, FILES[allocator], suite);
+for (const row of TRIED) {
+  const { allocator, version, packageName, suite } = row;
+  const library = debianAllocatorFile(row);
   const reason = "missing" in library ? library.missing : "";
   test(
-    `Debian's ${name} of ${suite}, serving, gives blocks and heaps, and tells its options`,
+    `Debian's ${packageName} of ${suite}, serving, gives blocks and heaps, and tells its options`,
     skipUnless("path" in library, reason),
     async () => {
       assert.ok("path" in library);
@@ -49,7 +39,7 @@ for (const { allocator, version, name, suite } of LIBRARIES) {
       );
       assert.equal(status, 0, stderr);
       const told = JSON.parse(stdout);
-      assert.match(told.version, version);
+      assert.ok(told.version.startsWith(version.replace(/\d+$/, "")), told.version);
       assert.deepEqual({ ...told, version: null }, {
         version: null,
         verified: true,

@@ -10,7 +10,7 @@ import { readElfExports } from "../../lib/binary/elf.ts";
 import { BuildError } from "../../lib/errors.ts";
 import { launchPlatform } from "../../lib/launch/platforms.ts";
 import { libraryVersion } from "../../lib/library/version.ts";
-import { debianFile } from "../../scripts/foreign/debian.ts";
+import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../scripts/foreign/debian-allocators.ts";
 import { JEMALLOC_RECIPE } from "../../scripts/native/jemalloc.ts";
 import { MIMALLOC_RECIPE } from "../../scripts/native/mimalloc.ts";
 import { buildNative, type BuildOptions } from "../../scripts/native/mod.ts";
@@ -41,15 +41,6 @@ const MARKS: Readonly<Record<AllocatorName, string>> = {
 };
 
 const NAMES: readonly AllocatorName[] = ["jemalloc", "mimalloc"];
-
-/** Debian's builds of versions that are judged; the suite is another than the machine's own. */
-const DEBIAN_BUILDS: readonly { readonly name: string; readonly file: string; suite: string }[] = [
-  { name: "libjemalloc2", file: "/libjemalloc.so.2", suite: "bookworm" },
-  { name: "libjemalloc2", file: "/libjemalloc.so.2", suite: "forky" },
-  { name: "libmimalloc2.0", file: "/libmimalloc.so.2.0", suite: "bookworm" },
-  { name: "libmimalloc3", file: "/libmimalloc.so.3", suite: "forky" },
-  { name: "libmimalloc3", file: "/libmimalloc.so.3", suite: "trixie-backports" },
-];
 
 /** Which allocator a library is, by what it exports. */
 function allocatorOf(file: string): AllocatorName {
@@ -106,11 +97,12 @@ export function fromLibrary(file: string): VersionBuild {
 
 /** Debian's builds, fetched and unpacked below `build/debian`; those that cannot be had are missing. */
 export function fromDebian(): BuildOutcome[] {
-  return DEBIAN_BUILDS.map(({ name, file, suite }) => {
-    const title = `Debian’s ${name} of ${suite}`;
-    const found = debianFile(name, file, suite);
+  return DEBIAN_ALLOCATORS.map((row) => {
+    const { packageName, suite } = row;
+    const title = `Debian’s ${packageName} of ${suite}`;
+    const found = debianAllocatorFile(row);
     if ("missing" in found) return { id: idOf(title), title, reason: found.missing };
-    const packaged = packageVersion(name, found.path);
+    const packaged = packageVersion(packageName, found.path);
     return foreignBuild(found.path, `Debian’s, ${suite}`, packaged.replace(/-[^-]*$/, ""));
   });
 }
