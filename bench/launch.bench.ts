@@ -1,5 +1,5 @@
 /**
- * What `offheap run` costs: inside the command, before its own code runs (loading the allocator and
+ * What `offheap run` costs: inside the command, before its main (loading the allocator and
  * the check), and in the launcher, from the npm package as from this checkout. Rounds alternate
  * between the cases, so that noise of the machine meets all of them alike; medians are shown, and
  * what the launcher adds to Node's own start is compared with its limit.

@@ -9,8 +9,9 @@ import type { SymbolTable } from "./types.ts";
 export const SHIM_SYMBOLS = {
   // int offheap_abi_version(void)
   offheap_abi_version: { parameters: [], result: "i32" },
-  // int offheap_exec(const char *path, char *const argv[], char *const envp[]); returns errno
-  offheap_exec: { parameters: ["cstring", "buffer", "buffer"], result: "i32" },
+  // int offheap_exec(const char *path, char *const argv[], char *const envp[],
+  //   const double *checked); returns errno
+  offheap_exec: { parameters: ["cstring", "buffer", "buffer", "buffer"], result: "i32" },
   // int offheap_glibc_in_use(uint64_t *bytes); 0, or ENOSYS where libc has no mallinfo
   offheap_glibc_in_use: { parameters: ["buffer"], result: "i32" },
   // int offheap_is_serving(const char *allocator, char *why, double length); 1, 0 with the reason,
@@ -90,10 +91,24 @@ export const MEMORY_SYMBOLS = {
     parameters: ["pointerAsDouble", "pointerAsDouble", "f64", "f64"],
     result: "void",
   },
+  // double offheap_account_open(double source)
+  offheap_account_open: { parameters: ["pointerAsDouble"], result: "pointerAsDouble" },
+  // void offheap_account_close(double account)
+  offheap_account_close: { parameters: ["pointerAsDouble"], result: "void" },
+  // void offheap_account_lost(double source, double *out)
+  offheap_account_lost: { parameters: ["pointerAsDouble", "buffer"], result: "void" },
   // double offheap_ticket_put(double source, double secret, double block, double size,
-  //   double alignment, double free)
+  //   double alignment, double free, double depositor)
   offheap_ticket_put: {
-    parameters: ["pointerAsDouble", "f64", "pointerAsDouble", "f64", "f64", "pointerAsDouble"],
+    parameters: [
+      "pointerAsDouble",
+      "f64",
+      "pointerAsDouble",
+      "f64",
+      "f64",
+      "pointerAsDouble",
+      "pointerAsDouble",
+    ],
     result: "f64",
   },
   // int offheap_ticket_take(double source, double number, double secret, double size, double take,
@@ -104,6 +119,11 @@ export const MEMORY_SYMBOLS = {
   },
   // int offheap_ticket_at(double address); 1 when a block waits there
   offheap_ticket_at: { parameters: ["pointerAsDouble"], result: "i32" },
+  // double offheap_ticket_sizes(double source, double depositor, double *sizes, double room)
+  offheap_ticket_sizes: {
+    parameters: ["pointerAsDouble", "pointerAsDouble", "buffer", "f64"],
+    result: "f64",
+  },
   // double offheap_ticket_count(double source)
   offheap_ticket_count: { parameters: ["pointerAsDouble"], result: "f64" },
 } as const satisfies SymbolTable;

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { test } from "node:test";
 import { foreign } from "../ffi/mod.ts";
 import { readBytes, readCString } from "../ffi/memory.ts";
 import type { Address } from "../ffi/types.ts";
+import type { CheckedFile } from "../lib/launch/checked-file.ts";
 import { becomeProgram, encodeStringArray } from "../lib/launch/exec.ts";
 import { builtLibrary } from "./support/runtime.ts";
 
@@ -18,9 +20,15 @@ test("an array of strings is one of C pointers, ended by NULL", () => {
   }
 });
 
+/** A file as the launcher has checked it. */
+function checked(path: string): CheckedFile {
+  const { dev: device, ino: inode, size, mode } = statSync(path);
+  return { path, device, inode, size, mode, capabilities: false, program: true };
+}
+
 test("a program that is gone has status 127, one that cannot be executed 126, with the reason", () => {
   const shim = builtLibrary("offheap");
-  const become = (path: string) => () => becomeProgram(shim, path, [path], []);
+  const become = (path: string) => () => becomeProgram(shim, path, [path], [], checked("/"));
   assert.throws(become("/nonexistent/program"), {
     name: "LaunchError",
     status: 127,
@@ -31,7 +39,21 @@ test("a program that is gone has status 127, one that cannot be executed 126, wi
     status: 126,
     message: 'Cannot run "/": permission denied (EACCES).',
   });
-  assert.throws(() => becomeProgram("/nonexistent/liboffheap.so", "/bin/true", ["true"], []), {
-    name: "LibraryLoadError",
-  });
+  assert.throws(
+    () => becomeProgram("/nonexistent/liboffheap.so", "/bin/true", ["true"], [], checked("/")),
+    {
+      name: "LibraryLoadError",
+    },
+  );
+  for (
+    const change of [{ inode: 1 }, { device: 1 }, { size: 1 }, { mode: 1 }, { capabilities: true }]
+  ) {
+    const other = { ...checked("/bin/true"), ...change };
+    assert.throws(() => becomeProgram(shim, "/bin/true", ["true"], [], other), {
+      name: "LaunchError",
+      status: 125,
+      message: 'Cannot run "/bin/true": another file has taken its place while it was checked. ' +
+        "Run it again.",
+    });
+  }
 });

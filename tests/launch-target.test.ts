@@ -177,14 +177,16 @@ test("a script is followed to its interpreter, whose one argument may hold blank
   assert.deepEqual(printed, [program, "one two", path, "x"]);
 });
 
-test("scripts that interpret scripts are followed four deep and no deeper", linux(), () => {
+test("scripts that interpret scripts are followed as deep as the kernel does", linux(), () => {
   const { program, script } = fixtures();
   let path = program;
-  for (let depth = 1; depth <= 4; depth++) path = script(`deep${depth}`, `#!${path}\n`);
+  for (let depth = 1; depth <= 5; depth++) path = script(`deep${depth}`, `#!${path}\n`);
+  assert.match(execFileSync(path, { encoding: "utf8" }), /deep5$/, "the kernel runs it");
   assert.equal(target(path).program.path, program);
-  assert.equal(target(path).chain.length, 5);
-  const tooDeep = script("deep5", `#!${path}\n`);
-  refuses(() => target(tooDeep), 125, /deep5": its interpreters are scripts .* more than 4/);
+  assert.equal(target(path).chain.length, 6);
+  const tooDeep = script("deep6", `#!${path}\n`);
+  assert.throws(() => execFileSync(tooDeep), { code: "ELOOP" });
+  refuses(() => target(tooDeep), 125, /deep6": its interpreters are scripts .* more than 5/);
 });
 
 test("env in a #! line is followed to the command that it looks up", linux(), () => {
@@ -247,6 +249,45 @@ test("env that drops LD_PRELOAD in a #! line is refused", linux(), () => {
     const path = script(`drops${index}`, `#!/usr/bin/env ${words}\n`);
     refuses(() => target(path), 125, /makes "env" drop LD_PRELOAD/);
   }
+});
+
+test(
+  "env that sets what the launch sets in a #! line is refused, however it is written",
+  linux(),
+  () => {
+    const { script } = fixtures();
+    const sets = ["OFFHEAP_REQUIRE", "MALLOC_CONF"];
+    const lines: readonly (readonly [string, RegExp])[] = [
+      [
+        "-S LD_PRELOAD= sh",
+        /makes "env" set LD_PRELOAD, which offheap sets itself.*"LD_PRELOAD=…"/,
+      ],
+      ["-S A=1 LD_PRELOAD=/x.so sh", /set LD_PRELOAD/],
+      ["-S ${NOPE}LD_PRELOAD= sh", /set LD_PRELOAD/],
+      ["-S OFFHEAP_REQUIRE= sh", /set OFFHEAP_REQUIRE/],
+      ["-S MALLOC_CONF=narenas:1 sh", /set MALLOC_CONF/],
+      ["-S -u OFFHEAP_REQUIRE sh", /drop OFFHEAP_REQUIRE.*Take -u OFFHEAP_REQUIRE out/],
+      ["-S A=${LD_PRELOAD} sh", /"\$\{LD_PRELOAD\}" in -S, which the launch sets/],
+    ];
+    for (const [index, [words, message]] of lines.entries()) {
+      const command = script(`sets${index}`, `#!/usr/bin/env ${words}\n`);
+      const environment = { PATH: process.env.PATH };
+      const request = { command, environment, cwd: "/", sets };
+      refuses(() => resolveLaunchTarget(request, PLAIN), 125, message);
+    }
+  },
+);
+
+test("env that starts another env is refused, by its name and by a link's", linux(), () => {
+  const { directory, script } = fixtures();
+  const link = join(directory, "environment");
+  symlinkSync("/usr/bin/env", link);
+  for (const [index, second] of ["/usr/bin/env", "env", link].entries()) {
+    const path = script(`twice${index}`, `#!/usr/bin/env -S ${second} -u LD_PRELOAD sh\n`);
+    refuses(() => target(path), 125, /makes "env" start another "env"/);
+  }
+  const linked = script("linked", `#!${link} -SLD_PRELOAD= sh\n`);
+  refuses(() => target(linked), 125, /set LD_PRELOAD/);
 });
 
 test("a script without a #! line is run by /bin/sh, as execvp does", linux(), () => {

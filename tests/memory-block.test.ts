@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { markAsUntransferable } from "node:worker_threads";
 import { foreign } from "../ffi/mod.ts";
@@ -8,6 +10,7 @@ import {
   type Allocator,
   type Block,
   type BlockHandle,
+  type LeakReport,
   nativePointer,
   openAllocator,
 } from "../mod.ts";
@@ -293,6 +296,37 @@ for (const name of NAMES) {
       claimed.free();
       assert.equal(memory.statistics().unclaimed, 0);
     });
+  });
+
+  test(`${name}: close() names a transferred block that nobody has claimed, and leaves it`, async () => {
+    const leaks: LeakReport[] = [];
+    const memory = openAllocator({ allocator: name, onLeak: (leak) => leaks.push(leak) });
+    const other = openAllocator({ allocator: name });
+    const handle = memory.allocate(4321).transfer();
+    assert.deepEqual(other.close(), [], "it is not of this one");
+    const wanted = {
+      kind: "block",
+      size: 4321,
+      allocator: name,
+      noticed: "unclaimed",
+      stack: null,
+    };
+    assert.deepEqual(memory.close(), [wanted]);
+    assert.deepEqual(leaks, [wanted]);
+    const third = openAllocator({ allocator: name });
+    assert.equal(third.statistics().unclaimed, 1);
+    third.claim(handle).free();
+    assert.deepEqual(third.close(), []);
+    const told = once(process, "warning");
+    const quiet = openAllocator({ allocator: name });
+    const late = quiet.allocate(100).transfer();
+    quiet.close();
+    const [warning] = await told;
+    assert.match(
+      warning.message,
+      /was closed, and no thread has claimed 100 bytes that were transferred \(blocks: 1\)\./,
+    );
+    withAllocator(name, (memory) => memory.claim(late).free());
   });
 
   test(`${name}: a handle that was made by hand, or changed, is refused and takes nothing`, () => {

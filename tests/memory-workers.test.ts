@@ -128,6 +128,32 @@ for (const allocator of NAMES) {
     const block = memory.allocate(1000);
     block.bytes.fill(1);
     block.free();
+    const left = memory.close().filter(({ noticed }) => noticed !== "unclaimed");
+    assert.deepEqual(left, [], "but for what the victim gave away at its end");
+  });
+}
+
+for (const role of ["claim", "crash"]) {
+  test(`a block that is lost with a worker shows in a counter: ${role}`, async () => {
+    const memory = openAllocator({ allocator: "mimalloc" });
+    const before = memory.statistics();
+    const worker = start(role, "mimalloc");
+    await answer(worker);
+    const handle = memory.allocate(5000).transfer();
+    const failed = once(worker, "error").then(() => {}, () => {});
+    const ended = once(worker, "exit");
+    worker.postMessage({ handle });
+    if (role === "claim") {
+      assert.deepEqual(await answer(worker), { open: 1 });
+      await worker.terminate();
+    } else {
+      await failed;
+    }
+    await ended;
+    const lost = () => memory.statistics().lostBlocks - before.lostBlocks;
+    assert.ok(await eventually(() => lost() > 0), "nothing was counted");
+    const { unclaimed, lostBytes } = memory.statistics();
+    assert.deepEqual([lost(), lostBytes - before.lostBytes, unclaimed], [1, 5000, 0]);
     assert.deepEqual(memory.close(), []);
   });
 }

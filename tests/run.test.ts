@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
   copyFileSync,
   mkdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -45,6 +47,15 @@ async function refused(args: readonly string[], options: ChildOptions = {}): Pro
   assert.doesNotMatch(stderr, /\n\s+at /, "a refusal is a sentence, not a stack");
   return stderr;
 }
+
+const { version: MIMALLOC_VERSION } = JSON.parse(
+  readFileSync(`${builtLibrary("mimalloc", "preload")}.json`, "utf8"),
+) as { version: string };
+
+/** The name of an option that the built mimalloc does not have, and its own. */
+const MIMALLOC_DELAYS: readonly [string, string] = MIMALLOC_VERSION.startsWith("2.0")
+  ? ["MIMALLOC_PURGE_DELAY", "MIMALLOC_DECOMMIT_DELAY"]
+  : ["MIMALLOC_DECOMMIT_DELAY", "MIMALLOC_PURGE_DELAY"];
 
 function script(name: string, text: string, mode = 0o755): string {
   const path = join(directory, name);
@@ -133,6 +144,38 @@ for (const allocator of ALLOCATORS) {
 test("a run within a run is the same library, and starts", async () => {
   const { stdout, stderr } = await run(["--", ...offheapCommand("run", "--", "echo", "inner")]);
   assert.equal(stdout, "inner\n", stderr);
+});
+
+test("a run within a run has its own settings, and keeps the user's: what an outer one set goes", async () => {
+  const variables = { MALLOC_CONF: "abort:false", MIMALLOC_SHOW_STATS: "0" };
+  const shown = ["sh", "-c", "env; cat /proc/$$/maps"] as const;
+  const lines = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr, status } = await run(args, { variables });
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const inner = (...args: string[]) => offheapCommand("run", ...args, "--", ...shown);
+  const alone = await lines("-a", "jemalloc", "-p", "throughput", "--", ...shown);
+  const [conf] = /^MALLOC_CONF=.*$/m.exec(alone) ?? [];
+  assert.match(String(conf), /dirty_decay_ms:30000.*,abort:false$/);
+  const outer = ["-a", "jemalloc", "-p", "low-memory"] as const;
+  const nested = await lines(...outer, "--", ...inner("-a", "jemalloc", "-p", "throughput"));
+  assert.equal(/^MALLOC_CONF=.*$/m.exec(nested)?.[0], conf);
+  const other = await lines(...outer, "--", ...inner("-a", "mimalloc"));
+  assert.match(other, /libmimalloc\.so/);
+  assert.doesNotMatch(other, /libjemalloc|OFFHEAP_BACKGROUND/);
+  assert.match(other, /^MALLOC_CONF=abort:false$/m);
+  const system = await lines(...outer, "--", ...inner("-a", "system"));
+  assert.doesNotMatch(system, /lib(je|mi)malloc|dirty_decay/);
+  const back = await lines("-a", "mimalloc", "--no-inherit", "--", ...inner("-a", "jemalloc"));
+  assert.match(back, /libjemalloc\.so/);
+  assert.doesNotMatch(back, /libmimalloc/);
+});
+
+test("a record of settings that no offheap made is refused", async () => {
+  const variables = { OFFHEAP_SET: "nonsense" };
+  const stderr = await refused(["--", "echo", "started"], { variables });
+  assert.match(stderr, /OFFHEAP_SET must be what "offheap run" .* got 'nonsense'\. Unset it\./);
 });
 
 test("a decoy that is preloaded first and serves malloc gets the program refused", async () => {
@@ -431,18 +474,114 @@ test("a library that does not tell its version is refused", async () => {
   assert.match(stderr, /does not tell its version/);
 });
 
-test("what drops the environment is caught from inside", async () => {
-  const expect = offheapCommand("verify", "--expect", "jemalloc");
-  const { status, stderr } = await run(["--", "env", "-i", `PATH=${process.env.PATH}`, ...expect]);
-  assert.equal(status, 1);
-  assert.match(stderr, /drops LD_PRELOAD/);
+/** Ways in which the launched process becomes another program without the preload or the check. */
+const WAYS_AROUND: readonly (readonly [string, readonly string[], string])[] = [
+  ["env -i", ["env", "-i", "/bin/echo", "started"], "LD_PRELOAD"],
+  ["env -u", ["env", "-u", "LD_PRELOAD", "/bin/echo", "started"], "LD_PRELOAD"],
+  ["another preload", ["env", "LD_PRELOAD=/x.so", "/bin/echo", "started"], "LD_PRELOAD"],
+  ["env without the requirement", ["env", "OFFHEAP_REQUIRE=", "/bin/echo", "x"], "OFFHEAP_REQUIRE"],
+  ["a shell's exec", ["sh", "-c", "unset LD_PRELOAD; exec /bin/echo started"], "LD_PRELOAD"],
+];
+
+for (const [what, command, variable] of WAYS_AROUND) {
+  test(`what becomes another program without the check ends with 125: ${what}`, async () => {
+    const stderr = await refused(["--", ...command]);
+    assert.match(
+      stderr,
+      new RegExp(`/bin/echo" was to take its place without ${variable}: refused`),
+    );
+    const children = ["sh", "-c", '"$@"; echo $?', "sh", ...command] as const;
+    const { stdout } = await run(["--", ...children]);
+    assert.match(stdout, /\n0\n$/, "its children are their own masters");
+  });
+}
+
+test("with --no-inherit the program may become what it likes", async () => {
+  const command = ["sh", "-c", "exec env -i /bin/echo started"] as const;
+  const { stdout, stderr } = await run(["--no-inherit", "--", ...command]);
+  assert.equal(stdout, "started\n", stderr);
 });
 
-test("profiles set the allocator's variables and keep the user's", async () => {
-  const variables = { MALLOC_CONF: "dirty_decay_ms:1234" };
-  const { stdout } = await run(["-p", "low-memory", "--", "printenv", "MALLOC_CONF"], {
-    variables,
-  });
+test("each function that becomes another program is looked at", async () => {
+  const program = compileProgram("execute.c", "execute");
+  for (
+    const name of ["execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"]
+  ) {
+    const kept = await run(["--", program, name, "keep"]);
+    assert.equal(kept.stdout, "one two\n", `${name}: ${kept.stderr}`);
+    const stderr = await refused(["--", program, name, "drop"]);
+    assert.match(stderr, /was to take its place without LD_PRELOAD: refused/, name);
+    const child = await run(["--", program, name, "child"]);
+    assert.equal(child.stdout, "one two\n", `${name} in a child: ${child.stderr}`);
+  }
+});
+
+test("a script whose env would leave the check out is refused, by whatever name env goes", async () => {
+  const copy = join(directory, "another-env");
+  copyFileSync("/usr/bin/env", copy);
+  const lines: readonly (readonly [string, RegExp])[] = [
+    ["/usr/bin/env -S LD_PRELOAD= echo started", /makes "env" set LD_PRELOAD/],
+    ["/usr/bin/env -S ${NOPE}LD_PRELOAD= echo started", /makes "env" set LD_PRELOAD/],
+    ["/usr/bin/env -S OFFHEAP_REQUIRE= echo started", /makes "env" set OFFHEAP_REQUIRE/],
+    ["/usr/bin/env -S MALLOC_CONF=narenas:1 echo started", /makes "env" set MALLOC_CONF/],
+    ["/usr/bin/env -S /usr/bin/env -u LD_PRELOAD echo started", /start another "env"/],
+    [`${copy} -S -u LD_PRELOAD /bin/echo started`, /was to take its place without LD_PRELOAD/],
+    [`/usr/bin/env -S ${copy} -i /bin/echo started`, /was to take its place without LD_PRELOAD/],
+  ];
+  for (const [index, [line, message]] of lines.entries()) {
+    const path = script(`around-${index}`, `#!${line}\n`);
+    assert.match(await refused(["-a", "jemalloc", "--", path]), message, line);
+  }
+});
+
+test("what is executed is what was checked: a link that changes meanwhile makes no difference", async () => {
+  const [dynamic, fixed] = ["dynamic", "static"].map((name) =>
+    compileProgram("hello.c", `flip-${name}`, [
+      `-DTEXT="${name}"`,
+      ...(name === "static" ? ["-static"] : []),
+    ])
+  );
+  const link = join(directory, "flipping");
+  const flip = spawn("sh", [
+    "-c",
+    'while :; do ln -sfn "$1" "$3"; ln -sfn "$2" "$3"; done',
+    "sh",
+    String(dynamic),
+    String(fixed),
+    link,
+  ]);
+  try {
+    await once(flip, "spawn");
+    const statuses = new Set<number | null>();
+    for (let round = 0; round < 20; round++) {
+      const { status, stdout, stderr } = await run(["--", link]);
+      assert.ok(stdout === "dynamic\n" || status === 125 || status === 127, `${stdout}${stderr}`);
+      statuses.add(status);
+    }
+    assert.ok(statuses.has(125), "the link was never another while it was looked at");
+  } finally {
+    flip.kill("SIGKILL");
+  }
+});
+
+test("a program that is executed as it was checked has its own name, file and arguments", async () => {
+  const shell = join(directory, "a-shell");
+  symlinkSync("/bin/sh", shell);
+  const shown = 'cat /proc/$$/comm; readlink /proc/$$/exe; tr "\\0" " " </proc/$$/cmdline';
+  const direct = await runChild([shell, "-c", shown]);
+  const under = await run(["--", shell, "-c", shown]);
+  assert.equal(under.stdout, direct.stdout, under.stderr);
+  assert.match(under.stdout, /^a-shell\n/);
+});
+
+test("profiles set the allocator's variables, keep the user's, and say so in one line", async () => {
+  const variables = { MALLOC_CONF: "dirty_decay_ms:1234,narenas:3" };
+  const command = ["-a", "jemalloc", "-p", "low-memory", "--", "printenv", "MALLOC_CONF"];
+  const { stdout, stderr } = await run(command, { variables });
+  assert.equal(
+    stderr,
+    "offheap: kept as it is set: MALLOC_CONF:dirty_decay_ms, MALLOC_CONF:narenas\n",
+  );
   assert.match(stdout, /dirty_decay_ms:1234/);
   assert.equal(stdout.match(/dirty_decay_ms/g)?.length, 1);
   assert.match(stdout, /muzzy_decay_ms:0/);
@@ -477,6 +616,44 @@ test("a runtime has jemalloc's background thread under run, as a child, and by e
   }
   const off = { variables: { MALLOC_CONF: "background_thread:false" } };
   assert.equal((await run(["-a", "jemalloc", "--", ...runtime], off)).stdout, "false\n");
+});
+
+test("what the allocator will not take of the user's settings is told, and the profile's stays", async () => {
+  const told = async (allocator: string, variables: Record<string, string>) => {
+    const result = await run(["-a", allocator, "-p", "low-memory", "--", "env"], { variables });
+    assert.equal(result.status, 0, result.stderr);
+    return result;
+  };
+  const semicolon = "background_thread:true;dirty_decay_ms:0";
+  const conf = await told("jemalloc", { MALLOC_CONF: semicolon });
+  assert.match(conf.stderr, /^offheap: MALLOC_CONF: jemalloc 5\.\d\.\d will not take "background_/);
+  assert.match(conf.stdout, new RegExp(`^MALLOC_CONF=dirty_decay_ms:5000,.*,${semicolon}$`, "m"));
+  assert.match(conf.stdout, /^OFFHEAP_BACKGROUND=/m, "the thread was not asked for after all");
+  const misspelt = await told("mimalloc", { MIMALLOC_PRUGE_DELAY: "0" });
+  assert.match(
+    misspelt.stderr,
+    /^offheap: MIMALLOC_PRUGE_DELAY is no option of mimalloc .*: the nearest is MIMALLOC_\w+_DELAY\n$/,
+  );
+});
+
+test("a setting of mimalloc's by another version's name is set by its own", async () => {
+  const [wrong, own] = MIMALLOC_DELAYS;
+  const variables = { [wrong]: "77" };
+  const { stdout, stderr } = await run(["-a", "mimalloc", "-p", "throughput", "--", "env"], {
+    variables,
+  });
+  assert.match(stdout, new RegExp(`^${own}=77$`, "m"));
+  assert.ok(stderr.includes(`offheap: ${wrong} is called ${own} in mimalloc`), stderr);
+  assert.ok(stderr.includes(`offheap: kept as it is set: ${wrong}\n`), stderr);
+});
+
+test("an option without effect is refused: the system's allocator has no profiles", async () => {
+  const stderr = await refused(["-a", "system", "-p", "throughput", "--", "echo", "started"]);
+  assert.match(stderr, /with --profile throughput: profiles are for jemalloc and mimalloc/);
+  const variables = { OFFHEAP_LIBRARY: builtLibrary("jemalloc") };
+  const told = await run(["-a", "system", "--", "echo", "started"], { variables });
+  assert.equal(told.stdout, "started\n");
+  assert.match(told.stderr, /^offheap: OFFHEAP_LIBRARY is not used: the system's allocator/);
 });
 
 test("--secure takes the guarding variant", async () => {

@@ -94,7 +94,7 @@ function requiring(requirement: string, preload: string): Promise<ChildResult> {
 }
 
 LIES.forEach(({ allocator, lie, flags, refusal }, index) => {
-  test(`a false ${allocator} that ${lie} is found out in the program, before it starts`, async () => {
+  test(`a false ${allocator} that ${lie} is found out in the program, before its main`, async () => {
     const decoy = compileShared("decoy-malloc.c", `lie-${index}.so`, flags);
     const preload = `${decoy}:${builtLibrary(allocator)}:${SHIM}`;
     const { status, stdout, stderr } = await requiring(`$$:${allocator}`, preload);
@@ -124,12 +124,12 @@ for (const allocator of ALLOCATORS) {
 }
 
 for (const allocator of ALLOCATORS) {
-  test(`a ${allocator} that the dynamic linker leaves out ends the program before it starts`, async () => {
+  test(`a ${allocator} that the dynamic linker leaves out ends the program before its main`, async () => {
     const preload = `/nonexistent/lib${allocator}.so:${SHIM}`;
     const { status, stdout, stderr } = await requiring(`$$:${allocator}`, preload);
     assert.equal(status, 125, stderr);
     assert.equal(stdout, "");
-    assert.match(stderr, /under \w+, and was ended before it started: it is not loaded/);
+    assert.match(stderr, /under \w+, and was ended before its main: it is not loaded/);
     assert.match(stderr, /malloc is served by .*libc/);
   });
 }

@@ -49,13 +49,17 @@ static void batches(double source, long count) {
 }
 
 static void tickets(double source, long count) {
-  double (*put)(double, double, double, double) =
-      (double (*)(double, double, double, double))need("offheap_ticket_put");
-  int (*claim)(double, double, double *) = (int (*)(double, double, double *))need("offheap_ticket_take");
+  double (*put)(double, double, double, double, double, double, double) =
+      (double (*)(double, double, double, double, double, double, double))need("offheap_ticket_put");
+  int (*claim)(double, double, double, double, double, double *) =
+      (int (*)(double, double, double, double, double, double *))need("offheap_ticket_take");
   double (*take)(double, double) = (double (*)(double, double))need("offheap_malloc");
   double block = take(source, SMALL);
   double out[4];
-  for (long i = 0; i < count; i++) claim(source, put(source, block, SMALL, ALIGNMENT), out);
+  for (long i = 0; i < count; i++) {
+    double ticket = put(source, i, block, SMALL, ALIGNMENT, 0, 0);
+    if (claim(source, ticket, i, SMALL, 1, out) != 0) abort();
+  }
 }
 
 static const struct {

@@ -75,4 +75,10 @@ void name_this_process(const char *variable) {
     free(value);
 }
 
+int is_this_process(const char *identity) {
+    char *end;
+    if (strtol(identity, &end, 10) != (long)getpid()) return 0;
+    return *end == '\0' || (*end == '.' && started_at(end + 1, strlen(end + 1)));
+}
+
 #endif

@@ -1,5 +1,5 @@
 /*
- * What a launched process does once, before its own code runs.
+ * What a launched process does once, before its main.
  *
  * Children inherit the variables of a launch. A variable that is meant for one process begins with
  * PID.START: the process's number, and when the kernel started it, as /proc/PID/stat has it. The
@@ -14,6 +14,16 @@
 
 #define FIRST_PROCESS '*'
 
+/* The variable that the dynamic linker preloads by. */
+#ifdef __APPLE__
+#define PRELOAD_VARIABLE "DYLD_INSERT_LIBRARIES"
+#else
+#define PRELOAD_VARIABLE "LD_PRELOAD"
+#endif
+
+/* The status of a process that was to run under an allocator and does not. */
+#define REFUSED 125
+
 /*
  * The text behind "PID.START:" in a variable when both are this process's, else NULL. Behind "PID:"
  * the number decides, as where the system does not tell a start; behind "*:" it is any process.
@@ -25,6 +35,16 @@ const char *meant_for_this_process(const char *variable);
  * in its own place finds it again, and its children do not.
  */
 void name_this_process(const char *variable);
+
+/* Whether "PID.START", or "PID" alone, names this process. */
+int is_this_process(const char *identity);
+
+/*
+ * Where a variable is meant for this process, what it becomes must keep that variable and the preload,
+ * see become.c; until its successors are free.
+ */
+void bind_successors(const char *variable);
+void free_successors(void);
 
 /* Decides whether this process gets jemalloc's background thread, see background.c. */
 void prepare_background(void);

@@ -74,7 +74,12 @@ struct source {
     int kind;
     /* jemalloc: arenas that heaps have left empty, for the next ones; see heap.c. */
     struct spare *spares;
+    /* What allocators of JavaScript's had in use when their threads ended; see account.c. */
+    double lost_blocks, lost_bytes;
 };
+
+/* Blocks that an account has deposited are nobody's from now on; see transfer.c. */
+void forget_depositor(double account);
 
 static inline void *to_pointer(double address) {
     return (void *)(intptr_t)address;

@@ -1,9 +1,10 @@
 /*
  * offheap's shim: what cannot be done from JavaScript.
  *
- * Preloaded beside an allocator by "offheap run", its constructor checks, before the program's own
- * code runs, that the required allocator really serves malloc, and ends the process when it does
- * not. Loaded by a runtime, it replaces the runtime by a program, and reads glibc's counters.
+ * Preloaded beside an allocator by "offheap run", its constructor checks, before the program's main,
+ * that the required allocator really serves malloc, and ends the process when it does not. What runs
+ * before any constructor of a library, .preinit_array, and constructors of libraries that the linker
+ * puts first, have run by then. Loaded by a runtime, it replaces the runtime by a program, and reads glibc's counters.
  * Windows has neither a preload nor execve: there it only serves memory (memory.c).
  *
  * Environment that the constructor reads; PID.START names one process, and may be PID or *: see
@@ -37,8 +38,9 @@ EXPORT int offheap_glibc_in_use(uint64_t *bytes) {
     return ENOSYS;
 }
 
-EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]) {
-    (void)path, (void)argv, (void)envp;
+EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[],
+                        const double *checked) {
+    (void)path, (void)argv, (void)envp, (void)checked;
     return ENOSYS;
 }
 
@@ -57,12 +59,12 @@ EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
 #include <string.h>
 #include <unistd.h>
 
+#include "execute.h"
 #include "launched.h"
 #include "serving.h"
 
 #define REQUIRE "OFFHEAP_REQUIRE"
 #define RESTORE "OFFHEAP_RESTORE"
-#define REFUSED 125
 
 /* glibc's bytes in use by malloc, in all arenas and in mapped blocks. 0, or ENOSYS. */
 EXPORT int offheap_glibc_in_use(uint64_t *bytes) {
@@ -88,13 +90,14 @@ static void make_blocking(int fd) {
 }
 
 /*
- * Becomes the program: does not return but with an error number.
+ * Becomes the program: does not return but with an error number; see execute.h for `checked`.
  *
  * Runtimes ignore SIGPIPE and SIGXFSZ, and make the standard streams close-on-exec and
  * non-blocking; a program must find them as a shell would have left them. What else is put back, the
  * launcher does before.
  */
-EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]) {
+EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[],
+                        const double *checked) {
     struct sigaction byDefault = {.sa_handler = SIG_DFL};
     sigemptyset(&byDefault.sa_mask);
     sigaction(SIGPIPE, &byDefault, NULL);
@@ -105,8 +108,7 @@ EXPORT int offheap_exec(const char *path, char *const argv[], char *const envp[]
         make_blocking(fd);
     }
 
-    execve(path, argv, envp);
-    return errno;
+    return execute(path, argv, envp, checked);
 }
 
 static void say(const char *text) {
@@ -131,7 +133,7 @@ static void refuse(const char *allocator, const char *why) {
     describe_server(server, sizeof server);
     const char *preload = getenv(PRELOAD_VARIABLE);
     snprintf(message, sizeof message,
-             "offheap: this program was to run under %s, and was ended before it started: %s.\n"
+             "offheap: this program was to run under %s, and was ended before its main: %s.\n"
              "offheap: malloc is served by %s; " PRELOAD_VARIABLE " is \"%s\".\n",
              allocator, why, server, preload != NULL ? preload : "");
     say(message);
@@ -161,6 +163,7 @@ static void restore(char *lines) {
         }
     }
     unsetenv(RESTORE);
+    free_successors();
 }
 
 /* One program of the chain has started: restores in the last, passes the rest of the count on. */
@@ -190,6 +193,8 @@ __attribute__((constructor)) static void check_at_start(void) {
         require(required);
         name_this_process(REQUIRE);
     }
+    bind_successors(REQUIRE);
+    if (required != NULL) name_as_executed();
     prepare_background();
     const char *order = meant_for_this_process(RESTORE);
     if (order != NULL) count_down(order);

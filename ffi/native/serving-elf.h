@@ -13,7 +13,6 @@
 
 #include "elf-symbols.h"
 
-#define PRELOAD_VARIABLE "LD_PRELOAD"
 #define SYSTEM_SYMBOL "__libc_start_main"
 #define PROGRAM "/proc/self/exe"
 

@@ -9,7 +9,6 @@
 #include <dlfcn.h>
 #include <malloc/malloc.h>
 
-#define PRELOAD_VARIABLE "DYLD_INSERT_LIBRARIES"
 #define SYSTEM_SYMBOL "malloc_default_zone"
 
 static int find_server(const char *symbol, void **function, const struct answer *why) {

@@ -98,7 +98,6 @@ static void *by_posix_memalign(size_t size) {
 /*
  * What systems do differently:
  *
- *   PRELOAD_VARIABLE             the dynamic linker's variable
  *   SYSTEM_SYMBOL                the symbol by which the system's allocator is known
  *   SYSTEM_ENTRIES               rows for more entry points
  *   find_server()                the function of a name in what serves malloc, or why it does not

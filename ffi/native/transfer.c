@@ -16,6 +16,8 @@ struct ticket {
     double block, size, alignment;
     /* The function that frees it; 0 for the allocator's own. */
     double free;
+    /* The account of the allocator that gave it up, see account.c; 0 when that is closed. */
+    double depositor;
 };
 
 static lock_type waiting_lock = LOCK_FREE;
@@ -24,7 +26,7 @@ static double last;
 
 /* Deposits a block; its ticket's number, or 0 when there is no memory for one. */
 EXPORT double offheap_ticket_put(double source, double secret, double block, double size,
-                                 double alignment, double free) {
+                                 double alignment, double free, double depositor) {
     struct ticket *ticket = malloc(sizeof *ticket);
     if (ticket == NULL) return 0;
     ticket->source = to_source(source);
@@ -33,6 +35,7 @@ EXPORT double offheap_ticket_put(double source, double secret, double block, dou
     ticket->size = size;
     ticket->alignment = alignment;
     ticket->free = free;
+    ticket->depositor = depositor;
     lock(&waiting_lock);
     double number = ++last;
     ticket->number = number;
@@ -100,4 +103,29 @@ EXPORT double offheap_ticket_count(double source) {
     }
     unlock(&waiting_lock);
     return count;
+}
+
+/*
+ * The sizes of an allocator's blocks that wait to be claimed, and that an account has deposited or
+ * nobody who is still there: the first `room` of them. How many there are.
+ */
+EXPORT double offheap_ticket_sizes(double source, double depositor, double *sizes, double room) {
+    size_t count = 0, most = to_size(room);
+    lock(&waiting_lock);
+    for (struct ticket *each = waiting; each != NULL; each = each->next) {
+        if (each->source != to_source(source)) continue;
+        if (each->depositor != depositor && each->depositor != 0) continue;
+        if (count < most) sizes[count] = each->size;
+        count++;
+    }
+    unlock(&waiting_lock);
+    return (double)count;
+}
+
+void forget_depositor(double account) {
+    lock(&waiting_lock);
+    for (struct ticket *each = waiting; each != NULL; each = each->next) {
+        if (each->depositor == account) each->depositor = 0;
+    }
+    unlock(&waiting_lock);
 }

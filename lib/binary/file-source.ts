@@ -24,25 +24,28 @@ export function withSource<T>(
     : use(place.source, place.name);
 }
 
+/** The bytes of an open file; one that says it is empty, as those of `/proc` do, may have any number. */
+export function descriptorSource(descriptor: number, size: number): ByteSource {
+  return {
+    size: size > 0 ? size : Number.MAX_SAFE_INTEGER,
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const count = readSync(descriptor, bytes, done, length - done, offset + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return bytes.subarray(0, done);
+    },
+  };
+}
+
 /** Opens the file at a path for as long as a function reads it. Errors come as they are. */
 export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   const descriptor = openSync(path, "r");
   try {
-    const size = fstatSync(descriptor).size;
-    return use({
-      // Files of /proc say that they are empty.
-      size: size > 0 ? size : Number.MAX_SAFE_INTEGER,
-      read(offset, length) {
-        const bytes = new Uint8Array(length);
-        let done = 0;
-        while (done < length) {
-          const count = readSync(descriptor, bytes, done, length - done, offset + done);
-          if (count === 0) break;
-          done += count;
-        }
-        return bytes.subarray(0, done);
-      },
-    });
+    return use(descriptorSource(descriptor, fstatSync(descriptor).size));
   } finally {
     closeSync(descriptor);
   }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { FIRST_PROCESS, REQUIRE_VARIABLE } from "../launch/requirement.ts";
+import { REQUIRE_VARIABLE } from "../launch/own-variables.ts";
+import { FIRST_PROCESS } from "../launch/requirement.ts";
 
 /** A way to write variables down. */
 export type EnvironmentFormat = "sh" | "dotenv" | "docker" | "systemd" | "json";

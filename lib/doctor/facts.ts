@@ -5,6 +5,7 @@
  */
 import { readElfExports } from "../binary/elf.ts";
 import { DoctorError, OffheapError } from "../errors.ts";
+import { withOpened } from "../launch/checked-file.ts";
 import { ELF } from "../launch/elf.ts";
 import type { ProgramFile } from "../launch/types.ts";
 import { type Binding, readBindings } from "./bindings.ts";
@@ -60,9 +61,12 @@ export function gatherFacts(source: ProcessSource, memory: ProcessMemory | strin
   const executable = findExecutable(source);
   const preload = readPreload(readStrings(source, "environ"));
   const mappings = parseMaps(readText(source, "maps"));
-  const program = ELF.readProgram(executable, `${directory}/exe`, {
-    fileCapabilities: () => false, // the auxiliary vector tells what came of them
-  });
+  const program = withOpened(
+    executable,
+    `${directory}/exe`,
+    // The auxiliary vector tells what came of capabilities.
+    (opened) => ELF.readProgram(executable, opened, { fileCapabilities: () => false }),
+  );
   const exported = exportedDebug(directory, program);
   const auxiliary = parseAuxiliary(source.read("auxv"), program.bits);
   const position = (object: LoadedObject): number =>

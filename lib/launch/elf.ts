@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { ElfError, type ElfFile, readElf } from "../binary/elf.ts";
 import { LaunchError } from "../errors.ts";
-import { libraryFault, openingFault, requireRegularLibrary } from "./binary-faults.ts";
+import { libraryFault, requireRegularLibrary } from "./binary-faults.ts";
+import type { OpenedFile } from "./checked-file.ts";
 import { ELF_RULES } from "./elf-rules.ts";
 import type { BinaryFormat, LaunchHost, LibcName, PreloadLibrary, ProgramFile } from "./types.ts";
 
@@ -30,9 +31,9 @@ function recognises(head: Uint8Array): boolean {
   return head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c && head[3] === 0x46;
 }
 
-function readProgram(path: string, file: string, host: LaunchHost): ProgramFile {
-  const elf = readProgramElf(path, file);
-  const { mode, uid, gid } = statSync(file);
+function readProgram(path: string, opened: OpenedFile, host: LaunchHost): ProgramFile {
+  const elf = readProgramElf(path, opened);
+  const { mode, uid, gid } = opened.stats;
   return {
     path,
     format: "elf",
@@ -45,22 +46,20 @@ function readProgram(path: string, file: string, host: LaunchHost): ProgramFile 
     mode,
     uid,
     gid,
-    fileCapabilities: host.fileCapabilities(file),
+    fileCapabilities: host.fileCapabilities(opened.file),
   };
 }
 
-function readProgramElf(path: string, file: string): ElfFile {
+function readProgramElf(path: string, { source }: OpenedFile): ElfFile {
   try {
-    return readElf(file);
+    return readElf(source);
   } catch (error) {
-    if (error instanceof ElfError) {
-      throw new LaunchError(
-        `Cannot run "${path}": its ELF file is cut off or damaged. Install the program again.`,
-        126,
-        { cause: error },
-      );
-    }
-    throw openingFault(path, file, error);
+    if (!(error instanceof ElfError)) throw error;
+    throw new LaunchError(
+      `Cannot run "${path}": its ELF file is cut off or damaged. Install the program again.`,
+      126,
+      { cause: error },
+    );
   }
 }
 

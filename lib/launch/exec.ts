@@ -8,9 +8,12 @@ import { foreign } from "../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
 import { LaunchError } from "../errors.ts";
 import { encodeExact } from "../exact-text.ts";
+import { changedError, type CheckedFile } from "./checked-file.ts";
 
 const POINTER_BYTES = 8;
 const ENOENT = 2;
+/** That another file is there, see `ffi/native/execute.h`. */
+const ESTALE = 116;
 
 /** Errors that say the file is there but cannot be executed; the statuses are those of a shell. */
 const NOT_FOUND = 127;
@@ -33,8 +36,15 @@ export function encodeStringArray(strings: readonly string[]): Uint8Array<ArrayB
   return bytes;
 }
 
+/** What a file is known by, in the order of `ffi/native/execute.h`. */
+function encodeChecked(checked: CheckedFile): Float64Array<ArrayBuffer> {
+  const { device, inode, size, mode, capabilities, program } = checked;
+  return Float64Array.of(device, inode, size, mode, Number(capabilities), Number(program));
+}
+
 /** The error for what `execve` answered. */
 function executionError(path: string, errno: number): LaunchError {
+  if (errno === ESTALE) return changedError(path);
   const [name, text] = getSystemErrorMap().get(-errno) ?? [`error ${errno}`, "unknown error"];
   const status = errno === ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
   return new LaunchError(`Cannot run "${path}": ${text} (${name}).`, status);
@@ -45,6 +55,7 @@ function executionError(path: string, errno: number): LaunchError {
  *
  * @param shim The path of offheap's shim.
  * @param environment Its environment, `NAME=VALUE` each.
+ * @param checked The file that is at the path: another one is not executed.
  * @throws {LaunchError} status 127 when the program is not there, 126 when it cannot be executed.
  * @throws {LibraryLoadError} when the shim cannot be loaded.
  */
@@ -53,8 +64,14 @@ export function becomeProgram(
   path: string,
   argv: readonly string[],
   environment: readonly string[],
+  checked: CheckedFile,
 ): never {
   const { calls } = foreign().open(shim, { offheap_exec: SHIM_SYMBOLS.offheap_exec });
-  const errno = calls.offheap_exec(path, encodeStringArray(argv), encodeStringArray(environment));
+  const errno = calls.offheap_exec(
+    path,
+    encodeStringArray(argv),
+    encodeStringArray(environment),
+    encodeChecked(checked),
+  );
   throw executionError(path, errno);
 }

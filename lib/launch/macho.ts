@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import process from "node:process";
 import { MachOError, type MachOFile, readMachO } from "../binary/macho.ts";
 import { LaunchError } from "../errors.ts";
 import { libraryFault, openingFault, requireRegularLibrary } from "./binary-faults.ts";
+import type { OpenedFile } from "./checked-file.ts";
 import { MACH_O_RULES } from "./macho-rules.ts";
 import type { BinaryFormat, DyldFacts, LaunchHost, PreloadLibrary, ProgramFile } from "./types.ts";
 
@@ -49,9 +50,9 @@ function dyldFacts(file: string, { cpu, restrictSection, signature }: MachOFile)
   };
 }
 
-function readProgram(path: string, file: string, host: LaunchHost): ProgramFile {
+function readProgram(path: string, { file, stats }: OpenedFile, host: LaunchHost): ProgramFile {
   const program = readProgramMachO(path, file, host.arch ?? process.arch);
-  const { mode, uid, gid } = statSync(file);
+  const { mode, uid, gid } = stats;
   return {
     path,
     format: "macho",

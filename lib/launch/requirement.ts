@@ -5,9 +5,6 @@
  */
 import type { LaunchPlan } from "./plan.ts";
 
-/** The shim's variable that requires an allocator: whose process, the allocator, its file. */
-export const REQUIRE_VARIABLE = "OFFHEAP_REQUIRE";
-
 /** Whose process it is when nobody can name it yet: the first that finds the variable, see the shim. */
 export const FIRST_PROCESS = "*";
 

@@ -3,16 +3,19 @@
  *
  * @module
  */
+import { writeSync } from "node:fs";
 import process from "node:process";
 import { ownVariable, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { ownProperties, requireFlag } from "../options.ts";
 import { startArguments, type StartEnvironment, variableName } from "../process-start.ts";
 import { checkLaunch, checkPreloadLibrary } from "./check.ts";
+import { requireUnchanged } from "./checked-file.ts";
 import { becomeProgram } from "./exec.ts";
 import { handProcessOn } from "./handover.ts";
 import { launchHost } from "./host.ts";
 import { currentIdentity, thisProcess } from "./identity.ts";
+import { recordSettings, REQUIRE_VARIABLE, RESTORE_VARIABLE } from "./own-variables.ts";
 import {
   appendPreload,
   type LaunchOptions,
@@ -23,12 +26,9 @@ import {
 import { launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
 import { BACKGROUND_VARIABLE } from "./profiles.ts";
-import { REQUIRE_VARIABLE, requirementOf } from "./requirement.ts";
+import { requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
-
-/** The shim's variable that gives a program's children their former environment. */
-const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
 
 /** What to run, and how. */
 export interface RunOptions extends LaunchOptions {
@@ -91,8 +91,7 @@ function commandEnvironment(
     preloadName(shim.path),
   ]);
   const changed: Record<string, string> = {
-    ...planned,
-    [variable]: preload,
+    ...recordSettings(before, { ...planned, [variable]: preload }),
     [REQUIRE_VARIABLE]: `${thisProcess()}:${requirementOf(plan)}`,
   };
   if (BACKGROUND_VARIABLE in planned) changed[BACKGROUND_VARIABLE] = `${thisProcess()}:`;
@@ -107,11 +106,22 @@ function commandEnvironment(
   ];
 }
 
+/** Says something on standard error at once: the stream's own queue would go with this program. */
+function tell(notes: readonly string[]): void {
+  for (const note of notes) {
+    try {
+      writeSync(process.stderr.fd, `offheap: ${note}\n`);
+    } catch {
+      // Nobody reads it, or not now: no reason to keep the program from running.
+    }
+  }
+}
+
 /**
  * Runs a command under an allocator, by taking this process's place: the process keeps its number,
  * its descriptors and its parent, and the command's exit status and signals are its own. Arguments
  * and variables are those that this process was started with, byte for byte. A
- * check inside the command, before its own code runs, ends it with status 125 when the allocator
+ * check inside the command, before its `main`, ends it with status 125 when the allocator
  * does not serve `malloc`. Returns only by throwing; nothing has been started then.
  *
  * @throws {LaunchError} when the command cannot be run, or not under the allocator.
@@ -124,15 +134,20 @@ export function runCommand(options: RunOptions): never {
   const [command = "", ...args] = startArguments(words);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(launch, start.variables);
-  const target = resolveLaunchTarget({ command, args, environment: plan.before }, launchHost());
+  const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(plannedVariables(plan))];
+  const { before: environment } = plan;
+  const target = resolveLaunchTarget({ command, args, environment, sets }, launchHost());
   const identity = currentIdentity();
   for (const library of [plan.library, plan.shim]) {
     if (library === null) continue;
     const libc = manifestLibc(library.manifest?.libc);
     checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
   }
-  const environment = commandEnvironment(plan, target, inherit ?? true, start);
+  const variables = commandEnvironment(plan, target, inherit ?? true, start);
   if (target.directory !== null) process.chdir(target.directory);
+  tell(plan.notes);
+  const { path, argv, executed } = target;
+  requireUnchanged(target.files);
   handProcessOn();
-  return becomeProgram(plan.shim.path, target.path, target.argv, environment);
+  return becomeProgram(plan.shim.path, path, argv, variables, executed);
 }

@@ -3,22 +3,29 @@
  *
  * @module
  */
-import { closeSync, openSync, readSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import process from "node:process";
 import { inspect } from "node:util";
-import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { LaunchError } from "../errors.ts";
-import { parseEnvCommand } from "./env-command.ts";
+import { type CheckedFile, type OpenedFile, readHead, withOpened } from "./checked-file.ts";
+import { afterEnv, runsEnv } from "./env-step.ts";
 import { FORMATS } from "./formats.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { requireExecutable, resolveCommand } from "./resolve.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
-import type { LaunchHost, LaunchRequest, LaunchStep, LaunchTarget, ProgramFile } from "./types.ts";
+import type {
+  Arrival,
+  Execution,
+  LaunchHost,
+  LaunchRequest,
+  LaunchStep,
+  LaunchTarget,
+  ProgramFile,
+} from "./types.ts";
 import { wrappedCommand } from "./wrappers.ts";
 
 /** How many scripts in a row the kernel follows. */
-const KERNEL_DEPTH = 4;
+const KERNEL_DEPTH = 5;
 /** A bound for scripts whose `env` starts another script, which the kernel does not count. */
 const LONGEST_CHAIN = 32;
 const SHELL = "/bin/sh";
@@ -28,20 +35,11 @@ function platformOf(host: LaunchHost): LaunchPlatform {
   return host.platform ?? launchPlatform(undefined, "linux");
 }
 
-/** One call of `execve`. */
-interface Execution {
-  readonly path: string;
-  readonly argv: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-}
-
-/** Where one call of `execve` ends. */
-interface Arrival {
-  readonly execution: Execution;
-  /** What the program itself gets as its arguments. */
-  readonly argv: readonly string[];
-  readonly program: ProgramFile;
+/** What was met on the way so far. */
+interface Way {
+  readonly host: LaunchHost;
+  readonly chain: LaunchStep[];
+  readonly files: CheckedFile[];
 }
 
 /**
@@ -53,7 +51,7 @@ interface Arrival {
  * @throws {TypeError} when the command or an argument is no string, or holds a NUL character.
  */
 export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): LaunchTarget {
-  const { command, args = [], environment } = request;
+  const { command, args = [], environment, sets = [] } = request;
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0")) continue;
     const what = index === 0 ? "the command" : `argument ${index}`;
@@ -63,27 +61,32 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
   }
   const cwd = resolve(request.cwd ?? workingDirectory());
   const path = resolveCommand(command, environment.PATH, cwd);
-  const chain: LaunchStep[] = [];
-  const { envKeepsPreload, preloadVariable } = platformOf(host);
-  let start = arrive({ path, argv: [command, ...args], environment, cwd }, chain, host);
+  const way: Way = { host, chain: [], files: [] };
+  const { chain, files } = way;
+  const fixed = new Set([platformOf(host).preloadVariable, ...sets]);
+  const { envKeepsPreload } = platformOf(host);
+  let start = arrive({ path, argv: [command, ...args], environment, cwd }, way);
   let last = start;
   for (;;) {
     const wrapped = afterWrapper(last, chain);
-    const next = wrapped ?? (runsEnv(chain) ? afterEnv(command, last, preloadVariable) : null);
+    const byEnv = wrapped === null && runsEnv(chain, last.execution.cwd);
+    const next = byEnv ? afterEnv(command, last, fixed) : wrapped;
     if (next === null) break;
     // Then this process does what `env` would, and no such program runs.
-    const instead = wrapped === null && !envKeepsPreload;
+    const instead = byEnv && !envKeepsPreload;
     if (instead) chain.pop();
-    last = arrive(next, chain, host);
+    last = arrive(next, way);
     if (instead) start = last;
   }
-  const { execution } = start;
+  const { execution, executed } = start;
   return {
     command,
     path: execution.path,
     argv: execution.argv,
     environment: execution.environment,
     directory: execution.cwd === cwd ? null : execution.cwd,
+    executed,
+    files,
     chain,
     program: last.program,
     libc: last.program.libc,
@@ -96,18 +99,45 @@ function workingDirectory(): string {
   return process.platform === "linux" && name.includes("\uFFFD") ? "/proc/self/cwd" : name;
 }
 
-/** Follows one `execve` through scripts to a program, and notes each file in the chain. */
-function arrive(execution: Execution, chain: LaunchStep[], host: LaunchHost): Arrival {
+/** A file on the way: its first bytes, and what it is when it is a program of the system's format. */
+interface Found {
+  readonly head: Uint8Array;
+  readonly program: ProgramFile | null;
+  readonly checked: CheckedFile;
+}
+
+function look(path: string, file: string, host: LaunchHost): Found {
+  return withOpened(path, file, (opened) => {
+    const head = readHead(opened, SHEBANG_BYTES);
+    const format = FORMATS[platformOf(host).format];
+    const program = format.recognises(head) ? format.readProgram(path, opened, host) : null;
+    return { head, program, checked: checkedFile(opened, program, host) };
+  });
+}
+
+function checkedFile(
+  { file, stats }: OpenedFile,
+  program: ProgramFile | null,
+  host: LaunchHost,
+): CheckedFile {
+  const { dev: device, ino: inode, size, mode } = stats;
+  const capabilities = program?.fileCapabilities ?? host.fileCapabilities(file);
+  return { path: file, device, inode, size, mode, capabilities, program: program !== null };
+}
+
+/** Follows one `execve` through scripts to a program, and notes each file on the way. */
+function arrive(execution: Execution, way: Way): Arrival {
+  const { host, chain, files } = way;
   const { cwd } = execution;
+  let executed: CheckedFile | null = null;
   let { path, argv } = execution;
   for (let depth = 0;; depth++) {
-    const file = resolve(cwd, path);
-    const head = readHead(path, file);
-    const format = FORMATS[platformOf(host).format];
-    if (format.recognises(head)) {
-      const program = format.readProgram(path, file, host);
+    const { head, program, checked } = look(path, resolve(cwd, path), host);
+    files.push(checked);
+    executed ??= checked;
+    if (program !== null) {
       chain.push({ kind: "program", path, program });
-      return { execution, argv, program };
+      return { execution, argv, program, executed };
     }
     if (depth >= KERNEL_DEPTH || chain.length >= LONGEST_CHAIN) {
       const most = depth >= KERNEL_DEPTH ? KERNEL_DEPTH : LONGEST_CHAIN;
@@ -125,7 +155,7 @@ function arrive(execution: Execution, chain: LaunchStep[], host: LaunchHost): Ar
           126,
         );
       }
-      return arriveAtShell(execution, path, chain, host);
+      return arriveAtShell(execution, path, way);
     }
     const { interpreter, argument } = shebang;
     chain.push({ kind: "script", path, interpreter, argument, by: "shebang" });
@@ -150,16 +180,15 @@ function argumentsOf(argument: string | null, host: LaunchHost): string[] {
 function arriveAtShell(
   execution: Execution,
   refused: string,
-  chain: LaunchStep[],
-  host: LaunchHost,
+  way: Way,
 ): Arrival {
   const { path, argv } = execution;
   if (path === SHELL) {
     throw new LaunchError(`Cannot run "${refused}": "${SHELL}" is not a program.`, 126);
   }
-  chain.push({ kind: "script", path, interpreter: SHELL, argument: null, by: "shell" });
+  way.chain.push({ kind: "script", path, interpreter: SHELL, argument: null, by: "shell" });
   requireExecutable(SHELL, "/", `Cannot run "${path}"`);
-  return arrive({ ...execution, path: SHELL, argv: [SHELL, path, ...argv.slice(1)] }, chain, host);
+  return arrive({ ...execution, path: SHELL, argv: [SHELL, path, ...argv.slice(1)] }, way);
 }
 
 /** What a static wrapper executes next, which is noted in the chain; `null` when it is none. */
@@ -173,74 +202,4 @@ function afterWrapper(
   chain[chain.length - 1] = { kind: "wrapper", path: program.path, program };
   const path = resolveCommand(command, environment.PATH, cwd);
   return { path, argv: [command, ...args], environment, cwd };
-}
-
-/** Whether the chain stands at an `env` that a script's `#!` line named. */
-function runsEnv(chain: readonly LaunchStep[]): boolean {
-  const last = chain.at(-1);
-  const before = chain.at(-2);
-  return last?.kind === "program" && basename(last.path) === "env" &&
-    before?.kind === "script" && before.by === "shebang";
-}
-
-/** What `env` executes next; `null` when it executes nothing. */
-function afterEnv(command: string, arrival: Arrival, preload: string): Execution | null {
-  const { environment, cwd } = arrival.execution;
-  const env = parseEnvCommand(arrival.argv.slice(1), environment);
-  if (env.command === null) return null;
-  if (env.dropped === "all" || env.dropped.includes(preload)) {
-    throw new LaunchError(
-      `Cannot run "${command}" under an allocator: its #! line makes "env" drop ` +
-        `${preload}. Take ${env.dropped === "all" ? "-i" : "-u"} out of that line.`,
-    );
-  }
-  const directory = env.directory === null ? cwd : resolve(cwd, env.directory);
-  return {
-    path: resolveEnvCommand(command, env.command, env.environment.PATH, directory),
-    argv: [env.command, ...env.args],
-    environment: env.environment,
-    cwd: directory,
-  };
-}
-
-function resolveEnvCommand(
-  script: string,
-  name: string,
-  path: string | undefined,
-  cwd: string,
-): string {
-  try {
-    return resolveCommand(name, path, cwd);
-  } catch (error) {
-    if (!(error instanceof LaunchError)) throw error;
-    const hint = name.includes(" ") ? ' "env" takes several words only with -S.' : "";
-    throw new LaunchError(
-      `Cannot run "${script}", whose #! line names "env": ${error.message}${hint}`,
-      error.status,
-      { cause: error },
-    );
-  }
-}
-
-function readHead(path: string, file: string): Uint8Array {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, "r");
-  } catch (error) {
-    if (isPermissionRefusal(error)) {
-      throw permissionError(`read "${file}"`, "--allow-read", error);
-    }
-    throw new LaunchError(
-      `Cannot check "${path}" before it is run: this user may not read it. ` +
-        "Give this user the right to read it.",
-      125,
-      { cause: error },
-    );
-  }
-  try {
-    const head = new Uint8Array(SHEBANG_BYTES);
-    return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
-  } finally {
-    closeSync(descriptor);
-  }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { CheckedFile, OpenedFile } from "./checked-file.ts";
 import type { LaunchPlatform } from "./platforms.ts";
 
 /** A C library that a program or shared library is made for; `null` where it cannot be told. */
@@ -114,7 +115,11 @@ export interface LaunchTarget {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The directory to execute it in; `null` for the one that was given. */
   readonly directory: string | null;
-  /** Every file on the way, the command's own first and the last program last. */
+  /** The file at that path, as it was checked. */
+  readonly executed: CheckedFile;
+  /** All files that were checked, as they were. */
+  readonly files: readonly CheckedFile[];
+  /** Every step on the way, the command's own first and the last program last. */
   readonly chain: readonly LaunchStep[];
   /** The program that runs in the end. */
   readonly program: ProgramFile;
@@ -132,6 +137,32 @@ export interface LaunchRequest {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The working directory; this process's own without it. */
   readonly cwd?: string | undefined;
+  /** The variables that the launch sets, beside the preload: nothing on the way may change them. */
+  readonly sets?: readonly string[] | undefined;
+}
+
+/** One call of `execve`. */
+export interface Execution {
+  /** The file. */
+  readonly path: string;
+  /** The arguments, the program's name included. */
+  readonly argv: readonly string[];
+  /** The environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The working directory. */
+  readonly cwd: string;
+}
+
+/** Where one call of `execve` ends. */
+export interface Arrival {
+  /** The call. */
+  readonly execution: Execution;
+  /** What the program itself gets as its arguments. */
+  readonly argv: readonly string[];
+  /** The program. */
+  readonly program: ProgramFile;
+  /** The file that the call is for: the program, or the first script. */
+  readonly executed: CheckedFile;
 }
 
 /** What the launcher needs from the system, beyond files. */
@@ -191,7 +222,7 @@ export interface BinaryFormat {
    *
    * @throws {LaunchError} status 126 when the file is cut off or damaged.
    */
-  readProgram(path: string, file: string, host: LaunchHost): ProgramFile;
+  readProgram(path: string, opened: OpenedFile, host: LaunchHost): ProgramFile;
   /**
    * Reads a library that is to be preloaded. `libc` is what its manifest says.
    *

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isMainThread } from "node:worker_threads";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
@@ -17,6 +18,7 @@ import type { Heap } from "./api/heap.ts";
 import type { LeakReport } from "./api/leaks.ts";
 import type { Pool, PoolOptions } from "./api/pool.ts";
 import type { CachedAllocator, RawAllocator } from "./api/raw.ts";
+import { AllocatorAccount } from "./account.ts";
 import { BumpArena } from "./arena.ts";
 import { claimBlock, NativeBlock, ownBlock } from "./block.ts";
 import { CachedMemory } from "./cached.ts";
@@ -33,8 +35,8 @@ import { openRaw, type RawFunctions } from "./raw.ts";
 import { register, type Registered, unregister } from "./registry.ts";
 import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./sizes.ts";
 import { StoreBlocks } from "./store-blocks.ts";
-import { type Account, Store } from "./store.ts";
-import { claim } from "./transfer.ts";
+import { Store } from "./store.ts";
+import { claim, unclaimedSizes } from "./transfer.ts";
 import { answersOf, hexadecimal, requireUnused } from "./users.ts";
 
 const ADOPT_OPTIONS: readonly (keyof AdoptOptions)[] = ["free", "managed"];
@@ -71,7 +73,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   readonly evidence: readonly Evidence[];
   readonly library: LibraryReport | null;
   readonly #parts: AllocatorParts;
-  readonly #account: Account;
+  readonly #account: AllocatorAccount;
   readonly #store: Store;
   readonly #owners = new Owners();
   readonly #raw: RawFunctions;
@@ -83,12 +85,13 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   /** Makes the allocator of a source. */
   constructor(parts: AllocatorParts) {
     const { name, version, evidence, library, calls, source, tracker, keepsIdle } = parts;
-    const account: Account = { blocks: 0, bytes: 0, peakBytes: 0, allocations: 0 };
+    const account = new AllocatorAccount(calls, source);
     const store = new Store({
       calls,
       source,
       tracker,
       account,
+      depositor: account.address,
       what: `this ${name} allocator`,
       whole: true,
       keepsIdle,
@@ -193,10 +196,19 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
 
   statistics(): AllocatorStatistics {
     const { calls, source, tracker } = this.#parts;
+    const { blocks, bytes, peakBytes, allocations } = this.#account;
+    const lost = new Float64Array(2);
+    calls.offheap_account_lost(source, lost);
+    const [lostBlocks = 0, lostBytes = 0] = lost;
     return {
-      ...this.#account,
+      blocks,
+      bytes,
+      peakBytes,
+      allocations,
       leaks: tracker.count,
       unclaimed: calls.offheap_ticket_count(source),
+      lostBlocks,
+      lostBytes,
     };
   }
 
@@ -207,8 +219,11 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     unregister(this.#reference);
     this.#cached?.close();
     this.#raw.close();
+    // A worker may end when it has given its result away: there, who will claim it is not late.
+    const unclaimed = isMainThread ? unclaimedSizes(this.#store) : [];
+    this.#account.close();
     this.#parts.tracker.closed(open);
-    return open;
+    return [...open, ...this.#parts.tracker.unclaimed(unclaimed)];
   }
 
   [Symbol.dispose](): void {

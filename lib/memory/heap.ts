@@ -14,7 +14,8 @@ import type { Leak } from "./leaks.ts";
 import type { Owner, Owners } from "./owners.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
 import { StoreBlocks } from "./store-blocks.ts";
-import { type Account, Store } from "./store.ts";
+import type { Account } from "./account.ts";
+import { Store } from "./store.ts";
 
 /** jemalloc has numbers for 4,095 arenas (`MALLOCX_ARENA_LIMIT`), and does not say which it lacks. */
 function noHeap(): OutOfMemoryError {

@@ -99,6 +99,25 @@ export class LeakTracker {
     );
   }
 
+  /** Tells of blocks that were given away, and that nobody has claimed when the allocator is closed. */
+  unclaimed(sizes: readonly number[]): LeakReport[] {
+    const reports = sizes.map((size) =>
+      this.describe({ kind: "block", size, trace: null }, "unclaimed")
+    );
+    if (this.#level === "off" || reports.length === 0) return reports;
+    if (this.#onLeak !== undefined) {
+      reports.forEach((leak) => this.#tell(leak));
+      return reports;
+    }
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    warn(
+      `The ${this.#allocator} allocator was closed, and no thread has claimed ${bytes} bytes that ` +
+        `were transferred (blocks: ${sizes.length}). They stay allocated until somebody claims them ` +
+        "by their handles.",
+    );
+    return reports;
+  }
+
   /** What callers are told of a leak. */
   describe({ kind, size, trace }: Leak, noticed: LeakReport["noticed"]): LeakReport {
     return { kind, size, allocator: this.#allocator, noticed, stack: trace };

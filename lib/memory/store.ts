@@ -6,6 +6,7 @@
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../errors.ts";
+import type { Account } from "./account.ts";
 import type { LeakKind, LeakReport } from "./api/leaks.ts";
 import { detach, wrapBytes } from "./buffers.ts";
 import { Holds, holdUntil } from "./holds.ts";
@@ -24,18 +25,6 @@ import {
 /** Sizes up to this one are wrapped by every runtime. */
 const ALWAYS_WRAPPED = 2 ** 30;
 
-/** What a store's account comes to. */
-export interface Account {
-  /** Allocations in use. */
-  blocks: number;
-  /** Their size in bytes. */
-  bytes: number;
-  /** The most bytes there ever were. */
-  peakBytes: number;
-  /** Allocations there have ever been. */
-  allocations: number;
-}
-
 /** How a store is made. */
 export interface StoreOptions {
   /** The shim's functions. */
@@ -46,6 +35,8 @@ export interface StoreOptions {
   readonly tracker: LeakTracker;
   /** The account, which a heap shares with its allocator. */
   readonly account: Account;
+  /** By which the shim knows who gives blocks away; absent for a heap, whose blocks cannot leave it. */
+  readonly depositor?: Address;
   /** What it is, for messages. */
   readonly what: string;
   /** Whether it belongs to an allocator as a whole. */
@@ -82,6 +73,8 @@ export class Store implements LiveOwner {
   readonly tracker: LeakTracker;
   /** The account. */
   readonly account: Account;
+  /** By which the shim knows who gives blocks away. */
+  readonly depositor: Address;
   /** What it is, for messages. */
   readonly what: string;
   /** Whether it belongs to an allocator as a whole, so that its blocks can leave it. */
@@ -101,6 +94,7 @@ export class Store implements LiveOwner {
     this.source = options.source;
     this.tracker = options.tracker;
     this.account = options.account;
+    this.depositor = options.depositor ?? NULL;
     this.what = options.what;
     this.whole = options.whole;
     this.#makeRoom = options.makeRoom;

@@ -20,17 +20,36 @@ function makeSecret(): number {
 
 /** Leaves an allocation that has ended here to whoever claims it. */
 export function deposit(store: Store, live: Live): BlockHandle {
-  const { calls, source } = store;
+  const { calls, source, depositor } = store;
   const { address, size, alignment } = live;
   const secret = makeSecret();
   const free = live.extra?.free ?? NULL;
-  const ticket = calls.offheap_ticket_put(source, secret, address, size, alignment, free);
+  const ticket = calls.offheap_ticket_put(
+    source,
+    secret,
+    address,
+    size,
+    alignment,
+    free,
+    depositor,
+  );
   if (ticket === 0) {
     // Nobody can claim it: it goes back, as if it had been freed.
     store.release(address, free);
     throw new OutOfMemoryError("a ticket for a block", size, alignment);
   }
   return { type: "offheap.block", ticket, secret, process: process.pid, size };
+}
+
+/**
+ * The sizes of the blocks that nobody has claimed yet: those that this store's allocator gave away, and
+ * those of allocators that are closed or whose threads have ended.
+ */
+export function unclaimedSizes({ calls, source, depositor }: Store): number[] {
+  const sizes = new Float64Array(calls.offheap_ticket_count(source));
+  const count = calls.offheap_ticket_sizes(source, depositor, sizes, sizes.length);
+  // Another thread may have deposited one meanwhile.
+  return [...sizes.subarray(0, count)];
 }
 
 /** What `offheap_ticket_take` returns when it has not taken the block: see transfer.c. */

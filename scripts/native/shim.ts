@@ -18,8 +18,11 @@ const SHIM_FILE = "offheap.c";
 export const SHIM_FILES: readonly string[] = [
   SHIM_FILE,
   "background.c",
+  "execute.c",
+  "become.c",
   "launched.c",
   "memory.c",
+  "account.c",
   "functions.c",
   "heap.c",
   "magazine.c",
@@ -30,9 +33,23 @@ export const SHIM_FILES: readonly string[] = [
 
 const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS];
 
-/** Functions of the C library's that a preloaded shim stands in front of, see `background.c`. */
+/**
+ * Functions of the C library's that a preloaded shim stands in front of, see `background.c` and
+ * `become.c`.
+ */
 const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
-  elf: ["pthread_create"],
+  elf: [
+    "pthread_create",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execveat",
+    "execvp",
+    "execvpe",
+    "fexecve",
+  ],
   macho: [],
   pe: [],
 };

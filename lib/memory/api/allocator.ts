@@ -105,6 +105,13 @@ export interface AllocatorStatistics {
   readonly leaks: number;
   /** Blocks that were transferred, of this allocator in any thread, and that nobody has claimed. */
   readonly unclaimed: number;
+  /**
+   * Blocks that were in use in threads, of this allocator, that have ended without closing theirs: a
+   * worker that crashed or was terminated. Nobody frees them any more.
+   */
+  readonly lostBlocks: number;
+  /** Bytes in them. */
+  readonly lostBytes: number;
 }
 
 /**
@@ -209,7 +216,9 @@ export interface Allocator extends BlockAllocator, Disposable {
    * Ends the allocator: frees and detaches all that is still open, and empties the magazines.
    *
    * @returns What was still open, apart from pools' idle blocks; it is told as a leak, too. Memory
-   * whose buffer was detached by something else stays allocated, as it may be in use elsewhere.
+   * whose buffer was detached by something else stays allocated, as it may be in use elsewhere. In the
+   * main thread also what was transferred and not claimed, by this allocator or by those of threads
+   * that have ended: it stays allocated, and can still be claimed.
    * @throws {ClosedError} when it was closed before.
    */
   close(): readonly LeakReport[];

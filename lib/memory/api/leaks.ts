@@ -48,8 +48,11 @@ export interface LeakReport {
   readonly size: number;
   /** The allocator that it came from. */
   readonly allocator: AllocatorName;
-  /** How it was noticed: by the garbage collector, or when the allocator was closed. */
-  readonly noticed: "collected" | "closed";
+  /**
+   * How it was noticed: by the garbage collector, or when the allocator was closed; `unclaimed` is a
+   * block that was transferred, and that no thread had claimed by then. It stays allocated.
+   */
+  readonly noticed: "collected" | "closed" | "unclaimed";
   /** The stack of its allocation, a line a frame; `null` for one that was not sampled. */
   readonly stack: string | null;
 }

@@ -1,0 +1,191 @@
+/*
+ * The launched process may become another program: a shell's exec, env, setpriv. What takes its place
+ * without the preload, or without the requirement, would run unchecked: it is refused.
+ *
+ * The functions stand in front of the C library's, in every process that has the preload, and look at
+ * the environment in the launched one alone: children run as they are told to.
+ */
+#define _GNU_SOURCE
+#include "launched.h"
+
+#ifdef __ELF__
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform.h"
+
+extern char **environ;
+
+/* The launched process; 0 in every other, and when its successors are free. */
+static pid_t bound;
+/* By which name the preload variable knows this library. */
+static const char *own_name;
+static const char *required_variable;
+/* PID.START, as the requirement names the process. */
+static char identity[64];
+
+typedef int (*execvpe_fn)(const char *, char *const[], char *const[]);
+typedef int (*fexecve_fn)(int, char *const[], char *const[]);
+
+static execvpe_fn next_execvpe;
+static fexecve_fn next_fexecve;
+
+/* In the child of a vfork nothing may be looked up any more. */
+static void find_next(void) {
+    *(void **)&next_execvpe = dlsym(RTLD_NEXT, "execvpe");
+    *(void **)&next_fexecve = dlsym(RTLD_NEXT, "fexecve");
+}
+
+void bind_successors(const char *variable) {
+    find_next();
+    const char *value = meant_for_this_process(variable) == NULL ? NULL : getenv(variable);
+    Dl_info self;
+    if (value == NULL || dladdr((void *)bind_successors, &self) == 0) return;
+    size_t length = strcspn(value, ":");
+    if (length >= sizeof identity) return;
+    memcpy(identity, value, length);
+    identity[length] = '\0';
+    own_name = self.dli_fname;
+    required_variable = variable;
+    bound = getpid();
+}
+
+void free_successors(void) {
+    bound = 0;
+}
+
+static const char *value_in(char *const envp[], const char *name) {
+    size_t length = strlen(name);
+    for (char *const *each = envp; each != NULL && *each != NULL; each++) {
+        if (strncmp(*each, name, length) == 0 && (*each)[length] == '=') return *each + length + 1;
+    }
+    return NULL;
+}
+
+/* Whether one of the names in a preload variable's value is this library's. */
+static int has_own_name(const char *value) {
+    size_t length = strlen(own_name);
+    for (const char *at = value; at != NULL && *at != '\0';) {
+        size_t entry = strcspn(at, ": \t\n");
+        if (entry == length && memcmp(at, own_name, length) == 0) return 1;
+        at += entry;
+        at += strspn(at, ": \t\n");
+    }
+    return 0;
+}
+
+/* The variable that a successor would lack; NULL when it has both. */
+static const char *lost_in(char *const envp[]) {
+    if (!has_own_name(value_in(envp, PRELOAD_VARIABLE))) return PRELOAD_VARIABLE;
+    const char *value = value_in(envp, required_variable);
+    size_t length = strlen(identity);
+    int kept = value != NULL && strncmp(value, identity, length) == 0 && value[length] == ':';
+    return kept ? NULL : required_variable;
+}
+
+/* Ends the launched process where a program is to take its place that nothing would check. */
+static void check(const char *program, char *const envp[]) {
+    if (bound == 0 || bound != getpid()) return;
+    const char *lost = lost_in(envp);
+    /* The number may be that of a child in a namespace of its own. */
+    if (lost == NULL || !is_this_process(identity)) return;
+    char message[1024];
+    int length = snprintf(message, sizeof message,
+                          "offheap: this process was to run under an allocator, and \"%.512s\" was to "
+                          "take its place without %s: refused.\n"
+                          "offheap: leave the variable as it is, put \"offheap run\" behind what drops "
+                          "it, or take --no-inherit.\n",
+                          program, lost);
+    if (length > 0 && write(STDERR_FILENO, message, (size_t)length) < 0) _exit(REFUSED);
+    _exit(REFUSED);
+}
+
+EXPORT int execve(const char *path, char *const argv[], char *const envp[]) {
+    check(path, envp);
+    return (int)syscall(SYS_execve, path, argv, envp);
+}
+
+EXPORT int execv(const char *path, char *const argv[]) {
+    return execve(path, argv, environ);
+}
+
+EXPORT int execvpe(const char *file, char *const argv[], char *const envp[]) {
+    check(file, envp);
+    if (next_execvpe == NULL) find_next();
+    if (next_execvpe != NULL) return next_execvpe(file, argv, envp);
+    errno = ENOSYS;
+    return -1;
+}
+
+EXPORT int execvp(const char *file, char *const argv[]) {
+    return execvpe(file, argv, environ);
+}
+
+EXPORT int fexecve(int file, char *const argv[], char *const envp[]) {
+    check("the program of a descriptor", envp);
+    if (next_fexecve == NULL) find_next();
+    if (next_fexecve != NULL) return next_fexecve(file, argv, envp);
+    errno = ENOSYS;
+    return -1;
+}
+
+#ifdef SYS_execveat
+EXPORT int execveat(int directory, const char *path, char *const argv[], char *const envp[],
+                    int flags) {
+    check(path, envp);
+    return (int)syscall(SYS_execveat, directory, path, argv, envp, flags);
+}
+#endif
+
+static size_t count_arguments(const char *first, va_list rest) {
+    size_t count = 0;
+    for (const char *each = first; each != NULL; each = va_arg(rest, const char *)) count++;
+    return count;
+}
+
+/* The list of arguments that a function was called with, and what stands behind its NULL. */
+#define COLLECT(argv, first, rest)                                                  \
+    va_list rest;                                                                   \
+    va_start(rest, first);                                                          \
+    size_t count = count_arguments(first, rest);                                    \
+    va_end(rest);                                                                   \
+    char *argv[count + 1];                                                          \
+    va_start(rest, first);                                                          \
+    argv[0] = (char *)first;                                                        \
+    for (size_t i = 1; i <= count; i++) argv[i] = va_arg(rest, char *)
+
+EXPORT int execl(const char *path, const char *first, ...) {
+    COLLECT(argv, first, rest);
+    va_end(rest);
+    return execve(path, argv, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...) {
+    COLLECT(argv, first, rest);
+    va_end(rest);
+    return execvpe(file, argv, environ);
+}
+
+EXPORT int execle(const char *path, const char *first, ...) {
+    COLLECT(argv, first, rest);
+    char *const *envp = va_arg(rest, char *const *);
+    va_end(rest);
+    return execve(path, argv, envp);
+}
+
+#else
+
+void bind_successors(const char *variable) {
+    (void)variable;
+}
+
+void free_successors(void) {}
+
+#endif
