@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { appendFileSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -8,7 +9,7 @@ import type { ProcessReport } from "../lib/doctor/types.ts";
 import type { Verification } from "../lib/verify/types.ts";
 import { VERSION } from "../lib/version.ts";
 import { withChild } from "./support/child.ts";
-import { compileShared } from "./support/compile.ts";
+import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import {
   builtLibrary,
   type ChildOptions,
@@ -142,10 +143,40 @@ for (const allocator of ALLOCATORS) {
 
 test("verify of a false library says NOT VERIFIED, and shows what failed", async () => {
   const decoy = compileShared("decoy-names.c", "cli-decoy.so");
-  const text = await printed(["verify"], { variables: { OFFHEAP_LIBRARY: decoy } });
+  const variables = { OFFHEAP_LIBRARY: decoy };
+  const { status, stdout: text, stderr } = await offheap(["verify"], { variables });
+  assert.equal(status, 1, "0 means proven");
+  assert.match(stderr, /^offheap: Cannot verify offheap's blocks of jemalloc\. version: .*NULL/);
   assert.match(text, /^offheap's blocks: jemalloc +NOT VERIFIED$/m);
   assert.match(text, /^library +version +fail +.*NULL/m);
   assert.match(text, /^library +hash +unavailable /m);
+});
+
+test("verify ends with 1 when its library is missing or altered, and with 0 when all is proven", async () => {
+  await printed(["verify"]);
+  const missing = { OFFHEAP_LIBRARY: "/nonexistent/libjemalloc.so" };
+  const none = await offheap(["verify"], { variables: missing });
+  assert.equal(none.status, 1);
+  assert.match(
+    none.stderr,
+    /^offheap: Cannot verify offheap's blocks.*\/nonexistent\/libjemalloc\.so/s,
+  );
+  const altered = join(temporaryDirectory(), "libjemalloc.so");
+  copyFileSync(builtLibrary("jemalloc"), altered);
+  copyFileSync(`${builtLibrary("jemalloc")}.json`, `${altered}.json`);
+  appendFileSync(altered, "x");
+  for (const args of [["verify"], ["verify", "--json"]]) {
+    const { status, stderr } = await offheap(args, { variables: { OFFHEAP_LIBRARY: altered } });
+    assert.equal(status, 1, stderr);
+    assert.match(
+      stderr,
+      /^offheap: Cannot verify offheap's blocks of jemalloc\. symbol: Cannot load/,
+    );
+  }
+  const asked = ["verify", "--expect", "system"];
+  assert.equal((await offheap(asked, { variables: missing })).status, 0, "nothing else was asked");
+  const env = await offheap(["env"], { variables: { OFFHEAP_LIBRARY: altered } });
+  assert.deepEqual([env.status, env.stdout], [125, ""]);
 });
 
 test("verify --expect names the C library's allocator as system, and is met only by proof", async () => {
@@ -170,7 +201,9 @@ test("env prints what run would set, in each format", async () => {
   const json = JSON.parse(await env("--format", "json")) as Record<string, string>;
   assert.equal(json["LD_PRELOAD"], `${library}:${builtLibrary("offheap")}`);
   const names = Object.keys(json);
-  assert.ok(names.length > 1 && names.slice(1).every((name) => name.startsWith("MIMALLOC_")));
+  const options = names.slice(1, -1);
+  assert.ok(options.length > 0 && options.every((name) => name.startsWith("MIMALLOC_")));
+  assert.equal(names.at(-1), "OFFHEAP_SET", "what is offheap's is on record");
   const required = `mimalloc:${library}`;
   const lines: readonly (readonly [string, (name: string) => string, ...string[]])[] = [
     [
