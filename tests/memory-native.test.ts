@@ -13,7 +13,13 @@ import { skipUnless } from "./support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
 /** All of the shim but what a launched program does at its start. */
-const AT_START: readonly string[] = ["offheap.c", "background.c", "launched.c"];
+const AT_START: readonly string[] = [
+  "offheap.c",
+  "background.c",
+  "become.c",
+  "execute.c",
+  "launched.c",
+];
 const SOURCES = SHIM_FILES.filter((name) => !AT_START.includes(name));
 const directory = temporaryDirectory();
 
