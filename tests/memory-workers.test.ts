@@ -140,7 +140,7 @@ for (const role of ["claim", "crash"]) {
     const worker = start(role, "mimalloc");
     await answer(worker);
     const handle = memory.allocate(5000).transfer();
-    const errors: Error[] = [];
+    const errors: unknown[] = [];
     worker.on("error", (error) => errors.push(error));
     const ended = new Promise((resolve) => worker.once("exit", resolve));
     worker.postMessage({ handle });

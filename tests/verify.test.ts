@@ -7,6 +7,7 @@ import type { VerifyOptions } from "../lib/verify/verify.ts";
 import { callApi } from "./support/api.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
+import { debianFile } from "../scripts/foreign/debian.ts";
 import {
   DEBIAN_ALLOCATORS,
   debianAllocator,

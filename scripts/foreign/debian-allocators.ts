@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { hostTarget } from "../../lib/library/target.ts";
 import type { AllocatorName } from "../native/pins.ts";
-import { debianFile, type DebianFile } from "./debian.ts";
+import { type DebianFile, debianFile } from "./debian.ts";
 
 /** Which package of which suite has an allocator. */
 export interface DebianAllocator {
