@@ -160,3 +160,13 @@ test("what is appended to a preload comes last, once, and between single colons"
     assert.equal(appendPreload(existing, names), expected, JSON.stringify(existing));
   }
 });
+
+test("a cache that is not there and cannot be made is a refusal, with what to do", () => {
+  for (const cache of ["/proc/no-such", "/etc/passwd", "/etc/passwd/below"]) {
+    assert.throws(() => link("/a library.so", cache), {
+      name: "LaunchError",
+      message:
+        /^Cannot preload by way of "\/.*\/offheap\/links": it cannot be used \(E[A-Z]+: .*\)\. Set XDG_CACHE_HOME to a directory of this user's own\.$/,
+    });
+  }
+});

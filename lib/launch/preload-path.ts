@@ -8,7 +8,7 @@ import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "nod
 import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
-import { LaunchError } from "../errors.ts";
+import { LaunchError, OffheapError } from "../errors.ts";
 import { cacheDirectory } from "../library/directories.ts";
 import { cacheExposure, effectiveUser } from "../library/ownership.ts";
 import { readEnvironment } from "../environment.ts";
@@ -59,13 +59,14 @@ function requirePrivateCache(cache: string, directory: string): void {
   );
 }
 
-/** Writes something of a directory's; what the system refuses is a refusal of the launch. */
-function writing(directory: string, write: () => void): void {
+/** Does something with a directory; what the system refuses is a refusal of the launch. */
+function using(directory: string, use: () => void): void {
   try {
-    write();
+    use();
   } catch (error) {
+    if (error instanceof OffheapError) throw error;
     throw new LaunchError(
-      `Cannot preload by way of "${directory}": it cannot be written to (${
+      `Cannot preload by way of "${directory}": it cannot be used (${
         error instanceof Error ? error.message : error
       }). Set XDG_CACHE_HOME to a directory of this user's own.`,
       125,
@@ -75,13 +76,15 @@ function writing(directory: string, write: () => void): void {
 }
 
 function makeLink(path: string, { path: directory, cache }: LinkDirectory): string {
-  if (cache !== undefined) requirePrivateCache(cache, directory);
-  writing(directory, () => mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE }));
-  requirePrivate(directory);
+  using(directory, () => {
+    if (cache !== undefined) requirePrivateCache(cache, directory);
+    mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
+    requirePrivate(directory);
+  });
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
   const link = join(directory, `${digest}-${basename(path).replace(UNSAFE, "_")}`);
   const fresh = `${link}.${process.pid}`;
-  writing(directory, () => {
+  using(directory, () => {
     symlinkSync(path, fresh);
     renameSync(fresh, link);
   });
