@@ -25,7 +25,7 @@ async function start(): Promise<number> {
   try {
     if (command === "run") (await import("./cli/quick-run.ts")).runQuickly(words);
   } catch (error) {
-    return (await import("./cli/main.ts")).failRun(error);
+    return (await import("./cli/failure.ts")).failRun(error);
   }
   let main;
   try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, copyFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -8,6 +8,7 @@ import { runtimeInfo } from "../ffi/mod.ts";
 import type { ProcessReport } from "../lib/doctor/types.ts";
 import type { Verification } from "../lib/verify/types.ts";
 import { VERSION } from "../lib/version.ts";
+import { copyCheckout } from "./support/checkout.ts";
 import { withChild } from "./support/child.ts";
 import { compileShared, temporaryDirectory } from "./support/compile.ts";
 import {
@@ -17,6 +18,7 @@ import {
   offheapCommand,
   ROOT,
   runChild,
+  runtimeCommand,
 } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
 
@@ -291,6 +293,30 @@ test("doctor refuses what is no process's number, and names one that is not ther
   const { status, stderr } = await offheap(["doctor", "--pid", String(2 ** 22 + 1)]);
   assert.equal(status, 1);
   assert.match(stderr, /^offheap: .*4194305/);
+});
+
+test("without the packages that it needs, the command says what to install", async () => {
+  const copy = copyCheckout();
+  // Without this directory Bun would download what is missing.
+  mkdirSync(join(copy, "node_modules"));
+  const cli = join(copy, "lib", "cli.ts");
+  const missing = /^offheap: Cannot start: the package ["']commander["'] is not installed beside/;
+  const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [["verify"], 1, missing],
+    [["run", "--help"], 125, missing],
+    // What `run` itself does needs no package; it finds no library here.
+    [["run", "--", "true"], 125, /^offheap: Cannot (?!start)/],
+  ];
+  const variables = { XDG_CACHE_HOME: join(copy, "cache") };
+  for (const [args, status, message] of cases) {
+    const { stderr, ...ended } = await runChild(runtimeCommand(cli, ...args), {
+      cwd: copy,
+      variables,
+    });
+    assert.equal(ended.status, status, stderr);
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /^\s+at /m);
+  }
 });
 
 test("help and the version are printed with status 0, and wrong usage has a hint", async () => {

@@ -6,8 +6,7 @@
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { readEnvironment, startOrCurrentEnvironment } from "../environment.ts";
-import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
-import { BuildError, LaunchError, OffheapError } from "../errors.ts";
+import { BuildError, LaunchError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
 import { launchPlatform } from "../launch/platforms.ts";
 import { needsLink } from "../launch/preload-path.ts";
@@ -23,11 +22,12 @@ import {
   REQUIREMENTS,
   SHELL_REFUSAL,
 } from "./environment-formats.ts";
+import { describe, REFUSED } from "./failure.ts";
 import { print } from "./print.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
 /** Exit statuses; those of `run` are what `env` and `nohup` use. */
-const STATUS = { ok: 0, failed: 1, usage: 2, refused: 125 } as const;
+const STATUS = { ok: 0, failed: 1, usage: 2, refused: REFUSED } as const;
 
 const ALLOCATOR_CHOICES: readonly string[] = ["auto", ...ALLOCATOR_NAMES];
 
@@ -225,39 +225,6 @@ function statusOf(error: unknown, args: readonly string[]): number {
   }
   if (error instanceof LaunchError) return error.status;
   return LAUNCHING.includes(commandName(args)) ? STATUS.refused : STATUS.failed;
-}
-
-/** A bad value from the user or the environment; other TypeErrors are defects. */
-function isBadInput(error: unknown): error is TypeError | RangeError {
-  return error instanceof RangeError ||
-    (error instanceof TypeError && /^Cannot .+ must .+; got /s.test(error.message));
-}
-
-/** What the system refuses a user can mend: a full disk, a directory of another's. */
-function isSystemRefusal(error: unknown): error is Error {
-  return error instanceof Error && "syscall" in error && "code" in error &&
-    typeof error.code === "string";
-}
-
-/** What a user sees of an error: a sentence where it is ours, the stack where it is a defect. */
-function describe(error: unknown): string {
-  if (error instanceof OffheapError || isBadInput(error)) return error.message;
-  if (isPermissionRefusal(error)) return permissionError("do that", "--allow-all", error).message;
-  if (isSystemRefusal(error)) {
-    return `The system refuses something: ${error.message}. Look at what it names, and at this ` +
-      "user's rights there.";
-  }
-  return error instanceof Error ? error.stack ?? error.message : String(error);
-}
-
-/**
- * Tells why `run` did not become the command.
- *
- * @returns The exit status.
- */
-export function failRun(error: unknown): number {
-  process.stderr.write(`offheap: ${describe(error)}\n`);
-  return statusOf(error, ["run"]);
 }
 
 /**

@@ -1,0 +1,45 @@
+/**
+ * What is told of a command that failed. Apart from the command line as a whole, whose packages `run`
+ * need not have.
+ *
+ * @module
+ */
+import process from "node:process";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { LaunchError, OffheapError } from "../errors.ts";
+
+/** The exit status of `run` and `env` for what is refused. */
+export const REFUSED = 125;
+
+/** A bad value from the user or the environment; other TypeErrors are defects. */
+function isBadInput(error: unknown): error is TypeError | RangeError {
+  return error instanceof RangeError ||
+    (error instanceof TypeError && /^Cannot .+ must .+; got /s.test(error.message));
+}
+
+/** What the system refuses a user can mend: a full disk, a directory of another's. */
+function isSystemRefusal(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error && "code" in error &&
+    typeof error.code === "string";
+}
+
+/** What a user sees of an error: a sentence where it is ours, the stack where it is a defect. */
+export function describe(error: unknown): string {
+  if (error instanceof OffheapError || isBadInput(error)) return error.message;
+  if (isPermissionRefusal(error)) return permissionError("do that", "--allow-all", error).message;
+  if (isSystemRefusal(error)) {
+    return `The system refuses something: ${error.message}. Look at what it names, and at this ` +
+      "user's rights there.";
+  }
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+/**
+ * Tells why `run` did not become the command.
+ *
+ * @returns The exit status.
+ */
+export function failRun(error: unknown): number {
+  process.stderr.write(`offheap: ${describe(error)}\n`);
+  return error instanceof LaunchError ? error.status : REFUSED;
+}
