@@ -353,3 +353,59 @@ test("libraries that pass a context are served, in the forms that are common", {
     assert.equal(status, 0, allocator);
   }
 });
+
+const SQLITE = {
+  sqlite3_config: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
+  sqlite3_open: { parameters: ["cstring", "pointer"], result: "i32" },
+  sqlite3_exec: {
+    parameters: ["pointer", "cstring", "pointer", "pointer", "pointer"],
+    result: "i32",
+  },
+  sqlite3_status: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
+  sqlite3_close: { parameters: ["pointer"], result: "i32" },
+} as const;
+
+/** What SQLite calls these, in sqlite3.h. */
+const [PAGECACHE, PCACHE_HDRSZ, PAGECACHE_USED, PAGECACHE_OVERFLOW] = [7, 24, 1, 2];
+
+function openSqlite() {
+  try {
+    return openLibrary("libsqlite3.so.0", SQLITE).calls;
+  } catch (error) {
+    return String(error).split("\n")[0] ?? "";
+  }
+}
+
+const sqlite = LINUX ? openSqlite() : "its library has another name here";
+
+test(
+  "SQLite takes a block for its page cache",
+  skipUnless(typeof sqlite !== "string", `SQLite is not there: ${sqlite}`),
+  () => {
+    assert.ok(typeof sqlite !== "string");
+    const memory = openAllocator();
+    const out = memory.allocate(16, { zeroed: true });
+    const told = () => out.as(Int32Array)[0] ?? 0;
+    assert.equal(sqlite.sqlite3_config(PCACHE_HDRSZ, out.address, 0, 0), 0);
+    const size = 4096 + told();
+    const cache = memory.allocate(100 * size, { zeroed: true });
+    assert.equal(sqlite.sqlite3_config(PAGECACHE, cache.address, size, 100), 0);
+    assert.equal(sqlite.sqlite3_open(":memory:", out.address), 0);
+    const database = Number(out.as(BigUint64Array)[0]) as Address;
+    const none = 0 as Address;
+    const table = "create table t(a); insert into t values(zeroblob(100000));";
+    assert.equal(sqlite.sqlite3_exec(database, table, none, none, none), 0);
+    const status = (what: number): number => {
+      assert.equal(sqlite.sqlite3_status(what, out.address, out.address + 8 as Address, 0), 0);
+      return told();
+    };
+    assert.ok(status(PAGECACHE_USED) > 20);
+    assert.equal(status(PAGECACHE_OVERFLOW), 0, "nothing had to come from malloc");
+    assert.ok(cache.bytes.some((byte) => byte !== 0), "it lies in the block");
+    assert.equal(sqlite.sqlite3_close(database), 0);
+    // SQLite keeps the block as long as the process.
+    out.free();
+    cache.release();
+    memory.close();
+  },
+);
