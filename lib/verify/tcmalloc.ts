@@ -22,10 +22,13 @@ function missing(symbol: string): RangeError {
 export function openTcmallocProbe(object: string | null): AllocatorProbe {
   const { calls, close } = foreign().open(object, TCMALLOC_SYMBOLS);
   const { tc_version, MallocExtension_GetOwnership, MallocExtension_GetNumericProperty } = calls;
+  // What has one of the names only is something else, which is not called for a string.
+  const isWhole = MallocExtension_GetOwnership !== undefined &&
+    MallocExtension_GetNumericProperty !== undefined;
   return {
     symbol: "tc_version",
     shimName: null,
-    version: tc_version === undefined
+    version: tc_version === undefined || !isWhole
       ? null
       : () => readCString(tc_version(null, null, null)).replace(/^\D*/, ""),
     ownershipQuestion: "MallocExtension_GetOwnership",
