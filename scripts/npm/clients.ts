@@ -31,8 +31,11 @@ export interface Client {
   readonly module: string;
   /** Whether packages lie in the project's `node_modules`. */
   readonly local: boolean;
-  /** Whether it also leaves packages alone that are for another C library. */
-  readonly readsLibc: boolean;
+  /**
+   * Which platforms' packages it fetches: this one's, also those for another C library, or all, of
+   * which it then installs some.
+   */
+  readonly fetches: "own" | "any libc" | "all";
 }
 
 const PROJECT = { name: "empty", version: "1.0.0", private: true };
@@ -51,7 +54,7 @@ function node(title: string, binary: string, ...options: string[]): Client {
     programs: BOTH,
     module: COMPILED,
     local: true,
-    readsLibc: true,
+    fetches: "own",
   };
 }
 
@@ -81,7 +84,7 @@ function yarnClassic(binary: string, script: string): Client {
   return {
     ...managed("Yarn 1", binary, yarn),
     offheap: [...yarn, "run", "offheap"],
-    readsLibc: false,
+    fetches: "all",
     settings: (registry, caches) => ({
       npm_config_registry: registry,
       YARN_CACHE_FOLDER: join(caches, "yarn"),
@@ -133,7 +136,7 @@ function bun(binary: string): Client {
     programs: BOTH,
     module: "offheap/src/mod.ts",
     local: true,
-    readsLibc: true,
+    fetches: "own",
   };
 }
 
@@ -151,7 +154,7 @@ function deno(binary: string, version: string, nodeModulesDir: "none" | "auto"):
     programs: local ? BOTH : ["import.mjs"],
     module: local ? COMPILED : `offheap/${version}/dist/mod.cjs`,
     local,
-    readsLibc: false,
+    fetches: "any libc",
   };
 }
 

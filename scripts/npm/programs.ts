@@ -79,7 +79,8 @@ if (only === "floor") {
   const builtin = deno ?? bun ?? process.getBuiltinModule("node:ffi");
   const { platform, arch } = process;
   const koffi = \`@koromix/koffi-\${platform}-\${arch}\`;
-  if (builtin === undefined) createRequire(import.meta.url)(koffi);
+  const { resolve } = createRequire(import.meta.url);
+  if (builtin === undefined) createRequire(resolve("offheap"))(koffi);
   lap("open");
 } else {
   const { openAllocator } = await import("offheap");
