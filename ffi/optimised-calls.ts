@@ -7,14 +7,15 @@
  * @module
  */
 import process from "node:process";
-import v8 from "node:v8";
-import vm from "node:vm";
 import type { RawFunction } from "./library.ts";
 
 /** Waits for all compilation in the background, and needs V8's own syntax to be allowed. */
 const AWAIT_COMPILER = "%FinalizeOptimization()";
 
 function awaitCompiler(): void {
+  // Not imported: `offheap run` need not wait for what it does not use.
+  const v8 = process.getBuiltinModule("node:v8");
+  const vm = process.getBuiltinModule("node:vm");
   v8.setFlagsFromString("--allow-natives-syntax");
   new vm.Script(AWAIT_COMPILER).runInThisContext();
   v8.setFlagsFromString("--no-allow-natives-syntax");
