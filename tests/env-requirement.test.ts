@@ -78,6 +78,7 @@ test("sh: when offheap env refuses, the script ends with its status and a termin
     const typed = 'case $- in *i*) ;; *) echo "not interactive" ;; esac; eval "$("$@")"; echo $?';
     const stayed = await runChild([
       "bash",
+      "--norc",
       "-ic",
       typed,
       "bash",

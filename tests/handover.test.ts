@@ -189,6 +189,15 @@ test("the environment goes on byte for byte, entries without a name included", a
   assert.match(after.replace(/\s+/g, " "), /4c 44 5f 50 52 45 4c 4f 41 44 3d/);
 });
 
+test("env prints the bytes of what it keeps", async () => {
+  const script = 'export LD_PRELOAD="$(printf "/nonexistent/caf\\351.so")"; "$@" | head -1';
+  const { stdout, stderr } = await bash(
+    `${script} | cut -c 1-40 | od -An -c`,
+    ...offheapCommand("env"),
+  );
+  assert.match(stdout.replace(/\s+/g, ""), /^exportLD_PRELOAD='\/nonexistent\/caf351\.so:/, stderr);
+});
+
 test("--no-inherit gives children the former bytes back", async () => {
   const conf = 'MALLOC_CONF="$(printf "narenas:1\\377")"';
   const show = "printenv MALLOC_CONF | od -An -tx1";

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { encodeExact } from "../exact-text.ts";
 
 /** Whoever reads may have seen enough, as `head` has: that is no error of the report's. */
 function endUnwritten(error: NodeJS.ErrnoException): void {
@@ -18,7 +19,7 @@ export function print(text: string): void {
     process.stdout.on("error", endUnwritten);
   }
   try {
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(encodeExact(`${text}\n`));
   } catch (error) {
     // Deno throws where Node and Bun emit.
     endUnwritten(error as NodeJS.ErrnoException);
