@@ -212,7 +212,7 @@ test("env prints what run would set, in each format", async () => {
     [
       "sh",
       (name) => `export ${name}=${json[name]}`,
-      "read -r OFFHEAP_REQUIRE 2>/dev/null </proc/self/stat || OFFHEAP_REQUIRE=$$",
+      "read -r OFFHEAP_REQUIRE 2>/dev/null </proc/self/stat || OFFHEAP_REQUIRE=$$; " +
       `export OFFHEAP_REQUIRE="\${OFFHEAP_REQUIRE%% *}:"${required}`,
     ],
     ["dotenv", (name) => `${name}=${json[name]}`],

@@ -54,7 +54,7 @@ export const REQUIREMENTS: Readonly<
   Partial<Record<EnvironmentFormat, (requirement: string) => string>>
 > = {
   sh: (requirement) =>
-    `read -r ${REQUIRE_VARIABLE} 2>/dev/null </proc/self/stat || ${REQUIRE_VARIABLE}=$$\n` +
+    `read -r ${REQUIRE_VARIABLE} 2>/dev/null </proc/self/stat || ${REQUIRE_VARIABLE}=$$; ` +
     `export ${REQUIRE_VARIABLE}="\${${REQUIRE_VARIABLE}%% *}:"${quoteForShell(requirement)}`,
   docker: (requirement) => writeFirst("docker", requirement),
   systemd: (requirement) => writeFirst("systemd", requirement),
