@@ -109,7 +109,9 @@ test(
 );
 
 /** Runs a command and tells which sockets of a network it connected, and which programs it ran. */
-const STRACE = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,execve", "-o"] as const;
+const CALLS = "trace=connect,sendto,execve,execveat";
+// With -y a descriptor has its file's path beside it: a program is executed by one.
+const STRACE = ["strace", "-f", "-qq", "-y", "-e", CALLS, "-o"] as const;
 const MAY_TRACE = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
 
 test(
@@ -124,7 +126,9 @@ test(
       assert.equal(status, 0, stderr);
       const lines = readFileSync(log, "utf8").split("\n");
       assert.deepEqual(lines.filter((line) => /AF_INET/.test(line)), []);
-      const programs = lines.flatMap((line) => /execve\("([^"]+)"/.exec(line)?.[1] ?? []);
+      const programs = lines.flatMap((line) =>
+        /exec(?:ve\("|veat\(\d+<)([^">]+)/.exec(line)?.[1] ?? []
+      );
       const expected = args[0] === "run" ? [process.execPath, "/bin/echo"] : [process.execPath];
       assert.deepEqual(programs, expected);
     }
