@@ -12,7 +12,7 @@ import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import type { Borrowed, BorrowOptions } from "./api/borrowed.ts";
 import { detach, wrapBytes } from "./buffers.ts";
 import { INSPECT, shownAddress, summarize } from "./inspection.ts";
-import { memoryCalls } from "./native.ts";
+import { requireShim } from "./native.ts";
 import { requireAddress, requireSize } from "./sizes.ts";
 import { viewOf } from "./views.ts";
 
@@ -131,7 +131,7 @@ export function borrow(address: Address, size: number, options: BorrowOptions = 
   }
   try {
     // The buffers of such a runtime are to be the same before an allocator is open as afterwards.
-    if (foreign().useShim !== null) memoryCalls();
+    if (foreign().useShim !== null) requireShim();
     const borrowed = new BorrowedMemory(address, size);
     if (owner !== undefined) owners.set(borrowed.buffer, owner);
     return borrowed;

@@ -15,6 +15,7 @@ export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;
 /** The version of the shim's binary interface that this code calls: `ABI_VERSION` in offheap.c. */
 const ABI_VERSION = 5;
 
+let shim: string | undefined;
 let opened: MemoryCalls | undefined;
 
 function requireVersion(path: string): void {
@@ -31,16 +32,27 @@ function requireVersion(path: string): void {
 }
 
 /**
+ * The shim's path; from then on this runtime takes from it what its own way does worse.
+ *
+ * @throws {LibraryLoadError} when there is no shim, or one of another version.
+ * @throws {PermissionError} when the runtime does not permit FFI or reading.
+ */
+export function requireShim(): string {
+  if (shim !== undefined) return shim;
+  const { path } = resolveLibrary({ name: "offheap" });
+  requireVersion(path);
+  foreign().useShim?.(path);
+  shim = path;
+  return path;
+}
+
+/**
  * The shim's functions.
  *
  * @throws {LibraryLoadError} when there is no shim, or one of another version.
  * @throws {PermissionError} when the runtime does not permit FFI or reading.
  */
 export function memoryCalls(): MemoryCalls {
-  if (opened !== undefined) return opened;
-  const { path } = resolveLibrary({ name: "offheap" });
-  requireVersion(path);
-  foreign().useShim?.(path);
-  opened = foreign().open(path, MEMORY_SYMBOLS).calls;
+  opened ??= foreign().open(requireShim(), MEMORY_SYMBOLS).calls;
   return opened;
 }
