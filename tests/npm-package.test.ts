@@ -223,9 +223,12 @@ export {
       "exports.f = d;\nexports.e = e;",
     ]
   ) assert.ok(made.includes(part), part);
-  const refused = ['import x from "zx";', 'await import("node:fs");', "export default 1;"];
+  const shell = "const text = `\nexport A=1\nimport`;\n";
+  assert.ok(toCommonJs(shell, COMMAND_FILES).text.endsWith(shell), "a text is no statement");
+  const refused = ['import x from "zx";', 'await import("zx");', "export default 1;", "await f();"];
   for (const left of refused) {
-    assert.throws(() => toCommonJs(`${left}\n`, BUNDLED_LIBRARY), /has no counterpart of "/, left);
+    const convert = (): unknown => toCommonJs(`${left}\n`, BUNDLED_LIBRARY);
+    assert.throws(convert, /Cannot make CommonJS of a module: it has "/, left);
   }
 });
 

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import vm from "node:vm";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
 
 /** A module that was made CommonJS. */
@@ -68,8 +69,8 @@ const DYNAMIC = /\bimport\("([^"]+)"\)/g;
 const EXPORT = /^export \{([^{}]*)\};$/gm;
 const META = /\bimport\.meta\b/g;
 
-/** What is left of an ES module. */
-const LEFT = /^(?:import|export|await)\b.*|\bimport\s*\(.*/m;
+/** An import that is left, of a module that may not be imported. */
+const LEFT = /\bimport\(".*/;
 
 /** The declarations for what stands between `import` and `from`. */
 function declarations(clause: string, got: string): string {
@@ -116,11 +117,19 @@ export function toCommonJs(module: string, { prelude, imports, load }: Loading):
     )
     .replaceAll(EXPORT, (_, names: string) => assignments(names))
     .replaceAll(META, "offheapMeta");
-  const left = LEFT.exec(body)?.[0];
-  if (left !== undefined) {
-    throw new Error(`Cannot make CommonJS of a module: it has no counterpart of "${left}"`);
-  }
   const before = [...prelude, ...loads];
-  const linesBefore = before.length;
-  return { text: `${hashbang}${[...before, body].join("\n")}`, linesBefore };
+  const text = [...before, body].join("\n");
+  requireScript(text);
+  return { text: `${hashbang}${text}`, linesBefore: before.length };
+}
+
+/** A parser tells what is left of an ES module: a line of a text in the code may look like it, too. */
+function requireScript(text: string): void {
+  let left = LEFT.exec(text)?.[0];
+  try {
+    new vm.Script(`(function (exports, require, __filename) {${text}\n})`);
+  } catch (error) {
+    left = error instanceof Error ? error.message : String(error);
+  }
+  if (left !== undefined) throw new Error(`Cannot make CommonJS of a module: it has "${left}"`);
 }
