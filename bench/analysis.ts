@@ -20,7 +20,6 @@ export const COMMITTED: string = join(ROOT, "docs", "development", "benchmarks")
 const DOCUMENTS: readonly string[] = [
   "README.md",
   "docs/development/memory-allocator-analysis.md",
-  "docs/user-guide/memory-management.md",
 ];
 const CHART = "docs/development/benchmarks/burst.svg";
 
