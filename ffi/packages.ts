@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -20,15 +20,21 @@ function ownPlaces(): unknown[] {
   return [import.meta.url, getCallSites?.(1)[0]?.scriptName];
 }
 
+/** The path of a module by its path or URL; `null` for one that is no file of this machine. */
+function pathOf(place: unknown): string | null {
+  if (typeof place !== "string") return null;
+  if (place.startsWith("file:")) return fileURLToPath(place);
+  return isAbsolute(place) ? place : null;
+}
+
 /**
- * The modules from which packages may be found: this code, and the program. Packages below the
- * working directory do not count: whoever can write there is not who wrote the program.
+ * The modules from which packages may be found, by their paths: this code, and the program.
+ * Packages below the working directory do not count: whoever can write there is not who wrote the
+ * program.
  */
 export function packageUsers(): string[] {
-  const users = new Set([...ownPlaces(), process.argv[1]]);
-  return [...users].filter((user): user is string =>
-    typeof user === "string" && (user.startsWith("file:") || isAbsolute(user))
-  );
+  const paths = [...ownPlaces(), process.argv[1]].map(pathOf);
+  return [...new Set(paths)].filter((path) => path !== null);
 }
 
 /** Node's own way of finding packages. It is not imported, as bundlers would follow it. */
@@ -72,14 +78,15 @@ function isMissing(error: unknown): boolean {
 /**
  * The directory of a package as a module sees it.
  *
- * @param from The path of the module, or its `file:` URL.
+ * @param from The path of the module.
  * @returns `null` when the package is not installed there.
  */
 export function installedPackage(name: string, from: string): string | null {
   const { bun } = process.versions as NodeJS.Dict<string>;
-  // Bun's resolver installs a package that is missing.
-  if (bun !== undefined) return findAbove(name, from);
   try {
+    const plain = findAbove(name, from);
+    // Bun's resolver installs a package that is missing.
+    if (plain !== null || bun !== undefined) return plain;
     return dirname(requireFrom(from).resolve(`${name}/package.json`));
   } catch (error) {
     if (isPermissionRefusal(error)) throw error;
@@ -88,12 +95,13 @@ export function installedPackage(name: string, from: string): string | null {
   }
 }
 
+/** Where packages lie in directories of that name: a few looks, where a resolver takes many. */
 function findAbove(name: string, from: string): string | null {
-  let directory = dirname(from.startsWith("file:") ? fileURLToPath(from) : from);
+  let directory = dirname(from);
   while (true) {
     const candidate = join(directory, "node_modules", name);
     const found = statSync(join(candidate, "package.json"), { throwIfNoEntry: false });
-    if (found?.isFile() === true) return candidate;
+    if (found?.isFile() === true) return realpathSync(candidate);
     const parent = dirname(directory);
     if (parent === directory) return null;
     directory = parent;
