@@ -6,6 +6,7 @@
  */
 import process from "node:process";
 import { nodeRefusal } from "../ffi/node-floor.ts";
+import { isForShell, SHELL_REFUSAL } from "./cli/shell-refusal.ts";
 
 const refusal = nodeRefusal("run offheap");
 if (refusal !== null) process.exitCode = refuse(refusal.message);
@@ -50,8 +51,10 @@ function missingPackage(error: unknown): string | null {
   return found?.[1] ?? null;
 }
 
-/** Exits as a failed command, or as `run` does when it does not become the command. */
+/** Exits as a failed command, or as `run` and `env` do when there is nothing to launch. */
 function refuse(message: string): number {
   process.stderr.write(`offheap: ${message}\n`);
-  return process.argv[2] === "run" ? 125 : 1;
+  const [command = "", ...options] = process.argv.slice(2);
+  if (command === "env" && isForShell(options)) process.stdout.write(`${SHELL_REFUSAL}\n`);
+  return ["run", "env"].includes(command) ? 125 : 1;
 }

@@ -17,7 +17,7 @@ import { JEMALLOC_SYMBOLS } from "../ffi/jemalloc.ts";
 import { ElfError } from "../lib/binary/elf.ts";
 import { MachOError } from "../lib/binary/macho.ts";
 import { PeError } from "../lib/binary/pe.ts";
-import { SHELL_REFUSAL } from "../lib/cli/environment-formats.ts";
+import { SHELL_REFUSAL } from "../lib/cli/shell-refusal.ts";
 import { main } from "../lib/cli/main.ts";
 import * as libErrors from "../lib/errors.ts";
 import * as offheap from "../mod.ts";

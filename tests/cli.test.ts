@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { runtimeInfo } from "../ffi/mod.ts";
 import type { ProcessReport } from "../lib/doctor/types.ts";
 import type { Verification } from "../lib/verify/types.ts";
+import { SHELL_REFUSAL } from "../lib/cli/shell-refusal.ts";
 import { VERSION } from "../lib/version.ts";
 import { copyCheckout } from "./support/checkout.ts";
 import { withChild } from "./support/child.ts";
@@ -304,6 +305,7 @@ test("without the packages that it needs, the command says what to install", asy
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [["verify"], 1, missing],
     [["run", "--help"], 125, missing],
+    [["env"], 125, missing],
     // What `run` itself does needs no package; it finds no library here.
     [["run", "--", "true"], 125, /^offheap: Cannot (?!start)/],
   ];
@@ -316,6 +318,7 @@ test("without the packages that it needs, the command says what to install", asy
     assert.equal(ended.status, status, stderr);
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /^\s+at /m);
+    assert.equal(ended.stdout, args[0] === "env" ? `${SHELL_REFUSAL}\n` : "");
   }
 });
 

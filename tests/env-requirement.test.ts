@@ -3,6 +3,7 @@ import { copyFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { isForShell } from "../lib/cli/shell-refusal.ts";
 import { temporaryDirectory } from "./support/compile.ts";
 import { builtLibrary, type ChildResult, offheapCommand, runChild } from "./support/runtime.ts";
 import { skipUnless } from "./support/skip.ts";
@@ -151,4 +152,13 @@ test("formats that a program reads leave the requirement to it", async () => {
   }
   const { stdout } = await runChild(offheapCommand("env", "-a", "system"));
   assert.equal(stdout.trim(), "");
+});
+
+test("which format is asked for is seen in every way of writing it", () => {
+  const shell = [[], ["-f", "sh"], ["-fsh"], ["--format", "sh"], ["--format=sh"], ["-p", "x"]];
+  for (const options of shell) assert.ok(isForShell(options), options.join(" "));
+  const others = [["-f", "json"], ["-a", "system", "-fjson"], ["--format", "docker"], [
+    "--format=x",
+  ]];
+  for (const options of others) assert.ok(!isForShell(options), options.join(" "));
 });

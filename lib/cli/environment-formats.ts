@@ -64,12 +64,6 @@ function writeFirst(format: EnvironmentFormat, requirement: string): string {
   return ENVIRONMENT_FORMATS[format]({ [REQUIRE_VARIABLE]: `${FIRST_PROCESS}:${requirement}` });
 }
 
-/**
- * What a shell evaluates when there is nothing to set: `eval "$(offheap env)"; exec …` must not go on.
- * A shell that somebody types into stays.
- */
-export const SHELL_REFUSAL = "case $- in *i*) (exit 125) ;; *) exit 125 ;; esac";
-
 /** Every format: dotenv, Docker's `ENV` and systemd's `Environment=` quote each in their own way. */
 export const ENVIRONMENT_FORMATS: Readonly<
   Record<EnvironmentFormat, (variables: Variables) => string>

@@ -20,10 +20,10 @@ import {
   ENVIRONMENT_FORMATS,
   type EnvironmentFormat,
   REQUIREMENTS,
-  SHELL_REFUSAL,
 } from "./environment-formats.ts";
 import { describe, REFUSED } from "./failure.ts";
 import { print } from "./print.ts";
+import { isForShell, SHELL_REFUSAL } from "./shell-refusal.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
 /** Exit statuses; those of `run` are what `env` and `nohup` use. */
@@ -246,8 +246,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) process.stderr.write(`offheap: ${describe(error)}\n`);
     const refused = statusOf(error, args);
-    const env = program.commands.find((command) => command.name() === "env");
-    const forShell = commandName(args) === "env" && env?.opts().format === "sh";
+    const forShell = commandName(args) === "env" && isForShell(args);
     if (forShell && refused !== STATUS.ok) print(SHELL_REFUSAL);
     return refused;
   }
