@@ -68,6 +68,15 @@ test("a check shows its figure, unit, and the bound that decided", () => {
   assert.deepEqual([bytes.value, bytes.threshold, bytes.unit], [20 * MIB, 64 * MIB, "bytes"]);
 });
 
+test("bytes have the unit that makes a short number", () => {
+  const sizes = { totalMemory: 24_105 * MIB, availableMemory: 1536 * MIB, processMemory: 512 };
+  const { checks } = evaluateHealth({ ...GOOD, ...sizes });
+  assert.deepEqual(checks.slice(1, 3).map(({ detail }) => detail), [
+    "1.5 GiB is available: as it should be",
+    "this process uses 512 B, 0.0 % of 23.5 GiB: as it should be",
+  ]);
+});
+
 test("the report's status is the worst of its checks", () => {
   const degraded = evaluateHealth({ ...GOOD, processMemory: 900 * MIB });
   assert.equal(degraded.status, "degraded");
