@@ -21,6 +21,7 @@ import {
   type Runtime,
 } from "./runtimes.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
+import { withoutSystemPreload } from "./testing/own-system.ts";
 import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
 import {
   differencesOf,
@@ -83,8 +84,11 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   const { mimalloc, jemalloc } = options;
   if (options.build) buildMissing(["secure", "debug"], { mimalloc, jemalloc });
   const { found, missing } = await findRuntimes(specs);
+  const prefix = withoutSystemPreload();
   const results: RuntimeResult[] = [];
-  for (const runtime of found) results.push(await runRuntime(runtime, files, options));
+  for (const runtime of found) {
+    results.push(await runRuntime({ ...runtime, prefix }, files, options));
+  }
   report(results, missing, options);
 }
 
