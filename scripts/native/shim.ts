@@ -45,7 +45,6 @@ const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
     "execlp",
     "execv",
     "execve",
-    "execveat",
     "execvp",
     "execvpe",
     "fexecve",
@@ -67,7 +66,12 @@ const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
 /** How the shim is built. Its version is that of its binary interface. */
 export const SHIM_RECIPE: Recipe = {
   name: "offheap",
-  exports: (target) => symbolNames(TABLES, [ADDON_ENTRY, ...INTERPOSED[objectFormat(target)]]),
+  exports: (target) =>
+    symbolNames(TABLES, [
+      ADDON_ENTRY,
+      ...INTERPOSED[objectFormat(target)],
+      ...(target.platform === "linux" ? ["execveat"] : []),
+    ]),
   space: 2 ** 20,
   tools: [],
   flags: (variant, target, cross) => [
