@@ -296,7 +296,7 @@ async function commandLine(args: readonly string[]): Promise<{ status: number; s
 
 const COMMAND_LINES:
   readonly (readonly [line: readonly string[], status: number, message: RegExp])[] = [
-    [["doctor"], 2, /required option '--pid <number>'/],
+    [["doctor"], 2, /name the process, as in "offheap doctor 123"/],
     ...["0", "-1", "abc", "", "1.5", "1e3", "0x10", " 1", "9".repeat(30), "NaN"].map((pid) =>
       [["doctor", `--pid=${pid}`], 2, /it must be a process's number/] as const
     ),

@@ -85,9 +85,9 @@ function peakResident(): number {
   return Number(line[1]) * 1024;
 }
 
-/** A pause in which timers and other work go on. */
+/** A pause in which timers and other work go on; none for a time that is over already. */
 export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, milliseconds)));
 }
 
 const DEFAULTS: WorkloadArguments = { scale: "quick", seed: 1, idle: 0, options: {} };
