@@ -91,7 +91,10 @@ test("offheap build without a home to put a cache in says what to do", async () 
   const { status, stdout, stderr } = await runChild(command, { variables });
   assert.equal(status, 1);
   assert.equal(stdout, "");
-  assert.match(stderr, /^offheap: Cannot build into this user's cache: neither HOME .* --out\.\n$/);
+  assert.match(
+    stderr,
+    /^offheap: Cannot build into this user's cache: neither XDG_CACHE_HOME nor HOME .* --out\.\n$/,
+  );
 });
 
 test("a checkout at a path with spaces runs programs under its own libraries", async () => {

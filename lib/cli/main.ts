@@ -185,8 +185,8 @@ function requireCache(): string {
   const cache = cacheDirectory(readEnvironment(), process.platform);
   if (cache === null) {
     throw new BuildError(
-      "Cannot build into this user's cache: none of " +
-        `${cacheVariables(process.platform).join(", ")} is set to an absolute path. ` +
+      "Cannot build into this user's cache: neither " +
+        `${cacheVariables(process.platform).join(" nor ")} is set to an absolute path. ` +
         "Name a directory with --out.",
     );
   }
