@@ -141,7 +141,7 @@ function addLaunching(program: Command): void {
   addLaunchOptions(
     program.command("run").description("run a command under an allocator, or not at all"),
   )
-    .option("--inherit", "the command's children run under it, too (the default)", true)
+    .option("--inherit", "the command's children run under it, too", true)
     .option("--no-inherit", "the command's children run as they would have without offheap")
     .argument("<command...>", "the command and its arguments, best behind --")
     .passThroughOptions()

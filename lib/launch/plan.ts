@@ -134,17 +134,16 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
 /** Options that the system's allocator cannot have any effect of are refused. */
 function refuseForSystem({ secure, profile }: LaunchOptions): void {
   const usual = selectAllocator({ platform: process.platform, environment: {} }).allocator;
-  const instead = `Take another one; without --allocator it is ${usual}.`;
   if (secure === true) {
     throw new LaunchError(
       "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
-        `jemalloc and mimalloc only. ${instead}`,
+        `jemalloc and mimalloc only. Take ${usual}, as without --allocator.`,
     );
   }
   if (profile !== undefined) {
     throw new LaunchError(
       `Cannot run the system's allocator with --profile ${profile}: profiles are for jemalloc and ` +
-        `mimalloc, and would have no effect. Leave it out. ${instead}`,
+        `mimalloc, and would have no effect. Leave it out, or take ${usual}.`,
     );
   }
 }
