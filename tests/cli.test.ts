@@ -178,6 +178,10 @@ test("verify ends with 1 when its library is missing or altered, and with 0 when
   }
   const asked = ["verify", "--expect", "system"];
   assert.equal((await offheap(asked, { variables: missing })).status, 0, "nothing else was asked");
+  const script = '"$@" 2>/dev/null | head -1; exit ${PIPESTATUS[0]}';
+  const command = ["bash", "-c", script, "bash", ...offheapCommand("verify")] as const;
+  const read = await runChild(command, { variables: missing });
+  assert.equal(read.status, 1, "whoever reads only the beginning changes nothing");
   const env = await offheap(["env"], { variables: { OFFHEAP_LIBRARY: altered } });
   assert.equal(env.status, 125);
   assert.doesNotMatch(env.stdout, /LD_PRELOAD/);

@@ -516,6 +516,26 @@ test("each function that becomes another program is looked at", async () => {
   }
 });
 
+test("a second preload variable, which the dynamic linker takes, is looked at as well", async () => {
+  const program = compileProgram("execute.c", "execute-twice");
+  const stderr = await refused(["--", program, "execve", "twice"]);
+  assert.match(stderr, /was to take its place without LD_PRELOAD: refused/);
+});
+
+test("a program that cannot be executed ends nothing: the call fails as it does elsewhere", async () => {
+  for (const program of ["/nonexistent/program", "offheap-knows-no-such-program"]) {
+    const { status, stderr } = await run(["--", "env", "-i", program]);
+    assert.equal(status, 127, stderr);
+    assert.doesNotMatch(stderr, /offheap: /);
+  }
+});
+
+test("under the system's allocator there is nothing that a successor could lose", async () => {
+  const command = ["sh", "-c", "unset LD_PRELOAD; exec /bin/echo started"] as const;
+  const { stdout, stderr } = await run(["-a", "system", "--", ...command]);
+  assert.equal(stdout, "started\n", stderr);
+});
+
 test("a script whose env would leave the check out is refused, by whatever name env goes", async () => {
   const copy = join(directory, "another-env");
   copyFileSync("/usr/bin/env", copy);

@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +46,12 @@ static void find_next(void) {
 
 void bind_successors(const char *variable) {
     find_next();
-    const char *value = meant_for_this_process(variable) == NULL ? NULL : getenv(variable);
+    const char *required = meant_for_this_process(variable);
+    /* What follows has the system's allocator in any case. */
+    if (required == NULL || strcmp(required, "system") == 0) return;
+    const char *value = getenv(variable);
     Dl_info self;
-    if (value == NULL || dladdr((void *)bind_successors, &self) == 0) return;
+    if (dladdr((void *)bind_successors, &self) == 0) return;
     size_t length = strcspn(value, ":");
     if (length >= sizeof identity) return;
     memcpy(identity, value, length);
@@ -61,18 +65,22 @@ void free_successors(void) {
     bound = 0;
 }
 
-static const char *value_in(char *const envp[], const char *name) {
+/* Whether a variable is there, and holds each time: the linker takes the last, getenv the first. */
+static int holds_in(char *const envp[], const char *name, int (*holds)(const char *value)) {
     size_t length = strlen(name);
+    int found = 0;
     for (char *const *each = envp; each != NULL && *each != NULL; each++) {
-        if (strncmp(*each, name, length) == 0 && (*each)[length] == '=') return *each + length + 1;
+        if (strncmp(*each, name, length) != 0 || (*each)[length] != '=') continue;
+        if (!holds(*each + length + 1)) return 0;
+        found = 1;
     }
-    return NULL;
+    return found;
 }
 
 /* Whether one of the names in a preload variable's value is this library's. */
 static int has_own_name(const char *value) {
     size_t length = strlen(own_name);
-    for (const char *at = value; at != NULL && *at != '\0';) {
+    for (const char *at = value; *at != '\0';) {
         size_t entry = strcspn(at, ": \t\n");
         if (entry == length && memcmp(at, own_name, length) == 0) return 1;
         at += entry;
@@ -81,34 +89,62 @@ static int has_own_name(const char *value) {
     return 0;
 }
 
+/* Whether a requirement is this process's. */
+static int has_identity(const char *value) {
+    size_t length = strlen(identity);
+    return strncmp(value, identity, length) == 0 && value[length] == ':';
+}
+
 /* The variable that a successor would lack; NULL when it has both. */
 static const char *lost_in(char *const envp[]) {
-    if (!has_own_name(value_in(envp, PRELOAD_VARIABLE))) return PRELOAD_VARIABLE;
-    const char *value = value_in(envp, required_variable);
-    size_t length = strlen(identity);
-    int kept = value != NULL && strncmp(value, identity, length) == 0 && value[length] == ':';
-    return kept ? NULL : required_variable;
+    if (!holds_in(envp, PRELOAD_VARIABLE, has_own_name)) return PRELOAD_VARIABLE;
+    return holds_in(envp, required_variable, has_identity) ? NULL : required_variable;
+}
+
+/* Whether a file can be executed: else the call fails, and the program goes on. */
+static int is_executable(int directory, const char *path) {
+    return path != NULL && faccessat(directory, path, X_OK, AT_EACCESS) == 0;
+}
+
+/* The same of a name that is looked for in PATH. */
+static int is_found(const char *name) {
+    if (name == NULL || *name == '\0') return 0;
+    if (strchr(name, '/') != NULL) return is_executable(AT_FDCWD, name);
+    const char *at = getenv("PATH");
+    for (at = at != NULL ? at : "/bin:/usr/bin"; at != NULL;) {
+        char path[4096];
+        int length = (int)strcspn(at, ":");
+        int size = snprintf(path, sizeof path, "%.*s/%s", length, at, name);
+        const char *there = length > 0 ? path : name;
+        if (size < (int)sizeof path && is_executable(AT_FDCWD, there)) return 1;
+        at = at[length] == ':' ? at + length + 1 : NULL;
+    }
+    return 0;
+}
+
+static int is_bound(void) {
+    return bound != 0 && bound == getpid();
 }
 
 /* Ends the launched process where a program is to take its place that nothing would check. */
 static void check(const char *program, char *const envp[]) {
-    if (bound == 0 || bound != getpid()) return;
     const char *lost = lost_in(envp);
     /* The number may be that of a child in a namespace of its own. */
     if (lost == NULL || !is_this_process(identity)) return;
-    char message[1024];
+    char message[1536];
     int length = snprintf(message, sizeof message,
                           "offheap: this process was to run under an allocator, and \"%.512s\" was to "
                           "take its place without %s: refused.\n"
                           "offheap: leave the variable as it is, put \"offheap run\" behind what drops "
-                          "it, or take --no-inherit.\n",
+                          "it, or take --no-inherit. A shell becomes the last command of its -c: with "
+                          "another behind it, it is a child, and free.\n",
                           program, lost);
     if (length > 0 && write(STDERR_FILENO, message, (size_t)length) < 0) _exit(REFUSED);
     _exit(REFUSED);
 }
 
 EXPORT int execve(const char *path, char *const argv[], char *const envp[]) {
-    check(path, envp);
+    if (is_bound() && is_executable(AT_FDCWD, path)) check(path, envp);
     return (int)syscall(SYS_execve, path, argv, envp);
 }
 
@@ -117,7 +153,7 @@ EXPORT int execv(const char *path, char *const argv[]) {
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[]) {
-    check(file, envp);
+    if (is_bound() && is_found(file)) check(file, envp);
     if (next_execvpe == NULL) find_next();
     if (next_execvpe != NULL) return next_execvpe(file, argv, envp);
     errno = ENOSYS;
@@ -129,7 +165,7 @@ EXPORT int execvp(const char *file, char *const argv[]) {
 }
 
 EXPORT int fexecve(int file, char *const argv[], char *const envp[]) {
-    check("the program of a descriptor", envp);
+    if (is_bound() && fcntl(file, F_GETFD) != -1) check("the program of a descriptor", envp);
     if (next_fexecve == NULL) find_next();
     if (next_fexecve != NULL) return next_fexecve(file, argv, envp);
     errno = ENOSYS;
@@ -139,7 +175,9 @@ EXPORT int fexecve(int file, char *const argv[], char *const envp[]) {
 #ifdef SYS_execveat
 EXPORT int execveat(int directory, const char *path, char *const argv[], char *const envp[],
                     int flags) {
-    check(path, envp);
+    if (is_bound() && ((flags & AT_EMPTY_PATH) != 0 || is_executable(directory, path))) {
+        check((flags & AT_EMPTY_PATH) != 0 ? "the program of a descriptor" : path, envp);
+    }
     return (int)syscall(SYS_execveat, directory, path, argv, envp, flags);
 }
 #endif

@@ -6,15 +6,24 @@
 import process from "node:process";
 import { encodeExact } from "../exact-text.ts";
 
-/** Whoever reads may have seen enough, as `head` has: that is no error of the report's. */
+let seenEnough = false;
+
+/**
+ * Whoever reads may have seen enough, as `head` has: that is no error of the report's, and does not
+ * change the status with which the command ends.
+ */
 function endUnwritten(error: NodeJS.ErrnoException): void {
-  if (error.code === "EPIPE") process.exit();
+  if (error.code === "EPIPE") {
+    seenEnough = true;
+    return;
+  }
   process.stderr.write(`offheap: Cannot write the report: ${error.message}.\n`);
   process.exit(1);
 }
 
 /** Prints a line on stdout. */
 export function print(text: string): void {
+  if (seenEnough) return;
   if (!process.stdout.listeners("error").includes(endUnwritten)) {
     process.stdout.on("error", endUnwritten);
   }
