@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { withPermission } from "../ffi/errors.ts";
+import { PermissionError, withPermission } from "../ffi/errors.ts";
 import { withoutFiles } from "./environment-files.ts";
 import { type StartEnvironment, startEnvironment, tellsStart } from "./process-start.ts";
 
@@ -46,13 +46,18 @@ export function readEnvironment(): Record<string, string> {
 }
 
 /**
- * The environment that this process was started with; where the system does not tell, what it has now.
+ * The environment that this process was started with. Where the system does not tell, or the runtime
+ * does not permit to look (Deno, Node's permission model: neither adds variables), what it has now.
  *
  * @throws {PermissionError} when the runtime does not permit it.
  * @throws {SystemInfoError} when `/proc` cannot be read.
  */
 export function startOrCurrentEnvironment(): StartEnvironment {
-  if (tellsStart()) return startEnvironment();
+  try {
+    if (tellsStart()) return startEnvironment();
+  } catch (error) {
+    if (!(error instanceof PermissionError)) throw error;
+  }
   const variables = readEnvironment();
   return {
     entries: Object.entries(variables).map(([name, value]) => `${name}=${value}`),

@@ -333,7 +333,11 @@ test("a script's env is not run on macOS: what it would execute is", withZig, ()
     "a b",
   ]);
   const dropping = write("dropping", `#!${directory}/env -u DYLD_INSERT_LIBRARIES tool\n`);
-  refuses(() => target(dropping), 125, /makes "env" drop DYLD_INSERT_LIBRARIES\. Take -u out/);
+  refuses(
+    () => target(dropping),
+    125,
+    /makes "env" drop DYLD_INSERT_LIBRARIES\. Take -u DYLD_INSERT_LIBRARIES out/,
+  );
 });
 
 test("damaged, foreign and 32-bit files end in a sentence", withZig, () => {

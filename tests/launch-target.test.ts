@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -185,7 +185,7 @@ test("scripts that interpret scripts are followed as deep as the kernel does", l
   assert.equal(target(path).program.path, program);
   assert.equal(target(path).chain.length, 6);
   const tooDeep = script("deep6", `#!${path}\n`);
-  assert.throws(() => execFileSync(tooDeep), { code: "ELOOP" });
+  assert.notEqual(spawnSync(tooDeep).status, 0, "nor does the kernel run it");
   refuses(() => target(tooDeep), 125, /deep6": its interpreters are scripts .* more than 5/);
 });
 

@@ -41,7 +41,7 @@ test(
     const allowed = await run("--allow-read");
     assert.equal(allowed.stdout, `${hostTarget().name}\n`, allowed.stderr);
     const denied = await run("");
-    assert.match(denied.stderr, /Cannot read .*Run the program with --allow-read/);
+    assert.match(denied.stderr, /Cannot find .*Run the program with --allow-read/);
   },
 );
 

@@ -40,7 +40,8 @@ test("mimalloc's options are those of its version, by their numbers", () => {
   for (
     const [version, own, other] of [
       ["2.0.9", "decommit_delay", "purge_delay"],
-      ["2.1.0", "purge_delay", "decommit_delay"],
+      ["2.1.1", "decommit_delay", "purge_delay"],
+      ["2.1.2", "purge_delay", "decommit_delay"],
       ["2.4.1", "abandoned_page_purge", "abandoned_page_decommit"],
       ["3.4.3", "purge_delay", "decommit_delay"],
       ["3.4.3", "purge_decommits", "abandoned_page_purge"],
