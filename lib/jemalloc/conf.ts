@@ -49,7 +49,11 @@ function unknown(key: string, version: string): string | null {
 
 function numberFault(value: string, [least, most]: readonly [number, number]): string | null {
   if (!NUMBER.test(value)) return "a whole number";
-  const number = Number(value.trim().replace(/^[+-]/, "")) * (value.includes("-") ? -1 : 1);
+  const size = Number(value.trim().replace(/^[+-]/, ""));
+  if (size >= 2 ** (least < 0 ? 63 : 64)) return "a number of 64 bits";
+  const signed = value.includes("-") ? -size : size;
+  // What has no sign in C wraps round, as strtoumax does.
+  const number = signed < 0 && least >= 0 ? 2 ** 64 + signed : signed;
   if (number >= least && number <= most) return null;
   return most === Infinity ? `at least ${least}` : `from ${least} to ${most}`;
 }

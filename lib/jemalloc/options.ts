@@ -74,7 +74,8 @@ const ROWS: readonly Row[] = [
     names: "lg_extent_max_active_fit lg_prof_sample lg_tcache_max max_background_threads",
   },
   { value: "number", since: "5.1", bounds: [1, Infinity], names: "narenas", words: ["default"] },
-  { value: "number", since: "5.2", names: "oversize_threshold" },
+  // The largest size class, of 64-bit systems.
+  { value: "number", since: "5.2", bounds: [0, 0x70 * 2 ** 56], names: "oversize_threshold" },
   {
     value: "number",
     since: "5.3",
