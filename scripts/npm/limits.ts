@@ -8,8 +8,11 @@ import { readFileSync } from "node:fs";
 import { run, type RunOptions } from "./process.ts";
 import type { Time, Times } from "./programs.ts";
 
-/** The main package's archive, in bytes: 367,000 are there, a tenth of them the shim's C sources. */
-export const LARGEST_ARCHIVE = 380_000;
+/**
+ * The main package's archive, in bytes: 415,000 are there, a third of them the module, whose lines are
+ * not minified, and its map; a tenth are the shim's C sources.
+ */
+export const LARGEST_ARCHIVE = 430_000;
 
 /** In milliseconds. */
 export const LIMITS: Readonly<Record<keyof Times, number>> = { import: 30, open: 15 };
