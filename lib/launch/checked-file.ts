@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync, type Stats, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { descriptorSource, type NamedSource } from "../binary/file-source.ts";
 import { LaunchError } from "../errors.ts";
 import { openingFault } from "./binary-faults.ts";
@@ -27,6 +27,22 @@ export interface CheckedFile {
   readonly program: boolean;
 }
 
+/** What the system says of a file, by `stat`'s names: a program's types need not know Node's. */
+export interface FileStatus {
+  /** The number of the device that it is on. */
+  readonly dev: number;
+  /** Its inode number. */
+  readonly ino: number;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its type and mode bits. */
+  readonly mode: number;
+  /** Its owner. */
+  readonly uid: number;
+  /** Its group. */
+  readonly gid: number;
+}
+
 /** A file that is open. */
 export interface OpenedFile {
   /** Its path, absolute. */
@@ -34,7 +50,7 @@ export interface OpenedFile {
   /** Its bytes. */
   readonly source: NamedSource;
   /** What the system says of it. */
-  readonly stats: Stats;
+  readonly stats: FileStatus;
 }
 
 /**
@@ -65,7 +81,7 @@ export function readHead({ source }: OpenedFile, length: number): Uint8Array {
   return source.source.read(0, length);
 }
 
-function isSame({ device, inode, size, mode }: CheckedFile, stats: Stats): boolean {
+function isSame({ device, inode, size, mode }: CheckedFile, stats: FileStatus): boolean {
   return stats.dev === device && stats.ino === inode && stats.size === size && stats.mode === mode;
 }
 
