@@ -688,7 +688,7 @@ test("--secure refuses a library without guards, and says which to take", async 
     assert.match(await refused(args), /was not built with offheap's guards.*--variant secure/);
   }
   const args = ["--secure", "-a", "system", "--", "true"];
-  assert.match(await refused(args), /without --allocator it is jemalloc/);
+  assert.match(await refused(args), /Take jemalloc, as without --allocator/);
 });
 
 test("wrong usage of run ends with 125 and a hint; of the others with 2", async () => {
