@@ -170,7 +170,7 @@ function notesOn(
 /**
  * Chooses the allocator, finds its library and the shim, and works out the variables.
  *
- * @param before The environment that is added to.
+ * @param environment The environment that is added to.
  * @throws {LibraryLoadError} when a library is missing or was altered.
  * @throws {LaunchError} when the library does not tell its version, the options contradict, or
  * another allocator is preloaded already.
@@ -214,8 +214,9 @@ export function plannedVariables(plan: LaunchPlan): Record<string, string> {
 /**
  * The variables that a program must set in the environment of a process it starts, so that the
  * process runs under the allocator: what `offheap env` prints. Variables that are set already are
- * kept, and an existing `LD_PRELOAD` is appended to; what an outer launch has set is replaced. On macOS the variable is
- * `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell among them) drop.
+ * kept, and an existing `LD_PRELOAD` is appended to; what an outer launch has set is replaced. On
+ * macOS the variable is `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell
+ * among them) drop.
  *
  * offheap's shim is preloaded, too: it switches jemalloc's background thread on, in JavaScript
  * runtimes once they have made a thread. The process is not checked from inside, as under

@@ -80,13 +80,13 @@ function entriesBefore(
 /** The command's environment, `NAME=VALUE` each: ours, and all others as they came in. */
 function commandEnvironment(
   plan: LaunchPlan,
+  planned: Readonly<Record<string, string>>,
   target: LaunchTarget,
   inherit: boolean,
   start: StartEnvironment,
 ): string[] {
   const { before, shim } = plan;
   const { preloadVariable: variable } = launchPlatform();
-  const planned = plannedVariables(plan);
   const preload = appendPreload(ownVariable(planned, variable) ?? before[variable], [
     preloadName(shim.path),
   ]);
@@ -120,9 +120,9 @@ function tell(notes: readonly string[]): void {
 /**
  * Runs a command under an allocator, by taking this process's place: the process keeps its number,
  * its descriptors and its parent, and the command's exit status and signals are its own. Arguments
- * and variables are those that this process was started with, byte for byte. A
- * check inside the command, before its `main`, ends it with status 125 when the allocator
- * does not serve `malloc`. Returns only by throwing; nothing has been started then.
+ * and variables are those that this process was started with, byte for byte. A check inside the
+ * command, before its `main`, ends it with status 125 when the allocator does not serve `malloc`.
+ * Returns only by throwing; nothing has been started then.
  *
  * @throws {LaunchError} when the command cannot be run, or not under the allocator.
  * @throws {LibraryLoadError} when a library is missing or was altered.
@@ -134,7 +134,8 @@ export function runCommand(options: RunOptions): never {
   const [command = "", ...args] = startArguments(words);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(launch, start.variables);
-  const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(plannedVariables(plan))];
+  const planned = plannedVariables(plan);
+  const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(planned)];
   const { before: environment } = plan;
   const target = resolveLaunchTarget({ command, args, environment, sets }, launchHost());
   const identity = currentIdentity();
@@ -143,7 +144,7 @@ export function runCommand(options: RunOptions): never {
     const libc = manifestLibc(library.manifest?.libc);
     checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
   }
-  const variables = commandEnvironment(plan, target, inherit ?? true, start);
+  const variables = commandEnvironment(plan, planned, target, inherit ?? true, start);
   if (target.directory !== null) process.chdir(target.directory);
   tell(plan.notes);
   const { path, argv, executed } = target;
