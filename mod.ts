@@ -67,18 +67,18 @@ export {
   type AllocatorInfo,
   getAllocatorInfo,
   type OptionValue,
-} from "./lib/info/allocator-info.ts";
+} from "./lib/watch/info/allocator-info.ts";
 export {
   type HealthCheck,
   type HealthCheckName,
   type HealthReport,
   type HealthStatus,
   type HealthThresholds,
-} from "./lib/info/health.ts";
-export { healthCheck } from "./lib/info/health-check.ts";
-export { getSystemInfo, type SystemInfo } from "./lib/info/system-info.ts";
-export { launchEnvironment, type LaunchOptions } from "./lib/launch/plan.ts";
-export { PROFILE_NAMES, type ProfileName } from "./lib/launch/profiles.ts";
+} from "./lib/watch/info/health.ts";
+export { healthCheck } from "./lib/watch/info/health-check.ts";
+export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
+export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";
+export { PROFILE_NAMES, type ProfileName } from "./lib/run/profiles.ts";
 export {
   type IntegrityOptions,
   type IntegrityReport,
@@ -136,7 +136,7 @@ export {
   type AllocatorRequest,
   type AllocatorSelection,
   selectAllocator,
-} from "./lib/policy.ts";
+} from "./lib/allocators/policy.ts";
 export type {
   Evidence,
   EvidenceCheck,

@@ -7,8 +7,8 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command } from "commander";
-import { partsOf, unformatted, withPart } from "../scripts/marked-text.ts";
-import { ROOT } from "../scripts/runtimes.ts";
+import { partsOf, unformatted, withPart } from "../tools/marked-text.ts";
+import { ROOT } from "../tools/runtimes.ts";
 import { burstChart } from "./analysis/chart.ts";
 import { PARTS } from "./analysis/parts.ts";
 import { readResults, type Results, RESULTS_FILE, SCHEMA_FILE } from "./suite/results.ts";

@@ -16,8 +16,8 @@ import { Command, Option } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { libraryFileName } from "../lib/library/directories.ts";
 import type { LibraryName } from "../lib/library/manifest.ts";
-import { buildMissing } from "../scripts/common.ts";
-import { findRuntimes, ROOT, RUNTIMES } from "../scripts/runtimes.ts";
+import { buildMissing } from "../tools/common.ts";
+import { findRuntimes, ROOT, RUNTIMES } from "../tools/runtimes.ts";
 import {
   accept,
   type Baseline,

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { positive } from "../scripts/common.ts";
+import { positive } from "../tools/common.ts";
 import {
   builtinsOf,
   LIMITS,
@@ -21,7 +21,7 @@ import {
 } from "../scripts/npm/limits.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { PROGRAMS } from "../scripts/npm/programs.ts";
-import { findRuntimes, parseRuntimeNames } from "../scripts/runtimes.ts";
+import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 import { installPackage } from "./packaged.ts";
 
 const program = new Command("npm run bench:import --")

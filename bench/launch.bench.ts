@@ -16,9 +16,9 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { positive } from "../scripts/common.ts";
+import { positive } from "../tools/common.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
-import { findRuntimes, parseRuntimeNames, type Runtime } from "../scripts/runtimes.ts";
+import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
 import { runtimeCommand } from "../tests/support/runtime.ts";
 import { installPackage } from "./packaged.ts";
 

@@ -10,7 +10,7 @@
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { Command, Option } from "commander";
-import { findRuntimes, parseRuntimeNames } from "../scripts/runtimes.ts";
+import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 import { CASES } from "./memory/all.ts";
 import { isAbove } from "./memory/limits.ts";
 import { tableOf } from "./memory/report.ts";

@@ -6,10 +6,10 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import workspace from "../package.json" with { type: "json" };
-import { buildMissing } from "../scripts/common.ts";
+import { buildMissing } from "../tools/common.ts";
 import { buildAll } from "../scripts/npm/build.ts";
 import { MAIN_PACKAGE } from "../scripts/npm/manifest.ts";
-import { ROOT } from "../scripts/runtimes.ts";
+import { ROOT } from "../tools/runtimes.ts";
 
 /**
  * Builds the package into a project.

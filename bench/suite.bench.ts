@@ -11,8 +11,8 @@
 import { join } from "node:path";
 import process from "node:process";
 import { Command, Option } from "commander";
-import { buildMissing, positive } from "../scripts/common.ts";
-import { findRuntimes, ROOT, RUNTIMES } from "../scripts/runtimes.ts";
+import { buildMissing, positive } from "../tools/common.ts";
+import { findRuntimes, ROOT, RUNTIMES } from "../tools/runtimes.ts";
 import { buildChurn } from "./native/build.ts";
 import { writeReport } from "./report/write.ts";
 import { CASES, programOf } from "./suite/cases.ts";

@@ -11,9 +11,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { Command, Option } from "commander";
-import { buildMissing, positive } from "../scripts/common.ts";
-import { unformatted, withPart } from "../scripts/marked-text.ts";
-import { findRuntimes, ROOT, RUNTIMES } from "../scripts/runtimes.ts";
+import { buildMissing, positive } from "../tools/common.ts";
+import { unformatted, withPart } from "../tools/marked-text.ts";
+import { findRuntimes, ROOT, RUNTIMES } from "../tools/runtimes.ts";
 import { buildChurn } from "./native/build.ts";
 import {
   type BuildOutcome,

@@ -4,15 +4,15 @@
  * @module
  */
 import process from "node:process";
-import { createBunAdapter } from "./bun.ts";
-import { createDenoAdapter, missingDenoFlags } from "./deno.ts";
+import { createBunAdapter } from "./adapters/bun.ts";
+import { createDenoAdapter, missingDenoFlags } from "./adapters/deno.ts";
 import {
   isPermissionRefusal,
   PermissionError,
   permissionError,
   UnsupportedRuntimeError,
 } from "./errors.ts";
-import { createKoffiAdapter, createNodeAdapter } from "./node.ts";
+import { createKoffiAdapter, createNodeAdapter } from "./adapters/node.ts";
 import { nodeRefusal } from "./node-floor.ts";
 import { requireKoffi } from "./packages.ts";
 import type { Adapter, Permission, RuntimeInfo } from "./types.ts";

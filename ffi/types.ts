@@ -137,7 +137,7 @@ export interface RuntimeInfo {
 
 /**
  * What a runtime changes of its own process before any JavaScript runs, and `execve` would keep.
- * `lib/launch/handover.ts` puts it back.
+ * `lib/run/handover.ts` puts it back.
  */
 export interface StartChanges {
   /**

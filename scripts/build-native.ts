@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { Command } from "commander";
-import { addBuildOptions, type BuildArguments, runBuild } from "./native/command.ts";
+import { addBuildOptions, type BuildArguments, runBuild } from "../packages/build/command.ts";
 
 const program = addBuildOptions(
   new Command("build-native").description("Builds jemalloc, mimalloc and offheap's shim."),

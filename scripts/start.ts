@@ -11,9 +11,9 @@ import process from "node:process";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { selectAllocator } from "../mod.ts";
-import { buildMissing, positive } from "./common.ts";
+import { buildMissing, positive } from "../tools/common.ts";
 import type { PipelineResult } from "../examples/document-pipeline.ts";
-import { findRuntimes, parseRuntimeNames, ROOT, type Runtime } from "./runtimes.ts";
+import { findRuntimes, parseRuntimeNames, ROOT, type Runtime } from "../tools/runtimes.ts";
 
 const PROGRAM: string = join(ROOT, "examples", "document-pipeline.ts");
 const CLI: string = join(ROOT, "lib", "cli.ts");

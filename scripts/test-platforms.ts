@@ -10,14 +10,14 @@ import process from "node:process";
 import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { VERSION } from "../lib/version.ts";
-import { buildMissing, positive } from "./common.ts";
+import { buildMissing, positive } from "../tools/common.ts";
 import { endBounded } from "./platforms/bounded.ts";
 import { chooseRows, PLATFORM_RUNTIMES, rowsOn } from "./platforms/matrix.ts";
 import { updateReadme, writeResults } from "./platforms/readme-table.ts";
 import { runRow } from "./platforms/run-row.ts";
 import { summarise, tableOf } from "./platforms/table.ts";
 import type { PlatformReport, RowReport } from "./platforms/types.ts";
-import { ROOT } from "./runtimes.ts";
+import { ROOT } from "../tools/runtimes.ts";
 import { killRunning } from "./testing/run-file.ts";
 
 /** The command line's options. */

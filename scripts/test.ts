@@ -5,21 +5,21 @@
  * @module
  */
 
-import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
-import { buildMissing, positive } from "./common.ts";
+import { buildMissing, positive } from "../tools/common.ts";
 import {
   findRuntimes,
   type MissingRuntime,
   parseRuntimeNames,
   ROOT,
   type Runtime,
-} from "./runtimes.ts";
+} from "../tools/runtimes.ts";
+import { testFiles } from "./testing/files.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
 import { withoutSystemPreload } from "./testing/own-system.ts";
 import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
@@ -54,7 +54,7 @@ interface RuntimeResult {
 
 const program: Command = new Command("npm test --")
   .description("Runs the shared tests in every runtime.")
-  .argument("[files...]", "parts of file names, or paths; all of tests/*.test.ts without any")
+  .argument("[files...]", "parts of file names, or paths; all of tests/ without any")
   .option(
     "-r, --runtime <names...>",
     "only these: deno, bun, node26, node22 (files go before it)",
@@ -94,16 +94,11 @@ async function main(args: readonly string[], options: Options): Promise<void> {
 
 /** The test files whose path contains one of the arguments. */
 function findFiles(args: readonly string[]): string[] {
-  const directory = join(ROOT, "tests");
-  const all = readdirSync(directory)
-    .filter((name) => name.endsWith(".test.ts"))
-    .sort()
-    .map((name) => join(directory, name));
-  const chosen = all.filter((path) =>
+  const chosen = testFiles().filter((path) =>
     args.length === 0 || args.some((arg) => path.includes(arg) || path === resolve(arg))
   );
   if (chosen.length > 0) return chosen;
-  throw new Error(`Cannot run tests: no file in tests/ matches ${args.join(" ") || "*.test.ts"}`);
+  throw new Error(`Cannot run tests: no file in tests/ matches ${args.join(" ")}`);
 }
 
 /**

@@ -13,7 +13,7 @@ import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { TARGETS } from "../lib/library/targets.ts";
 import { VERSION } from "../lib/version.ts";
-import { buildMissing, positive } from "./common.ts";
+import { buildMissing, positive } from "../tools/common.ts";
 import { buildAll, type BuiltPackage } from "./npm/build.ts";
 import {
   checkCommand,
@@ -41,7 +41,7 @@ import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./npm/manif
 import { cleanEnvironment, npmScript, run } from "./npm/process.ts";
 import { type Registry, startRegistry } from "./npm/registry.ts";
 import type { BuilderName } from "./npm/types.ts";
-import { ROOT } from "./runtimes.ts";
+import { ROOT } from "../tools/runtimes.ts";
 
 /** Other programs run meanwhile, on most machines; `npm run bench:import` takes the limits exactly. */
 const SLACK = 3;

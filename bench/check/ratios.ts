@@ -6,7 +6,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { interquartileRange, median } from "simple-statistics";
-import type { Runtime } from "../../scripts/runtimes.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { runCase } from "../memory/run.ts";
 import { WorkloadOutput } from "../suite/format.ts";
 import { neutralEnvironment } from "../suite/prepare.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Allocator } from "../../mod.ts";
-import type { RuntimeName } from "../../scripts/runtimes.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
 import { directCalls, loadKoffi } from "./direct.ts";
 import * as loops from "./loops.ts";
 import { compare, fresh, type Side, sideOf } from "./measure.ts";

@@ -8,7 +8,7 @@
  */
 import process from "node:process";
 import { type AllocatorChoice, openAllocator } from "../../mod.ts";
-import type { RuntimeName } from "../../scripts/runtimes.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
 import { CASES } from "./all.ts";
 import { EFFORTS } from "./rows.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RuntimeName } from "../../scripts/runtimes.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
 import type { Row } from "./rows.ts";
 
 const RUNTIMES: readonly RuntimeName[] = ["deno", "bun", "node26", "node22"];

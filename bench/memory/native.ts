@@ -4,7 +4,7 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import { MEASURE_SYMBOLS, MEMORY_SYMBOLS } from "../../ffi/shim.ts";
+import { MEASURE_SYMBOLS, MEMORY_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { resolveLibrary } from "../../lib/library/resolve.ts";
 import type { Side } from "./measure.ts";
 

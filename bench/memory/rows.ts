@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RuntimeName } from "../../scripts/runtimes.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
 
 /** One result: what `--json` writes an array of. */
 export interface Row {

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Runtime, RuntimeName } from "../../scripts/runtimes.ts";
+import type { Runtime, RuntimeName } from "../../tools/runtimes.ts";
 import type { Row } from "./rows.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));

@@ -8,8 +8,8 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { launchEnvironment } from "../../lib/launch/plan.ts";
-import { ROOT } from "../../scripts/runtimes.ts";
+import { launchEnvironment } from "../../lib/run/plan.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { manifestBeside } from "./manifests.ts";
 
 /** What the program's cases are told by. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { layoutTable } from "../../scripts/markdown-table.ts";
+import { layoutTable } from "../../tools/markdown-table.ts";
 import type { Cost } from "./costs.ts";
 import type { CaseResult, Outcome } from "./outcomes.ts";
 

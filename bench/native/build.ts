@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:f
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { ROOT } from "../../scripts/runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 
 /** The program. */
 export const CHURN: string = join(ROOT, "build", "bench", "churn");

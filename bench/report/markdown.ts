@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { layoutTable } from "../../scripts/markdown-table.ts";
+import { layoutTable } from "../../tools/markdown-table.ts";
 import type { Results } from "../suite/results.ts";
 import { headline, sentences } from "./sentences.ts";
 import type { Table } from "./table.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { ROOT, type Runtime } from "../../scripts/runtimes.ts";
+import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import { CHURN } from "../native/build.ts";
 import type { WorkloadArguments } from "../workloads/support/program.ts";
 import type { CaseRuntime, Mode } from "./results.ts";

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { VERSION } from "../../lib/version.ts";
-import { ROOT, type Runtime } from "../../scripts/runtimes.ts";
+import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import type { MachineInfo, Results, Run } from "./results.ts";
 import type { Setup } from "./setup.ts";
 import { BASELINE, SUBJECTS } from "./subjects.ts";

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import type { Runtime } from "../../scripts/runtimes.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { collect } from "./collect.ts";
 import { JOURNAL_FILE, openJournal } from "./journal.ts";
 import { describeMachine } from "./machine.ts";

@@ -10,8 +10,8 @@ import process from "node:process";
 import { gunzipSync } from "node:zlib";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
-import { debianFile } from "../../scripts/foreign/debian.ts";
-import { ROOT } from "../../scripts/runtimes.ts";
+import { debianFile } from "../../tools/foreign/debian.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import type { MissingSubject, SubjectInfo } from "./results.ts";
 import type { Launched, SubjectSpec, Tuned } from "./subjects.ts";
 

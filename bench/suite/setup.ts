@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { VERSION } from "../../lib/version.ts";
-import type { Runtime } from "../../scripts/runtimes.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import type { CasePlan, CaseSpec, Program } from "./cases.ts";
 import { type PlanKey, type PlannedCase, planSteps, type Step } from "./plan.ts";
 import type { MissingSubject, Mode } from "./results.ts";

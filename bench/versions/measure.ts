@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Runtime } from "../../scripts/runtimes.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { programOf } from "../suite/cases.ts";
 import { measure } from "../suite/measure.ts";
 import { type MissingSubject, type Mode, readResults } from "../suite/results.ts";

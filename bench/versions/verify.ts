@@ -7,7 +7,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
-import type { Runtime } from "../../scripts/runtimes.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { launcherPrefix, neutralEnvironment } from "../suite/prepare.ts";
 import type { VersionBuild } from "./builds.ts";
 

@@ -4,7 +4,7 @@
 #ifndef OFFHEAP_EXECUTE_H
 #define OFFHEAP_EXECUTE_H
 
-/* What lib/launch/exec.ts says of the file that it has checked, as doubles in this order. */
+/* What lib/run/exec.ts says of the file that it has checked, as doubles in this order. */
 enum checked { DEVICE, INODE, SIZE, MODE, CAPABILITIES, PROGRAM, CHECKED_FIELDS };
 
 /*

@@ -1,6 +1,6 @@
 /*
  * The guarding layer over jemalloc, whose own functions are named inner_… in this build, and
- * jemalloc's names over the layer. ffi/jemalloc.ts lists them.
+ * jemalloc's names over the layer. ffi/symbols/jemalloc.ts lists them.
  */
 #include "guard.h"
 

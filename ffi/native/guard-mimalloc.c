@@ -1,6 +1,6 @@
 /*
  * The guarding layer over mimalloc, whose own functions are named inner_… in this build, and
- * mimalloc's names over the layer. ffi/mimalloc.ts lists them.
+ * mimalloc's names over the layer. ffi/symbols/mimalloc.ts lists them.
  */
 #include "guard.h"
 #include "mimalloc-aligned.h"

@@ -101,7 +101,7 @@ const struct methods MIMALLOC_HEAP_METHODS = {
 
 /*
  * The functions of each kind by the names that it exports, jemalloc's behind JEMALLOC_PREFIX;
- * ffi/jemalloc.ts and ffi/mimalloc.ts list the same names.
+ * ffi/symbols/jemalloc.ts and ffi/symbols/mimalloc.ts list the same names.
  */
 static const struct {
     enum kind kind;

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { REQUIRE_VARIABLE } from "../launch/own-variables.ts";
-import { FIRST_PROCESS } from "../launch/requirement.ts";
+import { REQUIRE_VARIABLE } from "../run/own-variables.ts";
+import { FIRST_PROCESS } from "../run/requirement.ts";
 
 /** A way to write variables down. */
 export type EnvironmentFormat = "sh" | "dotenv" | "docker" | "systemd" | "json";

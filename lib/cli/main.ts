@@ -7,14 +7,14 @@ import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { readEnvironment, startOrCurrentEnvironment } from "../environment.ts";
 import { BuildError, LaunchError } from "../errors.ts";
-import { type LaunchOptions, planLaunch, plannedVariables } from "../launch/plan.ts";
-import { launchPlatform } from "../launch/platforms.ts";
-import { needsLink } from "../launch/preload-path.ts";
-import { DEFAULT_PROFILE, PROFILE_NAMES } from "../launch/profiles.ts";
-import { requirementOf } from "../launch/requirement.ts";
-import { runCommand } from "../launch/run.ts";
+import { type LaunchOptions, planLaunch, plannedVariables } from "../run/plan.ts";
+import { launchPlatform } from "../run/platforms.ts";
+import { needsLink } from "../run/preload-path.ts";
+import { DEFAULT_PROFILE, PROFILE_NAMES } from "../run/profiles.ts";
+import { requirementOf } from "../run/requirement.ts";
+import { runCommand } from "../run/run.ts";
 import { cachedBuildsDirectory, cacheDirectory, cacheVariables } from "../library/directories.ts";
-import { ALLOCATOR_NAMES } from "../policy.ts";
+import { ALLOCATOR_NAMES } from "../allocators/policy.ts";
 import { VERSION } from "../version.ts";
 import {
   ENVIRONMENT_FORMATS,
@@ -176,7 +176,7 @@ async function addBuild(program: Command, args: readonly string[]): Promise<void
   const command = program.command("build")
     .description("build jemalloc, mimalloc and offheap's shim into this user's cache");
   if (commandName(args) !== "build") return;
-  const { addBuildOptions, runBuild } = await import("../../scripts/native/command.ts");
+  const { addBuildOptions, runBuild } = await import("../../packages/build/command.ts");
   addBuildOptions(command)
     .action((values) => runBuild(values, () => cachedBuildsDirectory(requireCache())));
 }

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { PROFILE_NAMES } from "../launch/profiles.ts";
-import { runCommand, type RunOptions } from "../launch/run.ts";
-import { ALLOCATOR_NAMES } from "../policy.ts";
+import { PROFILE_NAMES } from "../run/profiles.ts";
+import { runCommand, type RunOptions } from "../run/run.ts";
+import { ALLOCATOR_NAMES } from "../allocators/policy.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
 /** An option of `run`: a flag has a value, and others one of some words behind them. */

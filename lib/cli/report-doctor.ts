@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { examineProcess } from "../doctor/doctor.ts";
+import { examineProcess } from "../watch/doctor/doctor.ts";
 import { formatEvidence, formatVerdict } from "./output.ts";
 import { print, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";

@@ -9,9 +9,9 @@ import {
   getAllocatorInfo,
   getProcessOptions,
   type ProcessOptions,
-} from "../info/allocator-info.ts";
-import { healthCheck } from "../info/health-check.ts";
-import { getSystemInfo, type SystemInfo } from "../info/system-info.ts";
+} from "../watch/info/allocator-info.ts";
+import { healthCheck } from "../watch/info/health-check.ts";
+import { getSystemInfo, type SystemInfo } from "../watch/info/system-info.ts";
 import type { Verification } from "../verify/types.ts";
 import { explainMismatch, servesMalloc } from "../verify/require.ts";
 import { verifyAllocator } from "../verify/verify.ts";

@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { foreign } from "../../ffi/mod.ts";
-import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
+import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { OffheapError } from "../errors.ts";
-import { decodeMimallocVersion } from "../mimalloc/version.ts";
+import { decodeMimallocVersion } from "../allocators/mimalloc/version.ts";
 import type { LibraryName } from "./manifest.ts";
 import type { ResolvedLibrary } from "./resolve.ts";
 

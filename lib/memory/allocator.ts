@@ -7,7 +7,7 @@ import { isMainThread } from "node:worker_threads";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
-import type { AllocatorName } from "../policy.ts";
+import type { AllocatorName } from "../allocators/policy.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
 import type { AdoptOptions, Allocator, AllocatorStatistics } from "./api/allocator.ts";
 import { flagOf } from "./allocate-options.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { libcCalls } from "../../ffi/memory.ts";
+import { libcCalls } from "../../ffi/symbols/memory.ts";
 import type { Address } from "../../ffi/types.ts";
 import { requireAddress, requireWhole } from "./sizes.ts";
 

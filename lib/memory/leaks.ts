@@ -6,7 +6,7 @@
 import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { requireOneOf } from "../options.ts";
-import type { AllocatorName } from "../policy.ts";
+import type { AllocatorName } from "../allocators/policy.ts";
 import { LEAK_LEVELS, type LeakKind, type LeakLevel, type LeakReport } from "./api/leaks.ts";
 
 /** The environment variable for the level, where the program does not say. */

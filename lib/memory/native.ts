@@ -4,7 +4,7 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Calls } from "../../ffi/types.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { resolveLibrary } from "../library/resolve.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import { readCString } from "../../ffi/memory.ts";
+import { readCString } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { ForeignAddress, SystemHeap, SystemPort } from "./types.ts";
 import { executablePath } from "./executable.ts";

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { GLIBC_SYMBOLS, libcLibrary } from "../../ffi/libc.ts";
+import { GLIBC_SYMBOLS, libcLibrary } from "../../ffi/symbols/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
-import { readBytes } from "../../ffi/memory.ts";
+import { readBytes } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { findBehindProgram } from "./link-map.ts";
 import type { SymbolLocation } from "./types.ts";

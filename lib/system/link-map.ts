@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { libcLibrary } from "../../ffi/libc.ts";
-import { readCString } from "../../ffi/memory.ts";
+import { libcLibrary } from "../../ffi/symbols/libc.ts";
+import { readCString } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { SymbolLocation } from "./types.ts";
 import { findSymbolIn, type OpenFlags, readPointer, unixCalls } from "./unix.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { libcLibrary, PAGE_SYMBOLS, PROCESS_MALLOC_SYMBOLS } from "../../ffi/libc.ts";
+import { libcLibrary, PAGE_SYMBOLS, PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { ForeignAddress, ForeignMemory } from "./types.ts";

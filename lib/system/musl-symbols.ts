@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { libcLibrary } from "../../ffi/libc.ts";
+import { libcLibrary } from "../../ffi/symbols/libc.ts";
 import { NULL } from "../../ffi/types.ts";
 import { readElfExports } from "../binary/elf.ts";
 import { findBehindProgram } from "./link-map.ts";

@@ -6,8 +6,8 @@
 import { realpathSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import process from "node:process";
-import { libcLibrary, LOADER_SYMBOLS, PAGE_SYMBOLS, rtldDefault } from "../../ffi/libc.ts";
-import { readBytes, readCString } from "../../ffi/memory.ts";
+import { libcLibrary, LOADER_SYMBOLS, PAGE_SYMBOLS, rtldDefault } from "../../ffi/symbols/libc.ts";
+import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, type Calls, NULL } from "../../ffi/types.ts";
 import { executablePath } from "./executable.ts";

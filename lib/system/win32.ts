@@ -6,7 +6,7 @@
  * @module
  */
 import { realpathSync } from "node:fs";
-import { libcLibrary } from "../../ffi/libc.ts";
+import { libcLibrary } from "../../ffi/symbols/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, type Calls, NULL } from "../../ffi/types.ts";
 import {
@@ -14,7 +14,7 @@ import {
   KERNEL_SYMBOLS,
   MODULE_OF_ADDRESS_SYMBOLS,
   RUNTIME_SYMBOLS,
-} from "../../ffi/win32.ts";
+} from "../../ffi/symbols/win32.ts";
 import { SystemInfoError } from "../errors.ts";
 import { executablePath } from "./executable.ts";
 import type { ForeignAddress, SymbolLocation, SystemHeap, SystemPort } from "./types.ts";

@@ -7,8 +7,8 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import { readBytes, readCString } from "../../ffi/memory.ts";
-import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
+import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Address, NativeLibrary } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
 import type { AllocatorProbe } from "./probe.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
-import { JEMALLOC_PREFIX } from "../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX } from "../../ffi/symbols/jemalloc.ts";
 import { system } from "../system/mod.ts";
 import type { SymbolLocation } from "../system/types.ts";
 import type { ProcessAllocator } from "./types.ts";

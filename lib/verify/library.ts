@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/jemalloc.ts";
-import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
+import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import type { ResolvedLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";

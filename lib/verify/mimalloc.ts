@@ -4,9 +4,9 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import { MIMALLOC_SYMBOLS } from "../../ffi/mimalloc.ts";
+import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import type { Address } from "../../ffi/types.ts";
-import { decodeMimallocVersion } from "../mimalloc/version.ts";
+import { decodeMimallocVersion } from "../allocators/mimalloc/version.ts";
 import type { AllocatorProbe } from "./probe.ts";
 
 /**

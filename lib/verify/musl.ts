@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { libcLibrary, PROCESS_MALLOC_SYMBOLS } from "../../ffi/libc.ts";
+import { libcLibrary, PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { type MemoryReader, openOwnMemory, type OwnMemory } from "../system/linux-memory.ts";

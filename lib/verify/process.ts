@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/libc.ts";
+import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { PermissionError, SystemInfoError } from "../errors.ts";
-import { SHIM_SYMBOLS } from "../../ffi/shim.ts";
+import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { system } from "../system/mod.ts";
 import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";

@@ -6,9 +6,9 @@
 import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { VerificationError } from "../errors.ts";
-import { LAUNCH_PLATFORMS } from "../launch/platforms.ts";
+import { LAUNCH_PLATFORMS } from "../run/platforms.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
-import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../policy.ts";
+import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../allocators/policy.ts";
 import type { Verification } from "./types.ts";
 import { verifyAllocator } from "./verify.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { foreign } from "../../ffi/mod.ts";
-import { readCString } from "../../ffi/memory.ts";
-import { TCMALLOC_SYMBOLS } from "../../ffi/tcmalloc.ts";
+import { readCString } from "../../ffi/symbols/memory.ts";
+import { TCMALLOC_SYMBOLS } from "../../ffi/symbols/tcmalloc.ts";
 import type { AllocatorProbe } from "./probe.ts";
 
 /** `MallocExtension_kOwned`. */

@@ -5,7 +5,7 @@
  */
 import type { RuntimeInfo } from "../../ffi/types.ts";
 import type { LibraryOrigin } from "../library/resolve.ts";
-import type { AllocatorName } from "../policy.ts";
+import type { AllocatorName } from "../allocators/policy.ts";
 
 /** What an item of evidence is about: offheap's own blocks, or libc's `malloc` in this process. */
 export type EvidenceScope = "library" | "process";

@@ -12,7 +12,7 @@ import {
   type AllocatorChoice,
   type AllocatorName,
   selectAllocator,
-} from "../policy.ts";
+} from "../allocators/policy.ts";
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";

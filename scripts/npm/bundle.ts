@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix, relative, resolve, sep } from "node:path";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { BUNDLED_LIBRARY, COMMAND_FILES, toCommonJs } from "./common-js.ts";
 import { listFiles, writeJson } from "./files.ts";
 import { composeMaps, decodeMappings, type ModuleMap, type SourceMap } from "./source-maps.ts";
@@ -33,7 +33,7 @@ const LIBRARY: Bundle = {
  * package.
  */
 const COMMAND_LINE: Bundle = {
-  entries: ["lib/cli.js", "scripts/native/probe.js"],
+  entries: ["lib/cli.js", "packages/build/probe.js"],
   options: [
     "--minify-syntax",
     "--minify-identifiers",

@@ -11,7 +11,7 @@ import { koffiPackage } from "../../ffi/packages.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import type { Client } from "./clients.ts";
 import { listFiles, writeJson } from "./files.ts";
 import { platformPackageName } from "./manifest.ts";

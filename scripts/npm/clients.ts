@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { foreignPackage } from "../foreign/npm-package.ts";
-import { findRuntimes, parseRuntimeNames, type Runtime } from "../runtimes.ts";
+import { foreignPackage } from "../../tools/foreign/npm-package.ts";
+import { findRuntimes, parseRuntimeNames, type Runtime } from "../../tools/runtimes.ts";
 import { npmScript } from "./process.ts";
 
 /** How one client installs, and how programs are run then. */

@@ -8,7 +8,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { findRuntimes, ROOT, RUNTIMES } from "../runtimes.ts";
+import { findRuntimes, ROOT, RUNTIMES } from "../../tools/runtimes.ts";
 import { listFiles } from "./files.ts";
 import { ENTRIES } from "./tsc.ts";
 import type { BuilderInput } from "./types.ts";

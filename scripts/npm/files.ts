@@ -5,10 +5,10 @@
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 
 /** The sources of the main package: what its two entries, mod.ts and lib/cli.ts, can reach. */
-export const SOURCE_PARTS: readonly string[] = ["mod.ts", "ffi", "lib", "scripts/native"];
+export const SOURCE_PARTS: readonly string[] = ["mod.ts", "ffi", "lib", "packages/build"];
 
 /** The C sources, from which `offheap build` makes the shim. */
 export const NATIVE_SOURCES = "ffi/native";

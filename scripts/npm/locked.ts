@@ -6,7 +6,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { machineNpm } from "./process.ts";
 
 /** The directories. */

@@ -18,7 +18,7 @@ import { join, posix } from "node:path";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
 import { hostTarget } from "../../lib/library/target.ts";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { bundlePackage } from "./bundle.ts";
 import { buildWithDnt } from "./dnt.ts";
 import { copyParts, listFiles, NATIVE_SOURCES, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";

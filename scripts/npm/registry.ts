@@ -11,7 +11,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { installLocked } from "./locked.ts";
 import { cleanEnvironment, machineNpm } from "./process.ts";
 

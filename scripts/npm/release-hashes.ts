@@ -17,8 +17,8 @@ import {
 import { librariesOf, type LibraryManifest } from "../../lib/library/manifest.ts";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
-import { sha256File } from "../native/files.ts";
-import { ROOT } from "../runtimes.ts";
+import { sha256File } from "../../packages/build/files.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 
 /** Where the module lies, below the root of a checkout. */
 export const RELEASE_HASHES_FILE = "lib/library/release-hashes.ts";

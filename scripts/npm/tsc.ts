@@ -7,13 +7,13 @@ import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import typescript from "typescript/package.json" with { type: "json" };
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { listFiles, writeJson } from "./files.ts";
 import { ownRuntime } from "./process.ts";
 import type { BuilderInput } from "./types.ts";
 
 /** Modules that no other one imports: the two entries, and what the build starts as a process. */
-export const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts", "scripts/native/probe.ts"];
+export const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts", "packages/build/probe.ts"];
 
 /** A relative import in a declaration; the compiler leaves the sources' extension in it. */
 const SPECIFIER = /(\bfrom |\bimport\(|\bimport )"(\.{1,2}\/[^"\n]+)\.ts"/g;

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { Verification } from "../../lib/verify/types.ts";
-import { ROOT, type Runtime } from "../runtimes.ts";
+import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import { runBounded } from "./bounded.ts";
 import type { Column, ColumnResult } from "./types.ts";
 

@@ -19,9 +19,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { debianRoot } from "../foreign/debian.ts";
-import { foreignPackage } from "../foreign/npm-package.ts";
-import { ROOT } from "../runtimes.ts";
+import { debianRoot } from "../../tools/foreign/debian.ts";
+import { foreignPackage } from "../../tools/foreign/npm-package.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { requireRoom, roomPrefix } from "./room.ts";
 import type { Way } from "./types.ts";
 

@@ -5,9 +5,9 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { layoutTable } from "../markdown-table.ts";
-import { withPart } from "../marked-text.ts";
-import { ROOT } from "../runtimes.ts";
+import { layoutTable } from "../../tools/markdown-table.ts";
+import { withPart } from "../../tools/marked-text.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import { OUTCOME_WORDS, RUNTIME_TITLES, testsCell, WAY_TITLES } from "./table.ts";
 import {
   type Column,

@@ -8,7 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 
 /** What is put into a room. */
 export interface Furniture {

@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { foreignPackage } from "../foreign/npm-package.ts";
+import { foreignPackage } from "../../tools/foreign/npm-package.ts";
 import {
   findRuntimes,
   NODE24,
@@ -14,7 +14,7 @@ import {
   type Runtime,
   RUNTIMES,
   type RuntimeSpec,
-} from "../runtimes.ts";
+} from "../../tools/runtimes.ts";
 import { runBounded } from "./bounded.ts";
 import { askColumns, columnsOf } from "./columns.ts";
 import { type Emulation, prepare } from "./emulation.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT, type Runtime } from "../runtimes.ts";
+import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { testFiles } from "../testing/files.ts";
 import { type FileResult, runFile } from "../testing/run-file.ts";
 import type { PlatformRow } from "./matrix.ts";
 import { selectTests } from "./test-selection.ts";
@@ -21,11 +21,6 @@ export interface SharedTestOptions {
   readonly write: (text: string) => void;
 }
 
-/** The names of all shared test files. */
-function testFiles(): string[] {
-  return readdirSync(join(ROOT, "tests")).filter((name) => name.endsWith(".test.ts")).sort();
-}
-
 /** Runs the files that a row can run. */
 export async function runSharedTests(
   row: PlatformRow,
@@ -38,7 +33,7 @@ export async function runSharedTests(
   async function work(): Promise<void> {
     for (let index = next++; index < files.length; index = next++) {
       let output = "";
-      const path = join(ROOT, "tests", files[index] ?? "");
+      const path = join(ROOT, "tests", `${files[index]}.test.ts`);
       const result = await runFile(runtime, path, {
         timeout: options.timeout,
         write: (text) => output += text,

@@ -18,13 +18,13 @@ import {
   type Variant,
 } from "../../lib/library/manifest.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
-import { checkLibrary } from "../native/check.ts";
-import { GLIBC_FLOOR } from "../native/cross.ts";
-import { JEMALLOC_RECIPE } from "../native/jemalloc.ts";
-import { MIMALLOC_RECIPE } from "../native/mimalloc.ts";
-import { SHIM_RECIPE } from "../native/shim.ts";
-import type { Recipe } from "../native/types.ts";
-import { ROOT } from "../runtimes.ts";
+import { checkLibrary } from "../../packages/build/check.ts";
+import { GLIBC_FLOOR } from "../../packages/build/cross.ts";
+import { JEMALLOC_RECIPE } from "../../packages/build/jemalloc.ts";
+import { MIMALLOC_RECIPE } from "../../packages/build/mimalloc.ts";
+import { SHIM_RECIPE } from "../../packages/build/shim.ts";
+import type { Recipe } from "../../packages/build/types.ts";
+import { ROOT } from "../../tools/runtimes.ts";
 import type { ColumnResult } from "./types.ts";
 
 const RECIPES: Readonly<Record<LibraryName, Recipe>> = {

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { testName } from "../testing/files.ts";
 import type { PlatformRow } from "./matrix.ts";
 import type { LeftOut } from "./types.ts";
 
 /** A rule that leaves files out. */
 export interface Exception {
-  /** The files' names, without `.test.ts`. */
+  /** The files' names, as `memory/arena`. */
   readonly files: readonly string[];
   /** Whether it holds for a row. */
   readonly when: (row: PlatformRow) => boolean;
@@ -19,24 +20,24 @@ export interface Exception {
 
 /** Files about what differs between platforms: they run in every row that runs anything. */
 export const CORE: readonly string[] = [
-  "evidence",
-  "ffi-conformance",
-  "mallctl",
-  "memory-arena",
-  "memory-block",
-  "memory-cached",
-  "memory-heap",
-  "memory-limits",
-  "memory-pool",
-  "memory-workers",
-  "preload-path",
-  "require",
-  "resolve",
-  "run",
-  "shim",
-  "system",
-  "target",
-  "verify",
+  "verify/evidence",
+  "ffi/conformance",
+  "allocators/mallctl",
+  "memory/arena",
+  "memory/block",
+  "memory/cached",
+  "memory/heap",
+  "memory/limits",
+  "memory/pool",
+  "memory/workers",
+  "run/preload-path",
+  "run/require",
+  "library/resolve",
+  "run/run",
+  "ffi/shim",
+  "system/system",
+  "library/target",
+  "verify/verify",
 ];
 
 const isQemu = ({ way }: PlatformRow): boolean => way === "qemu" || way === "qemu-musl";
@@ -54,45 +55,45 @@ const isTested = ({ way, runtime }: PlatformRow): boolean =>
 /** The rules; the first that holds gives the reason. */
 export const EXCEPTIONS: readonly Exception[] = [
   {
-    files: ["memory-workers", "require", "run", "shim", "verify"],
+    files: ["memory/workers", "run/require", "run/run", "ffi/shim", "verify/verify"],
     when: isTested,
     reason: "it takes long, and npm test runs it in this runtime",
   },
   {
-    files: ["preload-path", "require", "run", "shim", "verify"],
+    files: ["run/preload-path", "run/require", "run/run", "ffi/shim", "verify/verify"],
     when: isWine,
     reason: "Windows has no preloading, and the files are about it",
   },
   {
-    files: ["ffi-conformance"],
+    files: ["ffi/conformance"],
     when: isWine,
     reason: "it compiles C with cc before its first test, and wine starts no such program",
   },
   {
-    files: ["resolve"],
+    files: ["library/resolve"],
     when: isWine,
     reason: "12 of its 15 tests fail: they name libraries .so, craft ELF files and set " +
       "XDG_CACHE_HOME, which Windows does not use",
   },
   {
-    files: ["system"],
+    files: ["system/system"],
     when: isWine,
     reason:
       "8 of its 9 tests fail: 4 compile C with cc, the others expect glibc, what it calls its " +
       "places, and symbols of the program, where Windows has those of the C runtime",
   },
   {
-    files: ["memory-limits", "memory-workers", "require", "resolve", "verify"],
+    files: ["memory/limits", "memory/workers", "run/require", "library/resolve", "verify/verify"],
     when: isQemu,
     reason: "it takes one to five minutes under qemu",
   },
   {
-    files: ["run", "shim"],
+    files: ["run/run", "ffi/shim"],
     when: (row) => isQemu(row) || isMusl(row),
     reason: "it runs programs of the machine (sh, env, echo), which are for its own target",
   },
   {
-    files: ["preload-path"],
+    files: ["run/preload-path"],
     when: (row) => isQemu(row) || isMusl(row),
     reason: "it gives files to another user, and a private namespace has only one",
   },
@@ -104,22 +105,22 @@ const BESIDE_CORE = {
   other: "it is not about the platform; npm test runs it on x64",
 };
 
-/** Parts the files of a row into those that run and those that do not. */
+/** Parts the files of a row, given by their paths, into those that run and those that do not. */
 export function selectTests(
   row: PlatformRow,
-  files: readonly string[],
+  paths: readonly string[],
 ): { readonly files: readonly string[]; readonly leftOut: readonly LeftOut[] } {
   const chosen: string[] = [];
   const leftOut: LeftOut[] = [];
-  for (const file of files) {
-    const name = file.replace(/\.test\.ts$/, "");
+  for (const path of paths) {
+    const name = testName(path);
     const rule = EXCEPTIONS.find((exception) =>
       exception.files.includes(name) && exception.when(row)
     );
-    if (rule !== undefined) leftOut.push({ file, reason: rule.reason });
-    else if (isComplete(row) || CORE.includes(name)) chosen.push(file);
+    if (rule !== undefined) leftOut.push({ file: name, reason: rule.reason });
+    else if (isComplete(row) || CORE.includes(name)) chosen.push(name);
     else {leftOut.push({
-        file,
+        file: name,
         reason: row.way === "native" ? BESIDE_CORE.native : BESIDE_CORE.other,
       });}
   }

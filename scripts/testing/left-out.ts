@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { basename } from "node:path";
 import type { Target } from "../../lib/library/target.ts";
-import type { RuntimeName } from "../runtimes.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
+import { testName } from "./files.ts";
 
 /** Where tests run. */
 export interface Place {
@@ -20,7 +20,7 @@ export interface Place {
 
 /** Files that run in some places only. */
 export interface Rule {
-  /** The files' names, without `.test.ts`. */
+  /** The files' names, as `memory/arena`. */
   readonly files: readonly string[];
   /** Whether they have something to test there. */
   readonly fits: (place: Place) => boolean;
@@ -37,60 +37,68 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...["analysis", "check", "churn", "report", "suite", "versions"].map((name) =>
-        `bench-${name}`
+        `bench/${name}`
       ),
       ...[
-        "marked-text",
-        "npm-dnt",
-        "npm-next",
-        "npm-tools",
-        "platforms",
-        "release",
-        "test-runner",
-        "workflows",
+        "project/marked-text",
+        "npm/dnt",
+        "npm/next",
+        "npm/tools",
+        "project/platforms",
+        "npm/release",
+        "project/test-runner",
+        "project/workflows",
       ],
     ],
     fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
   },
   {
-    files: ["background", "children"],
+    files: ["run/background", "run/children"],
     fits: (place) => isLinux(place) && isOnce(place),
     reason: "it is about programs that offheap starts; run looks at what the runtimes do",
   },
   {
-    files: ["types"],
+    files: ["project/types"],
     fits: isOnce,
     reason: "it is about type checkers, not about the runtime that starts them; once will do",
   },
   {
     files: [
-      "build",
-      "build-secure",
-      "build-sources",
-      ...["configure", "source", "zeroing"].map((n) => `jemalloc-${n}`),
+      "build/build",
+      "build/secure",
+      "build/sources",
+      ...["configure", "source", "zeroing"].map((n) => `build/jemalloc-${n}`),
     ],
     fits: isOnce,
     reason: "what it tries is alike in all runtimes; build-process and cli-build build in each",
   },
   {
-    files: ["build"],
+    files: ["build/build"],
     fits: ({ pinned }) => pinned,
     reason: "it would build the pinned versions in place of the one to be tested",
   },
   {
-    files: ["run", "shim", "preload-path", "exec", "launch-target", "doctor", "memory-native"],
+    files: [
+      "run/run",
+      "ffi/shim",
+      "run/preload-path",
+      "run/exec",
+      "run/program",
+      "watch/doctor",
+      "memory/native",
+    ],
     fits: isLinux,
     reason: "it is about LD_PRELOAD, ELF and /proc; ports and launch-macho stand in",
   },
   {
-    files: ["require", "resolve", "system"],
+    files: ["run/require", "library/resolve", "system/system"],
     fits: isLinux,
     reason: "it names Linux's C libraries, paths and file names; ports stands in",
   },
   {
     files: ["check", "churn", "latency", "service", "suite", "versions", "workloads"]
-      .map((name) => `bench-${name}`),
+      .map((name) => `bench/${name}`),
     fits: (place) => isLinux(place) && place.target.libc === "glibc",
     reason: "the benchmarks preload libraries beside glibc's allocator, and read /proc",
   },
@@ -98,7 +106,7 @@ export const RULES: readonly Rule[] = [
 
 /** Why a test file has nothing to test in a place; `null` when it has. */
 export function reasonToLeaveOut(path: string, place: Place): string | null {
-  const name = basename(path, ".test.ts");
+  const name = testName(path);
   const rule = RULES.find(({ files, fits }) => files.includes(name) && !fits(place));
   return rule?.reason ?? null;
 }

@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { relative } from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
-import { ROOT, type Runtime } from "../runtimes.ts";
+import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import { parseSkips, parseTotals, type Skip, type Totals } from "./summary.ts";
 
 /** What a run of one file takes. */

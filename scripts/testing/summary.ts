@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RuntimeName } from "../runtimes.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
 
 /** A reporter's totals. */
 export interface Totals {

@@ -7,14 +7,14 @@
 import { Buffer } from "node:buffer";
 import { XMLParser } from "fast-xml-parser";
 import { z } from "zod";
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
-import { readBytes } from "../../../ffi/memory.ts";
-import { MIMALLOC_SYMBOLS } from "../../../ffi/mimalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
+import { readBytes } from "../../../ffi/symbols/memory.ts";
+import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
-import { PROCESS_MALLOC_SYMBOLS } from "../../../ffi/libc.ts";
+import { PROCESS_MALLOC_SYMBOLS } from "../../../ffi/symbols/libc.ts";
 import { type Address, NULL, type SymbolTable } from "../../../ffi/types.ts";
-import { ALL_ARENAS } from "../../../lib/jemalloc/keys.ts";
-import { readStatistic, refreshStatistics } from "../../../lib/jemalloc/mallctl.ts";
+import { ALL_ARENAS } from "../../../lib/allocators/jemalloc/keys.ts";
+import { readStatistic, refreshStatistics } from "../../../lib/allocators/jemalloc/mallctl.ts";
 import type { ProcessAllocator } from "../../../mod.ts";
 
 /** One reading, in bytes; `null` for what the allocator does not tell. */

@@ -5,7 +5,7 @@
  */
 import type { Address } from "../../../ffi/types.ts";
 import type { Variant } from "../../library/manifest.ts";
-import type { AllocatorChoice, AllocatorName } from "../../policy.ts";
+import type { AllocatorChoice, AllocatorName } from "../../allocators/policy.ts";
 import type { Evidence, LibraryReport } from "../../verify/types.ts";
 import type { Arena, ArenaOptions } from "./arena.ts";
 import type { BlockAllocator } from "./block-allocator.ts";

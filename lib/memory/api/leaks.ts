@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AllocatorName } from "../../policy.ts";
+import type { AllocatorName } from "../../allocators/policy.ts";
 
 /**
  * What is watched: with `sampled` one allocation in 128 records the stack that it was made on, with

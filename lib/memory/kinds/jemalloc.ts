@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
-import { ALL_ARENAS } from "../../jemalloc/keys.ts";
-import { readStatistic, refreshStatistics, runMallctl } from "../../jemalloc/mallctl.ts";
+import { ALL_ARENAS } from "../../allocators/jemalloc/keys.ts";
+import { readStatistic, refreshStatistics, runMallctl } from "../../allocators/jemalloc/mallctl.ts";
 import type { ResolvedLibrary } from "../../library/resolve.ts";
 import type { MemoryCalls } from "../native.ts";
 import type { AllocatorKind } from "./types.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MIMALLOC_SYMBOLS } from "../../../ffi/mimalloc.ts";
+import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OffheapError } from "../../errors.ts";

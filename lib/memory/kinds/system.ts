@@ -4,7 +4,7 @@
  * @module
  */
 import { foreign } from "../../../ffi/mod.ts";
-import { GLIBC_MALLOC_SYMBOLS } from "../../../ffi/libc.ts";
+import { GLIBC_MALLOC_SYMBOLS } from "../../../ffi/symbols/libc.ts";
 import { UnsupportedOperationError } from "../../errors.ts";
 import type { AllocatorKind } from "./types.ts";
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/jemalloc.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
-import { ALL_ARENAS } from "../../../lib/jemalloc/keys.ts";
-import { readStatistic, refreshStatistics } from "../../../lib/jemalloc/mallctl.ts";
+import { ALL_ARENAS } from "../../../lib/allocators/jemalloc/keys.ts";
+import { readStatistic, refreshStatistics } from "../../../lib/allocators/jemalloc/mallctl.ts";
 import { openAllocator, type OpenOptions } from "../../../mod.ts";
 
 /** Bytes in use in all of jemalloc, with nothing cached; `null` for mimalloc, which has no count. */

@@ -1,0 +1,143 @@
+/**
+ * What else is preloaded: another allocator, or another copy of the same, would serve in place of the
+ * one that was asked for. ELF only.
+ *
+ * @module
+ */
+import { readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { ElfError, readElfExports } from "../binary/elf.ts";
+import { readVariable } from "../environment.ts";
+import { LaunchError } from "../errors.ts";
+import { readTextIfPresent } from "../watch/info/files.ts";
+import { parseMaps } from "../system/linux-maps.ts";
+import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
+import { MARKS } from "../verify/identify.ts";
+
+/** The list that glibc's dynamic linker reads for every program. */
+export const SYSTEM_PRELOAD = "/etc/ld.so.preload";
+
+/** Where a name without a directory may be, beside what this process has mapped. */
+const DIRECTORIES: readonly string[] = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+
+/** What is preloaded, and by what. */
+export interface OtherPreloads {
+  /** The allocator's library; `null` for the system's allocator. */
+  readonly library: string | null;
+  /** The preload variable. */
+  readonly variable: string;
+  /** What it names, in order. */
+  readonly names: readonly string[];
+  /** The text of the system's own list. */
+  readonly system: string;
+}
+
+interface Entry {
+  readonly where: string;
+  readonly name: string;
+  readonly path: string;
+  readonly exports: ReadonlySet<string>;
+}
+
+/** The text of the system's own list; empty when there is none. */
+export function readSystemPreload(path = SYSTEM_PRELOAD): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // Most systems have none, and the dynamic linker skips one that it cannot read.
+    return "";
+  }
+}
+
+/** The names in such a list; a line's rest behind `#` is a comment. */
+export function systemPreloadNames(text: string): string[] {
+  return text.replace(/#.*$/gm, "").split(/[\s:]+/).filter((name) => name !== "");
+}
+
+function identity(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null; // the dynamic linker will not find it either
+  }
+}
+
+/** This process was started with the same list: what a bare name led to is mapped here. */
+function mappedAs(name: string): string[] {
+  const maps = process.platform === "linux" ? readTextIfPresent("/proc/self/maps") ?? "" : "";
+  return parseMaps(maps).flatMap(({ path }) =>
+    path !== null && basename(path) === basename(name) ? [path] : []
+  );
+}
+
+function findFile(name: string): string | null {
+  if (name.includes("/") && !name.includes("$")) return name;
+  const directories = (readVariable("LD_LIBRARY_PATH") ?? "").split(":").filter((part) =>
+    part !== ""
+  );
+  const candidates = [...directories, ...DIRECTORIES].map((path) => join(path, basename(name)));
+  const found = [...mappedAs(name), ...candidates].find((path) => identity(path) !== null);
+  return found ?? null;
+}
+
+function readEntry(where: string, name: string): Entry | null {
+  const path = findFile(name);
+  if (path === null) return null;
+  try {
+    const exports = new Set(readElfExports(path).map((symbol) => symbol.name));
+    return { where, name, path, exports };
+  } catch (error) {
+    // The dynamic linker says so itself, and goes on without it.
+    if (error instanceof ElfError || identity(path) === null) return null;
+    throw error;
+  }
+}
+
+function firstOf(names: readonly string[], { exports }: Entry): string | undefined {
+  return names.find((name) => exports.has(name));
+}
+
+function refuse(library: string | null, { where, name, path, exports }: Entry, why: string): never {
+  const allocator = MARKS.find(({ symbols }) => symbols.some((symbol) => exports.has(symbol)))
+    ?.name;
+  const loadable = allocator === "jemalloc" || allocator === "mimalloc";
+  const other = loadable ? `, or ask for it: --allocator ${allocator} --library "${path}"` : "";
+  const under = library === null ? "the system's allocator" : `"${library}"`;
+  throw new LaunchError(
+    `Cannot run a program under ${under}: ${where} names "${name}", ${why}. ` +
+      `Take it out of ${where}${other}.`,
+  );
+}
+
+/**
+ * Refuses what else is preloaded when it would serve memory in place of the allocator. Preloads
+ * whose file cannot be found are left to the check inside the program.
+ *
+ * @throws {LaunchError} status 125, with the entry and what to do.
+ */
+export function refuseOtherAllocators({ library, variable, names, system }: OtherPreloads): void {
+  const own = library === null ? null : identity(library);
+  const isOwn = (entry: Entry) => own !== null && identity(entry.path) === own;
+  const listed = names.map((name) => readEntry(variable, name)).filter((entry) => entry !== null);
+  const at = listed.findIndex(isOwn);
+  const ahead = at < 0 ? listed : listed.slice(0, at);
+  for (const entry of ahead) {
+    const symbol = firstOf(ENTRY_POINTS, entry);
+    if (symbol === undefined) continue;
+    refuse(library, entry, `which defines ${symbol} itself and would serve it instead`);
+  }
+  const behind = systemPreloadNames(system).map((name) => readEntry(SYSTEM_PRELOAD, name));
+  const others = [...listed.slice(ahead.length), ...behind];
+  const provided = library === null ? null : readEntry(variable, library)?.exports;
+  for (const entry of others) {
+    if (entry === null || isOwn(entry) || !entry.exports.has("malloc")) continue;
+    if (library === null) refuse(library, entry, "which is an allocator");
+    const left = OPERATORS.find((name) => entry.exports.has(name) && provided?.has(name) !== true);
+    if (left === undefined) continue;
+    const why =
+      `another allocator, whose operators of C++ (${left}) would be used beside its malloc`;
+    refuse(library, entry, why);
+  }
+}

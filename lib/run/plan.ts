@@ -1,0 +1,239 @@
+/**
+ * What a launch preloads and sets, decided before anything is started.
+ *
+ * @module
+ */
+import process from "node:process";
+import { readEnvironment, readVariable } from "../environment.ts";
+import { LaunchError } from "../errors.ts";
+import { GUARD_FEATURE, type Variant } from "../library/manifest.ts";
+import { platformPackage } from "../library/places.ts";
+import { LIBRARY_VARIABLE, type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
+import { SECURE_OPTIONS } from "../library/secure-options.ts";
+import { hostTarget } from "../library/target.ts";
+import { libraryVersion } from "../library/version.ts";
+import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
+import { FILES, withPermissions } from "../permissions.ts";
+import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../allocators/policy.ts";
+import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
+import { preloadEntries, recordSettings, withoutLaunch } from "./own-variables.ts";
+import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
+import { preloadName } from "./preload-path.ts";
+import { DEFAULT_PROFILE, PROFILE_NAMES, type ProfileName } from "./profiles.ts";
+import { type ProfileEnvironment, profileEnvironment } from "./tuning.ts";
+
+/** How a program is to be launched. */
+export interface LaunchOptions {
+  /** The allocator; `auto`, the default, is the policy's. */
+  readonly allocator?: AllocatorChoice | undefined;
+  /** How the allocator is tuned; `balanced` unless told otherwise. */
+  readonly profile?: ProfileName | undefined;
+  /** Take the variant that guards against misuse of memory, and switch its guards on. */
+  readonly secure?: boolean | undefined;
+  /** The path of the allocator's library; without it the usual places are looked at. */
+  readonly library?: string | undefined;
+}
+
+const OPTION_NAMES: readonly (keyof LaunchOptions)[] = [
+  "allocator",
+  "profile",
+  "secure",
+  "library",
+];
+
+/** What a launch preloads and sets. */
+export interface LaunchPlan {
+  /** The allocator that was chosen. */
+  readonly allocator: AllocatorName;
+  /** The allocator's library; `null` for the system's. */
+  readonly library: ResolvedLibrary | null;
+  /** offheap's shim, which checks inside the program. */
+  readonly shim: ResolvedLibrary;
+  /** The environment as it would be without offheap: what an outer launch has set is not in it. */
+  readonly before: Readonly<Record<string, string>>;
+  /** The variables that tune the allocator. */
+  readonly tuning: Readonly<Record<string, string>>;
+  /** What the user should know of the settings and the library; sentences without their end. */
+  readonly notes: readonly string[];
+}
+
+/** Appends to a preload variable's value; what stands there keeps its place. */
+export function appendPreload(
+  existing: string | undefined,
+  names: readonly string[],
+  platform = launchPlatform(),
+): string {
+  const entries = preloadEntries(existing, platform);
+  return [...entries, ...names.filter((name) => !entries.includes(name))].join(":");
+}
+
+function tuneAllocator(
+  options: LaunchOptions,
+  library: ResolvedLibrary | null,
+  environment: Readonly<Record<string, string>>,
+): ProfileEnvironment {
+  if (library === null || library.name === "offheap") {
+    return { variables: {}, kept: [], notes: [] };
+  }
+  const version = libraryVersion(library);
+  if (version === null) {
+    throw new LaunchError(
+      `Cannot run a command under "${library.path}": it does not tell its version, and so is not ` +
+        `a ${library.name} that offheap knows. Take one that "offheap build" made.`,
+    );
+  }
+  const profile = options.profile ?? DEFAULT_PROFILE;
+  const guards = options.secure === true ? SECURE_OPTIONS[library.name] : [];
+  return profileEnvironment(profile, library.name, version, environment, guards);
+}
+
+/** The variant of the library that is preloaded. */
+export function variantOf({ secure }: LaunchOptions, platform: LaunchPlatform): Variant {
+  if (secure !== true) return platform.variant;
+  if ("variant" in platform.secure) return platform.secure.variant;
+  throw new LaunchError(`Cannot run a command with --secure: ${platform.secure.refusal}.`);
+}
+
+/** A build without offheap's layer stops less than the system's own allocator does. */
+function requireGuards({ path, manifest }: ResolvedLibrary): void {
+  if (manifest?.features.includes(GUARD_FEATURE) === true) return;
+  throw new LaunchError(
+    `Cannot run a command with --secure under "${path}": it was not built with offheap's guards ` +
+      "against misuse, which are for Linux, and stops less of it than the system's allocator " +
+      'does. Build one with "offheap build --variant secure --force", and name no other library.',
+  );
+}
+
+/** Another allocator in front, or another copy of the same, would be what serves. */
+function refuseOthers(
+  library: ResolvedLibrary | null,
+  before: Readonly<Record<string, string>>,
+  platform: LaunchPlatform,
+): void {
+  const { format, preloadVariable: variable } = platform;
+  if (format !== "elf") return;
+  const names = preloadEntries(before[variable], platform);
+  const system = hostTarget().libc === "glibc" ? readSystemPreload() : "";
+  refuseOtherAllocators({ library: library?.path ?? null, variable, names, system });
+}
+
+function checkOptions(given: LaunchOptions): LaunchOptions {
+  const action = "plan a launch";
+  const own = ownOptions(action, given, OPTION_NAMES);
+  const { allocator, profile, secure, library } = own;
+  if (profile !== undefined) requireOneOf(action, "the profile", profile, PROFILE_NAMES);
+  requireFlag(action, "secure", secure);
+  requirePath(action, "the library", library);
+  if (allocator !== "system" || library === undefined) return own;
+  throw new LaunchError(
+    `Cannot preload "${library}" with the allocator "system", which is the C library's own. ` +
+      "Leave out one of the two.",
+  );
+}
+
+/** Options that the system's allocator cannot have any effect of are refused. */
+function refuseForSystem({ secure, profile }: LaunchOptions): void {
+  const usual = selectAllocator({ platform: process.platform, environment: {} }).allocator;
+  if (secure === true) {
+    throw new LaunchError(
+      "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
+        `jemalloc and mimalloc only. Take ${usual}, as without --allocator.`,
+    );
+  }
+  if (profile !== undefined) {
+    throw new LaunchError(
+      `Cannot run the system's allocator with --profile ${profile}: profiles are for jemalloc and ` +
+        `mimalloc, and would have no effect. Leave it out, or take ${usual}.`,
+    );
+  }
+}
+
+/** What the user should know, and could not see otherwise. */
+function notesOn(
+  { kept, notes }: ProfileEnvironment,
+  library: ResolvedLibrary | null,
+): readonly string[] {
+  const all = [...notes];
+  if (kept.length > 0) all.unshift(`kept as it is set: ${kept.join(", ")}`);
+  if (library === null && readVariable(LIBRARY_VARIABLE) !== undefined) {
+    all.push(`${LIBRARY_VARIABLE} is not used: the system's allocator is part of the C library`);
+  }
+  if (library?.origin === "system") {
+    all.push(
+      `${library.name} is this system's own, "${library.path}": neither the package ` +
+        `${platformPackage(hostTarget().name)} nor a build of offheap's was found`,
+    );
+  }
+  return all;
+}
+
+/**
+ * Chooses the allocator, finds its library and the shim, and works out the variables.
+ *
+ * @param environment The environment that is added to.
+ * @throws {LibraryLoadError} when a library is missing or was altered.
+ * @throws {LaunchError} when the library does not tell its version, the options contradict, or
+ * another allocator is preloaded already.
+ * @throws {TypeError | RangeError} for bad options.
+ */
+export function planLaunch(
+  given: LaunchOptions = {},
+  environment: Readonly<Record<string, string>> = readEnvironment(),
+): LaunchPlan {
+  const options = checkOptions(given);
+  const platform = launchPlatform();
+  const before = withoutLaunch(environment);
+  const { allocator } = selectAllocator({
+    platform: process.platform,
+    option: options.allocator,
+    environment: before,
+  });
+  if (allocator === "system") refuseForSystem(options);
+  const library = allocator === "system" ? null : resolveLibrary({
+    name: allocator,
+    path: options.library,
+    variant: variantOf(options, platform),
+  });
+  if (library !== null && options.secure === true) requireGuards(library);
+  refuseOthers(library, before, platform);
+  const shim = resolveLibrary({ name: "offheap" });
+  const tuning = tuneAllocator(options, library, before);
+  const notes = notesOn(tuning, library);
+  return { allocator, library, shim, before, tuning: tuning.variables, notes };
+}
+
+/** The variables that put a program under the plan's allocator, without the check inside it. */
+export function plannedVariables(plan: LaunchPlan): Record<string, string> {
+  const { library, shim, before, tuning } = plan;
+  if (library === null) return {};
+  const { preloadVariable: variable } = launchPlatform();
+  const names = [library, shim].map(({ path }) => preloadName(path));
+  return recordSettings(before, { [variable]: appendPreload(before[variable], names), ...tuning });
+}
+
+/**
+ * The variables that a program must set in the environment of a process it starts, so that the
+ * process runs under the allocator: what `offheap env` prints. Variables that are set already are
+ * kept, and an existing `LD_PRELOAD` is appended to; what an outer launch has set is replaced. On
+ * macOS the variable is `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell
+ * among them) drop.
+ *
+ * offheap's shim is preloaded, too: it switches jemalloc's background thread on, in JavaScript
+ * runtimes once they have made a thread. The process is not checked from inside, as under
+ * `offheap run`: call `requireAllocator()` in it.
+ *
+ * @throws {LibraryLoadError} when the library is missing or was altered.
+ * @throws {LaunchError} where there is no way to preload, or the library cannot be preloaded.
+ * @throws {TypeError | RangeError} for bad options.
+ * @example
+ * ```ts ignore
+ * import { spawn } from "node:child_process";
+ * import process from "node:process";
+ * import { launchEnvironment } from "@offheap/offheap";
+ *
+ * spawn("node", ["server.js"], { env: { ...process.env, ...launchEnvironment() } });
+ * ```
+ */
+export function launchEnvironment(options: LaunchOptions = {}): Record<string, string> {
+  return withPermissions(FILES, () => plannedVariables(planLaunch(options)));
+}

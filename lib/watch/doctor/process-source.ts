@@ -1,0 +1,179 @@
+/**
+ * What Linux tells about a running process: the files of `/proc/PID`, and its memory.
+ *
+ * @module
+ */
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
+import { DoctorError } from "../../errors.ts";
+
+/** The files of `/proc/PID` that are read. */
+export type ProcessFile = "auxv" | "cmdline" | "environ" | "maps" | "status";
+
+/** The memory of a process. */
+export interface ProcessMemory {
+  /**
+   * The bytes at an address.
+   *
+   * @throws {RangeError} when not all of them can be read.
+   */
+  read(address: number, length: number): Uint8Array;
+  /** The 64-bit number at an address; above 2^53 it is no address, and comes out inexact. */
+  word(address: number): number;
+  /** Ends the use of the memory. */
+  close(): void;
+}
+
+/** A running process, as a source of facts. */
+export interface ProcessSource {
+  /** Its number. */
+  readonly pid: number;
+  /** Its directory: `/proc/PID`. */
+  readonly directory: string;
+  /**
+   * The contents of one of its files.
+   *
+   * @throws {DoctorError} when the process is gone, or this user may not read it.
+   */
+  read(name: ProcessFile): Uint8Array;
+  /** The path of its program; `null` for a thread of the kernel. */
+  executable(): string | null;
+  /** The processes that it started; empty where the kernel does not tell. */
+  children(): readonly number[];
+  /**
+   * Opens its memory for reading.
+   *
+   * @throws {DoctorError} when this user may not read it.
+   */
+  openMemory(): ProcessMemory;
+}
+
+const DECODER = new TextDecoder();
+
+const GONE: readonly string[] = ["ENOENT", "ESRCH"];
+const REFUSED: readonly string[] = ["EACCES", "EPERM"];
+
+/** Looks at a process of this system; nothing is read yet. */
+export function openProcess(pid: number): ProcessSource {
+  const directory = `/proc/${pid}`;
+  return {
+    pid,
+    directory,
+    read: (name) =>
+      attempt(pid, `${directory}/${name}`, () => readFileSync(`${directory}/${name}`)),
+    executable() {
+      try {
+        return readlinkSync(`${directory}/exe`).replace(/ \(deleted\)$/, "");
+      } catch (error) {
+        if (errorCode(error) === "ENOENT") return null;
+        throw translate(pid, `${directory}/exe`, error);
+      }
+    },
+    children() {
+      try {
+        const text = readFileSync(`${directory}/task/${pid}/children`, "utf8");
+        return text.split(" ").filter((part) => part !== "").map(Number);
+      } catch (error) {
+        // A kernel without CONFIG_PROC_CHILDREN has no such file.
+        if (errorCode(error) === "ENOENT") return [];
+        throw translate(pid, `${directory}/task/${pid}/children`, error);
+      }
+    },
+    openMemory: () => openMemory(pid, `${directory}/mem`),
+  };
+}
+
+/** The text of such a file. */
+export function readText(source: ProcessSource, name: ProcessFile): string {
+  return DECODER.decode(source.read(name));
+}
+
+/** The NUL-terminated strings of such a file. */
+export function readStrings(source: ProcessSource, name: "cmdline" | "environ"): string[] {
+  const text = readText(source, name);
+  return text === "" ? [] : text.replace(/\0+$/, "").split("\0");
+}
+
+/** Why the memory of processes may not be read, and what to do. */
+function memoryRefusal(pid: number): DoctorError {
+  return new DoctorError(
+    `Cannot read the memory of process ${pid}: this user may not trace it. Run offheap as root, ` +
+      "or as the process's user with kernel.yama.ptrace_scope=0; in a container, grant SYS_PTRACE.",
+  );
+}
+
+function openMemory(pid: number, path: string): ProcessMemory {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    throw REFUSED.includes(errorCode(error)) && !isPermissionRefusal(error)
+      ? memoryRefusal(pid)
+      : translate(pid, path, error);
+  }
+  function read(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    try {
+      while (done < length) {
+        const count = readSync(descriptor, bytes, done, length - done, address + done);
+        if (count === 0) break;
+        done += count;
+      }
+    } catch (error) {
+      throw new RangeError(unreadable(pid, address, length), { cause: error });
+    }
+    if (done < length) throw new RangeError(unreadable(pid, address, length));
+    return bytes;
+  }
+  return {
+    read,
+    word: (address) => Number(new DataView(read(address, 8).buffer).getBigUint64(0, true)),
+    close: () => closeSync(descriptor),
+  };
+}
+
+function unreadable(pid: number, address: number, length: number): string {
+  return `the ${length} bytes at 0x${address.toString(16)} of process ${pid} cannot be read`;
+}
+
+function attempt<R>(pid: number, path: string, action: () => R): R {
+  try {
+    return action();
+  } catch (error) {
+    throw translate(pid, path, error);
+  }
+}
+
+/** Turns an error of the file system into a sentence about the process. */
+function translate(pid: number, path: string, error: unknown): unknown {
+  if (isPermissionRefusal(error)) {
+    return permissionError(`read "${path}"`, "--allow-read", error);
+  }
+  const code = errorCode(error);
+  if (GONE.includes(code) && !existsSync("/proc/self")) {
+    return new DoctorError(
+      `Cannot examine process ${pid}: there is no /proc here. Mount it (mount -t proc proc /proc).`,
+      { cause: error },
+    );
+  }
+  if (GONE.includes(code)) {
+    return new DoctorError(
+      `Cannot examine process ${pid}: there is no such process, or it has ended. ` +
+        "Give the number of a running process, as ps shows it.",
+      { cause: error },
+    );
+  }
+  if (REFUSED.includes(code)) {
+    return new DoctorError(
+      `Cannot examine process ${pid}: this user may not read "${path}". ` +
+        "Run offheap as the user who runs the process, or as root; a container needs SYS_PTRACE.",
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}

@@ -1,0 +1,224 @@
+/**
+ * The memory limit and use of this process's control group, for both versions of Linux's cgroups.
+ *
+ * A limit on any ancestor binds as much as one's own, so every level up to the mount is read.
+ *
+ * @module
+ */
+import { basename, dirname, join, posix } from "node:path";
+import { ownProperties } from "../../options.ts";
+import { type Mount, parseMounts } from "../../system/linux-mounts.ts";
+import { malformed, readTextIfPresent } from "./files.ts";
+
+/** A process's memory control group. All sizes are in bytes. */
+export interface CgroupMemory {
+  /** The version of the hierarchy that controls memory. */
+  readonly version: 1 | 2;
+  /** The group's directory, or the nearest ancestor of it that is visible here. */
+  readonly path: string;
+  /** The tightest hard limit on the way up; `null` when there is none. */
+  readonly limit: number | null;
+  /** The file that the limit came from. */
+  readonly limitSource: string | null;
+  /** The tightest throttling limit (`memory.high`); `null` when there is none. */
+  readonly high: number | null;
+  /** Memory charged to this group, page cache included; `null` when the kernel does not tell. */
+  readonly usage: number | null;
+  /** The part of the usage that the kernel can drop at once: inactive page cache. */
+  readonly reclaimable: number;
+  /** What is left before the nearest of all limits, with inactive cache counted as free. */
+  readonly available: number | null;
+}
+
+/** Where to look. */
+export interface CgroupOptions {
+  /** A directory that stands for `/`; for tests, and for a host's file system mounted elsewhere. */
+  readonly root?: string | undefined;
+  /** The process; this one without it. */
+  readonly pid?: number | undefined;
+}
+
+/** What differs between the versions: the names of the files. */
+interface Hierarchy {
+  readonly version: 1 | 2;
+  readonly limit: string;
+  readonly high: string | null;
+  readonly usage: string;
+  readonly inactive: string;
+}
+
+const V1: Hierarchy = {
+  version: 1,
+  limit: "memory.limit_in_bytes",
+  high: null,
+  usage: "memory.usage_in_bytes",
+  inactive: "total_inactive_file",
+};
+const V2: Hierarchy = {
+  version: 2,
+  limit: "memory.max",
+  high: "memory.high",
+  usage: "memory.current",
+  inactive: "inactive_file",
+};
+
+/** Version 1 has no word for "no limit": it shows the largest multiple of a page below 2^63. */
+const UNLIMITED_FROM = 2 ** 62;
+
+interface Level {
+  readonly limit: number | null;
+  readonly limitSource: string;
+  readonly high: number | null;
+  readonly usage: number | null;
+  readonly reclaimable: number;
+}
+
+/**
+ * Reads the memory limits that hold for a process through its control groups.
+ *
+ * @returns `null` when no control group counts this process's memory: another system than Linux,
+ * or a kernel or container that shows no memory controller.
+ * @throws {PermissionError} when the runtime may not read `/proc` and `/sys`.
+ * @throws {SystemInfoError} when a file cannot be read or understood.
+ */
+export function readCgroupMemory(options: CgroupOptions = {}): CgroupMemory | null {
+  const { root = "/", pid } = ownProperties(options);
+  const process = pid === undefined ? "self" : String(checkPid(pid));
+  const membership = readTextIfPresent(join(root, "proc", process, "cgroup"));
+  const mountinfo = readTextIfPresent(join(root, "proc", process, "mountinfo"));
+  if (membership === null || mountinfo === null) return null;
+  const groups = parseMembership(membership);
+  const mounts = parseMounts(mountinfo);
+  if (groups.memoryV1 !== null) {
+    const mount = mounts.find((one) =>
+      one.type === "cgroup" && one.superOptions.includes("memory")
+    );
+    return mount === undefined ? null : measure(root, V1, mount, groups.memoryV1);
+  }
+  const mount = mounts.find((one) => one.type === "cgroup2");
+  if (mount === undefined || groups.unified === null) return null;
+  return measure(root, V2, mount, groups.unified);
+}
+
+function checkPid(pid: number): number {
+  if (Number.isSafeInteger(pid) && pid > 0) return pid;
+  const error = typeof pid === "number" ? RangeError : TypeError;
+  throw new error(`Cannot read a control group: pid must be a positive integer; got ${pid}`);
+}
+
+function measure(root: string, names: Hierarchy, mount: Mount, group: string): CgroupMemory | null {
+  const top = withoutEnd(join(root, mount.point));
+  let directory = join(top, insideMount(mount.root, group));
+  let path: string | null = null;
+  let own: Level | null = null;
+  let limit: number | null = null;
+  let limitSource: string | null = null;
+  let high: number | null = null;
+  let available: number | null = null;
+  for (;;) {
+    const level = readLevel(directory, names);
+    if (level !== null) {
+      path ??= directory;
+      own ??= level;
+      if (level.limit !== null && (limit === null || level.limit < limit)) {
+        limit = level.limit;
+        limitSource = level.limitSource;
+      }
+      high = least(high, level.high);
+      available = least(available, remaining(level));
+    }
+    if (directory === top) break;
+    directory = dirname(directory);
+    // Without use_hierarchy, version 1 does not charge a parent for its children.
+    if (
+      names === V1 && readTextIfPresent(join(directory, "memory.use_hierarchy"))?.trim() === "0"
+    ) break;
+  }
+  if (path === null || own === null) return null;
+  const { usage, reclaimable } = own;
+  return {
+    version: names.version,
+    path,
+    limit,
+    limitSource,
+    high,
+    usage,
+    reclaimable,
+    available,
+  };
+}
+
+function readLevel(directory: string, names: Hierarchy): Level | null {
+  const usage = readBytes(join(directory, names.usage));
+  let limitSource = join(directory, names.limit);
+  let limit = readBytes(limitSource);
+  const statPath = join(directory, "memory.stat");
+  const stat = parseStat(readTextIfPresent(statPath) ?? "");
+  // A container often cannot see its ancestors; version 1 tells their limit here all the same.
+  const inherited = names === V1 ? finite(stat.get("hierarchical_memory_limit") ?? null) : null;
+  if (inherited !== null && (limit === null || inherited < limit)) {
+    limit = inherited;
+    limitSource = statPath;
+  }
+  const high = names.high === null ? null : readBytes(join(directory, names.high));
+  // The root group of version 2 has no limit and no usage file: it is the host itself.
+  if (usage === null && limit === null && high === null) return null;
+  const reclaimable = Math.min(stat.get(names.inactive) ?? 0, usage ?? 0);
+  return { limit, limitSource, high, usage, reclaimable };
+}
+
+function remaining(level: Level): number | null {
+  const bound = least(level.limit, level.high);
+  if (bound === null || level.usage === null) return null;
+  return Math.max(0, bound - (level.usage - level.reclaimable));
+}
+
+function least(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null ? a : Math.min(a, b);
+}
+
+/** The size in a control file; `null` for no file and for no limit. */
+function readBytes(path: string): number | null {
+  const text = readTextIfPresent(path)?.trim();
+  if (text === undefined || text === "max") return null;
+  if (!/^\d+$/.test(text)) throw malformed(path, 'a number of bytes or "max"', text);
+  return finite(Number(text));
+}
+
+function finite(bytes: number | null): number | null {
+  return bytes === null || bytes >= UNLIMITED_FROM ? null : bytes;
+}
+
+function parseStat(text: string): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    const [key, value] = line.split(" ");
+    if (key && value && /^\d+$/.test(value)) values.set(key, Number(value));
+  }
+  return values;
+}
+
+/** A path without a slash at its end, as `dirname` gives it. */
+function withoutEnd(path: string): string {
+  return path.endsWith("/") ? join(dirname(path), basename(path)) : path;
+}
+
+/** The group's path below the mount point; a path outside the mount's root shows as the mount. */
+function insideMount(mountRoot: string, group: string): string {
+  const relative = posix.relative(mountRoot, group);
+  return relative === ".." || relative.startsWith("../") ? "" : relative;
+}
+
+function parseMembership(text: string): { memoryV1: string | null; unified: string | null } {
+  let memoryV1: string | null = null;
+  let unified: string | null = null;
+  for (const line of text.split("\n")) {
+    const match = /^(\d+):([^:]*):(.*)$/.exec(line);
+    if (match === null) continue;
+    const [, id, controllers = "", path = "/"] = match;
+    if (controllers.split(",").includes("memory")) memoryV1 = path;
+    else if (id === "0" && controllers === "") unified = path;
+  }
+  return { memoryV1, unified };
+}

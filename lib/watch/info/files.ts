@@ -1,0 +1,58 @@
+/**
+ * Reading the small text files of /proc and /sys.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
+import { SystemInfoError } from "../../errors.ts";
+
+const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
+
+/**
+ * Reads a text file whole; `null` when there is no such file.
+ *
+ * @throws {PermissionError} when the runtime's permissions do not allow it.
+ * @throws {SystemInfoError} when the system refuses.
+ */
+export function readTextIfPresent(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = errorCode(error);
+    if (ABSENT.has(code)) return null;
+    if (isPermissionRefusal(error)) throw permissionError(`read "${path}"`, "--allow-read", error);
+    throw new SystemInfoError(
+      `Cannot read "${path}": ${code || error}. Check that it is a file which this user may read.`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Reads a text file of this process's directory in `/proc`.
+ *
+ * @throws {PermissionError} when the runtime's permissions do not allow it.
+ * @throws {SystemInfoError} when there is no `/proc`, or the system refuses.
+ */
+export function readProcess(name: string): string {
+  const path = `/proc/self/${name}`;
+  const text = readTextIfPresent(path);
+  if (text !== null) return text;
+  throw new SystemInfoError(
+    `Cannot read "${path}": there is no /proc here. Mount it (mount -t proc proc /proc).`,
+  );
+}
+
+/** Makes the error for a system file whose contents are not what the kernel documents. */
+export function malformed(path: string, wanted: string, got: string): SystemInfoError {
+  return new SystemInfoError(
+    `Cannot understand "${path}": it must hold ${wanted}; got ${JSON.stringify(got.slice(0, 80))}.`,
+  );
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string"
+    ? error.code
+    : "";
+}

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { foreign, runtimeInfo } from "../../ffi/mod.ts";
+import type { Verification } from "../../lib/verify/types.ts";
+import { API_CHILD, type ApiCall, type ApiOutcome, callApi } from "../support/api.ts";
+import { copyCheckout } from "../support/checkout.ts";
+import { builtLibrary, ROOT } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const RUNTIME = runtimeInfo().name;
+const inDeno = () => skipUnless(RUNTIME === "deno", "only Deno has these permissions");
+const inNode = () => skipUnless(RUNTIME === "node", "only Node has this permission model");
+const BACKEND = foreign().backend;
+const inNodeFfi = () =>
+  skipUnless(BACKEND === "node:ffi", "only Node 26 has node:ffi to switch off");
+
+const EVERY_FUNCTION: readonly ApiCall[] = [
+  ["verifyAllocator"],
+  ["requireAllocator"],
+  ["getSystemInfo"],
+  ["getAllocatorInfo"],
+  ["healthCheck"],
+  ["launchEnvironment"],
+  ["openAllocator"],
+  ["verifyIntegrity"],
+];
+
+const FILES_ONLY: readonly string[] = ["launchEnvironment", "verifyIntegrity"];
+const READERS = EVERY_FUNCTION.filter(([name]) => !FILES_ONLY.includes(name));
+
+/** Runs the calls with these flags and no others; a question to the user would end them, too. */
+function callWith<V>(
+  flags: readonly string[],
+  calls: readonly ApiCall[],
+  child: string = API_CHILD,
+): Promise<ApiOutcome<V>[]> {
+  const fixed = RUNTIME === "deno"
+    ? ["run", "--no-prompt", "--no-check", "--quiet"]
+    : ["--no-warnings"];
+  return callApi<V>(calls, {}, [process.execPath, ...fixed, ...flags, child]);
+}
+
+/** What reads `/proc`, which Deno permits with everything else only. */
+const READS_PROC: readonly unknown[] = ["getSystemInfo", "healthCheck"];
+
+/** Each refusal names these flags; in Deno, `--allow-all` where that is needed. */
+function assertRefused(
+  calls: readonly ApiCall[],
+  outcomes: readonly ApiOutcome<unknown>[],
+  flags: string,
+  about: RegExp = /./,
+): void {
+  assert.equal(outcomes.length, calls.length);
+  outcomes.forEach(({ error }, index) => {
+    const name = String(calls[index]?.[0]);
+    assert.equal(error?.name, "PermissionError", `${name}: ${error?.message}`);
+    assert.equal(error?.code, "ERR_OFFHEAP_PERMISSION", name);
+    const all = RUNTIME === "deno" && READS_PROC.includes(name) ? "--allow-all" : flags;
+    assert.equal(error?.flags?.join(" "), all, `${name}: ${error?.message}`);
+    assert.equal(error?.flag, error?.flags?.[0], name);
+    assert.match(String(error?.message), /^Cannot .*: the runtime does not permit it\. Run /, name);
+    assert.ok(error?.message.endsWith(` with ${all}.`), `${name}: ${error?.message}`);
+    assert.match(String(error?.message), about, name);
+  });
+}
+
+const DENO_CASES: readonly {
+  readonly without: string;
+  readonly flags: readonly string[];
+  readonly calls: readonly ApiCall[];
+  readonly about: RegExp;
+}[] = [
+  {
+    without: "--allow-ffi",
+    flags: ["--allow-read", "--allow-env", "--allow-sys"],
+    calls: READERS,
+    about: /load "libc\.so\.6":/,
+  },
+  {
+    without: "--allow-read",
+    flags: ["--allow-ffi", "--allow-env", "--allow-sys"],
+    calls: EVERY_FUNCTION,
+    about: /read "\/.*deno"|find the path of this program/,
+  },
+  {
+    without: "--allow-env",
+    flags: ["--allow-ffi", "--allow-read", "--allow-sys"],
+    calls: EVERY_FUNCTION,
+    about: /read the environment/,
+  },
+  {
+    without: "--allow-sys",
+    flags: ["--allow-ffi", "--allow-read", "--allow-env"],
+    calls: [["getSystemInfo"]],
+    about: /kernel's release/,
+  },
+];
+
+for (const { without, flags, calls, about } of DENO_CASES) {
+  test(
+    `Deno without ${without}: every function that needs it names that flag`,
+    inDeno(),
+    async () => {
+      assertRefused(calls, await callWith(flags, calls), without, about);
+    },
+  );
+}
+
+test("Deno with a part of a permission names the flag and what is missing", inDeno(), async () => {
+  const all = ["--allow-ffi", "--allow-read", "--allow-env"];
+  const instead = (flag: string) => all.map((one) => flag.startsWith(one) ? flag : one);
+  const calls: ApiCall[] = [["verifyAllocator"]];
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    ["--allow-env=HOME", "--allow-env", /variable OFFHEAP_ALLOCATOR/],
+    ["--allow-env=OFFHEAP_ALLOCATOR", "--allow-env", /variable OFFHEAP_LIBRARY/],
+    [`--allow-read=${process.execPath}`, "--allow-read", /look at ".*libjemalloc\.so"/],
+    ["--allow-ffi=libc.so.6", "--allow-ffi", /"libc\.so\.6" with --allow-ffi for some paths only/],
+    [`--allow-ffi=${builtLibrary("jemalloc")}`, "--allow-ffi", /load "libc\.so\.6"/],
+  ];
+  for (const [part, flag, about] of cases) {
+    assertRefused(calls, await callWith(instead(part), calls), flag, about);
+  }
+});
+
+test(
+  "Deno needs no more than what is used: three variables, the program and the build",
+  inDeno(),
+  async () => {
+    const flags = [
+      "--allow-ffi",
+      `--allow-read=${process.execPath},${join(ROOT, "build")}`,
+      "--allow-env=OFFHEAP_ALLOCATOR,OFFHEAP_LIBRARY,OFFHEAP_LEAKS",
+    ];
+    const calls: ApiCall[] = [["verifyAllocator"], ["openAllocator"]];
+    const [outcome, opened] = await callWith<Verification>(flags, calls);
+    assert.equal(outcome?.value?.memoryAllocatorVerified, true, String(outcome?.error?.message));
+    assert.equal(opened?.error, undefined);
+  },
+);
+
+test(
+  "Deno opens /proc with all permissions only: mappings are unavailable, and the rest proves it",
+  inDeno(),
+  async () => {
+    const flags = ["--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"];
+    const calls: ApiCall[] = [["verifyAllocator"], ["getAllocatorInfo"], ["launchEnvironment"]];
+    const outcomes = await callWith(flags, calls);
+    for (const { error } of outcomes) assert.equal(error, undefined);
+    const found = outcomes[0]?.value as Verification;
+    assert.equal(found.processAllocator, "glibc");
+    assert.equal(found.processAllocatorVerified, true);
+    assert.equal(found.memoryAllocatorVerified, true);
+    const open = found.evidence.filter(({ outcome }) => outcome !== "pass");
+    assert.deepEqual(open.map(({ scope, check, outcome }) => `${scope} ${check} ${outcome}`), [
+      "library mapping unavailable",
+      "process mapping unavailable",
+    ]);
+    for (const { detail } of open) assert.match(detail, /\/proc\/self\/maps.* with --allow-all\.$/);
+    const memory: ApiCall[] = [["healthCheck"], ["getSystemInfo"]];
+    assertRefused(memory, await callWith(flags, memory), "--allow-all", /\/proc\/meminfo/);
+  },
+);
+
+test(
+  "Deno with nothing allowed refuses every function, names all that is missing, and asks nothing",
+  inDeno(),
+  async () => {
+    // Deno's child processes get every permission when no flag says otherwise.
+    const outcomes = await callWith(["--deny-net"], EVERY_FUNCTION);
+    const called = (names: readonly string[]) =>
+      EVERY_FUNCTION.flatMap(([name], index) => names.includes(name) ? [index] : []);
+    const readers = READERS.map(([name]) => name);
+    for (
+      const [names, flags] of [
+        [FILES_ONLY, "--allow-env --allow-read"],
+        [readers, "--allow-env --allow-read --allow-ffi"],
+      ] as const
+    ) {
+      const indexes = called(names);
+      assertRefused(
+        indexes.map((index) => EVERY_FUNCTION[index] ?? [""]),
+        indexes.map((index) => outcomes[index] ?? {}),
+        flags,
+      );
+    }
+  },
+);
+
+const FFI_FLAG = BACKEND === "koffi" ? "--allow-addons" : "--allow-ffi";
+
+test(
+  "Node's permission model: the flag for native libraries is the one of the FFI in use",
+  inNode(),
+  async () => {
+    const flags = ["--permission", "--allow-fs-read=*"];
+    assertRefused(READERS, await callWith(flags, READERS), FFI_FLAG);
+    const calls: ApiCall[] = [["verifyAllocator"]];
+    const [outcome] = await callWith<Verification>([...flags, FFI_FLAG], calls);
+    assert.equal(outcome?.value?.memoryAllocatorVerified, true, String(outcome?.error?.message));
+  },
+);
+
+test(
+  "Node's permission model: what may not be read is named, with Node's own flag",
+  inNode(),
+  async () => {
+    const sources = ["ffi", "lib", "mod.ts", "package.json", "tests", "node_modules/@koromix"];
+    const readable = [...sources, "node_modules/koffi"].map((name) =>
+      `--allow-fs-read=${join(ROOT, name)}`
+    );
+    const flags = ["--permission", FFI_FLAG, ...readable];
+    const outcomes = await callWith(flags, EVERY_FUNCTION);
+    assertRefused(EVERY_FUNCTION, outcomes, "--allow-fs-read=*", /(look|read) /);
+  },
+);
+
+test(
+  "Node with --no-experimental-ffi uses koffi, and its flag is --allow-addons",
+  inNodeFfi(),
+  async () => {
+    const calls: ApiCall[] = [["backend"], ["verifyAllocator"]];
+    const [backend, verified] = await callWith(["--no-experimental-ffi"], calls);
+    assert.equal(backend?.value, "koffi");
+    assert.equal((verified?.value as Verification).memoryAllocatorVerified, true);
+    const flags = ["--no-experimental-ffi", "--permission", "--allow-fs-read=*"];
+    assertRefused(READERS, await callWith(flags, READERS), "--allow-addons", /package "koffi"/);
+  },
+);
+
+test("Node with neither node:ffi nor koffi is told what to install", inNode(), async () => {
+  const child = join(copyCheckout(), "tests", "fixtures", "api-child.ts");
+  const flags = BACKEND === "node:ffi" ? ["--no-experimental-ffi"] : [];
+  const calls = [...READERS, ["backend"] as const];
+  for (const { error } of await callWith(flags, calls, child)) {
+    assert.equal(error?.name, "UnsupportedRuntimeError", String(error?.message));
+    assert.equal(error?.code, "ERR_OFFHEAP_UNSUPPORTED_RUNTIME");
+    assert.match(String(error?.message), /^Cannot use native libraries in Node \d+\.\d+\.\d+: /);
+    assert.match(
+      String(error?.message),
+      /"koffi" could not be loaded \(Cannot find module 'koffi'/,
+    );
+    assert.match(String(error?.message), /"npm install koffi", or use Node 26/);
+  }
+});
+
+test(
+  "a koffi that is there but does not load is told apart from one that is missing",
+  inNode(),
+  async () => {
+    const copy = copyCheckout();
+    const broken = join(copy, "node_modules", "koffi");
+    mkdirSync(broken, { recursive: true });
+    writeFileSync(join(broken, "package.json"), '{ "main": "index.cjs" }');
+    writeFileSync(join(broken, "index.cjs"), 'throw new Error("wrong machine");');
+    const child = join(copy, "tests", "fixtures", "api-child.ts");
+    const flags = BACKEND === "node:ffi" ? ["--no-experimental-ffi"] : [];
+    const [outcome] = await callWith(flags, [["backend"]], child);
+    assert.equal(outcome?.error?.name, "UnsupportedRuntimeError");
+    assert.match(String(outcome?.error?.message), /could not be loaded \(wrong machine\)/);
+  },
+);
+
+test("the flag is the one that the runtime's own message ends with", () => {
+  const refusal = (message: string) => Object.assign(new Error(message), { name: "NotCapable" });
+  const cases: readonly (readonly [string, string, string])[] = [
+    [
+      'Requires read access to "/--allow-x", run again with the --allow-read flag',
+      "",
+      "--allow-read",
+    ],
+    [
+      'Requires all access to "/proc/1/maps", run again with the --allow-all flag',
+      "--allow-read",
+      "--allow-all",
+    ],
+    ["Use --allow-fs-read to manage permissions.", "--allow-read", "--allow-fs-read=*"],
+    [
+      "Requires sys access, run again with the --allow-sys flag",
+      "--allow-sys=uid",
+      "--allow-sys=uid",
+    ],
+    ["No.", "--allow-ffi", "--allow-ffi"],
+  ];
+  for (const [message, fallback, flag] of cases) {
+    const cause = refusal(message);
+    assert.ok(isPermissionRefusal(cause));
+    const error = permissionError("do it", fallback, cause);
+    assert.equal(error.flag, flag);
+    assert.equal(error.cause, cause);
+  }
+  assert.equal(isPermissionRefusal(new Error("--allow-read")), false);
+});

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type AllocatorStatistics, type LeakReport, openAllocator } from "../../mod.ts";
+import { bundleProgram, installedDirectory } from "../support/bundle.ts";
+import { collectingCommand } from "../support/collecting.ts";
+import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+
+interface Printed {
+  readonly told: readonly LeakReport[];
+  readonly before: AllocatorStatistics;
+  readonly after: AllocatorStatistics;
+  readonly views: readonly (readonly number[] | null)[];
+  readonly results: readonly (readonly number[] | null)[];
+  readonly closed: number;
+}
+
+function drop(kind: string, level = "all", how = "hook"): Promise<ChildResult> {
+  return runChild(collectingCommand(join(FIXTURES, "leaks.ts"), kind, level, how), {
+    variables: { OFFHEAP_LEAKS: undefined },
+  });
+}
+
+async function dropped(kind: string, level?: string): Promise<Printed> {
+  const { status, stdout, stderr } = await drop(kind, level);
+  assert.equal(status, 0, stderr);
+  assert.equal(stderr, "");
+  return JSON.parse(stdout);
+}
+
+test("a block that is dropped is freed, and told once with its size and stack", async () => {
+  const { told, before, after } = await dropped("block");
+  assert.equal(before.bytes, 1000);
+  assert.deepEqual([after.blocks, after.bytes, after.leaks], [0, 0, 1]);
+  assert.equal(told.length, 1);
+  const [leak] = told;
+  assert.deepEqual({ ...leak, stack: null }, {
+    kind: "block",
+    size: 1000,
+    allocator: "jemalloc",
+    noticed: "collected",
+    stack: null,
+  });
+  assert.match(leak?.stack ?? "", /^at .*leaks\.ts:\d+/, "the caller's own frame comes first");
+  assert.match(leak?.stack ?? "", /drop/);
+});
+
+test("blocks that were freed or released are no leaks, and told of by nobody", async () => {
+  for (const kind of ["freed", "released"]) {
+    const { told, after } = await dropped(kind);
+    assert.deepEqual(told, [], kind);
+    assert.equal(after.leaks, 0, kind);
+  }
+});
+
+test("managed blocks are freed when they were dropped, and told to nobody", async () => {
+  const { told, before, after, closed } = await dropped("managed");
+  assert.deepEqual([before.blocks, before.bytes], [30, 11_040]);
+  assert.deepEqual([after.blocks, after.bytes, after.leaks], [0, 0, 0]);
+  assert.deepEqual([told, closed], [[], 0]);
+});
+
+test("a managed block stays while a view of it is used", async () => {
+  const { told, after, views, closed } = await dropped("managed view");
+  assert.equal(after.bytes, 1000);
+  assert.deepEqual(views[0], new Array(125).fill(0.5));
+  assert.deepEqual([told, closed], [[], 0]);
+});
+
+test("a managed block that is open when its allocator is closed is told to nobody", async () => {
+  const { told, after, closed } = await dropped("managed, open");
+  assert.equal(after.blocks, 1);
+  assert.deepEqual([told, closed], [[], 0]);
+});
+
+test("a block that is dropped while a call uses it stays until the call has ended", async () => {
+  const { results } = await dropped("hold");
+  assert.deepEqual(results[0], [...new TextEncoder().encode("still there")]);
+});
+
+test("a block stays while a view of it is used", async () => {
+  const { told, after, views } = await dropped("view");
+  assert.deepEqual(told, []);
+  assert.equal(after.bytes, 1000);
+  assert.deepEqual(views[0], new Array(125).fill(0.5));
+});
+
+test("sampling tells of some leaks, frees all, and says how many there were", async () => {
+  const { told, after } = await dropped("blocks", "sampled");
+  assert.deepEqual([after.blocks, after.leaks], [0, 2560]);
+  // 1 in 128 of 2,560: none at all happens once in 5 * 10^8 runs, and 80 or more never.
+  assert.ok(told.length > 0 && told.length < 80, `${told.length}`);
+});
+
+test("with leaks off nothing is told, and all is freed", async () => {
+  const { told, after } = await dropped("blocks", "off");
+  assert.deepEqual(told, []);
+  assert.deepEqual([after.blocks, after.leaks], [0, 2560]);
+});
+
+test("an arena that is dropped is freed with all its chunks, but not while a view is used", async () => {
+  const gone = await dropped("arena");
+  assert.deepEqual(gone.told.map(({ kind, size }) => [kind, size]), [["arena", 65_536]]);
+  assert.match(gone.told[0]?.stack ?? "", /leaks\.ts/);
+  assert.equal(gone.after.bytes, 0);
+  const kept = await dropped("arena view");
+  assert.deepEqual(kept.told, []);
+  assert.equal(kept.after.bytes, 65_536);
+  assert.equal(String.fromCharCode(...kept.views[0] ?? []), "still there");
+});
+
+test("a heap that is dropped is destroyed, but not while a view is used", async () => {
+  const gone = await dropped("heaps");
+  const counts = ["heap", "block"].map((of) => gone.told.filter(({ kind }) => kind === of).length);
+  // Bun's collector may overlook one whose address still stands somewhere on the stack.
+  for (const count of counts) assert.ok(count >= 8 && count <= 10, `${counts}`);
+  assert.equal(gone.after.bytes, 1000 * (10 - (counts[1] ?? 0)));
+  const kept = await dropped("heap view");
+  assert.deepEqual(kept.told, []);
+  assert.equal(kept.after.bytes, 11);
+  assert.equal(String.fromCharCode(...kept.views[0] ?? []), "still there");
+});
+
+test("a lease that is dropped makes room in its pool for who waits", async () => {
+  const { told, after } = await dropped("pool");
+  assert.deepEqual(told.map(({ kind, size }) => [kind, size]), [["pool block", 1000]]);
+  assert.equal(after.blocks, 1, "the block of the one that waited");
+});
+
+test("an allocator that is dropped with cached memory does no harm", async () => {
+  assert.deepEqual((await dropped("cached")).told, []);
+});
+
+test("without a hook a leak is a process warning with all that is known", async () => {
+  const { status, stderr } = await drop("block", "all", "warn");
+  assert.equal(status, 0);
+  assert.match(stderr, /OffheapLeak: A block of 1000 bytes was not freed\. It was allocated/);
+  assert.match(stderr, /leaks\.ts:\d+/);
+  assert.match(stderr, /OFFHEAP_LEAKS=all shows each/);
+  assert.equal(stderr.split("OffheapLeak:").length, 2, "once");
+  const silent = await drop("block", "off", "warn");
+  assert.equal(silent.stderr, "");
+});
+
+/** What is told of each way to allocate, by who called. */
+const CALLERS: Readonly<Record<string, string>> = {
+  "block 1": "byAllocate",
+  "block 2": "byAllocateFrom",
+  "block 5": "byBlockFrom",
+  "block 6": "byAdopt",
+  "block 7": "byClaim",
+  "arena 65536": "byArena",
+  "pool block 64": "byAcquire",
+  "pool block 65": "byWait",
+  "heap 0": "byHeap",
+};
+
+async function assertCallers(script: string): Promise<void> {
+  const { status, stdout, stderr } = await runChild(runtimeCommand(script));
+  assert.equal(status, 0, stderr);
+  const told = Object.fromEntries(
+    stdout.trimEnd().split("\n").map((line) => {
+      const [what = "", frame = ""] = line.split(/: (.*)/);
+      return [what, /^at (?:async )?(\w+)/.exec(frame)?.[1] ?? frame];
+    }),
+  );
+  assert.deepEqual(told, CALLERS);
+}
+
+test("a leak's stack begins with who called, in a file of any name and in a bundle", async () => {
+  const source = readFileSync(join(FIXTURES, "leak-stacks.ts"), "utf8");
+  const directory = join(installedDirectory(), "lib", "memory");
+  mkdirSync(directory, { recursive: true });
+  const script = join(directory, "leak-stacks.ts");
+  writeFileSync(script, source.replace("../../mod.ts", join(ROOT, "mod.ts")));
+  await assertCallers(script);
+  const bundle = join(directory, "bundle.mjs");
+  bundleProgram(script, bundle, ["--minify-syntax", "--minify-whitespace"]);
+  await assertCallers(bundle);
+});
+
+test("what is open when an allocator is closed is listed, told, and ended", () => {
+  const told: LeakReport[] = [];
+  const memory = openAllocator({ leaks: "all", onLeak: (leak) => told.push(leak) });
+  const [freed, block] = [memory.allocate(1), memory.allocate(10)];
+  freed.free();
+  const arena = memory.arena();
+  const view = arena.allocate(5);
+  const open = memory.close();
+  assert.deepEqual(told, open);
+  assert.deepEqual(open.map(({ kind, size, noticed }) => [kind, size, noticed]), [
+    ["arena", 65_536, "closed"],
+    ["block", 10, "closed"],
+  ]);
+  for (const { stack } of open) assert.match(stack ?? "", /memory-leaks\.test\.ts/);
+  assert.equal(block.bytes.length + view.length, 0);
+  assert.throws(() => block.free(), { name: "BlockError", reason: "freed" });
+});
+
+test("the level comes from the variable where the program does not say, and is checked", async () => {
+  const script = join(FIXTURES, "leak-level.ts");
+  const run = (OFFHEAP_LEAKS: string): Promise<ChildResult> =>
+    runChild(collectingCommand(script), { variables: { OFFHEAP_LEAKS } });
+  assert.equal((await run("all")).stdout, "true\n");
+  assert.equal((await run("off")).stdout, "false\n");
+  const wrong = await run("loud");
+  assert.match(
+    wrong.stdout,
+    /^RangeError: Cannot open an allocator: OFFHEAP_LEAKS must be one of off, sampled, all; got 'loud'\n/,
+  );
+  assert.throws(() => openAllocator({ leaks: "loud" as "all" }), RangeError);
+  assert.throws(() => openAllocator({ onLeak: 5 } as never), TypeError);
+});

@@ -1,0 +1,38 @@
+// The programs of memory-model.test.ts against other builds: see there how to go on with one.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { debianAllocator, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import {
+  modelLimit,
+  requireCoverage,
+  runModel,
+  wantedOperations,
+} from "../support/memory-model/run.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+
+for (const allocator of ALLOCATORS) {
+  for (const variant of ["debug", "secure"] as const) {
+    const name = `${variant} ${allocator}: random programs find memory as the model has it`;
+    test(name, modelLimit(), async () => {
+      const wanted = wantedOperations(40_000);
+      const run = await runModel(`${variant} ${allocator}`, { allocator, variant }, wanted);
+      requireCoverage(run, wanted);
+    });
+  }
+}
+
+// Its heaps, its alignments and its statistics are made otherwise than those of mimalloc 2.
+const debian = debianAllocatorFile(debianAllocator("mimalloc", "trixie"));
+
+test(
+  "mimalloc 3 of Debian: random programs find memory as the model has it",
+  { ...modelLimit(), ...skipUnless("path" in debian, "missing" in debian ? debian.missing : "") },
+  async () => {
+    assert.ok("path" in debian);
+    const wanted = wantedOperations(20_000);
+    const options = { allocator: "mimalloc", library: debian.path } as const;
+    requireCoverage(await runModel("Debian's mimalloc 3", options, wanted), wanted);
+  },
+);

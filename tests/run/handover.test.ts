@@ -1,0 +1,378 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { runtimeInfo } from "../../ffi/mod.ts";
+import type { Verification } from "../../lib/verify/types.ts";
+import { callApi } from "../support/api.ts";
+import { compileProgram, temporaryDirectory } from "../support/compile.ts";
+import {
+  builtLibrary,
+  type ChildOptions,
+  type ChildResult,
+  FIXTURES,
+  offheapCommand,
+  ROOT,
+  runChild,
+  runtimeCommand,
+} from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const RUNTIME = runtimeInfo().name;
+const directory = temporaryDirectory();
+const RUN = offheapCommand("run", "--");
+
+const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+const needs = (program: string) => skipUnless(has(program), `needs the program ${program}`);
+
+/** A script of bash's, whose arguments are a command; it is run as it is and under offheap. */
+async function compare(
+  script: string,
+  command: readonly string[],
+  options: ChildOptions = {},
+  seen = (text: string): string => text,
+): Promise<string> {
+  const direct = await runChild(["bash", "-c", script, "bash", ...command], options);
+  const under = await runChild(["bash", "-c", script, "bash", ...RUN, ...command], options);
+  assert.equal(seen(under.stdout), seen(direct.stdout), under.stderr);
+  assert.equal(under.status, direct.status);
+  return seen(direct.stdout);
+}
+
+/** Of what ls shows of its descriptors, those behind the standard streams and before its own. */
+function behindStreams(listing: string): string {
+  return listing.split("\n").flatMap((line) => /\d+ -> .*$/.exec(line) ?? [])
+    .filter((line) => !/^[012] |-> \/proc\//.test(line)).join("\n");
+}
+
+function bash(script: string, ...args: string[]): Promise<ChildResult> {
+  return runChild(["bash", "-c", script, "bash", ...args]);
+}
+
+const HELD = join(directory, "held");
+writeFileSync(HELD, "12345");
+
+test(
+  "descriptors that came in go on, wherever they are, and no others",
+  needs("bash"),
+  async () => {
+    const list = ["ls", "-l", "/proc/self/fd"];
+    // The runtimes' own take the lowest free numbers, and /dev/null is one that they open, too.
+    const redirections: readonly string[] = [
+      "",
+      `3<${HELD}`,
+      "3</dev/null",
+      `4<${HELD} 9</dev/null 15</dev/null`,
+      `5<${HELD} 16</dev/null 17<${HELD} 40</dev/null 63<${HELD}`,
+      Array.from({ length: 30 }, (_, index) => `${index + 3}</dev/null`).join(" "),
+      Array.from({ length: 14 }, (_, index) => `${index + 3}<${HELD}`).join(" "),
+    ];
+    for (const redirection of redirections) {
+      const seen = await compare(`"$@" ${redirection}`, list, {}, behindStreams);
+      const opened = seen.split("\n").filter((line) => / -> (\/dev\/null|.*held)$/.test(line));
+      assert.ok(opened.length >= redirection.split("<").length - 1, seen);
+    }
+    assert.equal(await compare(`"$@" 3<${HELD}`, ["sh", "-c", "wc -c <&3"]), "5\n");
+  },
+);
+
+test("descriptors of sockets, directories, FIFOs and pipes go on", needs("bash"), async () => {
+  const script = `mkfifo ${directory}/fifo.$$; "$@" 3</ 4<>${directory}/fifo.$$ 8< <(echo hi)`;
+  const kinds = ["sh", "-c", 'readlink /proc/self/fd/3; cat <&8; test -p "/proc/self/fd/4"'];
+  assert.equal(await compare(script, kinds), "/\nhi\n");
+  assert.equal(await compare('"$@" <(echo hi)', ["cat"]), "hi\n");
+  assert.equal(await compare('"$@" 3< <(echo a) 60< <(echo b)', ["sh", "-c", "cat <&3"]), "a\n");
+});
+
+test("a lock that is held by a descriptor stays held by the command", needs("flock"), async () => {
+  const lock = join(directory, "lock");
+  const script = `exec 9>${lock}; flock -n 9 || exit 9; exec "$@"`;
+  const held = ["sh", "-c", `flock -n ${lock} true && echo free || echo held`];
+  assert.equal(await compare(script, held), "held\n");
+});
+
+test("the pipe by which make hands out jobs reaches a make under run", needs("make"), async () => {
+  const place = temporaryDirectory();
+  writeFileSync(join(place, "Makefile"), `all:\n\t+@${RUN.join(" ")} make -f inner.mk\n`);
+  writeFileSync(join(place, "inner.mk"), "all: a b\na b:\n\t@echo $@\n");
+  const { stdout, stderr, status } = await runChild(["make", "--no-print-directory", "-j2"], {
+    cwd: place,
+    variables: { MAKEFLAGS: undefined, MAKELEVEL: undefined },
+  });
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(stdout.trim().split("\n").sort(), ["a", "b"]);
+  assert.doesNotMatch(stderr, /jobserver/);
+});
+
+const NODE = join(ROOT, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
+const channel = () => skipUnless(existsSync(NODE), "needs the Node of node_modules as the parent");
+
+function fork(when: "at-once" | "when-ready"): Promise<ChildResult> {
+  const child = [NODE, join(FIXTURES, "ipc-child.mjs"), when] as const;
+  return runChild([NODE, join(FIXTURES, "ipc-parent.mjs"), when, ...RUN, ...child]);
+}
+
+for (const when of ["at-once", "when-ready"] as const) {
+  const title = `the channel of child_process.fork() works through run, its message sent ${when}`;
+  test(title, channel(), async () => {
+    const { stdout, stderr, status } = await fork(when);
+    if (RUNTIME === "deno") {
+      // It has read from the channel by then: nothing is lost without a word.
+      assert.equal(status, 125, stderr);
+      assert.match(
+        stderr,
+        /^offheap: Cannot hand the channel of child_process\.fork\(\) on .* deno/,
+      );
+      assert.match(stderr, /Start offheap with Node or Bun/);
+      return;
+    }
+    const answer = JSON.parse(stdout || "{}");
+    assert.equal(answer.hello, "child", stderr);
+    assert.match(answer.preload, /libjemalloc\.so/);
+  });
+}
+
+/** Bytes that no text has, in the shell's words and as od shows them. */
+const BYTES: readonly (readonly [string, string])[] = [
+  ["a\\377b", "61 ff 62"],
+  ["\\303\\244\\344", "c3 a4 e4"],
+  ["\\355\\240\\200", "ed a0 80"],
+  ["\\342\\202", "e2 82"],
+  ["\\360\\237\\220\\213\\200", "f0 9f 90 8b 80"],
+];
+
+test("arguments that are not UTF-8 arrive byte for byte", async () => {
+  const show = 'for arg; do printf %s "$arg" | od -An -tx1; done';
+  for (const [bytes, hex] of BYTES) {
+    const script = 'bytes=$1; shift; exec "$@" "$(printf "$bytes")" "" grün';
+    const under = await bash(script, bytes, ...RUN, "sh", "-c", show, "sh");
+    if (RUNTIME === "deno") {
+      // Deno itself ends before it runs anything.
+      assert.notEqual(under.status, 0);
+      assert.equal(under.stdout, "");
+      continue;
+    }
+    assert.equal(under.stdout, ` ${hex}\n 67 72 c3 bc 6e\n`, under.stderr);
+  }
+});
+
+test("a command or a directory of PATH whose name is not UTF-8 is refused, not passed over", async () => {
+  const exec = async (script: string, ...args: string[]): Promise<ChildResult> =>
+    await bash(script, ...RUN, ...args);
+  const inPath = await exec('PATH="$(printf "/opt/caf\\351"):$PATH" exec "$@"', "true");
+  assert.equal(inPath.status, 126, inPath.stderr);
+  assert.match(
+    inPath.stderr,
+    /^offheap: Cannot look at ".*" before it is run: its path is not UTF-8/,
+  );
+  if (RUNTIME === "deno") return;
+  const named = await exec('exec "$@" "$(printf "/tmp/caf\\351")"');
+  assert.equal(named.status, 126, named.stderr);
+  assert.match(named.stderr, /its path is not UTF-8\. Give the path of a link/);
+});
+
+test("the environment goes on byte for byte, entries without a name included", async () => {
+  const raw = compileProgram("raw-environment.c", "raw-environment");
+  const command = ["cat", "/proc/self/environ"];
+  const { stdout: direct } = await runChild([raw, "/bin/cat", "/proc/self/environ"]);
+  const script = '"$@" | od -v -An -tx1';
+  const [before, after] = [
+    (await bash(script, raw, "/bin/cat", "/proc/self/environ")).stdout,
+    (await bash(script, raw, ...RUN, ...command)).stdout,
+  ];
+  const entries = (dump: string): string[] => dump.replace(/\s+/g, " ").trim().split(" 00");
+  const ours = /^ ?(4c 44 5f 50 52 45|4d 41 4c 4c 4f 43|4f 46 46 48 45 41 50)/; // LD_PRE, MALLOC, OFFHEAP
+  assert.deepEqual(entries(after).filter((entry) => !ours.test(entry)), entries(before));
+  assert.match(direct, /noequals\0=nameless\0TWICE=first\0\0TWICE=second\0/);
+  assert.match(after.replace(/\s+/g, " "), /4c 44 5f 50 52 45 4c 4f 41 44 3d/);
+});
+
+test("env prints the bytes of what it keeps", async () => {
+  const script = 'export LD_PRELOAD="$(printf "/nonexistent/caf\\351.so")"; "$@" | head -1';
+  const { stdout, stderr } = await bash(
+    `${script} | cut -c 1-40 | od -An -c`,
+    ...offheapCommand("env"),
+  );
+  assert.match(stdout.replace(/\s+/g, ""), /^exportLD_PRELOAD='\/nonexistent\/caf351\.so:/, stderr);
+});
+
+test("--no-inherit gives children the former bytes back", async () => {
+  const conf = 'MALLOC_CONF="$(printf "narenas:1\\377")"';
+  const show = "printenv MALLOC_CONF | od -An -tx1";
+  const command = offheapCommand("run", "-a", "mimalloc", "--no-inherit", "--", "sh", "-c", show);
+  const { stdout, stderr } = await bash(`export ${conf}; exec "$@"`, ...command);
+  assert.equal(stdout, " 6e 61 72 65 6e 61 73 3a 31 ff 0a\n", stderr);
+});
+
+const FROM_FILE: Readonly<Record<string, string>> = {
+  OFFHEAP_ALLOCATOR: "mimalloc",
+  OFFHEAP_LIBRARY: "/nonexistent/library.so",
+  LD_PRELOAD: "/nonexistent/preload.so",
+  LD_LIBRARY_PATH: "/nonexistent",
+  MALLOC_CONF: "narenas:1",
+  XDG_CACHE_HOME: "/nonexistent/cache",
+  FROM_FILE: "yes",
+};
+
+test("what .env in the working directory says takes no effect in run, env and verify", async () => {
+  const place = temporaryDirectory();
+  const lines = Object.entries(FROM_FILE).map(([name, value]) => `${name}=${value}\n`);
+  for (const name of [".env", ".env.local", ".env.development", ".env.production"]) {
+    writeFileSync(join(place, name), lines.join(""));
+  }
+  const options: ChildOptions = { cwd: place, variables: { XDG_CACHE_HOME: undefined } };
+  const under = await runChild([...RUN, "env"], options);
+  assert.equal(under.status, 0, under.stderr);
+  assert.doesNotMatch(under.stdout, /nonexistent|FROM_FILE|narenas/);
+  assert.match(under.stdout, /^LD_PRELOAD=.*libjemalloc\.so/m);
+  const env = await runChild(offheapCommand("env", "-f", "json"), options);
+  assert.doesNotMatch(env.stdout, /nonexistent|narenas/, env.stderr);
+  assert.match(env.stdout, /libjemalloc\.so/);
+  const verify = await runChild(offheapCommand("verify", "--json"), options);
+  const found = JSON.parse(verify.stdout) as Verification;
+  assert.equal(found.library?.path, builtLibrary("jemalloc"), verify.stderr);
+  assert.equal(found.memoryAllocator, "jemalloc");
+  assert.equal(found.memoryAllocatorVerified, true);
+});
+
+test("what .env says takes no effect in a program's own calls, what the program sets does", async () => {
+  const place = temporaryDirectory();
+  writeFileSync(join(place, ".env"), "export OFFHEAP_LIBRARY = /nonexistent/library.so\n");
+  const [opened] = await callApi([["openAllocator"]], { cwd: place });
+  assert.equal(opened?.error, undefined);
+  const program = join(place, "program.ts");
+  const module = JSON.stringify(join(ROOT, "mod.ts"));
+  writeFileSync(
+    program,
+    `import process from "node:process";\nimport { verifyAllocator } from ${module};\n` +
+      'process.env.OFFHEAP_ALLOCATOR = "mimalloc";\nconsole.log(verifyAllocator().memoryAllocator);\n',
+  );
+  const { stdout, stderr } = await runChild(runtimeCommand(program), { cwd: place });
+  assert.equal(stdout, "mimalloc\n", stderr);
+});
+
+test("the environment that the process was started with counts, beside such a file", async () => {
+  const place = temporaryDirectory();
+  writeFileSync(join(place, ".env"), "OFFHEAP_ALLOCATOR=jemalloc\nSHARED=file\n");
+  const variables = { OFFHEAP_ALLOCATOR: "mimalloc", SHARED: "shell" };
+  const { stdout, stderr } = await runChild([...RUN, "env"], { cwd: place, variables });
+  assert.match(stdout, /^SHARED=shell$/m, stderr);
+  assert.match(stdout, /^LD_PRELOAD=.*libmimalloc\.so/m);
+});
+
+test("options for the program's runtime in NODE_OPTIONS reach it as they came", async () => {
+  const hook = join(directory, "hook.cjs");
+  writeFileSync(hook, "require('node:fs').openSync('/dev/null'); globalThis.hooked = true;\n");
+  const NODE_OPTIONS = `--require ${hook} --no-warnings`;
+  const list = "printenv NODE_OPTIONS; ls /proc/self/fd";
+  const { stdout, stderr } = await runChild([...RUN, "sh", "-c", list], {
+    variables: { NODE_OPTIONS },
+  });
+  const direct = await runChild(["sh", "-c", list], { variables: { NODE_OPTIONS } });
+  assert.equal(stdout, direct.stdout, stderr);
+});
+
+const MASKS = ["cat", "/proc/self/status"];
+
+/** The signals that are ignored and blocked, as masks; those above 31 are the C library's own affair. */
+function masksOf(status: string): string {
+  return ["SigIgn", "SigBlk"].map((name) => {
+    const mask = new RegExp(`^${name}:\\t([0-9a-f]+)$`, "m").exec(status)?.[1];
+    return `${name} ${(BigInt(`0x${mask}`) & 0x7fff_ffffn).toString(16)}`;
+  }).join(", ");
+}
+
+test("signals that the parent ignores are ignored by the command, as in nohup's scripts", async () => {
+  const seen = (script: string): Promise<string> => compare(script, MASKS, {}, masksOf);
+  assert.equal(await seen('trap "" HUP USR1; "$@"; :'), "SigIgn 201, SigBlk 0");
+  assert.equal(await seen('"$@"; :'), "SigIgn 0, SigBlk 0");
+});
+
+test("nohup behind run does what nohup does", needs("nohup"), async () => {
+  const { stdout, stderr } = await runChild([...RUN, "nohup", ...MASKS]);
+  assert.equal(masksOf(stdout), "SigIgn 1, SigBlk 0", stderr);
+});
+
+test("a runtime that leaves signals as they were leaves them to the command", async () => {
+  const script = 'exec env --ignore-signal=HUP --ignore-signal=INT --block-signal=USR2 "$@"';
+  const { stdout, stderr } = await bash(script, ...RUN, ...MASKS);
+  // Node sets both back at its start, and nothing tells what they were: the guide has other ways.
+  const wanted = RUNTIME === "node" ? "SigIgn 0, SigBlk 0" : "SigIgn 3, SigBlk 800";
+  assert.equal(masksOf(stdout), wanted, stderr);
+});
+
+test("the soft limit of open files is the shell's", async () => {
+  const limits = ["sh", "-c", "ulimit -Sn; ulimit -Hn"];
+  assert.match(await compare('ulimit -S -n 256; "$@"; :', limits), /^256\n/);
+  assert.match(await compare('ulimit -n 256; "$@"; :', limits), /^256\n256\n/);
+  // Set in the process itself, behind the parent's back: where both are set, both are kept.
+  assert.match(await compare('ulimit -n 200; exec "$@"', limits), /^200\n200\n/);
+});
+
+test("the umask is the shell's", async () => {
+  assert.equal(await compare('umask 0027; "$@"', ["sh", "-c", "umask"]), "0027\n");
+});
+
+test("the niceness is the shell's", needs("nice"), async () => {
+  assert.equal(await compare('exec nice -n 7 "$@"', ["nice"]), "7\n");
+});
+
+test("the working directory is the shell's, also when its name is not UTF-8", async () => {
+  const place = join(directory, "working directory");
+  mkdirSync(place);
+  assert.equal(await compare(`cd "${place}"; "$@"`, ["pwd", "-P"]), `${place}\n`);
+  const odd = `${directory}/$(printf 'caf\\351')`;
+  const script = `mkdir -p "${odd}"; cd "${odd}"; cp /bin/pwd ./mine; "$@"`;
+  const seen = await bash(`${script} | od -An -c | tail -1`, ...RUN, "./mine", "-P");
+  if (RUNTIME !== "deno") assert.match(seen.stdout, /351 +\\n$/m, seen.stderr);
+});
+
+test("the name in argv[0] is the command's as it was given", async () => {
+  const place = join(directory, "names");
+  mkdirSync(place);
+  const seen = await compare(`cd "${place}"; ln -sf /bin/cat ./kitten; "$@"`, [
+    "./kitten",
+    "/proc/self/cmdline",
+  ]);
+  assert.equal(seen, "./kitten\0/proc/self/cmdline\0");
+});
+
+test("the process group, the session and the number are the shell's", async () => {
+  // Fields 1 and 5 to 8: the number, the group, the session, the terminal, its foreground group.
+  const fields = 'cut -d " " -f 1,5-7 /proc/$$/stat';
+  const { stdout, stderr } = await bash(
+    `sh -c '${fields}; exec "$@"' sh "$@"`,
+    ...RUN,
+    "sh",
+    "-c",
+    fields,
+  );
+  const [before, after] = stdout.trim().split("\n");
+  assert.equal(after, before, stderr);
+});
+
+test("the controlling terminal and its settings are the shell's", needs("script"), async () => {
+  const show = 'stty -g; tty; cut -d " " -f 5-8 /proc/$$/stat; ls /proc/$$/fd | tr "\\n" " "; echo';
+  const inner = join(directory, "inner.sh");
+  writeFileSync(inner, `${show}\n`);
+  const outer = join(directory, "outer.sh");
+  writeFileSync(outer, `${show}\nexec "$@"\n`);
+  const words = ["sh", outer, ...RUN, "sh", inner].map((word) => `'${word}'`).join(" ");
+  const { stdout } = await runChild(["script", "-qec", words, "/dev/null"]);
+  const lines = stdout.trim().split(/\r?\n/);
+  assert.equal(lines.length, 8, stdout);
+  assert.deepEqual(
+    lines.slice(4).map((line) => line.trim()),
+    lines.slice(0, 4).map((line) => line.trim()),
+  );
+});
+
+test("a changed word that is not among the process's arguments is refused", async () => {
+  const options = JSON.stringify({ command: ["printf", "%s", "\uFFFDgiven"] });
+  const child = join(FIXTURES, "run-command.ts");
+  const { status, stderr } = await runChild(runtimeCommand(child, options));
+  assert.equal(status, 1);
+  assert.match(stderr, /Cannot tell the arguments that this process was started with/);
+});
