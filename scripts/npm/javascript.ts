@@ -22,7 +22,7 @@ interface Bundle {
   /** The lines before the modules. */
   readonly banner: string;
   /** What is particular about it. */
-  readonly options: BuildOptions;
+  readonly options: Pick<BuildOptions, "minifyIdentifiers" | "sourcemap" | "sourcesContent">;
 }
 
 /** A Node that is too old for the library is told so, with its version as an expression. */
@@ -62,7 +62,7 @@ const LIBRARY: Bundle = {
 /** A command has the packages that it needs in it, and runs what it does not need at no time. */
 const COMMAND: Bundle = {
   entry: "lib/cli",
-  file: "lib/cli.cjs",
+  file: "cli.cjs",
   banner: [STRICT, OWN_URL_LINE].join("\n"),
   options: { minifyIdentifiers: true },
 };
@@ -81,7 +81,7 @@ export interface JavaScriptOptions {
 }
 
 /**
- * Makes `mod.cjs` with its source map, and `lib/cli.cjs`.
+ * Makes `mod.cjs` with its source map, and `cli.cjs`.
  *
  * @param out The directory that gets the files.
  * @returns For each file, what esbuild tells of its inputs.
@@ -111,9 +111,9 @@ function buildBundle(
     legalComments: "none",
     banner: { js: banner },
     define: { "import.meta.url": inCheckout ? JSON.stringify(url) : OWN_URL },
-    metafile: true,
     logLevel: "warning",
     ...options,
+    metafile: true,
   });
   return metafile;
 }
