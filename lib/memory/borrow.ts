@@ -10,11 +10,11 @@ import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { ViewConstructor, ViewOf } from "./api/block.ts";
 import type { Borrowed, BorrowOptions } from "./api/borrowed.ts";
-import { detach, wrapBytes } from "./buffers.ts";
-import { INSPECT, shownAddress, summarize } from "./inspection.ts";
-import { requireShim } from "./native.ts";
-import { requireAddress, requireSize } from "./sizes.ts";
-import { viewOf } from "./views.ts";
+import { detach, wrapBytes } from "./shared/buffers.ts";
+import { INSPECT, shownAddress, summarize } from "./shared/inspection.ts";
+import { requireShim } from "./shared/native.ts";
+import { requireAddress, requireSize } from "./shared/sizes.ts";
+import { viewOf } from "./shared/views.ts";
 
 const ACTION = "borrow memory";
 const OPTION_NAMES: readonly (keyof BorrowOptions)[] = ["owner"];

@@ -5,7 +5,7 @@
  */
 import type { Address } from "../../ffi/types.ts";
 import type { NativeFunctions } from "./api/functions.ts";
-import type { MemoryCalls } from "./native.ts";
+import type { MemoryCalls } from "./shared/native.ts";
 
 /** The order of `offheap_functions` in functions.c. */
 const PLAIN = ["malloc", "calloc", "realloc", "free", "usableSize"] as const;

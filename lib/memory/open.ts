@@ -18,7 +18,7 @@ import { openMimallocKind } from "./kinds/mimalloc.ts";
 import { openSystemKind } from "./kinds/system.ts";
 import type { AllocatorKind } from "./kinds/types.ts";
 import { leakLevel, LeakTracker } from "./leaks.ts";
-import { type MemoryCalls, memoryCalls } from "./native.ts";
+import { type MemoryCalls, memoryCalls } from "./shared/native.ts";
 
 const ACTION = "open an allocator";
 const OPTION_NAMES: readonly (keyof OpenOptions)[] = [

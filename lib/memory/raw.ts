@@ -6,7 +6,7 @@
 import type { Address } from "../../ffi/types.ts";
 import { ClosedError } from "../errors.ts";
 import type { RawAllocator } from "./api/raw.ts";
-import type { MemoryCalls } from "./native.ts";
+import type { MemoryCalls } from "./shared/native.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

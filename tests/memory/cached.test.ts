@@ -8,7 +8,7 @@ import {
   CLASS_SIZES,
   classOf,
   MAX_CACHED,
-} from "../../lib/memory/size-classes.ts";
+} from "../../lib/memory/cached/size-classes.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 
 const NAMES = ["jemalloc", "mimalloc", "system"] as const;

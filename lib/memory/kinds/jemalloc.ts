@@ -10,7 +10,7 @@ import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "../../allocators/jemalloc/keys.ts";
 import { readStatistic, refreshStatistics, runMallctl } from "../../allocators/jemalloc/mallctl.ts";
 import type { ResolvedLibrary } from "../../library/resolve.ts";
-import type { MemoryCalls } from "../native.ts";
+import type { MemoryCalls } from "../shared/native.ts";
 import type { AllocatorKind } from "./types.ts";
 
 /** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */

@@ -8,7 +8,7 @@ import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OffheapError } from "../../errors.ts";
 import type { ResolvedLibrary } from "../../library/resolve.ts";
-import type { MemoryCalls } from "../native.ts";
+import type { MemoryCalls } from "../shared/native.ts";
 import type { AllocatorKind } from "./types.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
+import type { Address } from "../../../ffi/types.ts";
 import { hexadecimal } from "./users.ts";
 
 /** The method that all runtimes ask for. */

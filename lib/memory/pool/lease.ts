@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Address, NativePointer } from "../../ffi/types.ts";
-import { BlockError } from "../errors.ts";
-import type { BlockHandle, ViewConstructor, ViewOf } from "./api/block.ts";
-import type { Lease } from "./api/pool.ts";
-import type { NativeBlock } from "./block.ts";
-import { INSPECT, shownAddress, summarize } from "./inspection.ts";
+import type { Address, NativePointer } from "../../../ffi/types.ts";
+import { BlockError } from "../../errors.ts";
+import type { BlockHandle, ViewConstructor, ViewOf } from "../api/block.ts";
+import type { Lease } from "../api/pool.ts";
+import type { NativeBlock } from "../blocks/block.ts";
+import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
 
 /** Where a lease's block goes back to. */
 interface Lessor {

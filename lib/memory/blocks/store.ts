@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import { type Address, NULL } from "../../ffi/types.ts";
-import { ClosedError, OutOfMemoryError } from "../errors.ts";
-import type { Account } from "./account.ts";
-import type { LeakKind, LeakReport } from "./api/leaks.ts";
-import { detach, wrapBytes } from "./buffers.ts";
-import { Holds, holdUntil } from "./holds.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { ClosedError, OutOfMemoryError } from "../../errors.ts";
+import type { Account } from "../shared/account.ts";
+import type { LeakKind, LeakReport } from "../api/leaks.ts";
+import { detach, wrapBytes } from "../shared/buffers.ts";
+import { Holds, holdUntil } from "../shared/holds.ts";
 import { IdleBlocks } from "./idle-blocks.ts";
-import type { LeakTracker } from "./leaks.ts";
+import type { LeakTracker } from "../leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
-import type { MemoryCalls } from "./native.ts";
+import type { MemoryCalls } from "../shared/native.ts";
 import {
   detachedError,
   isHeld,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
+import type { Address } from "../../../ffi/types.ts";
 
 /** What an allocator says of an address. Other versions of offheap read it: it must not change. */
 export interface Registered {

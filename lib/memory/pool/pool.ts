@@ -4,22 +4,22 @@
  * @module
  */
 import { inspect } from "node:util";
-import type { Address } from "../../ffi/types.ts";
-import { BlockError, ClosedError, PoolExhaustedError } from "../errors.ts";
-import { ownOptions } from "../options.ts";
-import type { BlockHandle } from "./api/block.ts";
-import type { LeakReport } from "./api/leaks.ts";
-import type { Lease, Pool, PoolOptions, PoolStatistics, WaitOptions } from "./api/pool.ts";
-import { alignmentOf, flagOf } from "./allocate-options.ts";
-import { claimBlock, NativeBlock } from "./block.ts";
-import { INSPECT, summarize } from "./inspection.ts";
-import type { Callee } from "./leaks.ts";
+import type { Address } from "../../../ffi/types.ts";
+import { BlockError, ClosedError, PoolExhaustedError } from "../../errors.ts";
+import { ownOptions } from "../../options.ts";
+import type { BlockHandle } from "../api/block.ts";
+import type { LeakReport } from "../api/leaks.ts";
+import type { Lease, Pool, PoolOptions, PoolStatistics, WaitOptions } from "../api/pool.ts";
+import { alignmentOf, flagOf } from "../blocks/allocate-options.ts";
+import { claimBlock, NativeBlock } from "../blocks/block.ts";
+import { INSPECT, summarize } from "../shared/inspection.ts";
+import type { Callee } from "../leaks.ts";
 import { BlockLease } from "./lease.ts";
-import type { Collectable } from "./live.ts";
-import type { Owner, Owners } from "./owners.ts";
-import { MAX_SIZE, requireWhole } from "./sizes.ts";
-import type { Store } from "./store.ts";
-import { claim, isWaiting, requireHandle } from "./transfer.ts";
+import type { Collectable } from "../blocks/live.ts";
+import type { Owner, Owners } from "../shared/owners.ts";
+import { MAX_SIZE, requireWhole } from "../shared/sizes.ts";
+import type { Store } from "../blocks/store.ts";
+import { claim, isWaiting, requireHandle } from "../blocks/transfer.ts";
 
 const MAKE = "make a pool";
 const ACQUIRE = "acquire a block";

@@ -5,10 +5,10 @@
  */
 import process from "node:process";
 import { inspect } from "node:util";
-import { type Address, NULL } from "../../ffi/types.ts";
-import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../errors.ts";
-import { ownProperties } from "../options.ts";
-import type { BlockHandle } from "./api/block.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../../errors.ts";
+import { ownProperties } from "../../options.ts";
+import type { BlockHandle } from "../api/block.ts";
 import type { Live } from "./live.ts";
 import type { Arrival, Store } from "./store.ts";
 

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type Address, NULL } from "../../ffi/types.ts";
-import type { LeakKind } from "./api/leaks.ts";
-import { Holds } from "./holds.ts";
-import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import type { LeakKind } from "../api/leaks.ts";
+import { Holds } from "../shared/holds.ts";
+import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";
 
 /** Where an allocation stands. */
 export type LiveState = "live" | "freed" | "released" | "transferred";

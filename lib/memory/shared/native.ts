@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
-import type { Calls } from "../../ffi/types.ts";
-import { LibraryLoadError } from "../errors.ts";
-import { resolveLibrary } from "../library/resolve.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
+import type { Calls } from "../../../ffi/types.ts";
+import { LibraryLoadError } from "../../errors.ts";
+import { resolveLibrary } from "../../library/resolve.ts";
 
 /** The shim's memory functions. */
 export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import { type Address, NULL } from "../../ffi/types.ts";
-import { ClosedError, OutOfMemoryError } from "../errors.ts";
-import type { Heap, HeapStatistics } from "./api/heap.ts";
-import type { LeakReport } from "./api/leaks.ts";
-import { INSPECT, summarize } from "./inspection.ts";
-import type { NativeHeaps } from "./kinds/types.ts";
-import type { Leak } from "./leaks.ts";
-import type { Owner, Owners } from "./owners.ts";
-import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
-import { StoreBlocks } from "./store-blocks.ts";
-import type { Account } from "./account.ts";
-import { Store } from "./store.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { ClosedError, OutOfMemoryError } from "../../errors.ts";
+import type { Heap, HeapStatistics } from "../api/heap.ts";
+import type { LeakReport } from "../api/leaks.ts";
+import { INSPECT, summarize } from "../shared/inspection.ts";
+import type { NativeHeaps } from "../kinds/types.ts";
+import type { Leak } from "../leaks.ts";
+import type { Owner, Owners } from "../shared/owners.ts";
+import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";
+import { StoreBlocks } from "../blocks/store-blocks.ts";
+import type { Account } from "../shared/account.ts";
+import { Store } from "../blocks/store.ts";
 
 /** jemalloc has numbers for 4,095 arenas (`MALLOCX_ARENA_LIMIT`), and does not say which it lacks. */
 function noHeap(): OutOfMemoryError {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { isPermissionRefusal } from "../../ffi/errors.ts";
-import { foreign } from "../../ffi/mod.ts";
-import type { Address } from "../../ffi/types.ts";
+import { isPermissionRefusal } from "../../../ffi/errors.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import type { Address } from "../../../ffi/types.ts";
 
 /** `transfer` of the language, whatever a program has made of a buffer's own. */
 const transfer = ArrayBuffer.prototype.transfer;

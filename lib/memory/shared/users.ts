@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
-import { BlockError } from "../errors.ts";
+import type { Address } from "../../../ffi/types.ts";
+import { BlockError } from "../../errors.ts";
 import type { MemoryCalls } from "./native.ts";
 import type { Owners } from "./owners.ts";
 import { type Registered, registered } from "./registry.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "../blocks/store.ts";
 
 /** An address as messages show it. */
 export function hexadecimal(address: Address): string {

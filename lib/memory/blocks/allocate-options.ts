@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { requireFlag } from "../options.ts";
-import type { ArenaAllocateOptions, ArenaFromOptions } from "./api/arena.ts";
-import type { AllocateFromOptions, AllocateOptions } from "./api/block.ts";
-import { LEAST_ALIGNMENT, requireAlignment } from "./sizes.ts";
+import { requireFlag } from "../../options.ts";
+import type { ArenaAllocateOptions, ArenaFromOptions } from "../api/arena.ts";
+import type { AllocateFromOptions, AllocateOptions } from "../api/block.ts";
+import { LEAST_ALIGNMENT, requireAlignment } from "../shared/sizes.ts";
 
 /** The names of {@linkcode AllocateOptions}. */
 export const ALLOCATE_OPTIONS: readonly (keyof AllocateOptions)[] = [

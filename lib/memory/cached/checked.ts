@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Address, NULL } from "../../ffi/types.ts";
-import { BlockError } from "../errors.ts";
-import type { CachedAllocator, CachedStatistics } from "./api/raw.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { BlockError } from "../../errors.ts";
+import type { CachedAllocator, CachedStatistics } from "../api/raw.ts";
 import type { CachedMemory } from "./cached.ts";
 
 /** Knows each block in use, and its size. */

@@ -4,10 +4,10 @@
  * @module
  */
 import { inspect } from "node:util";
-import { foreign } from "../../ffi/mod.ts";
-import { type Address, type NativePointer, NULL } from "../../ffi/types.ts";
-import { BlockError } from "../errors.ts";
-import { ownOptions } from "../options.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { type Address, type NativePointer, NULL } from "../../../ffi/types.ts";
+import { BlockError } from "../../errors.ts";
+import { ownOptions } from "../../options.ts";
 import { alignmentOf, ALLOCATE_OPTIONS, flagOf, FROM_OPTIONS } from "./allocate-options.ts";
 import type {
   AllocateFromOptions,
@@ -16,16 +16,16 @@ import type {
   BlockHandle,
   ViewConstructor,
   ViewOf,
-} from "./api/block.ts";
-import type { ReallocateOptions } from "./api/block-allocator.ts";
-import type { Callee } from "./leaks.ts";
+} from "../api/block.ts";
+import type { ReallocateOptions } from "../api/block-allocator.ts";
+import type { Callee } from "../leaks.ts";
 import type { Live } from "./live.ts";
-import { bytesOf, LEAST_ALIGNMENT, requireSize } from "./sizes.ts";
-import { INSPECT, shownAddress, summarize } from "./inspection.ts";
+import { bytesOf, LEAST_ALIGNMENT, requireSize } from "../shared/sizes.ts";
+import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
 import { endedError, isElsewhere, requireUsable, shownState } from "./refusals.ts";
 import type { Arrival, Store } from "./store.ts";
 import { deposit } from "./transfer.ts";
-import { viewOf } from "./views.ts";
+import { viewOf } from "../shared/views.ts";
 
 const REALLOCATE_OPTIONS: readonly (keyof ReallocateOptions)[] = ["zeroed"];
 const NO_OPTIONS: AllocateOptions = {};

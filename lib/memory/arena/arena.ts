@@ -7,10 +7,10 @@
  * @module
  */
 import { inspect } from "node:util";
-import { foreign } from "../../ffi/mod.ts";
-import type { Address } from "../../ffi/types.ts";
-import { BlockError, ClosedError } from "../errors.ts";
-import { ownOptions } from "../options.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import type { Address } from "../../../ffi/types.ts";
+import { BlockError, ClosedError } from "../../errors.ts";
+import { ownOptions } from "../../options.ts";
 import type {
   Arena,
   ArenaAllocateOptions,
@@ -18,19 +18,19 @@ import type {
   ArenaMark,
   ArenaOptions,
   ArenaStatistics,
-} from "./api/arena.ts";
-import type { ViewConstructor, ViewOf } from "./api/block.ts";
-import type { LeakReport } from "./api/leaks.ts";
-import { ARENA_FROM_OPTIONS, ARENA_OPTIONS, flagOf } from "./allocate-options.ts";
+} from "../api/arena.ts";
+import type { ViewConstructor, ViewOf } from "../api/block.ts";
+import type { LeakReport } from "../api/leaks.ts";
+import { ARENA_FROM_OPTIONS, ARENA_OPTIONS, flagOf } from "../blocks/allocate-options.ts";
 import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
-import { heldError, Holds, holdUntil } from "./holds.ts";
-import { INSPECT, shownAddress, summarize } from "./inspection.ts";
-import type { Owner, Owners } from "./owners.ts";
-import { unwatch, watch } from "./reclaim.ts";
-import { bytesOf, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "./sizes.ts";
-import { detach, wrapBytes } from "./buffers.ts";
-import type { Store } from "./store.ts";
-import { elementSize } from "./views.ts";
+import { heldError, Holds, holdUntil } from "../shared/holds.ts";
+import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
+import type { Owner, Owners } from "../shared/owners.ts";
+import { unwatch, watch } from "../shared/reclaim.ts";
+import { bytesOf, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "../shared/sizes.ts";
+import { detach, wrapBytes } from "../shared/buffers.ts";
+import type { Store } from "../blocks/store.ts";
+import { elementSize } from "../shared/views.ts";
 
 const ACTION = "allocate in an arena";
 const FIRST_CHUNK = 64 * 1024;

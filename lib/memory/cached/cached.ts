@@ -3,14 +3,20 @@
  *
  * @module
  */
-import { type Address, NULL } from "../../ffi/types.ts";
-import { ClosedError, OutOfMemoryError } from "../errors.ts";
-import type { CachedAllocator, CachedStatistics } from "./api/raw.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { ClosedError, OutOfMemoryError } from "../../errors.ts";
+import type { CachedAllocator, CachedStatistics } from "../api/raw.ts";
 import { Magazines } from "./magazines.ts";
-import type { MemoryCalls } from "./native.ts";
-import { watch } from "./reclaim.ts";
+import type { MemoryCalls } from "../shared/native.ts";
+import { watch } from "../shared/reclaim.ts";
 import { CLASS_CAPACITIES, CLASS_SIZES, classOf, MAX_CACHED } from "./size-classes.ts";
-import { LEAST_ALIGNMENT, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "./sizes.ts";
+import {
+  LEAST_ALIGNMENT,
+  MAX_SIZE,
+  requireAlignment,
+  requireSize,
+  requireWhole,
+} from "../shared/sizes.ts";
 
 /** What the hot path needs: constants of this module, for imported ones cost it time. */
 const SMALL = 1024;

@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import type { Address } from "../../ffi/types.ts";
-import { OutOfMemoryError } from "../errors.ts";
-import type { MemoryCalls } from "./native.ts";
-import { NativeSlots } from "./native-slots.ts";
-import { unwatch, watch } from "./reclaim.ts";
-import { detach } from "./buffers.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import type { Address } from "../../../ffi/types.ts";
+import { OutOfMemoryError } from "../../errors.ts";
+import type { MemoryCalls } from "../shared/native.ts";
+import { NativeSlots } from "../shared/native-slots.ts";
+import { unwatch, watch } from "../shared/reclaim.ts";
+import { detach } from "../shared/buffers.ts";
 
 /** The most blocks that are kept. */
 const MOST_BLOCKS = 16;

@@ -4,7 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
-import { BlockError } from "../errors.ts";
+import { BlockError } from "../../errors.ts";
 
 /** What is in use, so that it is not collected meanwhile, whatever its callers drop. */
 const kept = new Set<{ readonly memory: object }>();

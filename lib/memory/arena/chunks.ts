@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
-import type { LeakReport } from "./api/leaks.ts";
-import type { Leak } from "./leaks.ts";
-import type { Reclaimable } from "./reclaim.ts";
-import type { Store } from "./store.ts";
+import type { Address } from "../../../ffi/types.ts";
+import type { LeakReport } from "../api/leaks.ts";
+import type { Leak } from "../leaks.ts";
+import type { Reclaimable } from "../shared/reclaim.ts";
+import type { Store } from "../blocks/store.ts";
 
 /** Every chunk begins at a multiple of it, in bytes. */
 export const CHUNK_ALIGNMENT = 64;

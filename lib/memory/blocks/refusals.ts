@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import { BlockError, type BlockErrorReason } from "../errors.ts";
-import { heldError } from "./holds.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { BlockError, type BlockErrorReason } from "../../errors.ts";
+import { heldError } from "../shared/holds.ts";
 import type { Live } from "./live.ts";
 
 const ENDED: Readonly<Record<"freed" | "released" | "transferred", string>> = {

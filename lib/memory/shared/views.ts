@@ -4,7 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
-import type { ViewConstructor, ViewOf } from "./api/block.ts";
+import type { ViewConstructor, ViewOf } from "../api/block.ts";
 import { requireWhole } from "./sizes.ts";
 
 /**

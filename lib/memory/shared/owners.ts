@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
-import type { LeakReport } from "./api/leaks.ts";
+import type { Address } from "../../../ffi/types.ts";
+import type { LeakReport } from "../api/leaks.ts";
 
 /** Something made of an allocator's memory. */
 export interface Owner {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import { type Address, NULL } from "../../ffi/types.ts";
-import { OutOfMemoryError } from "../errors.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { type Address, NULL } from "../../../ffi/types.ts";
+import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "./buffers.ts";
 import type { MemoryCalls } from "./native.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";

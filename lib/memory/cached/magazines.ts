@@ -4,10 +4,10 @@
  * @module
  */
 import process from "node:process";
-import type { Address } from "../../ffi/types.ts";
-import type { MemoryCalls } from "./native.ts";
-import { NativeSlots } from "./native-slots.ts";
-import { type Reclaimable, unwatch } from "./reclaim.ts";
+import type { Address } from "../../../ffi/types.ts";
+import type { MemoryCalls } from "../shared/native.ts";
+import { NativeSlots } from "../shared/native-slots.ts";
+import { type Reclaimable, unwatch } from "../shared/reclaim.ts";
 import { CLASS_CAPACITIES, CLASS_SIZES, ROW_SLOTS } from "./size-classes.ts";
 
 const CLASSES: number = CLASS_SIZES.length;

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
-import type { BlockAllocator, ReallocateOptions } from "./api/block-allocator.ts";
-import type { AllocateFromOptions, AllocateOptions, Block } from "./api/block.ts";
-import { cStringLength } from "./c-string.ts";
+import type { Address } from "../../../ffi/types.ts";
+import type { BlockAllocator, ReallocateOptions } from "../api/block-allocator.ts";
+import type { AllocateFromOptions, AllocateOptions, Block } from "../api/block.ts";
+import { cStringLength } from "../c-string.ts";
 import { allocateBlock, allocateBlockFrom, ownBlock, reallocateBlock } from "./block.ts";
 import type { Store } from "./store.ts";
 
