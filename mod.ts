@@ -88,12 +88,8 @@ export {
 } from "./lib/library/integrity.ts";
 export type { Variant } from "./lib/library/manifest.ts";
 export type { LibraryOrigin } from "./lib/library/resolve.ts";
-export type {
-  AdoptOptions,
-  Allocator,
-  AllocatorStatistics,
-  OpenOptions,
-} from "./lib/memory/api/allocator.ts";
+export type { AdoptOptions, Allocator, AllocatorStatistics } from "./lib/memory/allocator.ts";
+export type { OpenOptions } from "./lib/memory/open.ts";
 export type {
   Arena,
   ArenaAllocateOptions,
@@ -101,28 +97,24 @@ export type {
   ArenaMark,
   ArenaOptions,
   ArenaStatistics,
-} from "./lib/memory/api/arena.ts";
-export type { BlockAllocator, ReallocateOptions } from "./lib/memory/api/block-allocator.ts";
+} from "./lib/memory/arena/arena.ts";
 export type {
   AllocateFromOptions,
   AllocateOptions,
-  Block,
-  BlockHandle,
-  ViewConstructor,
-  ViewOf,
-} from "./lib/memory/api/block.ts";
-export type { Borrowed, BorrowOptions } from "./lib/memory/api/borrowed.ts";
-export type { ContextFunctions, NativeFunctions } from "./lib/memory/api/functions.ts";
-export type { Heap, HeapStatistics } from "./lib/memory/api/heap.ts";
-export type { LeakKind, LeakLevel, LeakReport } from "./lib/memory/api/leaks.ts";
-export type {
-  Lease,
-  Pool,
-  PoolOptions,
-  PoolStatistics,
-  WaitOptions,
-} from "./lib/memory/api/pool.ts";
-export type { CachedAllocator, CachedStatistics, RawAllocator } from "./lib/memory/api/raw.ts";
+  BlockAllocator,
+  ReallocateOptions,
+} from "./lib/memory/blocks/block-allocator.ts";
+export type { Block } from "./lib/memory/blocks/block.ts";
+export type { BlockHandle } from "./lib/memory/blocks/transfer.ts";
+export type { ViewConstructor, ViewOf } from "./lib/memory/shared/views.ts";
+export type { Borrowed, BorrowOptions } from "./lib/memory/borrow.ts";
+export type { ContextFunctions, NativeFunctions } from "./lib/memory/functions.ts";
+export type { Heap, HeapStatistics } from "./lib/memory/heap/heap.ts";
+export type { LeakKind, LeakLevel, LeakReport } from "./lib/memory/leaks.ts";
+export type { Lease } from "./lib/memory/pool/lease.ts";
+export type { Pool, PoolOptions, PoolStatistics, WaitOptions } from "./lib/memory/pool/pool.ts";
+export type { CachedAllocator, CachedStatistics } from "./lib/memory/cached/cached.ts";
+export type { RawAllocator } from "./lib/memory/raw.ts";
 export { borrow } from "./lib/memory/borrow.ts";
 export { cStringLength } from "./lib/memory/c-string.ts";
 export { openAllocator } from "./lib/memory/open.ts";

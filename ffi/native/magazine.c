@@ -11,7 +11,7 @@
 
 #include "memory.h"
 
-/* The layout that lib/memory/magazines.ts reads: this header, counts, and then slots. */
+/* The layout that lib/memory/shared/magazines.ts reads: this header, counts, and then slots. */
 #define HEADER_BYTES 64
 
 struct magazines {

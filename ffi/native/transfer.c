@@ -51,7 +51,7 @@ static struct ticket **find(double number) {
     return link;
 }
 
-/* How a claim ends; lib/memory/transfer.ts has the same numbers. */
+/* How a claim ends; lib/memory/blocks/transfer.ts has the same numbers. */
 enum { TAKEN = 0, UNKNOWN = 1, OTHER_ALLOCATOR = 2, CLAIMED_BEFORE = 3, OTHER_SIZE = 4 };
 
 static int judge(const struct ticket *found, double source, double number, double secret, double size) {

@@ -5,68 +5,228 @@
  */
 import { isMainThread } from "node:worker_threads";
 import { type Address, NULL } from "../../ffi/types.ts";
+import type { AllocatorName } from "../allocators/policy.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
-import type { AllocatorName } from "../allocators/policy.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
-import type { AdoptOptions, Allocator, AllocatorStatistics } from "./api/allocator.ts";
-import { flagOf } from "./blocks/allocate-options.ts";
-import type { Arena, ArenaOptions } from "./api/arena.ts";
-import type { Block, BlockHandle } from "./api/block.ts";
-import type { NativeFunctions } from "./api/functions.ts";
-import type { Heap } from "./api/heap.ts";
-import type { LeakReport } from "./api/leaks.ts";
-import type { Pool, PoolOptions } from "./api/pool.ts";
-import type { CachedAllocator, RawAllocator } from "./api/raw.ts";
-import { AllocatorAccount } from "./shared/account.ts";
-import { BumpArena } from "./arena/arena.ts";
-import { claimBlock, NativeBlock, ownBlock } from "./blocks/block.ts";
-import { CachedMemory } from "./cached/cached.ts";
+import type { OwnBlocks } from "../verify/verify.ts";
+import { type Arena, type ArenaOptions, BumpArena } from "./arena/arena.ts";
+import { type BlockAllocator, StoreAllocator } from "./blocks/block-allocator.ts";
+import { type Block, claimBlock, NativeBlock, ownBlock } from "./blocks/block.ts";
+import { Store, type StoreParts } from "./blocks/store.ts";
+import { type BlockHandle, claim, unclaimedSizes } from "./blocks/transfer.ts";
+import { type CachedAllocator, CachedMemory } from "./cached/cached.ts";
 import { CheckedMemory } from "./cached/checked.ts";
-import { readFunctions } from "./functions.ts";
-import { IsolatedHeap } from "./heap/heap.ts";
-import { INSPECT, summarize } from "./shared/inspection.ts";
+import { type NativeFunctions, readFunctions } from "./functions.ts";
+import { type Heap, IsolatedHeap } from "./heap/heap.ts";
 import type { AllocatorKind } from "./kinds/types.ts";
-import type { LeakTracker } from "./leaks.ts";
-import type { MemoryCalls } from "./shared/native.ts";
+import type { LeakReport } from "./leaks.ts";
+import { BlockPool, type Pool, type PoolOptions } from "./pool/pool.ts";
+import { openRaw, type RawAllocator, type RawFunctions } from "./raw.ts";
+import { AllocatorAccount } from "./shared/account.ts";
+import {
+  flagOption,
+  LEAST_ALIGNMENT,
+  requireAddress,
+  requireSize,
+  requireWhole,
+} from "./shared/arguments.ts";
+import { hexadecimal, INSPECT, summarize } from "./shared/inspection.ts";
 import { Owners } from "./shared/owners.ts";
-import { BlockPool } from "./pool/pool.ts";
-import { openRaw, type RawFunctions } from "./raw.ts";
-import { register, type Registered, unregister } from "./shared/registry.ts";
-import { LEAST_ALIGNMENT, requireAddress, requireSize, requireWhole } from "./shared/sizes.ts";
-import { StoreBlocks } from "./blocks/store-blocks.ts";
-import { Store } from "./blocks/store.ts";
-import { claim, unclaimedSizes } from "./blocks/transfer.ts";
-import { answersOf, hexadecimal, requireUnused } from "./shared/users.ts";
+import { register, type Registered, requireUnused, unregister } from "./shared/registry.ts";
+
+/**
+ * How a block of native code's is taken over.
+ *
+ * @example A string of the C library's, freed by the C library's own function
+ * ```ts
+ * import { cStringLength, openAllocator, openLibrary } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const libc = openLibrary(null, { strdup: { parameters: ["cstring"], result: "pointer" } });
+ * const { free } = openAllocator({ allocator: "system" }).functions;
+ * const address = libc.calls.strdup("native");
+ * const block = memory.adopt(address, cStringLength(address), { free });
+ * console.log(new TextDecoder().decode(block.bytes));
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export interface AdoptOptions {
+  /**
+   * The address of a native function `void free(void *)` that frees the block, in whichever thread
+   * it ends; without it, this allocator's own `free`. The library must stay loaded.
+   */
+  readonly free?: Address | undefined;
+  /** As in {@linkcode AllocateOptions}. */
+  readonly managed?: boolean | undefined;
+}
+
+/**
+ * What an allocator's blocks come to. What goes through `raw` and `cached` is not in it.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const first = memory.allocate(1000);
+ * memory.allocate(500).free();
+ * const { blocks, bytes, peakBytes } = memory.statistics();
+ * console.log(blocks, bytes, peakBytes);
+ * first.free();
+ * memory.close();
+ * ```
+ */
+export interface AllocatorStatistics {
+  /** Blocks in use: those of pools and heaps, and an arena's chunks, are counted. */
+  readonly blocks: number;
+  /** Bytes in them, as they were asked for. */
+  readonly bytes: number;
+  /** The most that was ever in {@linkcode AllocatorStatistics.bytes}. */
+  readonly peakBytes: number;
+  /** Blocks there have ever been, adopted and claimed ones included. */
+  readonly allocations: number;
+  /** Blocks that were dropped and then freed by the garbage collector's word. */
+  readonly leaks: number;
+  /** Blocks that were transferred, of this allocator in any thread, and that nobody has claimed. */
+  readonly unclaimed: number;
+  /**
+   * Blocks that were in use in threads, of this allocator, that have ended without closing theirs: a
+   * worker that crashed or was terminated. Nobody frees them any more.
+   */
+  readonly lostBlocks: number;
+  /** Bytes in them. */
+  readonly lostBytes: number;
+}
+
+/**
+ * An allocator whose blocks were proven to be its own. It belongs to the JavaScript thread that
+ * opened it; other threads open their own, over the same native library.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * console.log(memory.name, memory.version, memory.verified);
+ * const block = memory.allocateFrom("hello");
+ * memory.reallocate(block, 100);
+ * console.log(block.bytes.subarray(0, 5), block.usableSize >= 100);
+ * block.free();
+ * console.log(memory.statistics().blocks, memory.close().length);
+ * ```
+ */
+export interface Allocator extends BlockAllocator, Disposable {
+  /** Which allocator it is. */
+  readonly name: AllocatorName;
+  /** Its version; `null` when it could not be read. */
+  readonly version: string | null;
+  /** That ownership or a counter proved it, and nothing spoke against it. */
+  readonly verified: true;
+  /** What was looked at to prove it. */
+  readonly evidence: readonly Evidence[];
+  /** Its library; `null` for the system's allocator. */
+  readonly library: LibraryReport | null;
+  /** The C functions, unchecked. */
+  readonly raw: RawAllocator;
+  /** The C functions through magazines. */
+  readonly cached: CachedAllocator;
+  /** Where the C functions are, for native libraries that take them. */
+  readonly functions: NativeFunctions;
+  /**
+   * Takes over a block that native code allocated; offheap then frees it, by the same allocator, or
+   * by the function that is given. Without one, an address that the allocator can tell is not its
+   * own is refused; mimalloc 2 says so of its blocks of 1 GiB and more, too. With one, the block
+   * cannot be resized, and {@linkcode Block.usableSize} is its size.
+   *
+   * @param size Its size in bytes, of which views are made.
+   * @throws {BlockError} for an address that is not the allocator's, or that is in use by any
+   * allocator of this thread, also of another copy of offheap.
+   * @throws {RangeError} for a size that is none, or larger than what was set aside.
+   * @throws {TypeError} for options that are none.
+   */
+  adopt(address: Address, size: number, options?: AdoptOptions): Block;
+  /**
+   * Takes a block over from another thread of this process. Exactly one claim of a handle succeeds.
+   *
+   * @throws {BlockError} when it was claimed before, or is of another allocator or process.
+   * @throws {TypeError} for what is no handle.
+   */
+  claim(handle: BlockHandle): Block;
+  /**
+   * The bytes that the allocator set aside for a block of this allocator.
+   *
+   * @throws {BlockError} as {@linkcode Block.usableSize}, and for a block of another allocator.
+   */
+  usableSize(block: Block): number;
+  /**
+   * The bytes that a block of `size` bytes would have set aside, or a little less.
+   *
+   * @throws {UnsupportedOperationError} for the system's allocator, which cannot be asked.
+   */
+  goodSize(size: number): number;
+  /**
+   * Whether this allocator gave out, in any thread, the block that begins at an address. Of an
+   * address inside a block the allocators say different things. mimalloc 2 does not know its blocks
+   * above 20 TiB, those of 1 GiB and more among them, and denies them.
+   *
+   * @throws {UnsupportedOperationError} for the system's allocator, and for a jemalloc that was not
+   * built by offheap: both would crash at a wrong address.
+   */
+  owns(address: Address): boolean;
+  /** Gives free memory back: magazines to the allocator, and what it has cached to the system. */
+  collect(): void;
+  /**
+   * An arena, for many allocations that end together.
+   *
+   * @throws {RangeError | TypeError} for bad options.
+   */
+  arena(options?: ArenaOptions): Arena;
+  /**
+   * A heap apart from all other memory.
+   *
+   * @throws {UnsupportedOperationError} for the system's allocator.
+   * @throws {OutOfMemoryError} when none can be made.
+   */
+  heap(): Heap;
+  /**
+   * A pool of blocks of one size.
+   *
+   * @throws {RangeError | TypeError} for bad options.
+   */
+  pool(options: PoolOptions): Pool;
+  /** What the blocks come to. */
+  statistics(): AllocatorStatistics;
+  /**
+   * Ends the allocator: frees and detaches all that is still open, and empties the magazines.
+   *
+   * @returns What was still open, apart from pools' idle blocks; it is told as a leak, too. Memory
+   * whose buffer was detached by something else stays allocated, as it may be in use elsewhere. In the
+   * main thread also what was transferred and not claimed, by this allocator or by those of threads
+   * that have ended: it stays allocated, and can still be claimed.
+   * @throws {ClosedError} when it was closed before.
+   */
+  close(): readonly LeakReport[];
+  /** Closes the allocator, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}
 
 const ADOPT_OPTIONS: readonly (keyof AdoptOptions)[] = ["free", "managed"];
 
-/** What was proven of an allocator, and how it is reached. */
-export interface AllocatorParts {
-  /** Which one. */
-  readonly name: AllocatorName;
-  /** Its version. */
-  readonly version: string | null;
-  /** The evidence. */
-  readonly evidence: readonly Evidence[];
-  /** Its library. */
-  readonly library: LibraryReport | null;
-  /** The shim's functions. */
-  readonly calls: MemoryCalls;
-  /** Its source in the shim. */
-  readonly source: Address;
+/** What an allocator is made of. */
+export interface AllocatorParts
+  extends Pick<StoreParts, "calls" | "source" | "tracker" | "keepsFreed"> {
+  /** What was proven of it. */
+  readonly proven: OwnBlocks;
   /** Its own functions. */
   readonly kind: AllocatorKind;
-  /** Tells of leaks. */
-  readonly tracker: LeakTracker;
-  /** Whether a few freed blocks are kept for the next ones. */
-  readonly keepsIdle: boolean;
   /** Whether cached memory is checked. */
   readonly debug: boolean;
 }
 
 /** An allocator that was proven. */
-export class NativeAllocator extends StoreBlocks implements Allocator {
+export class NativeAllocator extends StoreAllocator implements Allocator {
   readonly name: AllocatorName;
   readonly version: string | null;
   readonly verified = true;
@@ -78,13 +238,13 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   readonly #owners = new Owners();
   readonly #raw: RawFunctions;
   readonly #reference: WeakRef<Registered>;
-  #cached: CachedMemory | CheckedMemory | null = null;
+  #cached: CachedMemory | null = null;
   #functions: NativeFunctions | null = null;
   #open = true;
 
   /** Makes the allocator of a source. */
   constructor(parts: AllocatorParts) {
-    const { name, version, evidence, library, calls, source, tracker, keepsIdle } = parts;
+    const { proven, calls, source, tracker, keepsFreed } = parts;
     const account = new AllocatorAccount(calls, source);
     const store = new Store({
       calls,
@@ -92,21 +252,29 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
       tracker,
       account,
       depositor: account.address,
-      what: `this ${name} allocator`,
-      whole: true,
-      keepsIdle,
-      makeRoom: () => this.#makeRoom(),
+      what: `this ${proven.name} allocator`,
+      keepsFreed,
+      trim: () => this.#trim(),
     });
     super(store);
-    this.name = name;
-    this.version = version;
-    this.evidence = evidence;
-    this.library = library;
+    this.name = proven.name;
+    this.version = proven.version;
+    this.evidence = proven.evidence;
+    this.library = proven.library;
     this.#parts = parts;
     this.#account = account;
     this.#store = store;
     this.#raw = openRaw(calls, source);
-    const answers = answersOf(store, this.#owners);
+    const owners = this.#owners;
+    const answers: Registered = {
+      userOf: (address) => {
+        const known = store.find(address);
+        if (known !== null) return `a block of ${known.size} bytes`;
+        return owners.contains(address) ? "a heap or an arena" : null;
+      },
+      isIdle: (address) => store.isFreed(address),
+    };
+    // It is held weakly: it lives as long as the store, and so as long as its blocks.
     store.keeper = answers;
     this.#reference = register(answers);
   }
@@ -129,7 +297,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     requireAddress(action, address);
     requireSize(action, size);
     const own = ownOptions(action, options, ADOPT_OPTIONS);
-    const managed = flagOf(action, "managed", own.managed);
+    const managed = flagOption(action, "managed", own.managed);
     const { free = NULL } = own;
     if (own.free !== undefined) requireAddress(action, free, "the free function");
     this.#store.requireOpen(action);
@@ -140,14 +308,14 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
     }
     const alignment = free === NULL ? LEAST_ALIGNMENT : 1;
     const arrival = { address, size, alignment, free, managed, kind: "block" } as const;
-    const trace = managed ? null : this.#store.tracker.trace(this.adopt);
+    const trace = managed ? null : this.#parts.tracker.trace(this.adopt);
     return new NativeBlock(this.#store, ...this.#store.adopt(arrival, trace));
   }
 
   claim(handle: BlockHandle): Block {
     this.#store.requireOpen("claim a block");
     const arrival = claim(this.#store, handle);
-    return claimBlock(this.#store, arrival, this.#store.tracker.trace(this.claim));
+    return claimBlock(this.#store, arrival, this.#parts.tracker.trace(this.claim));
   }
 
   usableSize(block: Block): number {
@@ -155,7 +323,7 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   }
 
   goodSize(size: number): number {
-    requireSize("tell a good size", size);
+    requireSize("find a good size", size);
     return this.#parts.kind.goodSize(Math.max(size, LEAST_ALIGNMENT));
   }
 
@@ -168,26 +336,17 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
 
   collect(): void {
     this.#store.requireOpen("collect");
-    this.#makeRoom();
+    this.#trim();
   }
 
   arena(options?: ArenaOptions): Arena {
-    return new BumpArena(
-      this.#store,
-      this.#owners,
-      this.#store.tracker.trace(this.arena),
-      options,
-    );
+    const trace = this.#parts.tracker.trace(this.arena);
+    return new BumpArena(this.#store, this.#owners, trace, options);
   }
 
   heap(): Heap {
-    return new IsolatedHeap(
-      this.#store,
-      this.#owners,
-      this.#parts.kind.heaps,
-      this.#store.tracker.trace(this.heap),
-      () => this.#makeRoom(),
-    );
+    const trace = this.#parts.tracker.trace(this.heap);
+    return new IsolatedHeap(this.#store, this.#owners, this.#parts.kind.heaps, trace);
   }
 
   pool(options: PoolOptions): Pool {
@@ -240,12 +399,10 @@ export class NativeAllocator extends StoreBlocks implements Allocator {
   #openCached(): CachedAllocator {
     this.#store.requireOpen("open cached memory");
     const { calls, source, debug } = this.#parts;
-    const cached = new CachedMemory(calls, source);
-    this.#cached = debug ? new CheckedMemory(cached) : cached;
-    return this.#cached;
+    return this.#cached = new (debug ? CheckedMemory : CachedMemory)(calls, source);
   }
 
-  #makeRoom(): void {
+  #trim(): void {
     this.#store.flush();
     this.#cached?.flush();
     this.#parts.kind.collect();

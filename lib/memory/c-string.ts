@@ -5,7 +5,7 @@
  */
 import { libcCalls } from "../../ffi/symbols/memory.ts";
 import type { Address } from "../../ffi/types.ts";
-import { requireAddress, requireWhole } from "./shared/sizes.ts";
+import { requireAddress, requireWhole } from "./shared/arguments.ts";
 
 /** The longest string that is looked for, unless told otherwise: 1 GiB. */
 const MOST_BYTES: number = 2 ** 30;

@@ -1,5 +1,5 @@
 /**
- * Which allocations record their stack, and how leaks are told.
+ * Which allocations record their stack, and how leaks are reported.
  *
  * @module
  */
@@ -7,7 +7,58 @@ import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { requireOneOf } from "../options.ts";
 import type { AllocatorName } from "../allocators/policy.ts";
-import { LEAK_LEVELS, type LeakKind, type LeakLevel, type LeakReport } from "./api/leaks.ts";
+
+/**
+ * What is watched: with `sampled` one allocation in 128 records the stack that it was made on, with
+ * `all` each one does, which costs tens of microseconds; only these are reported. Memory that is
+ * dropped is freed at every level.
+ *
+ * @example
+ * ```ts
+ * import { type LeakLevel, openAllocator } from "@offheap/offheap";
+ *
+ * const level: LeakLevel = "off";
+ * const memory = openAllocator({ leaks: level });
+ * memory.allocate(100);
+ * console.log(memory.close().map(({ kind, size }) => `${kind} of ${size} bytes`).join());
+ * ```
+ */
+export type LeakLevel = "off" | "sampled" | "all";
+
+/** Every {@linkcode LeakLevel}. */
+export const LEAK_LEVELS: readonly LeakLevel[] = ["off", "sampled", "all"];
+
+/** What a leak was allocated as. */
+export type LeakKind = "block" | "arena" | "heap" | "pool block";
+
+/**
+ * Memory that was dropped without being freed, or was still in use when its allocator was closed.
+ *
+ * @example
+ * ```ts
+ * import { type LeakReport, openAllocator } from "@offheap/offheap";
+ *
+ * const onLeak = ({ kind, size, stack }: LeakReport) => console.log(kind, size, stack !== null);
+ * const memory = openAllocator({ leaks: "all", onLeak });
+ * memory.allocate(100);
+ * memory.close();
+ * ```
+ */
+export interface LeakReport {
+  /** What it was allocated as. */
+  readonly kind: LeakKind;
+  /** Its size in bytes; of an arena, that of its chunks. */
+  readonly size: number;
+  /** The allocator that it came from. */
+  readonly allocator: AllocatorName;
+  /**
+   * How it was noticed: by the garbage collector, or when the allocator was closed; `unclaimed` is a
+   * block that was transferred, and that no thread had claimed by then. It stays allocated.
+   */
+  readonly noticed: "collected" | "closed" | "unclaimed";
+  /** The stack of its allocation, a line a frame; `null` for one that was not sampled. */
+  readonly stack: string | null;
+}
 
 /** The environment variable for the level, where the program does not say. */
 export const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
@@ -44,12 +95,12 @@ export interface Leak {
   readonly trace: string | null;
 }
 
-/** Records stacks by the level, and tells of leaks. */
+/** Records stacks by the level, and reports leaks. */
 export class LeakTracker {
   readonly #allocator: AllocatorName;
   readonly #level: LeakLevel;
   readonly #onLeak: ((leak: LeakReport) => void) | undefined;
-  /** Leaks that were noticed by the garbage collector, told or not. */
+  /** Leaks that were noticed by the garbage collector, reported or not. */
   count = 0;
 
   /** Makes the tracker of one allocator. */
@@ -64,84 +115,78 @@ export class LeakTracker {
   }
 
   /**
-   * The stack of an allocation that is to be watched, else `null`. It begins with who called the
-   * method that the user knows: that is told by the method, and by no file's name, which a bundler
-   * changes and a user may have, too.
+   * The stack of an allocation that is to be watched, else `null`. It begins with the caller of the
+   * method that the user knows, which is found by the method itself and not by a file's name: a
+   * bundler changes that, and a user may have one of the same name.
    *
-   * @param method The user's method.
-   * @param inner What it calls, which is looked for where the method itself is not on the stack:
-   * JavaScriptCore takes a function off the stack that ends in a call.
+   * @param method The user's method. It must be on the stack: JavaScriptCore takes a function off
+   * that returns the result of a call, so such a method must not return the call that leads here.
    */
-  trace(method: Callee, inner: Callee = method): string | null {
+  trace(method: Callee): string | null {
     const level = this.#level;
     if (level === "off") return null;
     if (level === "sampled" && Math.random() * SAMPLE >= 1) return null;
-    return captureStack(FRAMES[level], method) || captureStack(FRAMES[level], inner);
+    return captureStack(FRAMES[level], method);
   }
 
-  /** A leak that the garbage collector has found: told when its stack was recorded. */
+  /** A leak that the garbage collector has found: reported when its stack was recorded. */
   collected(leak: Leak): void {
     this.count++;
-    if (leak.trace !== null) this.#tell(this.describe(leak, "collected"));
+    if (leak.trace !== null) this.#report(this.describe(leak, "collected"));
   }
 
-  /** Tells of what was open when the allocator was closed. */
+  /** Reports what was open when the allocator was closed. */
   closed(open: readonly LeakReport[]): void {
-    if (this.#level === "off" || open.length === 0) return;
-    if (this.#onLeak !== undefined) return open.forEach((leak) => this.#tell(leak));
-    const bytes = open.reduce((sum, { size }) => sum + size, 0);
-    const shown = open.slice(0, SHOWN).map((leak) => `\n  A ${sentence(leak)}`);
-    const more = open.length > shown.length ? `\n  And ${open.length - shown.length} more.` : "";
-    warn(
-      `The ${this.#allocator} allocator was closed with ${bytes} bytes still in use ` +
-        `(allocations: ${open.length}). They were freed, and their views detached:` +
-        `${shown.join("")}${more}`,
-    );
+    this.#reportAll(open, (bytes) => {
+      const shown = open.slice(0, SHOWN).map((leak) => `\n  A ${sentence(leak)}`);
+      const more = open.length > shown.length ? `\n  And ${open.length - shown.length} more.` : "";
+      return ` with ${bytes} bytes still in use (allocations: ${open.length}). They were freed, and ` +
+        `their views detached:${shown.join("")}${more}`;
+    });
   }
 
-  /** Tells of blocks that were given away, and that nobody has claimed when the allocator is closed. */
+  /** Reports blocks that were transferred, and that nobody has claimed when the allocator is closed. */
   unclaimed(sizes: readonly number[]): LeakReport[] {
     const reports = sizes.map((size) =>
       this.describe({ kind: "block", size, trace: null }, "unclaimed")
     );
-    if (this.#level === "off" || reports.length === 0) return reports;
-    if (this.#onLeak !== undefined) {
-      reports.forEach((leak) => this.#tell(leak));
-      return reports;
-    }
-    const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    warn(
-      `The ${this.#allocator} allocator was closed, and no thread has claimed ${bytes} bytes that ` +
-        `were transferred (blocks: ${sizes.length}). They stay allocated until somebody claims them ` +
-        "by their handles.",
+    this.#reportAll(
+      reports,
+      (bytes) =>
+        `, and no thread has claimed ${bytes} bytes that were transferred (blocks: ` +
+        `${sizes.length}). They stay allocated until somebody claims them by their handles.`,
     );
     return reports;
   }
 
-  /** What callers are told of a leak. */
+  /** What callers see of a leak. */
   describe({ kind, size, trace }: Leak, noticed: LeakReport["noticed"]): LeakReport {
     return { kind, size, allocator: this.#allocator, noticed, stack: trace };
   }
 
-  /** What a hook throws is its own affair: it must not leave what is being freed half done. */
-  #call(onLeak: (leak: LeakReport) => void, leak: LeakReport): void {
+  /** Reports what is noticed when the allocator is closed: each to the hook, else one warning. */
+  #reportAll(leaks: readonly LeakReport[], rest: (bytes: number) => string): void {
+    if (this.#level === "off" || leaks.length === 0) return;
+    if (this.#onLeak !== undefined) return leaks.forEach((leak) => this.#report(leak));
+    const bytes = leaks.reduce((sum, { size }) => sum + size, 0);
+    warn(`The ${this.#allocator} allocator was closed${rest(bytes)}`);
+  }
+
+  #report(leak: LeakReport): void {
+    if (this.#onLeak === undefined) {
+      return warn(
+        `A ${sentence(leak)}\nIt was freed when it was collected. Free it where it is no longer ` +
+          "used, or declare it with using. One leak may stand for many: OFFHEAP_LEAKS=all shows each.",
+      );
+    }
     try {
-      onLeak(leak);
+      this.#onLeak(leak);
     } catch (error) {
+      // What a hook throws is its own affair: it must not leave what is being freed half done.
       queueMicrotask(() => {
         throw error;
       });
     }
-  }
-
-  #tell(leak: LeakReport): void {
-    if (this.#onLeak !== undefined) return this.#call(this.#onLeak, leak);
-    warn(
-      `A ${
-        sentence(leak)
-      }\nIt was freed when it was collected. Free it where it is no longer used, ` +
-        "or declare it with using. One leak may stand for many: OFFHEAP_LEAKS=all shows each.",
-    );
   }
 }
 

@@ -6,22 +6,55 @@
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { NULL } from "../../ffi/types.ts";
+import type { AllocatorChoice } from "../allocators/policy.ts";
 import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
 import type { Variant } from "../library/manifest.ts";
 import { ownOptions, requireFlag } from "../options.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
-import { type OwnBlocks, proveOwnBlocks, type VerifyOptions } from "../verify/verify.ts";
-import type { Allocator, OpenOptions } from "./api/allocator.ts";
-import { NativeAllocator } from "./allocator.ts";
+import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
+import { type Allocator, NativeAllocator } from "./allocator.ts";
 import { openJemallocKind } from "./kinds/jemalloc.ts";
 import { openMimallocKind } from "./kinds/mimalloc.ts";
 import { openSystemKind } from "./kinds/system.ts";
 import type { AllocatorKind } from "./kinds/types.ts";
-import { leakLevel, LeakTracker } from "./leaks.ts";
+import { type LeakLevel, leakLevel, type LeakReport, LeakTracker } from "./leaks.ts";
 import { type MemoryCalls, memoryCalls } from "./shared/native.ts";
 
+/**
+ * Which allocator to open, and how it watches.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, type OpenOptions } from "@offheap/offheap";
+ *
+ * const options: OpenOptions = { allocator: "jemalloc", leaks: "off", debug: true };
+ * const memory = openAllocator(options);
+ * const address = memory.cached.malloc(48);
+ * memory.cached.free(address, 48);
+ * console.log(memory.name, memory.cached.statistics().live);
+ * memory.close();
+ * ```
+ */
+export interface OpenOptions {
+  /**
+   * The allocator; `auto`, the default, is that of `OFFHEAP_ALLOCATOR`, else the one that serves the
+   * process, where it is jemalloc or mimalloc, else the policy's.
+   */
+  readonly allocator?: AllocatorChoice | undefined;
+  /** The path of its library; without it the usual places are looked at. */
+  readonly library?: string | undefined;
+  /** How the library was built; `release` unless told otherwise. */
+  readonly variant?: Variant | undefined;
+  /** Which leaks are told; that of `OFFHEAP_LEAKS` without it, else `sampled`. */
+  readonly leaks?: LeakLevel | undefined;
+  /** Told of each leak; without it a process warning of the type `OffheapLeak` is emitted. */
+  readonly onLeak?: ((leak: LeakReport) => void) | undefined;
+  /** Check addresses and sizes in {@linkcode CachedAllocator}, at the price of its speed. */
+  readonly debug?: boolean | undefined;
+}
+
 const ACTION = "open an allocator";
-const OPTION_NAMES: readonly (keyof OpenOptions)[] = [
+const OPTIONS: readonly (keyof OpenOptions)[] = [
   "allocator",
   "library",
   "variant",
@@ -104,22 +137,17 @@ function requireUse(allocator: Allocator): void {
  * ```
  */
 export function openAllocator(options: OpenOptions = {}): Allocator {
-  const { leaks, onLeak, debug, ...choice } = ownOptions(ACTION, options, OPTION_NAMES);
-  requireFlag(ACTION, "debug", debug);
-  if (onLeak !== undefined && typeof onLeak !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(onLeak)}`);
+  const own = ownOptions(ACTION, options, OPTIONS);
+  requireFlag(ACTION, "debug", own.debug);
+  if (own.onLeak !== undefined && typeof own.onLeak !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(own.onLeak)}`);
   }
-  return withPermissions(LIBRARIES, () => open(choice, leaks, onLeak, debug));
+  return withPermissions(LIBRARIES, () => open(own));
 }
 
 /** Opens what was asked for, by options that were checked. */
-function open(
-  choice: VerifyOptions,
-  leaks: OpenOptions["leaks"],
-  onLeak: OpenOptions["onLeak"],
-  debug: OpenOptions["debug"],
-): Allocator {
-  // A runtime without foreign functions is told so before anything else is missing.
+function open({ leaks, onLeak, debug = false, ...choice }: OpenOptions): Allocator {
+  // That a runtime has no foreign functions is said before anything else is missing.
   foreign();
   const level = leakLevel(leaks);
   const blocks = proveOwnBlocks(ACTION, choice);
@@ -127,17 +155,14 @@ function open(
   const calls = memoryCalls();
   const kind = openKind(blocks, calls);
   const allocator = new NativeAllocator({
-    name: blocks.name,
-    version: blocks.version,
-    evidence: blocks.evidence,
-    library: blocks.library,
+    proven: blocks,
     calls,
     source: bindSource(blocks.resolved?.path ?? "", kind, calls),
     kind,
     tracker: new LeakTracker(blocks.name, level, onLeak),
     // What watches for the use of freed memory has to see that it is freed.
-    keepsIdle: !WATCHFUL.has(blocks.resolved?.manifest?.variant) && debug !== true,
-    debug: debug ?? false,
+    keepsFreed: !WATCHFUL.has(blocks.resolved?.manifest?.variant) && !debug,
+    debug,
   });
   requireUse(allocator);
   return allocator;

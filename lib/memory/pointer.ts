@@ -5,7 +5,7 @@
  */
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, type NativePointer, NULL } from "../../ffi/types.ts";
-import { requireWhole } from "./shared/sizes.ts";
+import { requireWhole } from "./shared/arguments.ts";
 
 /**
  * An address as this runtime's own FFI takes it where a pointer is declared: for an address that was

@@ -1,73 +1,198 @@
 /**
- * Arenas: a position that moves through chunks, and buffers that end all at once.
- *
- * A chunk's memory is seen through segments: buffers over a part of it. A mark ends a segment, so
- * that rewinding detaches the buffers behind the mark and none before it.
+ * Arenas: allocations that only move a position, and buffers that end all at once.
  *
  * @module
  */
 import { inspect } from "node:util";
-import { foreign } from "../../../ffi/mod.ts";
 import type { Address } from "../../../ffi/types.ts";
 import { BlockError, ClosedError } from "../../errors.ts";
 import { ownOptions } from "../../options.ts";
-import type {
-  Arena,
-  ArenaAllocateOptions,
-  ArenaFromOptions,
-  ArenaMark,
-  ArenaOptions,
-  ArenaStatistics,
-} from "../api/arena.ts";
-import type { ViewConstructor, ViewOf } from "../api/block.ts";
-import type { LeakReport } from "../api/leaks.ts";
-import { ARENA_FROM_OPTIONS, ARENA_OPTIONS, flagOf } from "../blocks/allocate-options.ts";
-import { type Chunk, CHUNK_ALIGNMENT, Chunks } from "./chunks.ts";
+import type { AllocateFromOptions, AllocateOptions } from "../blocks/block-allocator.ts";
+import type { Store } from "../blocks/store.ts";
+import type { LeakReport } from "../leaks.ts";
+import {
+  bytesOf,
+  flagOption,
+  MAX_SIZE,
+  requireAlignment,
+  requireSize,
+  requireWhole,
+} from "../shared/arguments.ts";
 import { heldError, Holds, holdUntil } from "../shared/holds.ts";
 import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
 import type { Owner, Owners } from "../shared/owners.ts";
 import { unwatch, watch } from "../shared/reclaim.ts";
-import { bytesOf, MAX_SIZE, requireAlignment, requireSize, requireWhole } from "../shared/sizes.ts";
-import { detach, wrapBytes } from "../shared/buffers.ts";
-import type { Store } from "../blocks/store.ts";
-import { elementSize } from "../shared/views.ts";
+import { elementSize, type ViewConstructor, type ViewOf } from "../shared/views.ts";
+import { Chunks } from "./chunks.ts";
+import { Cursor, type Position, START } from "./cursor.ts";
+
+/** How an arena grows. */
+export interface ArenaOptions {
+  /**
+   * The size of the first chunk in bytes, from 1 KiB to 1 GiB; 64 KiB without it. Each further
+   * chunk is twice as large as the one before, up to 1 MiB or this size, whichever is larger.
+   */
+  readonly chunkSize?: number | undefined;
+}
+
+/** How memory in an arena is allocated: as a block is, but for what only a block can be. */
+export type ArenaAllocateOptions = Omit<AllocateOptions, "managed">;
+
+/** How bytes that are there already are copied into an arena. */
+export type ArenaFromOptions = Omit<AllocateFromOptions, "managed">;
+
+/** What an arena holds. */
+export interface ArenaStatistics {
+  /** Chunks, those for single large allocations included. */
+  readonly chunks: number;
+  /** The size of all chunks, in bytes. */
+  readonly capacity: number;
+  /** Bytes given out since the last reset, with what alignment and the ends of chunks cost. */
+  readonly used: number;
+  /** Allocations since the last reset, or since the mark that was rewound to. */
+  readonly allocations: number;
+  /** The most that was ever in {@linkcode ArenaStatistics.used}. */
+  readonly peak: number;
+}
+
+/**
+ * A place in an arena to which it can be rewound.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const arena = memory.arena();
+ * const kept = arena.allocateFrom("kept");
+ * const mark = arena.mark();
+ * const scratch = arena.allocate(1000);
+ * arena.rewind(mark);
+ * console.log(kept.length, scratch.length, arena.statistics().used === mark.used);
+ * arena.free();
+ * memory.close();
+ * ```
+ */
+export interface ArenaMark {
+  /** Bytes that were in use when it was set. */
+  readonly used: number;
+}
+
+/**
+ * Many allocations that end together. An allocation only moves a position in a chunk; there is no
+ * freeing of a single one. The memory of a fresh allocation is not zeroed.
+ *
+ * Resetting, rewinding and freeing detach whole buffers, so every view that was given out has
+ * length 0 afterwards. Views may share a buffer with others of the same arena.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const arena = memory.arena();
+ * for (let request = 0; request < 3; request++) {
+ *   const header = arena.allocate(16);
+ *   const samples = arena.view(Float64Array, 100);
+ *   header[0] = request;
+ *   samples.fill(0.5);
+ *   arena.reset();
+ *   console.log(header.length, samples.length);
+ * }
+ * arena.free();
+ * memory.close();
+ * ```
+ */
+export interface Arena extends Disposable {
+  /**
+   * Bytes in the arena. A size of 0 gives an empty view.
+   *
+   * @param options As those of a block. What asks for more than a page of alignment gets a chunk of
+   * its own.
+   * @throws {OutOfMemoryError} when a chunk is needed that cannot be had; the arena stays usable.
+   * @throws {RangeError} for a size or an alignment that is none.
+   * @throws {TypeError} for options that are none.
+   * @throws {ClosedError} after the arena was freed or its allocator closed.
+   */
+  allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer>;
+  /**
+   * Elements of another type, aligned to their size, or to 8 without options.
+   *
+   * @param length How many elements; bytes for a `DataView`.
+   * @throws As {@linkcode Arena.allocate}.
+   */
+  view<C extends ViewConstructor>(
+    type: C,
+    length: number,
+    options?: ArenaAllocateOptions,
+  ): ViewOf<C>;
+  /**
+   * A copy of bytes, or of a string as UTF-8, with a zero behind if asked.
+   *
+   * @throws As {@linkcode Arena.allocate}.
+   */
+  allocateFrom(
+    data: string | ArrayBufferView | ArrayBufferLike,
+    options?: ArenaFromOptions,
+  ): Uint8Array<ArrayBuffer>;
+  /**
+   * The address of a view's first byte, for native code. It holds until the reset, the rewinding
+   * or the freeing that ends the view.
+   *
+   * @throws {BlockError} for a view that is not of this arena, or has ended.
+   */
+  addressOf(view: ArrayBufferView): Address;
+  /**
+   * Keeps the arena's memory for an asynchronous native call, as {@linkcode Block.hold} does: until
+   * the call has ended the arena cannot be reset or rewound, and what {@linkcode Arena.free} frees
+   * is given back only then.
+   *
+   * @param call What the call gave.
+   * @returns What the call comes to.
+   * @throws {ClosedError} after the arena was freed or its allocator closed.
+   * @throws {TypeError} for what is no promise.
+   */
+  hold<T>(call: PromiseLike<T>): Promise<T>;
+  /** Marks the present place. The next allocation begins a new buffer, which a rewind detaches. */
+  mark(): ArenaMark;
+  /**
+   * Ends all allocations since a mark, which can be rewound to again.
+   *
+   * @throws {BlockError} for a mark of another arena, or one that a reset or an earlier mark's
+   * rewind has ended, and as {@linkcode Arena.reset}.
+   */
+  rewind(mark: ArenaMark): void;
+  /**
+   * Ends all allocations. Chunks are kept for the next ones, but for those of large allocations.
+   * Await what still works on a view before: see {@linkcode Block}.
+   *
+   * @throws {ClosedError} after the arena was freed or its allocator closed.
+   * @throws {BlockError} when something else has detached a buffer of it, or an asynchronous call
+   * that was told by {@linkcode Arena.hold} still uses it.
+   */
+  reset(): void;
+  /** What the arena holds. */
+  statistics(): ArenaStatistics;
+  /**
+   * Ends all allocations and gives the chunks back.
+   *
+   * @throws {ClosedError} when the arena was freed before.
+   */
+  free(): void;
+  /** Frees the arena, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}
 
 const ACTION = "allocate in an arena";
 const FIRST_CHUNK = 64 * 1024;
-const GROWN_CHUNK = 1024 * 1024;
-const LEAST_CHUNK = 1024;
-const MOST_CHUNK: number = 2 ** 30;
-/** Alignment where nothing else was asked for: what every typed array can do with. */
+const MIN_CHUNK = 1024;
+const MAX_CHUNK: number = 2 ** 30;
+/** Alignment where nothing else was asked for: enough for every typed array. */
 const ALIGNMENT = 8;
-const OPTION_NAMES: readonly (keyof ArenaOptions)[] = ["chunkSize"];
+const ARENA_OPTIONS: readonly (keyof ArenaOptions)[] = ["chunkSize"];
+const OPTIONS: readonly (keyof ArenaAllocateOptions)[] = ["alignment", "zeroed"];
+const FROM_OPTIONS: readonly (keyof ArenaFromOptions)[] = ["alignment", "terminated"];
 const NO_OPTIONS: ArenaFromOptions = {};
-
-/** Every buffer of an arena keeps the arena, so that chunks are collected with the last view. */
-const keepers = new WeakMap<ArrayBuffer, BumpArena>();
-
-/** A buffer over a part of a chunk. */
-interface Segment {
-  readonly buffer: ArrayBuffer;
-  readonly address: Address;
-  /** The chunk of an allocation that has one of its own: it goes with the segment. */
-  readonly single: Chunk | null;
-}
-
-/** Where an arena stands. */
-interface Position {
-  /** How many segments there are. */
-  readonly segments: number;
-  /** The chunk that is filled; -1 for none yet. */
-  readonly chunk: number;
-  /** Where in it the next segment begins. */
-  readonly begin: number;
-  /** Bytes in the chunks before it, and in single allocations. */
-  readonly before: number;
-  /** How many allocations there were. */
-  readonly allocations: number;
-}
-
-const START: Position = { segments: 0, chunk: -1, begin: 0, before: 0, allocations: 0 };
 
 class Mark implements ArenaMark {
   readonly position: Position;
@@ -81,27 +206,13 @@ class Mark implements ArenaMark {
 
 /** An arena of an allocator. */
 export class BumpArena implements Arena, Owner {
+  readonly #cursor: Cursor;
   readonly #chunks: Chunks;
   readonly #owners: Owners;
   readonly #reference: WeakRef<Owner>;
-  /** The chunks that are filled in turn. */
-  readonly #row: Chunk[] = [];
-  readonly #segments: Segment[] = [];
   readonly #marks: Mark[] = [];
-  readonly #mostChunk: number;
-  #nextChunk: number;
-  /** The segment that is filled: no size fits a limit of -1. */
-  #buffer: ArrayBuffer | null = null;
-  #address = 0;
-  #offset = 0;
-  #limit = -1;
-  /** See {@linkcode Position}. */
-  #chunk = -1;
-  #begin = 0;
-  #before = 0;
-  #allocations = 0;
-  #peak = 0;
   readonly #holds = new Holds();
+  #peak = 0;
   #open = true;
 
   /**
@@ -111,27 +222,27 @@ export class BumpArena implements Arena, Owner {
    */
   constructor(store: Store, owners: Owners, trace: string | null, options: ArenaOptions = {}) {
     const action = "make an arena";
-    const { chunkSize = FIRST_CHUNK } = ownOptions(action, options, OPTION_NAMES);
-    requireWhole(action, "the chunk size", chunkSize, LEAST_CHUNK, MOST_CHUNK);
+    const { chunkSize = FIRST_CHUNK } = ownOptions(action, options, ARENA_OPTIONS);
+    requireWhole(action, "the chunk size", chunkSize, MIN_CHUNK, MAX_CHUNK);
     store.requireOpen(action);
     this.#chunks = new Chunks(store, trace);
-    this.#nextChunk = roundUp(chunkSize, CHUNK_ALIGNMENT);
-    this.#mostChunk = Math.max(GROWN_CHUNK, this.#nextChunk);
+    this.#cursor = new Cursor(this, this.#chunks, chunkSize);
     this.#owners = owners;
     this.#reference = owners.add(this);
     watch(this, this.#chunks);
   }
 
   allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer> {
-    const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
+    const cursor = this.#cursor;
+    const offset = (cursor.offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (end <= this.#limit && (size | 0) === size && size >= 0 && options === undefined) {
-      this.#offset = end;
-      this.#allocations++;
-      return new Uint8Array(this.#buffer as ArrayBuffer, offset, size);
+    if (end <= cursor.limit && (size | 0) === size && size >= 0 && options === undefined) {
+      cursor.offset = end;
+      cursor.allocations++;
+      return new Uint8Array(cursor.buffer as ArrayBuffer, offset, size);
     }
     requireSize(ACTION, size);
-    const [buffer, at] = this.#placeAs(size, options, 1);
+    const [buffer, at] = this.#place(size, options, 1);
     return new Uint8Array(buffer, at, size);
   }
 
@@ -141,16 +252,17 @@ export class BumpArena implements Arena, Owner {
     options?: ArenaAllocateOptions,
   ): ViewOf<C> {
     const size = elementSize(ACTION, type) * length;
-    const offset = (this.#offset + ALIGNMENT - 1) & -ALIGNMENT;
+    const cursor = this.#cursor;
+    const offset = (cursor.offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (options === undefined && end <= this.#limit && (length | 0) === length && length >= 0) {
-      this.#offset = end;
-      this.#allocations++;
-      return new type(this.#buffer as ArrayBuffer, offset, length) as ViewOf<C>;
+    if (options === undefined && end <= cursor.limit && (length | 0) === length && length >= 0) {
+      cursor.offset = end;
+      cursor.allocations++;
+      return new type(cursor.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);
     requireSize(ACTION, size);
-    const [buffer, at] = this.#placeAs(size, options, elementSize(ACTION, type));
+    const [buffer, at] = this.#place(size, options, elementSize(ACTION, type));
     return new type(buffer, at, length) as ViewOf<C>;
   }
 
@@ -164,8 +276,8 @@ export class BumpArena implements Arena, Owner {
       copy.set(bytes);
       return copy;
     }
-    const { terminated, ...place } = ownOptions(ACTION, options, ARENA_FROM_OPTIONS);
-    const end = flagOf(ACTION, "terminated", terminated) ? 1 : 0;
+    const { terminated, ...place } = ownOptions(ACTION, options, FROM_OPTIONS);
+    const end = flagOption(ACTION, "terminated", terminated) ? 1 : 0;
     const copy = this.allocate(bytes.length + end, place);
     copy.set(bytes);
     if (end === 1) copy[bytes.length] = 0;
@@ -173,15 +285,13 @@ export class BumpArena implements Arena, Owner {
   }
 
   addressOf(view: ArrayBufferView): Address {
+    const action = "find the address of a view";
     if (!ArrayBuffer.isView(view)) {
-      throw new TypeError(`Cannot tell an address: it must be of a view; got ${inspect(view)}`);
+      throw new TypeError(`Cannot ${action}: it must be a view; got ${inspect(view)}`);
     }
-    const segment = this.#segments.findLast(({ buffer }) => buffer === view.buffer);
-    if (segment !== undefined) return segment.address + view.byteOffset as Address;
-    throw new BlockError(
-      "foreign",
-      "Cannot tell the address of a view: it is not of this arena, or has ended.",
-    );
+    const address = this.#cursor.addressOf(view.buffer);
+    if (address !== undefined) return address + view.byteOffset as Address;
+    throw new BlockError("foreign", `Cannot ${action}: it is not of this arena, or has ended.`);
   }
 
   hold<T>(call: PromiseLike<T>): Promise<T> {
@@ -192,14 +302,7 @@ export class BumpArena implements Arena, Owner {
 
   mark(): ArenaMark {
     this.#requireOpen("mark an arena");
-    this.#closeSegment();
-    const mark = new Mark({
-      segments: this.#segments.length,
-      chunk: this.#chunk,
-      begin: this.#begin,
-      before: this.#before,
-      allocations: this.#allocations,
-    });
+    const mark = new Mark(this.#cursor.mark());
     this.#marks.push(mark);
     return mark;
   }
@@ -216,35 +319,29 @@ export class BumpArena implements Arena, Owner {
       );
     }
     this.#requireUnheld("rewind");
-    this.#return(found.position);
+    this.#rewind(found.position);
     this.#marks.length = index + 1;
   }
 
   reset(): void {
     this.#requireOpen("reset an arena");
     this.#requireUnheld("reset");
-    this.#return(START);
+    this.#rewind(START);
     this.#marks.length = 0;
   }
 
   statistics(): ArenaStatistics {
-    const used = this.#used();
+    const { used, allocations } = this.#cursor;
     this.#peak = Math.max(this.#peak, used);
-    return {
-      chunks: this.#chunks.count,
-      capacity: this.#chunks.size,
-      used,
-      allocations: this.#allocations,
-      peak: this.#peak,
-    };
+    const { count: chunks, size: capacity } = this.#chunks;
+    return { chunks, capacity, used, allocations, peak: this.#peak };
   }
 
   free(): void {
     this.#requireOpen("free an arena");
-    this.#return(START);
-    this.#finish();
+    this.#rewind(START);
     this.#owners.remove(this.#reference);
-    this.#holds.whenOver(() => this.#chunks.giveAll());
+    this.#finish(true);
   }
 
   [Symbol.dispose](): void {
@@ -253,8 +350,8 @@ export class BumpArena implements Arena, Owner {
 
   [INSPECT](): string {
     const { capacity, used, chunks, allocations } = this.statistics();
-    const [first] = this.#segments;
-    const address = first === undefined ? undefined : shownAddress(first.address, this.#open);
+    const { first } = this.#cursor;
+    const address = first === undefined ? undefined : shownAddress(first, this.#open);
     const state = this.#open ? this.#holds.any ? "held" : "open" : "freed";
     return summarize("Arena", { capacity, used, chunks, allocations, address, state });
   }
@@ -266,19 +363,16 @@ export class BumpArena implements Arena, Owner {
   end(): LeakReport[] {
     if (!this.#open) return [];
     const report = this.#chunks.report();
-    const elsewhere = this.#segments.some(isElsewhere);
-    for (const segment of this.#segments) if (!isElsewhere(segment)) detach(segment.buffer);
-    this.#segments.length = 0;
-    this.#closeSegment();
-    this.#finish();
     // What something else may be using stays allocated.
-    if (!elsewhere) this.#holds.whenOver(() => this.#chunks.giveAll());
+    this.#finish(this.#cursor.end());
     return [report];
   }
 
-  #finish(): void {
+  /** Ends it, and gives its chunks back when no call uses them any more. */
+  #finish(gives: boolean): void {
     this.#open = false;
     unwatch(this.#chunks);
+    if (gives) this.#holds.whenOver(() => this.#chunks.giveAll());
   }
 
   #requireOpen(action: string): void {
@@ -289,138 +383,31 @@ export class BumpArena implements Arena, Owner {
     if (this.#holds.any) throw heldError(action, "an arena");
   }
 
-  #used(): number {
-    return this.#before + this.#begin + this.#offset;
-  }
-
-  /** Room for elements as a caller's options say. */
-  #placeAs(
+  /** Places elements as a caller's options say. */
+  #place(
     size: number,
     options: ArenaAllocateOptions | undefined,
     element: number,
   ): [ArrayBuffer, number] {
-    if (options === undefined) return this.#place(size, ALIGNMENT);
-    const { alignment = ALIGNMENT, zeroed } = ownOptions(ACTION, options, ARENA_OPTIONS);
-    requireAlignment(ACTION, alignment);
-    const zero = flagOf(ACTION, "zeroed", zeroed);
-    const [buffer, at] = this.#place(size, Math.max(alignment, element));
-    if (zero) new Uint8Array(buffer, at, size).fill(0);
+    let alignment = ALIGNMENT;
+    let zeroed = false;
+    if (options !== undefined) {
+      const own = ownOptions(ACTION, options, OPTIONS);
+      const { alignment: wanted = ALIGNMENT } = own;
+      requireAlignment(ACTION, wanted);
+      alignment = Math.max(wanted, element);
+      zeroed = flagOption(ACTION, "zeroed", own.zeroed);
+    }
+    this.#requireOpen(ACTION);
+    const [buffer, at] = this.#cursor.place(size, alignment);
+    if (zeroed) new Uint8Array(buffer, at, size).fill(0);
     return [buffer, at];
   }
 
-  /** Room for `size` bytes: the buffer, and where in it. */
-  #place(size: number, alignment: number): [ArrayBuffer, number] {
-    this.#requireOpen(ACTION);
-    let at = this.#fit(size, alignment);
-    if (at < 0) {
-      const slack = Math.max(0, alignment - CHUNK_ALIGNMENT);
-      if (this.#buffer === null && this.#room() >= Math.max(1, size + slack)) {
-        this.#openSegment();
-      } else {
-        const next = this.#row[this.#chunk + 1]?.size ?? this.#nextChunk;
-        if (size + slack > next) return [this.#placeSingle(size, alignment), 0];
-        this.#advance();
-      }
-      at = this.#fit(size, alignment);
-    }
-    this.#offset = at + size;
-    this.#allocations++;
-    return [this.#buffer as ArrayBuffer, at];
+  /** Ends all allocations after a position. */
+  #rewind(position: Position): void {
+    const { used } = this.#cursor;
+    this.#cursor.rewind(position, this.#holds.any);
+    this.#peak = Math.max(this.#peak, used);
   }
-
-  /** Where in the segment there is room; -1 when there is none. */
-  #fit(size: number, alignment: number): number {
-    const at = roundUp(this.#address + this.#offset, alignment) - this.#address;
-    return at + size <= this.#limit ? at : -1;
-  }
-
-  /** What is left of the chunk behind the last segment. */
-  #room(): number {
-    return (this.#row[this.#chunk]?.size ?? 0) - this.#begin;
-  }
-
-  #placeSingle(size: number, alignment: number): ArrayBuffer {
-    const single = this.#chunks.take(size, Math.max(alignment, CHUNK_ALIGNMENT));
-    let buffer;
-    try {
-      buffer = wrapBytes(single.address, size);
-    } catch (error) {
-      this.#chunks.give(single);
-      throw error;
-    }
-    this.#push({ buffer, address: single.address, single });
-    this.#before += size;
-    this.#allocations++;
-    return buffer;
-  }
-
-  /** Goes on to the next chunk, and takes one when there is none. */
-  #advance(): void {
-    if (this.#row[this.#chunk + 1] === undefined) {
-      this.#row.push(this.#chunks.take(this.#nextChunk, CHUNK_ALIGNMENT));
-      this.#nextChunk = Math.min(2 * this.#nextChunk, this.#mostChunk);
-    }
-    // The rest of the chunk counts as used.
-    this.#before += this.#row[this.#chunk]?.size ?? 0;
-    this.#chunk++;
-    this.#begin = 0;
-    this.#openSegment();
-  }
-
-  #openSegment(): void {
-    const chunk = this.#row[this.#chunk];
-    if (chunk === undefined) throw new RangeError("Cannot open a segment: there is no chunk");
-    const address = chunk.address + this.#begin as Address;
-    const buffer = wrapBytes(address, chunk.size - this.#begin);
-    this.#push({ buffer, address, single: null });
-    this.#buffer = buffer;
-    this.#address = address;
-    this.#offset = 0;
-    this.#limit = buffer.byteLength;
-  }
-
-  #push(segment: Segment): void {
-    keepers.set(segment.buffer, this);
-    this.#segments.push(segment);
-  }
-
-  #closeSegment(): void {
-    if (this.#buffer !== null) {
-      const size = this.#row[this.#chunk]?.size ?? 0;
-      this.#begin = Math.min(size, roundUp(this.#begin + this.#offset, CHUNK_ALIGNMENT));
-    }
-    this.#buffer = null;
-    this.#address = 0;
-    this.#offset = 0;
-    this.#limit = -1;
-  }
-
-  /** Ends all that came behind a position. */
-  #return(position: Position): void {
-    if (this.#segments.slice(position.segments).some(isElsewhere)) {
-      throw new BlockError(
-        "detached",
-        "Cannot end allocations of an arena: one of its buffers was detached by something else, " +
-          "such as a transfer list, and may be in use there.",
-      );
-    }
-    this.#peak = Math.max(this.#peak, this.#used());
-    for (const { buffer, single } of this.#segments.splice(position.segments)) {
-      detach(buffer);
-      if (single !== null && !this.#holds.any) this.#chunks.give(single);
-    }
-    this.#closeSegment();
-    this.#chunk = position.chunk;
-    this.#begin = position.begin;
-    this.#before = position.before;
-    this.#allocations = position.allocations;
-  }
-}
-
-function isElsewhere({ buffer, single }: Segment): boolean {
-  return (buffer.byteLength === 0 && single?.size !== 0) || !foreign().detachable(buffer);
-}
-
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address } from "../../../ffi/types.ts";
-import type { LeakReport } from "../api/leaks.ts";
+import type { LeakReport } from "../leaks.ts";
 import type { Leak } from "../leaks.ts";
 import type { Reclaimable } from "../shared/reclaim.ts";
 import type { Store } from "../blocks/store.ts";
@@ -22,8 +22,7 @@ export interface Chunk {
 
 /** All chunks of one arena. */
 export class Chunks implements Reclaimable {
-  /** The store that they are of. */
-  readonly store: Store;
+  readonly #store: Store;
   readonly #trace: string | null;
   readonly #chunks = new Set<Chunk>();
   /** Their size in bytes. */
@@ -35,7 +34,7 @@ export class Chunks implements Reclaimable {
    * @param trace The stack of who makes the arena, when that is recorded.
    */
   constructor(store: Store, trace: string | null) {
-    this.store = store;
+    this.#store = store;
     this.#trace = trace;
   }
 
@@ -51,7 +50,7 @@ export class Chunks implements Reclaimable {
 
   /** What is told of them when the allocator is closed. */
   report(): LeakReport {
-    return this.store.tracker.describe(this.leak, "closed");
+    return this.#store.parts.tracker.describe(this.leak, "closed");
   }
 
   /** Whether an address lies in one of them. */
@@ -61,7 +60,7 @@ export class Chunks implements Reclaimable {
 
   /** One more. */
   take(size: number, alignment: number): Chunk {
-    const address = this.store.take("an arena's chunk", size, alignment, false);
+    const address = this.#store.take("an arena's chunk", size, alignment, false);
     const chunk = { address, size };
     this.#chunks.add(chunk);
     this.size += size;
@@ -72,7 +71,7 @@ export class Chunks implements Reclaimable {
   give(chunk: Chunk): void {
     if (!this.#chunks.delete(chunk)) return;
     this.size -= chunk.size;
-    this.store.give(chunk.address, chunk.size);
+    this.#store.give(chunk.address, chunk.size);
   }
 
   /** Gives all back. */
@@ -85,6 +84,6 @@ export class Chunks implements Reclaimable {
     if (this.count === 0) return;
     const { leak } = this;
     this.giveAll();
-    this.store.tracker.collected(leak);
+    this.#store.parts.tracker.collected(leak);
   }
 }

@@ -7,28 +7,123 @@ import { inspect } from "node:util";
 import { foreign } from "../../../ffi/mod.ts";
 import { type Address, type NativePointer, NULL } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
-import { ownOptions } from "../../options.ts";
-import { alignmentOf, ALLOCATE_OPTIONS, flagOf, FROM_OPTIONS } from "./allocate-options.ts";
-import type {
-  AllocateFromOptions,
-  AllocateOptions,
-  Block,
-  BlockHandle,
-  ViewConstructor,
-  ViewOf,
-} from "../api/block.ts";
-import type { ReallocateOptions } from "../api/block-allocator.ts";
-import type { Callee } from "../leaks.ts";
-import type { Live } from "./live.ts";
-import { bytesOf, LEAST_ALIGNMENT, requireSize } from "../shared/sizes.ts";
 import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
+import { type ViewConstructor, type ViewOf, viewOf } from "../shared/views.ts";
+import type { Live } from "./live.ts";
 import { endedError, isElsewhere, requireUsable, shownState } from "./refusals.ts";
 import type { Arrival, Store } from "./store.ts";
-import { deposit } from "./transfer.ts";
-import { viewOf } from "../shared/views.ts";
+import { type BlockHandle, deposit } from "./transfer.ts";
 
-const REALLOCATE_OPTIONS: readonly (keyof ReallocateOptions)[] = ["zeroed"];
-const NO_OPTIONS: AllocateOptions = {};
+/**
+ * A block of native memory. It belongs to whoever allocated it until it is freed, released or
+ * transferred; from then on its views have length 0, and its address cannot be had from it.
+ *
+ * Its buffer must not be put on a transfer list, nor be detached otherwise: its memory would then
+ * be reachable behind the block's back, {@linkcode Block.free} refuses to free it, and dropping the
+ * block would free memory that the other end still sees. What moves a block to another thread is
+ * {@linkcode Block.transfer}.
+ *
+ * A block must not end while an asynchronous operation of the runtime, such as a write to a socket,
+ * works on a view of it: the operation has the address, and goes on with whatever lies there next.
+ *
+ * A block that is dropped without being freed is freed some time after the last view of it was
+ * collected, and counts as a leak. Keep the block while native code uses its address, or
+ * {@linkcode Block.release} it.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(1024);
+ * const numbers = block.as(Float64Array);
+ * numbers[0] = 0.5;
+ * console.log(numbers.length, block.address % 16);
+ * block.free();
+ * console.log(numbers.length);
+ * memory.close();
+ * ```
+ */
+export interface Block extends Disposable {
+  /** The size asked for, in bytes. */
+  readonly size: number;
+  /** Whether the block can be used: not freed, released or transferred. */
+  readonly live: boolean;
+  /**
+   * All of its bytes; empty after the block's end. After a reallocation it is another view.
+   *
+   * @throws {BlockError} when something else has detached the buffer.
+   */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The buffer that all views of the block share; detached at the block's end. */
+  readonly buffer: ArrayBuffer;
+  /**
+   * The address of its first byte.
+   *
+   * @throws {BlockError} after the block's end.
+   */
+  readonly address: Address;
+  /**
+   * The address as this runtime's own FFI takes it: a `Deno.PointerObject`, a number in Bun, a
+   * bigint for `node:ffi` and for koffi.
+   *
+   * @throws {BlockError} after the block's end.
+   */
+  readonly pointer: NativePointer;
+  /**
+   * The bytes that the allocator really set aside, at least {@linkcode Block.size}. Those behind
+   * the size are in no view.
+   *
+   * @throws {BlockError} after the block's end.
+   */
+  readonly usableSize: number;
+  /**
+   * A view of the block as elements of another type, such as `Float64Array`, or as a `DataView`.
+   *
+   * @param byteOffset Where it begins; a multiple of the element's size. 0 without it.
+   * @param length How many elements; as many as fit without it.
+   * @throws {RangeError} when it does not fit the block.
+   * @throws {BlockError} after the block's end, or when something else has detached the buffer.
+   */
+  as<C extends ViewConstructor>(type: C, byteOffset?: number, length?: number): ViewOf<C>;
+  /**
+   * Gives the memory back, and detaches every view. Await what still works on a view of it before.
+   *
+   * @throws {BlockError} when the block was freed, released or transferred before, or its buffer
+   * was detached by something else.
+   */
+  free(): void;
+  /**
+   * Keeps the memory for an asynchronous native call, which has its address. Until the call has
+   * ended the block is not collected, and cannot be released, transferred or resized; when it is
+   * freed, or its allocator closed, its views end at once, and its memory when the call has ended.
+   *
+   * @param call What the call gave: the memory stays until it is settled.
+   * @returns What the call comes to; a rejection is the caller's to handle.
+   * @throws {BlockError} after the block's end.
+   * @throws {TypeError} for what is no promise.
+   */
+  hold<T>(call: PromiseLike<T>): Promise<T>;
+  /**
+   * Ends offheap's ownership: native code that was given the address now frees it, with the free
+   * function of the same allocator. Every view is detached.
+   *
+   * @returns The address.
+   * @throws {BlockError} as {@linkcode Block.free}, for a block that an asynchronous call uses, and
+   * for a block of a heap, which is destroyed as a whole.
+   */
+  release(): Address;
+  /**
+   * Gives the block up to whoever claims the handle first: post it to a worker, which passes it to
+   * {@linkcode Allocator.claim} of an allocator over the same library. Nothing is copied; every
+   * view here is detached. A handle that nobody claims keeps its memory allocated.
+   *
+   * @throws {BlockError} as {@linkcode Block.release}.
+   */
+  transfer(): BlockHandle;
+  /** Frees the block, unless it has ended already: `using` calls it. */
+  [Symbol.dispose](): void;
+}
 
 /** A block of a store. */
 export class NativeBlock implements Block {
@@ -70,7 +165,7 @@ export class NativeBlock implements Block {
   }
 
   get usableSize(): number {
-    const { calls, source } = this.#store;
+    const { calls, source } = this.#store.parts;
     const { address, size, extra } = this.#usable("measure");
     // What another library's function frees is none of this allocator's.
     if (extra !== null && extra.free !== NULL) return size;
@@ -160,7 +255,7 @@ export class NativeBlock implements Block {
   }
 
   #leave(action: string, state: "released" | "transferred"): void {
-    if (this.#record.state === "live" && !this.#store.whole) {
+    if (this.#record.state === "live" && this.#store.parts.depositor === NULL) {
       throw new BlockError(
         "heap",
         `Cannot ${action} a block of ${this.size} bytes: it belongs to a heap, which is destroyed ` +
@@ -169,55 +264,6 @@ export class NativeBlock implements Block {
     }
     this.#store.end(action, this.#record, this.#buffer, state);
   }
-}
-
-/**
- * Allocates a block of a store.
- *
- * @param method The user's method that does it.
- * @param inner The function that the method calls.
- */
-export function allocateBlock(
-  store: Store,
-  method: Callee,
-  size: number,
-  options: AllocateOptions = NO_OPTIONS,
-  inner: Callee = allocateBlock,
-): NativeBlock {
-  const action = "allocate a block";
-  requireSize(action, size);
-  let alignment = LEAST_ALIGNMENT;
-  let zeroed = false;
-  let managed = false;
-  if (options !== NO_OPTIONS) {
-    const own = ownOptions(action, options, ALLOCATE_OPTIONS);
-    alignment = alignmentOf(action, own.alignment);
-    zeroed = flagOf(action, "zeroed", own.zeroed);
-    managed = flagOf(action, "managed", own.managed);
-  }
-  store.requireOpen(action);
-  const trace = managed ? null : store.tracker.trace(method, inner);
-  const [live, buffer] = store.allocate(size, alignment, zeroed, "block", trace, managed);
-  return new NativeBlock(store, live, buffer);
-}
-
-/** Allocates a block with bytes in it, as {@linkcode allocateBlock}. */
-export function allocateBlockFrom(
-  store: Store,
-  method: Callee,
-  data: string | ArrayBufferView | ArrayBufferLike,
-  options: AllocateFromOptions = {},
-): NativeBlock {
-  const action = "allocate a block";
-  const own = ownOptions(action, options, FROM_OPTIONS);
-  const terminated = flagOf(action, "terminated", own.terminated);
-  const bytes = bytesOf(action, data);
-  const size = bytes.length + (terminated ? 1 : 0);
-  const { alignment, managed } = own;
-  const block = allocateBlock(store, method, size, { alignment, managed }, allocateBlockFrom);
-  block.bytes.set(bytes);
-  if (terminated) block.bytes[bytes.length] = 0;
-  return block;
 }
 
 /** What every copy of offheap knows a block by. */
@@ -239,21 +285,6 @@ export function claimBlock(store: Store, claimed: Arrival, trace: string | null)
   }
 }
 
-/** Resizes a block of a store. */
-export function reallocateBlock(
-  store: Store,
-  block: Block,
-  size: number,
-  options: ReallocateOptions = {},
-): Block {
-  const action = "reallocate a block";
-  const own = ownBlock(store, action, block);
-  requireSize(action, size);
-  const { zeroed } = ownOptions(action, options, REALLOCATE_OPTIONS);
-  own.resize(size, flagOf(action, "zeroed", zeroed));
-  return own;
-}
-
 /**
  * A block that is of this store.
  *
@@ -273,6 +304,6 @@ export function ownBlock(store: Store, action: string, block: Block): NativeBloc
   if (block.isOf(store)) return block;
   throw new BlockError(
     "foreign",
-    `Cannot ${action} of ${block.size} bytes: it does not belong to ${store.what}.`,
+    `Cannot ${action} of ${block.size} bytes: it does not belong to ${store.parts.what}.`,
   );
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Address, NULL } from "../../../ffi/types.ts";
-import type { LeakKind } from "../api/leaks.ts";
+import type { LeakKind } from "../leaks.ts";
 import { Holds } from "../shared/holds.ts";
 import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";
 

@@ -7,10 +7,10 @@ import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../../errors.ts";
 import type { Account } from "../shared/account.ts";
-import type { LeakKind, LeakReport } from "../api/leaks.ts";
+import type { LeakKind, LeakReport } from "../leaks.ts";
 import { detach, wrapBytes } from "../shared/buffers.ts";
 import { Holds, holdUntil } from "../shared/holds.ts";
-import { IdleBlocks } from "./idle-blocks.ts";
+import { BlockMagazine } from "./block-magazine.ts";
 import type { LeakTracker } from "../leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "../shared/native.ts";
@@ -25,26 +25,24 @@ import {
 /** Sizes up to this one are wrapped by every runtime. */
 const ALWAYS_WRAPPED = 2 ** 30;
 
-/** How a store is made. */
-export interface StoreOptions {
+/** What a store is made of. */
+export interface StoreParts {
   /** The shim's functions. */
   readonly calls: MemoryCalls;
   /** The source in the shim. */
   readonly source: Address;
-  /** Tells of leaks. */
+  /** Records stacks, and reports leaks. */
   readonly tracker: LeakTracker;
-  /** The account, which a heap shares with its allocator. */
+  /** The account, in which a heap's blocks count for its allocator as well. */
   readonly account: Account;
-  /** By which the shim knows who gives blocks away; absent for a heap, whose blocks cannot leave it. */
-  readonly depositor?: Address;
+  /** By which the shim knows who transfers blocks; `NULL` for a heap, whose blocks cannot leave it. */
+  readonly depositor: Address;
   /** What it is, for messages. */
   readonly what: string;
-  /** Whether it belongs to an allocator as a whole. */
-  readonly whole: boolean;
   /** Whether a few freed blocks are kept for the next ones. */
-  readonly keepsIdle: boolean;
-  /** Tries to make room when there is no memory. */
-  readonly makeRoom: () => void;
+  readonly keepsFreed: boolean;
+  /** Frees what is cached, when there is no memory. */
+  readonly trim: () => void;
 }
 
 /** Memory that comes from elsewhere: from native code, or from another thread. */
@@ -65,55 +63,35 @@ export interface Arrival {
 
 /** Blocks of one source. */
 export class Store implements LiveOwner {
-  /** The shim's functions. */
-  readonly calls: MemoryCalls;
-  /** The source in the shim. */
-  readonly source: Address;
-  /** Tells of leaks. */
-  readonly tracker: LeakTracker;
-  /** The account. */
-  readonly account: Account;
-  /** By which the shim knows who gives blocks away. */
-  readonly depositor: Address;
-  /** What it is, for messages. */
-  readonly what: string;
-  /** Whether it belongs to an allocator as a whole, so that its blocks can leave it. */
-  readonly whole: boolean;
+  /** What it is made of. */
+  readonly parts: StoreParts;
   /** A heap, or what an allocator answers: it lives as long as a block of the store does. */
   keeper: unknown = null;
   /** The asynchronous calls that use any of its allocations. */
   readonly holds: Holds = new Holds();
-  readonly #makeRoom: () => void;
-  readonly #idle: IdleBlocks | null;
+  readonly #freed: BlockMagazine | null;
   readonly #list = new LiveList();
   #open = true;
 
   /** Makes the store of a source. */
-  constructor(options: StoreOptions) {
-    this.calls = options.calls;
-    this.source = options.source;
-    this.tracker = options.tracker;
-    this.account = options.account;
-    this.depositor = options.depositor ?? NULL;
-    this.what = options.what;
-    this.whole = options.whole;
-    this.#makeRoom = options.makeRoom;
-    this.#idle = options.keepsIdle ? new IdleBlocks(options.calls, options.source) : null;
+  constructor(parts: StoreParts) {
+    this.parts = parts;
+    this.#freed = parts.keepsFreed ? new BlockMagazine(parts.calls, parts.source) : null;
   }
 
   /** Refuses to go on when it was closed. */
   requireOpen(action: string): void {
-    if (!this.#open) throw new ClosedError(action, `${this.what} was closed`);
+    if (!this.#open) throw new ClosedError(action, `${this.parts.what} was closed`);
   }
 
   /** Native memory without a buffer: an address that {@linkcode Store.give} gives back. */
   take(what: string, size: number, alignment: number, zeroed: boolean): Address {
-    const { offheap_allocate } = this.calls;
+    const { calls, source, trim } = this.parts;
     const zero = zeroed ? 1 : 0;
-    let address = offheap_allocate(this.source, size, alignment, zero);
+    let address = calls.offheap_allocate(source, size, alignment, zero);
     if (address === NULL) {
-      this.#makeRoom();
-      address = offheap_allocate(this.source, size, alignment, zero);
+      trim();
+      address = calls.offheap_allocate(source, size, alignment, zero);
       if (address === NULL) throw new OutOfMemoryError(what, size, alignment);
     }
     this.#count(size);
@@ -122,7 +100,7 @@ export class Store implements LiveOwner {
 
   /** Gives memory back that was taken. */
   give(address: Address, size: number): void {
-    this.calls.offheap_release(this.source, address);
+    this.release(address, NULL);
     this.#discount(size);
   }
 
@@ -153,12 +131,12 @@ export class Store implements LiveOwner {
     trace: string | null,
     managed = false,
   ): [Live, ArrayBuffer] {
-    const idle = this.#idle?.take(size, alignment) ?? null;
-    if (idle !== null && this.#idle !== null) {
-      if (zeroed) new Uint8Array(idle).fill(0);
+    const kept = this.#freed?.take(size, alignment) ?? null;
+    if (kept !== null && this.#freed !== null) {
+      if (zeroed) new Uint8Array(kept).fill(0);
       this.#count(size);
-      const { taken } = this.#idle;
-      return [this.#enter(taken, size, alignment, kind, idle, trace, managed), idle];
+      const { taken } = this.#freed;
+      return [this.#enter(taken, size, alignment, kind, kept, trace, managed), kept];
     }
     const address = this.take(`a ${kind}`, size, alignment, zeroed);
     let buffer;
@@ -194,11 +172,11 @@ export class Store implements LiveOwner {
     const { address: before, size: old, alignment } = live;
     // Whether the runtime can wrap so much at all must be known while there is a way back.
     if (size > ALWAYS_WRAPPED) detach(wrapBytes(before, size));
-    const { offheap_reallocate } = this.calls;
-    let address = offheap_reallocate(this.source, before, size, alignment);
+    const { calls, source, trim } = this.parts;
+    let address = calls.offheap_reallocate(source, before, size, alignment);
     if (address === NULL) {
-      this.#makeRoom();
-      address = offheap_reallocate(this.source, before, size, alignment);
+      trim();
+      address = calls.offheap_reallocate(source, before, size, alignment);
       if (address === NULL) throw new OutOfMemoryError(`a ${live.kind}`, size, alignment);
     }
     detach(buffer);
@@ -223,7 +201,7 @@ export class Store implements LiveOwner {
   /** Ends an allocation and gives its memory back. */
   free(live: Live, buffer: ArrayBuffer): void {
     requireUsable("free", live, buffer);
-    const kept = live.reusable && this.#idle?.keep(live.address, buffer) === true;
+    const kept = live.reusable && this.#freed?.keep(live.address, buffer) === true;
     // It throws when a program has made the buffer impossible to detach: nothing has ended then.
     if (!kept) detach(buffer);
     this.#forget(live, "freed");
@@ -233,14 +211,15 @@ export class Store implements LiveOwner {
   /** Gives the memory of an allocation back that has ended here, when no call uses it any more. */
   #giveBack(live: Live): void {
     const { address, extra } = live;
-    if (extra === null) this.calls.offheap_release(this.source, address);
+    if (extra === null) this.release(address, NULL);
     else extra.holds.whenOver(() => this.release(address, extra.free));
   }
 
   /** Gives memory back by the function that frees it; `NULL` for the allocator's own. */
   release(address: Address, free: Address): void {
-    if (free === NULL) this.calls.offheap_release(this.source, address);
-    else this.calls.offheap_call_free(free, address);
+    const { calls, source } = this.parts;
+    if (free === NULL) calls.offheap_release(source, address);
+    else calls.offheap_call_free(free, address);
   }
 
   /** An asynchronous call uses an allocation until a promise is settled. */
@@ -255,12 +234,12 @@ export class Store implements LiveOwner {
   /** Gives up an allocation whose buffer something else has: its memory stays allocated, a leak. */
   abandon(live: Live): void {
     this.#forget(live, "released");
-    this.tracker.count++;
+    this.parts.tracker.count++;
   }
 
-  /** Whether an address lies in a freed block that is kept. */
-  isIdle(address: Address): boolean {
-    return this.#idle?.contains(address) ?? false;
+  /** Whether an address is in a freed block that is kept. */
+  isFreed(address: Address): boolean {
+    return this.#freed?.contains(address) ?? false;
   }
 
   /** Whether something else has the memory of any allocation. */
@@ -273,7 +252,7 @@ export class Store implements LiveOwner {
 
   /** Gives the freed blocks that are kept back to the allocator. */
   flush(): void {
-    this.#idle?.flush();
+    this.#freed?.flush();
   }
 
   /** Ends an allocation, and leaves its memory to whoever has the address. */
@@ -312,7 +291,7 @@ export class Store implements LiveOwner {
     this.#forget(live, "freed");
     this.#giveBack(live);
     live.onCollected?.deref()?.collected();
-    if (live.extra?.managed !== true) this.tracker.collected(live);
+    if (live.extra?.managed !== true) this.parts.tracker.collected(live);
   }
 
   /**
@@ -336,7 +315,7 @@ export class Store implements LiveOwner {
       if (!elsewhere) detach(buffer);
       this.#forget(live, "freed");
       if (release && !elsewhere) this.#giveBack(live);
-      if (live.extra?.managed !== true) open.push(this.tracker.describe(live, "closed"));
+      if (live.extra?.managed !== true) open.push(this.parts.tracker.describe(live, "closed"));
     }
     // What a hook has freed meanwhile.
     this.flush();
@@ -350,7 +329,7 @@ export class Store implements LiveOwner {
   }
 
   #count(size: number, allocations = 1): void {
-    const { account } = this;
+    const { account } = this.parts;
     account.allocations += allocations;
     account.blocks++;
     account.bytes += size;
@@ -358,7 +337,8 @@ export class Store implements LiveOwner {
   }
 
   #discount(size: number): void {
-    this.account.blocks--;
-    this.account.bytes -= size;
+    const { account } = this.parts;
+    account.blocks--;
+    account.bytes -= size;
   }
 }

@@ -8,9 +8,37 @@ import { inspect } from "node:util";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../../errors.ts";
 import { ownProperties } from "../../options.ts";
-import type { BlockHandle } from "../api/block.ts";
 import type { Live } from "./live.ts";
 import type { Arrival, Store } from "./store.ts";
+
+/**
+ * What {@linkcode Block.transfer} gives, to be posted to another thread of this process.
+ *
+ * @example
+ * ```ts
+ * import { type BlockHandle, openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const handle: BlockHandle = memory.allocateFrom("hello").transfer();
+ * const posted = structuredClone(handle); // as postMessage does it
+ * const block = memory.claim(posted);
+ * console.log(handle.size, new TextDecoder().decode(block.bytes));
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export interface BlockHandle {
+  /** What it is. */
+  readonly type: "offheap.block";
+  /** The number under which exactly one claim succeeds. */
+  readonly ticket: number;
+  /** A random number that goes with it: a handle that was not given by `transfer()` is refused. */
+  readonly secret: number;
+  /** The process that the block is in; elsewhere the handle means nothing. */
+  readonly process: number;
+  /** The block's size in bytes. */
+  readonly size: number;
+}
 
 /** A number that nobody guesses: 52 random bits. */
 function makeSecret(): number {
@@ -20,7 +48,7 @@ function makeSecret(): number {
 
 /** Leaves an allocation that has ended here to whoever claims it. */
 export function deposit(store: Store, live: Live): BlockHandle {
-  const { calls, source, depositor } = store;
+  const { calls, source, depositor } = store.parts;
   const { address, size, alignment } = live;
   const secret = makeSecret();
   const free = live.extra?.free ?? NULL;
@@ -45,7 +73,7 @@ export function deposit(store: Store, live: Live): BlockHandle {
  * The sizes of the blocks that nobody has claimed yet: those that this store's allocator gave away, and
  * those of allocators that are closed or whose threads have ended.
  */
-export function unclaimedSizes({ calls, source, depositor }: Store): number[] {
+export function unclaimedSizes({ parts: { calls, source, depositor } }: Store): number[] {
   const sizes = new Float64Array(calls.offheap_ticket_count(source));
   const count = calls.offheap_ticket_sizes(source, depositor, sizes, sizes.length);
   // Another thread may have deposited one meanwhile.
@@ -78,7 +106,7 @@ export function requireHandle(action: string, given: BlockHandle): BlockHandle {
 
 /** What the shim says of a handle, and what it writes of the allocation when that is 0. */
 function ask(
-  { calls, source }: Store,
+  { parts: { calls, source } }: Store,
   handle: BlockHandle,
   take: boolean,
   out: Float64Array,
@@ -105,7 +133,7 @@ export function claim(store: Store, given: BlockHandle, take = true): Arrival {
   const action = "claim a block";
   const handle = requireHandle(action, given);
   const { size } = handle;
-  const refused = `Cannot ${action} of ${size} bytes for ${store.what}`;
+  const refused = `Cannot ${action} of ${size} bytes for ${store.parts.what}`;
   if (handle.process !== process.pid) {
     throw new BlockError(
       "foreign",

@@ -5,41 +5,144 @@
  */
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../../errors.ts";
-import type { CachedAllocator, CachedStatistics } from "../api/raw.ts";
-import { Magazines } from "./magazines.ts";
+import { Magazines } from "../shared/magazines.ts";
 import type { MemoryCalls } from "../shared/native.ts";
 import { watch } from "../shared/reclaim.ts";
-import { CLASS_CAPACITIES, CLASS_SIZES, classOf, MAX_CACHED } from "./size-classes.ts";
+import {
+  CLASS_CAPACITIES,
+  CLASS_SIZES,
+  classOf,
+  MAGAZINE_SLOTS,
+  MAX_CACHED,
+} from "./size-classes.ts";
 import {
   LEAST_ALIGNMENT,
   MAX_SIZE,
   requireAlignment,
   requireSize,
   requireWhole,
-} from "../shared/sizes.ts";
+} from "../shared/arguments.ts";
+
+/**
+ * What the magazines of a {@linkcode CachedAllocator} hold.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const { cached } = memory;
+ * cached.free(cached.malloc(48), 48);
+ * const { blocks, bytes, refills } = cached.statistics();
+ * console.log(blocks * 48 === bytes, refills);
+ * memory.close();
+ * ```
+ */
+export interface CachedStatistics {
+  /** Free blocks that wait in magazines. */
+  readonly blocks: number;
+  /** Their size in bytes. */
+  readonly bytes: number;
+  /** How often a magazine was refilled by a call into native code. */
+  readonly refills: number;
+  /** How often half of a full magazine was given back by a call into native code. */
+  readonly drains: number;
+  /** Blocks in use; counted in debug mode only, else `null`. */
+  readonly live: number | null;
+}
+
+/**
+ * The C functions through magazines: free blocks of the common sizes, up to 32 KiB, are kept in
+ * JavaScript and handed out without a call into native code. At most 4 MiB wait there, until
+ * {@linkcode Allocator.collect}, until the allocator is closed, or until the thread ends.
+ *
+ * Sizes are checked; addresses are not, and a double free or a use after free is what it is in C,
+ * unless the allocator was opened in debug mode. The size that a block was allocated with has to be
+ * told when it is freed.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const { cached } = memory;
+ * for (let i = 0; i < 1000; i++) {
+ *   const address = cached.malloc(48);
+ *   cached.free(address, 48);
+ * }
+ * console.log(cached.statistics().refills);
+ * memory.close();
+ * ```
+ */
+export interface CachedAllocator {
+  /**
+   * A block of at least `size` bytes, with undefined contents.
+   *
+   * @throws {OutOfMemoryError} when there is none.
+   * @throws {RangeError} for a size that is none.
+   * @throws {ClosedError} after the allocator was closed.
+   */
+  malloc(size: number): Address;
+  /**
+   * Zeroed memory for `count` elements of `size` bytes. It is freed as a block of `count * size`.
+   *
+   * @throws As {@linkcode CachedAllocator.malloc}.
+   */
+  calloc(count: number, size: number): Address;
+  /**
+   * A block with a new size and what fits of the old contents, perhaps elsewhere. When it throws,
+   * the old block is as it was.
+   *
+   * @param oldSize The size that it was allocated with.
+   * @throws As {@linkcode CachedAllocator.malloc}.
+   */
+  realloc(address: Address, oldSize: number, size: number): Address;
+  /**
+   * Gives a block back. An address of 0 does nothing.
+   *
+   * @param size The size that it was allocated with.
+   * @throws {RangeError} for a size that is none.
+   * @throws {BlockError} in debug mode, for an address that is not in use, or another size.
+   * @throws {ClosedError} after the allocator was closed.
+   */
+  free(address: Address, size: number): void;
+  /**
+   * A block whose address is a multiple of the alignment, a power of two up to 2^30.
+   *
+   * @throws As {@linkcode CachedAllocator.malloc}.
+   */
+  alignedAlloc(alignment: number, size: number): Address;
+  /** The bytes that the allocator set aside for a block. */
+  usableSize(address: Address): number;
+  /** What the magazines hold. */
+  statistics(): CachedStatistics;
+}
 
 /** What the hot path needs: constants of this module, for imported ones cost it time. */
 const SMALL = 1024;
 const ROUND = 15;
 const QUANTUM_SHIFT = 4;
-const ROW_SHIFT = 6;
+const SLOTS_SHIFT = 6;
 const FULL = 63;
 
 const ACTION = "allocate cached memory";
 const REALLOC = "reallocate cached memory";
 
-/** Magazines over a source. What is slow about them is in {@linkcode Magazines}. */
+/** An allocator's magazines. What is slow about them is in {@linkcode Magazines}. */
 export class CachedMemory implements CachedAllocator {
   readonly #magazines: Magazines;
   readonly #counts: Int32Array<ArrayBuffer>;
   readonly #slots: Float64Array<ArrayBuffer>;
   readonly #calls: MemoryCalls;
   readonly #source: Address;
+  #refills = 0;
+  #drains = 0;
   #open = true;
 
-  /** Opens magazines over a source. */
+  /** Opens magazines of a source. */
   constructor(calls: MemoryCalls, source: Address) {
-    const magazines = new Magazines(calls, source);
+    const magazines = new Magazines(calls, source, CLASS_SIZES.length, MAGAZINE_SLOTS);
+    magazines.flushAtExit();
     this.#magazines = magazines;
     this.#counts = magazines.counts;
     this.#slots = magazines.slots;
@@ -54,7 +157,7 @@ export class CachedMemory implements CachedAllocator {
       const count = this.#counts[index] as number;
       if (count > 0) {
         this.#counts[index] = count - 1;
-        return this.#slots[(index << ROW_SHIFT) + count - 1] as Address;
+        return this.#slots[(index << SLOTS_SHIFT) + count - 1] as Address;
       }
     }
     return this.#allocate(size);
@@ -65,7 +168,7 @@ export class CachedMemory implements CachedAllocator {
       const index = (size + ROUND) >>> QUANTUM_SHIFT;
       const count = this.#counts[index] as number;
       if (count < FULL) {
-        this.#slots[(index << ROW_SHIFT) + count] = address;
+        this.#slots[(index << SLOTS_SHIFT) + count] = address;
         this.#counts[index] = count + 1;
         return;
       }
@@ -128,18 +231,18 @@ export class CachedMemory implements CachedAllocator {
     return {
       blocks: counts.reduce((sum, count) => sum + count, 0),
       bytes: counts.reduce((sum, count, index) => sum + count * (CLASS_SIZES[index] ?? 0), 0),
-      refills: this.#magazines.refills,
-      drains: this.#magazines.drains,
+      refills: this.#refills,
+      drains: this.#drains,
       live: null,
     };
   }
 
-  /** Gives all that waits in the magazines back. */
+  /** Frees the blocks that wait in the magazines. */
   flush(): void {
     if (this.#open) this.#magazines.flush();
   }
 
-  /** Gives all back, and refuses all from then on. */
+  /** Frees the magazines, too, and refuses all from then on. */
   close(): void {
     this.#open = false;
     // It detaches the counts: `undefined` is neither above 0 nor below what is full, so that being
@@ -147,11 +250,24 @@ export class CachedMemory implements CachedAllocator {
     this.#magazines.close();
   }
 
+  /** Fills a class's empty magazine to half; how many blocks there are now. */
+  #refill(index: number): number {
+    this.#refills++;
+    const wanted = Math.ceil((CLASS_CAPACITIES[index] ?? 1) / 2);
+    return this.#magazines.refill(index, wanted, CLASS_SIZES[index] ?? 0);
+  }
+
+  /** Frees the older half of a class's full magazine; how many blocks are left. */
+  #drain(index: number): number {
+    this.#drains++;
+    return this.#magazines.drain(index, Math.ceil((this.#counts[index] ?? 0) / 2));
+  }
+
   #requireOpen(): void {
     if (!this.#open) throw new ClosedError("use cached memory", "the allocator was closed");
   }
 
-  /** A block of a class without blocks, of a class that is not small, or of none. */
+  /** A block whose magazine is empty, of a class that is not small, or of no class. */
   #allocate(size: number): Address {
     requireSize(ACTION, size);
     this.#requireOpen();
@@ -161,13 +277,13 @@ export class CachedMemory implements CachedAllocator {
       return address;
     }
     const index = classOf(size);
-    const count = this.#counts[index] || this.#magazines.refill(index);
+    const count = this.#counts[index] || this.#refill(index);
     if (count === 0) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
     this.#counts[index] = count - 1;
-    return this.#slots[(index << ROW_SHIFT) + count - 1] as Address;
+    return this.#slots[(index << SLOTS_SHIFT) + count - 1] as Address;
   }
 
-  /** Gives a block back to a class that is full, to one that is not small, or to the allocator. */
+  /** Frees a block whose magazine is full, of a class that is not small, or of no class. */
   #release(address: Address, size: number): void {
     requireSize("free cached memory", size);
     this.#requireOpen();
@@ -176,8 +292,8 @@ export class CachedMemory implements CachedAllocator {
     }
     const index = classOf(size);
     const full = this.#counts[index] === CLASS_CAPACITIES[index];
-    const count = full ? this.#magazines.drain(index) : this.#counts[index] as number;
-    this.#slots[(index << ROW_SHIFT) + count] = address;
+    const count = full ? this.#drain(index) : this.#counts[index] as number;
+    this.#slots[(index << SLOTS_SHIFT) + count] = address;
     this.#counts[index] = count + 1;
   }
 }

@@ -5,61 +5,45 @@
  */
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
-import type { CachedAllocator, CachedStatistics } from "../api/raw.ts";
-import type { CachedMemory } from "./cached.ts";
+import { hexadecimal } from "../shared/inspection.ts";
+import { CachedMemory, type CachedStatistics } from "./cached.ts";
 
 /** Knows each block in use, and its size. */
-export class CheckedMemory implements CachedAllocator {
-  readonly #cached: CachedMemory;
+export class CheckedMemory extends CachedMemory {
   readonly #live = new Map<Address, number>();
 
-  /** Checks the use of magazines. */
-  constructor(cached: CachedMemory) {
-    this.#cached = cached;
+  override malloc(size: number): Address {
+    return this.#enter(super.malloc(size), size);
   }
 
-  malloc(size: number): Address {
-    return this.#enter(this.#cached.malloc(size), size);
-  }
-
-  free(address: Address, size: number): void {
+  override free(address: Address, size: number): void {
     if (address !== NULL) this.#require("free", address, size);
-    this.#cached.free(address, size);
+    super.free(address, size);
     this.#live.delete(address);
   }
 
-  calloc(count: number, size: number): Address {
-    return this.#enter(this.#cached.calloc(count, size), count * size);
+  override calloc(count: number, size: number): Address {
+    return this.#enter(super.calloc(count, size), count * size);
   }
 
-  realloc(address: Address, oldSize: number, size: number): Address {
+  override realloc(address: Address, oldSize: number, size: number): Address {
     if (address !== NULL) this.#require("reallocate", address, oldSize);
-    const moved = this.#cached.realloc(address, oldSize, size);
+    const moved = super.realloc(address, oldSize, size);
     this.#live.delete(address);
     return this.#enter(moved, size);
   }
 
-  alignedAlloc(alignment: number, size: number): Address {
-    return this.#enter(this.#cached.alignedAlloc(alignment, size), size);
+  override alignedAlloc(alignment: number, size: number): Address {
+    return this.#enter(super.alignedAlloc(alignment, size), size);
   }
 
-  usableSize(address: Address): number {
+  override usableSize(address: Address): number {
     this.#require("measure", address, this.#live.get(address));
-    return this.#cached.usableSize(address);
+    return super.usableSize(address);
   }
 
-  statistics(): CachedStatistics {
-    return { ...this.#cached.statistics(), live: this.#live.size };
-  }
-
-  /** As that of {@linkcode CachedMemory}. */
-  flush(): void {
-    this.#cached.flush();
-  }
-
-  /** As that of {@linkcode CachedMemory}. */
-  close(): void {
-    this.#cached.close();
+  override statistics(): CachedStatistics {
+    return { ...super.statistics(), live: this.#live.size };
   }
 
   #enter(address: Address, size: number): Address {
@@ -69,7 +53,7 @@ export class CheckedMemory implements CachedAllocator {
 
   #require(action: string, address: Address, size: number | undefined): void {
     const known = this.#live.get(address);
-    const at = `0x${address.toString(16)}`;
+    const at = hexadecimal(address);
     if (known === undefined) {
       throw new BlockError(
         "freed",

@@ -9,20 +9,21 @@
 /** The step of the small classes: 2^4 bytes. */
 const QUANTUM = 16;
 
-/** The largest small size, in bytes. */
+/** The largest small size, 2^10 bytes, and its class. */
 const MAX_SMALL = 1024;
+const LAST_SMALL: number = MAX_SMALL / QUANTUM;
 
 /** The largest size that is kept in magazines, in bytes. */
 export const MAX_CACHED: number = 32 * 1024;
 
-/** A magazine's slots lie in rows of this many. */
-export const ROW_SLOTS = 64;
+/** The slots of each magazine; one is never used, so that a class is found by a shift. */
+export const MAGAZINE_SLOTS = 64;
 
 /** The most blocks in a magazine. */
-const MOST_BLOCKS: number = ROW_SLOTS - 1;
+const MAX_BLOCKS: number = MAGAZINE_SLOTS - 1;
 
 /** The most bytes in a magazine of a class that is not small. */
-const MOST_BYTES: number = 64 * 1024;
+const MAX_BYTES: number = 64 * 1024;
 
 function classSizes(): number[] {
   // The first is that of size 0.
@@ -39,26 +40,14 @@ export const CLASS_SIZES: readonly number[] = classSizes();
 
 /** The most blocks that a magazine of each class keeps. */
 export const CLASS_CAPACITIES: readonly number[] = CLASS_SIZES.map((size) =>
-  size <= MAX_SMALL ? MOST_BLOCKS : Math.min(MOST_BLOCKS, Math.floor(MOST_BYTES / size))
+  size <= MAX_SMALL ? MAX_BLOCKS : Math.min(MAX_BLOCKS, Math.floor(MAX_BYTES / size))
 );
-
-/** The class of a size from 0 to {@linkcode MAX_CACHED}, by the number of quanta it takes. */
-function classTable(): Uint8Array<ArrayBuffer> {
-  const table = new Uint8Array(MAX_CACHED / QUANTUM + 1);
-  let current = 0;
-  for (let quanta = 0; quanta < table.length; quanta++) {
-    while ((CLASS_SIZES[current] ?? 0) < quanta * QUANTUM || current < Math.min(1, quanta)) {
-      current++;
-    }
-    table[quanta] = current;
-  }
-  return table;
-}
-
-let table: Uint8Array<ArrayBuffer> | undefined;
 
 /** The class of a size from 0 to {@linkcode MAX_CACHED}. */
 export function classOf(size: number): number {
-  table ??= classTable();
-  return table[Math.ceil(size / QUANTUM)] as number;
+  if (size <= MAX_SMALL) return Math.ceil(size / QUANTUM);
+  const doubling = 31 - Math.clz32(size - 1);
+  // From 4 to 7: which quarter of the doubling, which begins at 2^doubling, the size is in.
+  const quarter = (size - 1) >>> (doubling - 2);
+  return LAST_SMALL + 4 * (doubling - 10) + quarter - 3;
 }

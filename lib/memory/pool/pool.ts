@@ -7,19 +7,166 @@ import { inspect } from "node:util";
 import type { Address } from "../../../ffi/types.ts";
 import { BlockError, ClosedError, PoolExhaustedError } from "../../errors.ts";
 import { ownOptions } from "../../options.ts";
-import type { BlockHandle } from "../api/block.ts";
-import type { LeakReport } from "../api/leaks.ts";
-import type { Lease, Pool, PoolOptions, PoolStatistics, WaitOptions } from "../api/pool.ts";
-import { alignmentOf, flagOf } from "../blocks/allocate-options.ts";
 import { claimBlock, NativeBlock } from "../blocks/block.ts";
-import { INSPECT, summarize } from "../shared/inspection.ts";
-import type { Callee } from "../leaks.ts";
-import { BlockLease } from "./lease.ts";
 import type { Collectable } from "../blocks/live.ts";
-import type { Owner, Owners } from "../shared/owners.ts";
-import { MAX_SIZE, requireWhole } from "../shared/sizes.ts";
 import type { Store } from "../blocks/store.ts";
-import { claim, isWaiting, requireHandle } from "../blocks/transfer.ts";
+import { type BlockHandle, claim, isWaiting, requireHandle } from "../blocks/transfer.ts";
+import type { Callee, LeakReport } from "../leaks.ts";
+import { alignmentOption, flagOption, MAX_SIZE, requireWhole } from "../shared/arguments.ts";
+import { INSPECT, summarize } from "../shared/inspection.ts";
+import type { Owner, Owners } from "../shared/owners.ts";
+import { BlockLease, type Lease } from "./lease.ts";
+import { Waiters } from "./waiters.ts";
+
+/**
+ * What a pool keeps.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, alignment: 4096, max: 8, strict: true, zeroed: true });
+ * const lease = pool.acquire();
+ * console.log(lease.address % 4096, lease.bytes[0]);
+ * lease.release();
+ * pool.close();
+ * memory.close();
+ * ```
+ */
+export interface PoolOptions {
+  /** The size of each block in bytes; at least 1. */
+  readonly blockSize: number;
+  /** The alignment of each block, as in {@linkcode AllocateOptions}. */
+  readonly alignment?: number | undefined;
+  /** The most blocks there may be at once; no limit without it. */
+  readonly max?: number | undefined;
+  /**
+   * Detach a block's views when its lease is released, so that nothing can look into the next
+   * lease's bytes. It costs wrapping the block anew at the next lease. Without it a view that was
+   * kept shows what the next lease writes.
+   */
+  readonly strict?: boolean | undefined;
+  /** Fill a block with zeros at each lease. */
+  readonly zeroed?: boolean | undefined;
+}
+
+/**
+ * How to wait for a block.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, max: 1 });
+ * const lease = pool.acquire();
+ * const controller = new AbortController();
+ * const waiting = pool.wait({ signal: controller.signal });
+ * controller.abort(new Error("too long"));
+ * await waiting.catch((error: Error) => console.log(error.message));
+ * lease.release();
+ * memory.close();
+ * ```
+ */
+export interface WaitOptions {
+  /** Ends the waiting, with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a pool holds. */
+export interface PoolStatistics {
+  /** The size of each block in bytes. */
+  readonly blockSize: number;
+  /** Blocks that are leased, in other threads too. */
+  readonly leased: number;
+  /** Those of them that were given to another thread and have not come back. */
+  readonly away: number;
+  /** Blocks that are kept for the next lease. */
+  readonly idle: number;
+  /** Callers that wait for a block. */
+  readonly waiting: number;
+  /** Leases there have ever been. */
+  readonly leases: number;
+  /** Leases for which a block was allocated. */
+  readonly allocations: number;
+}
+
+/**
+ * Blocks of one size that are wrapped once and used again and again. A lease that is dropped
+ * without being released counts as a leak; its block is freed, and its place in the pool too.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const pool = memory.pool({ blockSize: 4096, max: 2 });
+ * const first = pool.acquire();
+ * const second = pool.acquire();
+ * const third = pool.wait({ signal: AbortSignal.timeout(1000) });
+ * first.release();
+ * (await third).release();
+ * second.release();
+ * console.log(pool.statistics().idle, pool.trim());
+ * pool.close();
+ * memory.close();
+ * ```
+ */
+export interface Pool extends Disposable {
+  /**
+   * A block, at once.
+   *
+   * @throws {PoolExhaustedError} when all of `max` blocks are leased.
+   * @throws {OutOfMemoryError} when a block is needed that cannot be had.
+   * @throws {ClosedError} after the pool or its allocator was closed.
+   */
+  acquire(): Lease;
+  /**
+   * A block as soon as there is one: whoever waits longest gets it first.
+   *
+   * @returns It is rejected as {@linkcode Pool.acquire} throws, but for exhaustion; with the
+   * signal's reason when it is aborted; with a `TypeError` for bad options.
+   */
+  wait(options?: WaitOptions): Promise<Lease>;
+  /**
+   * Takes back a lease that was given to another thread, with what it was filled with there.
+   *
+   * @param handle What {@linkcode Block.transfer} gave there, or the lease's own.
+   * @throws {BlockError} when it was claimed before, or is none of this pool's: it can be claimed by
+   * its allocator then.
+   * @throws {TypeError} for what is no handle.
+   * @throws {ClosedError} after the pool or its allocator was closed.
+   */
+  claim(handle: BlockHandle): Lease;
+  /**
+   * Gives up on a lease that will not come back, as its thread has freed the block or has ended:
+   * its place in the pool is free again. A block that nobody has claimed yet is freed.
+   *
+   * @param handle What the lease's `transfer()` gave.
+   * @throws {BlockError} when it is none that this pool has given away, or it has come back.
+   * @throws {TypeError} for what is no handle.
+   * @throws {ClosedError} after the pool or its allocator was closed.
+   */
+  writeOff(handle: BlockHandle): void;
+  /**
+   * Gives idle blocks back to the allocator.
+   *
+   * @param keep How many to keep; 0 without it.
+   * @returns How many were given back.
+   */
+  trim(keep?: number): number;
+  /** What the pool holds. */
+  statistics(): PoolStatistics;
+  /**
+   * Frees all blocks, detaches the views of those that are leased, and refuses those that wait.
+   *
+   * @throws {ClosedError} when it was closed before.
+   */
+  close(): void;
+  /** Closes the pool, unless that was done: `using` calls it. */
+  [Symbol.dispose](): void;
+}
 
 const MAKE = "make a pool";
 const ACQUIRE = "acquire a block";
@@ -34,14 +181,6 @@ const OPTION_NAMES: readonly (keyof PoolOptions)[] = [
 ];
 const WAIT_OPTIONS: readonly (keyof WaitOptions)[] = ["signal"];
 
-/** A caller that waits for a block. */
-interface Waiter {
-  /** Its stack, when that is recorded. */
-  readonly trace: string | null;
-  readonly grant: (lease: Lease) => void;
-  readonly refuse: (error: unknown) => void;
-}
-
 /** A pool of an allocator. */
 export class BlockPool implements Pool, Owner, Collectable {
   readonly #store: Store;
@@ -53,7 +192,7 @@ export class BlockPool implements Pool, Owner, Collectable {
   readonly #strict: boolean;
   readonly #zeroed: boolean;
   readonly #idle: NativeBlock[] = [];
-  readonly #waiting = new Set<Waiter>();
+  readonly #waiters = new Waiters();
   /** Where the blocks are that other threads have, and the tickets that they went by. */
   readonly #away = new Map<Address, number>();
   #leased = 0;
@@ -71,10 +210,10 @@ export class BlockPool implements Pool, Owner, Collectable {
     this.#store = store;
     this.#owners = owners;
     this.#blockSize = blockSize;
-    this.#alignment = alignmentOf(MAKE, alignment);
+    this.#alignment = alignmentOption(MAKE, alignment);
     this.#max = max ?? Infinity;
-    this.#strict = flagOf(MAKE, "strict", strict);
-    this.#zeroed = flagOf(MAKE, "zeroed", zeroed);
+    this.#strict = flagOption(MAKE, "strict", strict);
+    this.#zeroed = flagOption(MAKE, "zeroed", zeroed);
     this.#reference = owners.add(this);
   }
 
@@ -95,23 +234,8 @@ export class BlockPool implements Pool, Owner, Collectable {
       signal?.throwIfAborted();
       const lease = this.#lease(this.wait);
       if (lease !== null) return resolve(lease);
-      const abort = (): void => {
-        this.#waiting.delete(waiter);
-        reject(signal?.reason);
-      };
-      const waiter = {
-        trace: this.#store.tracker.trace(this.wait),
-        grant(lease: Lease): void {
-          signal?.removeEventListener("abort", abort);
-          resolve(lease);
-        },
-        refuse(error: unknown): void {
-          signal?.removeEventListener("abort", abort);
-          reject(error);
-        },
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#waiting.add(waiter);
+      const trace = this.#store.parts.tracker.trace(this.wait);
+      this.#waiters.add(trace, signal, resolve, reject);
     });
   }
 
@@ -128,7 +252,7 @@ export class BlockPool implements Pool, Owner, Collectable {
       );
     }
     const arrival = { ...claim(this.#store, handle), kind: "pool block" } as const;
-    const block = claimBlock(this.#store, arrival, this.#store.tracker.trace(this.claim));
+    const block = claimBlock(this.#store, arrival, this.#store.parts.tracker.trace(this.claim));
     this.#away.delete(address);
     block.record.onCollected = this.#reference;
     return new BlockLease(this, block);
@@ -155,10 +279,9 @@ export class BlockPool implements Pool, Owner, Collectable {
   trim(keep = 0): number {
     requireWhole("trim a pool", "the number to keep", keep, 0, Number.MAX_SAFE_INTEGER);
     this.#requireOpen("trim a pool");
-    return this.#idle.splice(keep).filter((block) => this.#isOwn(block)).map((block) =>
-      block.free()
-    )
-      .length;
+    const own = this.#idle.splice(keep).filter((block) => this.#isOwn(block));
+    for (const block of own) block.free();
+    return own.length;
   }
 
   statistics(): PoolStatistics {
@@ -167,7 +290,7 @@ export class BlockPool implements Pool, Owner, Collectable {
       leased: this.#leased,
       away: this.#away.size,
       idle: this.#idle.length,
-      waiting: this.#waiting.size,
+      waiting: this.#waiters.count,
       leases: this.#leases,
       allocations: this.#allocations,
     };
@@ -200,7 +323,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     for (const block of this.#idle.splice(0)) if (block.attached) block.free();
     this.#leased = 0;
     this.#away.clear();
-    for (const { refuse } of this.#takeWaiting()) refuse(new ClosedError(ACQUIRE, CLOSED));
+    this.#waiters.refuseAll(new ClosedError(ACQUIRE, CLOSED));
     return [];
   }
 
@@ -216,7 +339,7 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   /** A block is for whoever waits, or for the next lease. */
   #passOn(block: NativeBlock): void {
-    const next = this.#nextWaiter();
+    const next = this.#waiters.next();
     if (next !== undefined) return next.grant(this.#hand(block));
     this.#leased--;
     this.#idle.push(block);
@@ -237,7 +360,7 @@ export class BlockPool implements Pool, Owner, Collectable {
   /** A block will not come back: whoever waits gets another. */
   #placeIsFree(): void {
     this.#leased--;
-    const next = this.#nextWaiter();
+    const next = this.#waiters.next();
     if (next === undefined) return;
     try {
       next.grant(this.#hand(this.#allocate(next.trace)));
@@ -245,7 +368,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     } catch (error) {
       next.refuse(error);
       // With nothing leased, nobody would ever call the others.
-      if (this.#leased === 0) { for (const { refuse } of this.#takeWaiting()) refuse(error); }
+      if (this.#leased === 0) this.#waiters.refuseAll(error);
     }
   }
 
@@ -266,7 +389,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     // A view that was kept may have taken the buffer elsewhere meanwhile: that block is lost.
     while (idle !== undefined && !this.#isOwn(idle)) idle = this.#idle.pop();
     if (idle === undefined && this.#leased >= this.#max) return null;
-    const lease = this.#hand(idle ?? this.#allocate(this.#store.tracker.trace(method)));
+    const lease = this.#hand(idle ?? this.#allocate(this.#store.parts.tracker.trace(method)));
     this.#leased++;
     return lease;
   }
@@ -287,19 +410,5 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (this.#zeroed) block.bytes.fill(0);
     this.#leases++;
     return new BlockLease(this, block);
-  }
-
-  /** Whoever has waited longest, taken out of the line. */
-  #nextWaiter(): Waiter | undefined {
-    if (this.#waiting.size === 0) return undefined;
-    const [first] = this.#waiting;
-    if (first !== undefined) this.#waiting.delete(first);
-    return first;
-  }
-
-  #takeWaiting(): Waiter[] {
-    const all = [...this.#waiting];
-    this.#waiting.clear();
-    return all;
   }
 }

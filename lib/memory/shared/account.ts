@@ -96,3 +96,45 @@ export class AllocatorAccount implements Account {
     this.#native.reclaim();
   }
 }
+
+/** The account of a heap: what is in it counts for its allocator as well. */
+export class HeapAccount implements Account {
+  readonly #allocator: Account;
+  #blocks = 0;
+  #bytes = 0;
+  #allocations = 0;
+  peakBytes = 0;
+
+  /** Opens an empty account. */
+  constructor(allocator: Account) {
+    this.#allocator = allocator;
+  }
+
+  get blocks(): number {
+    return this.#blocks;
+  }
+
+  set blocks(value: number) {
+    this.#allocator.blocks += value - this.#blocks;
+    this.#blocks = value;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  set bytes(value: number) {
+    this.#allocator.bytes += value - this.#bytes;
+    this.#allocator.peakBytes = Math.max(this.#allocator.peakBytes, this.#allocator.bytes);
+    this.#bytes = value;
+  }
+
+  get allocations(): number {
+    return this.#allocations;
+  }
+
+  set allocations(value: number) {
+    this.#allocator.allocations += value - this.#allocations;
+    this.#allocations = value;
+  }
+}

@@ -4,10 +4,14 @@
  * @module
  */
 import type { Address } from "../../../ffi/types.ts";
-import { hexadecimal } from "./users.ts";
 
 /** The method that all runtimes ask for. */
 export const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom");
+
+/** An address as messages show it. */
+export function hexadecimal(address: Address): string {
+  return `0x${address.toString(16)}`;
+}
 
 /** One line: what it is, and what is known of it; what is `undefined` is left out. */
 export function summarize(

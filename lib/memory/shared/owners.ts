@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address } from "../../../ffi/types.ts";
-import type { LeakReport } from "../api/leaks.ts";
+import type { LeakReport } from "../leaks.ts";
 
 /** Something made of an allocator's memory. */
 export interface Owner {

@@ -5,6 +5,9 @@
  * @module
  */
 import type { Address } from "../../../ffi/types.ts";
+import { BlockError } from "../../errors.ts";
+import { hexadecimal } from "./inspection.ts";
+import type { MemoryCalls } from "./native.ts";
 
 /** What an allocator says of an address. Other versions of offheap read it: it must not change. */
 export interface Registered {
@@ -39,7 +42,21 @@ export function unregister(reference: WeakRef<Registered>): void {
   registry().delete(reference);
 }
 
-/** All that are open. */
-export function registered(): Registered[] {
-  return [...registry()].flatMap((reference) => reference.deref() ?? []);
+/** Refuses an address that any allocator of this thread, or a transferred block, uses. */
+export function requireUnused(action: string, address: Address, calls: MemoryCalls): void {
+  const at = hexadecimal(address);
+  for (const other of [...registry()].flatMap((reference) => reference.deref() ?? [])) {
+    if (other.isIdle(address)) {
+      throw new BlockError("freed", `Cannot ${action} at ${at}: a block there was freed here.`);
+    }
+    const user = other.userOf(address);
+    if (user === null) continue;
+    throw new BlockError("in use", `Cannot ${action} at ${at}: it is in use by ${user} here.`);
+  }
+  if (calls.offheap_ticket_at(address) === 0) return;
+  throw new BlockError(
+    "in use",
+    `Cannot ${action} at ${at}: it is in use by a block that was transferred, and that nobody has ` +
+      "claimed.",
+  );
 }

@@ -4,8 +4,37 @@
  * @module
  */
 import { inspect } from "node:util";
-import type { ViewConstructor, ViewOf } from "../api/block.ts";
-import { requireWhole } from "./sizes.ts";
+import { requireWhole } from "./arguments.ts";
+
+/**
+ * A typed array's constructor, or that of `DataView`; also a variable that may be any of them.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, type ViewConstructor, type ViewOf } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * const block = memory.allocate(64, { zeroed: true });
+ * function viewAs<C extends ViewConstructor>(type: C): ViewOf<C> {
+ *   return block.as(type);
+ * }
+ * for (const type of [Float64Array, Uint16Array]) console.log(viewAs(type).length);
+ * block.free();
+ * memory.close();
+ * ```
+ */
+export interface ViewConstructor {
+  /** Makes a view of `length` elements, or bytes for a `DataView`, from a byte offset on. */
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView;
+  /** An element's size in bytes; a `DataView` has none, and 1 is taken. */
+  readonly BYTES_PER_ELEMENT?: number;
+}
+
+/** The view that a constructor makes over a block's memory, such as `Float64Array<ArrayBuffer>`. */
+export type ViewOf<C extends ViewConstructor> = C extends
+  new (buffer: ArrayBuffer, byteOffset: number, length: number) => infer V
+  ? V extends DataView ? DataView<ArrayBuffer> : V
+  : never;
 
 /**
  * The size of a view's elements in bytes.

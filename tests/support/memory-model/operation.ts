@@ -4,7 +4,7 @@
  * @module
  */
 import fc from "fast-check";
-import { LEAK_LEVELS, type LeakLevel } from "../../../lib/memory/api/leaks.ts";
+import { LEAK_LEVELS, type LeakLevel } from "../../../lib/memory/leaks.ts";
 
 /** One step. What it does not need it passes over. */
 export interface Operation {

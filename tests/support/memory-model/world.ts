@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import type { ArenaMark } from "../../../lib/memory/api/arena.ts";
+import type { ArenaMark } from "../../../lib/memory/arena/arena.ts";
 import {
   type Address,
   type Allocator,

@@ -1,9 +1,10 @@
 /**
- * Sizes and alignments from callers, checked before native code is reached.
+ * What callers pass in, checked before native code is reached.
  *
  * @module
  */
 import { inspect } from "node:util";
+import { requireFlag } from "../../options.ts";
 
 /** The largest size that can be asked for: the addresses of the supported systems end there. */
 export const MAX_SIZE: number = 2 ** 47;
@@ -14,7 +15,7 @@ export const LEAST_ALIGNMENT = 16;
 /** The largest alignment that can be asked for, in bytes. */
 export const MAX_ALIGNMENT: number = 2 ** 30;
 
-/** Throws what is wrong with a number that was to be whole and within bounds. */
+/** The error for a number that is not what is wanted. */
 function refuse(action: string, what: string, value: unknown, wanted: string): never {
   const Kind = typeof value === "number" ? RangeError : TypeError;
   throw new Kind(`Cannot ${action}: ${what} must be ${wanted}; got ${inspect(value)}`);
@@ -50,6 +51,19 @@ export function requireAlignment(
   const whole = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
   if (whole && Number.isInteger(Math.log2(value as number))) return;
   refuse(action, "the alignment", value, `a power of two from 1 to ${most}`);
+}
+
+/** An alignment that may be left out, checked. */
+export function alignmentOption(action: string, alignment: number | undefined): number {
+  if (alignment === undefined) return LEAST_ALIGNMENT;
+  requireAlignment(action, alignment);
+  return Math.max(alignment, LEAST_ALIGNMENT);
+}
+
+/** A flag that may be left out, checked. */
+export function flagOption(action: string, what: string, value: boolean | undefined): boolean {
+  requireFlag(action, what, value);
+  return value ?? false;
 }
 
 /** Refuses what is no address of user space. */

@@ -1,34 +1,34 @@
 /**
- * A few freed blocks, kept with a buffer around each: the next allocation of the same size then
- * needs neither the allocator nor a new buffer. Moving a buffer's memory to another buffer takes a
- * tenth of what wrapping it anew takes (see docs/development/architecture.md).
+ * A few freed blocks, kept with a buffer over each: the next allocation of the same size then needs
+ * neither the allocator nor a new buffer. Moving a buffer's memory to another buffer takes a tenth
+ * of what wrapping it again takes (see docs/development/architecture.md).
  *
  * @module
  */
 import { foreign } from "../../../ffi/mod.ts";
 import type { Address } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
-import type { MemoryCalls } from "../shared/native.ts";
-import { NativeSlots } from "../shared/native-slots.ts";
-import { unwatch, watch } from "../shared/reclaim.ts";
 import { detach } from "../shared/buffers.ts";
+import { Magazines } from "../shared/magazines.ts";
+import type { MemoryCalls } from "../shared/native.ts";
+import { watch } from "../shared/reclaim.ts";
 
 /** The most blocks that are kept. */
-const MOST_BLOCKS = 16;
+const MAX_BLOCKS = 16;
 
 /** The largest block that is kept, in bytes. */
-const MOST_SIZE: number = 2 * 2 ** 20;
+const MAX_SIZE: number = 2 * 2 ** 20;
 
 /** The most bytes that are kept. */
-const MOST_BYTES: number = 8 * 2 ** 20;
+const MAX_BYTES: number = 8 * 2 ** 20;
 
-/** Blocks of one source in this thread, the oldest first. */
-export class IdleBlocks {
+/** Freed blocks of one source in this thread, the oldest first. */
+export class BlockMagazine {
   readonly #calls: MemoryCalls;
   readonly #source: Address;
   readonly #buffers: ArrayBuffer[] = [];
-  /** Their addresses lie in native memory, so that they are freed with the thread. */
-  #native: NativeSlots | null = null;
+  /** One magazine, so that the blocks are freed with the thread. */
+  #native: Magazines | null = null;
   #bytes = 0;
   /** The address of the block that was taken last. */
   taken: Address = 0 as Address;
@@ -41,7 +41,7 @@ export class IdleBlocks {
 
   /**
    * The buffer of a kept block of this size and alignment, whose address is then in
-   * {@linkcode IdleBlocks.taken}; `null` when there is none.
+   * {@linkcode BlockMagazine.taken}; `null` when there is none.
    */
   take(size: number, alignment: number): ArrayBuffer | null {
     const buffers = this.#buffers;
@@ -57,13 +57,13 @@ export class IdleBlocks {
     return null;
   }
 
-  /** Takes over a block that is freed, and detaches its buffer; `false` when it is none to keep. */
+  /** Takes over a block that is freed, and detaches its buffer; `false` when it cannot be kept. */
   keep(address: Address, buffer: ArrayBuffer): boolean {
     const size = buffer.byteLength;
-    if (size === 0 || size > MOST_SIZE) return false;
+    if (size === 0 || size > MAX_SIZE) return false;
     const native = this.#native ?? this.#open();
     if (native === null) return false;
-    while (this.#buffers.length === MOST_BLOCKS || this.#bytes + size > MOST_BYTES) {
+    while (this.#buffers.length === MAX_BLOCKS || this.#bytes + size > MAX_BYTES) {
       this.#dropOldest(native);
     }
     const count = this.#buffers.push(foreign().rewrap(buffer));
@@ -73,7 +73,7 @@ export class IdleBlocks {
     return true;
   }
 
-  /** Whether an address lies in a block that is kept. */
+  /** Whether an address is in a block that is kept. */
   contains(address: Address): boolean {
     return this.#buffers.some(({ byteLength }, index) => {
       const begin = this.#native?.slots[index] ?? 0;
@@ -81,20 +81,18 @@ export class IdleBlocks {
     });
   }
 
-  /** Gives all of them back. */
+  /** Frees all of them. */
   flush(): void {
     for (const buffer of this.#buffers.splice(0)) detach(buffer);
     this.#bytes = 0;
-    if (this.#native === null) return;
-    unwatch(this.#native);
-    this.#native.close();
+    this.#native?.close();
     this.#native = null;
   }
 
-  /** The rows; `null` when there is no memory for them, and nothing is kept then. */
-  #open(): NativeSlots | null {
+  /** The magazine; `null` when there is no memory for it, and nothing is kept then. */
+  #open(): Magazines | null {
     try {
-      this.#native = new NativeSlots(this.#calls, this.#source, 1, MOST_BLOCKS);
+      this.#native = new Magazines(this.#calls, this.#source, 1, MAX_BLOCKS);
       watch(this, this.#native);
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
@@ -102,7 +100,7 @@ export class IdleBlocks {
     return this.#native;
   }
 
-  #remove(native: NativeSlots, index: number): void {
+  #remove(native: Magazines, index: number): void {
     const count = this.#buffers.length;
     this.#bytes -= (this.#buffers[index] as ArrayBuffer).byteLength;
     if (index === count - 1) this.#buffers.pop();
@@ -113,7 +111,7 @@ export class IdleBlocks {
     native.counts[0] = count - 1;
   }
 
-  #dropOldest(native: NativeSlots): void {
+  #dropOldest(native: Magazines): void {
     const address = native.slots[0] as Address;
     const [buffer] = this.#buffers;
     this.#remove(native, 0);
