@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "platform.h"
+#include "platform/platform.h"
 
 #define BACKGROUND "OFFHEAP_BACKGROUND"
 

@@ -3,8 +3,15 @@
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <time.h>
 
 #include "memory.h"
+
+static double monotonic_nanoseconds(void) {
+    struct timespec time;
+    timespec_get(&time, TIME_UTC);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
 
 /* Nanoseconds for `count` pairs of malloc and free. */
 EXPORT double offheap_measure_pairs(double source, double size, double count) {

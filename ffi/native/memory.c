@@ -11,7 +11,7 @@
 
 #include "memory.h"
 #include "mimalloc-aligned.h"
-#include "system-malloc.h"
+#include "platform/system-malloc.h"
 
 static inline size_t least(size_t size) {
     return size < LEAST_ALIGNMENT ? LEAST_ALIGNMENT : size;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform.h"
+#include "platform/platform.h"
 
 enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
 

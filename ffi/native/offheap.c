@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "platform.h"
+#include "platform/platform.h"
 
 #define ABI_VERSION 5
 
@@ -61,7 +61,7 @@ EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
 
 #include "execute.h"
 #include "launched.h"
-#include "serving.h"
+#include "serving/serving.h"
 
 #define REQUIRE "OFFHEAP_REQUIRE"
 #define RESTORE "OFFHEAP_RESTORE"

@@ -1,5 +1,5 @@
 /**
- * The functions by which a program gets memory and gives it back. `ffi/native/serving-elf.h` has the
+ * The functions by which a program gets memory and gives it back. `ffi/native/serving/elf.c` has the
  * same lists.
  *
  * @module

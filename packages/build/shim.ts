@@ -14,13 +14,8 @@ import type { Recipe } from "./types.ts";
 /** The source file that defines the version of the binary interface. */
 const SHIM_FILE = "offheap.c";
 
-/** Its source files, in `ffi/native`. */
-export const SHIM_FILES: readonly string[] = [
-  SHIM_FILE,
-  "background.c",
-  "execute.c",
-  "become.c",
-  "launched.c",
+/** What serves memory, in `ffi/native`; it needs no other part of the shim. */
+export const MEMORY_FILES: readonly string[] = [
   "memory.c",
   "account.c",
   "functions.c",
@@ -29,6 +24,27 @@ export const SHIM_FILES: readonly string[] = [
   "transfer.c",
   "measure.c",
   "node-api.c",
+  "platform/posix.c",
+  "platform/windows.c",
+  "platform/system-malloc.c",
+  "platform/system-malloc-windows.c",
+];
+
+/** All source files of the shim, in `ffi/native`. What is not for a system is empty there. */
+export const SHIM_FILES: readonly string[] = [
+  SHIM_FILE,
+  "background.c",
+  "execute.c",
+  "become.c",
+  "launched.c",
+  "serving/serving.c",
+  "serving/allocators.c",
+  "serving/elf.c",
+  "serving/elf-foreign.c",
+  "serving/elf-operators.c",
+  "serving/elf-symbols.c",
+  "serving/macos.c",
+  ...MEMORY_FILES,
 ];
 
 const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS];

@@ -5,22 +5,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { JEMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import { MIMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
-import { SHIM_FILES } from "../../packages/build/shim.ts";
+import { MEMORY_FILES } from "../../packages/build/shim.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing } from "../support/sanitizers.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
-/** All of the shim but what a launched program does at its start. */
-const AT_START: readonly string[] = [
-  "offheap.c",
-  "background.c",
-  "become.c",
-  "execute.c",
-  "launched.c",
-];
-const SOURCES = SHIM_FILES.filter((name) => !AT_START.includes(name));
 const directory = temporaryDirectory();
 
 const missing = sanitizersMissing(ADDRESS_SANITIZERS);
@@ -47,7 +38,7 @@ test(
   "the shim's memory functions touch nothing out of place and leak nothing",
   sanitized,
   async () => {
-    const program = build("driver", SOURCES.map((name) => join(NATIVE, name)));
+    const program = build("driver", MEMORY_FILES.map((name) => join(NATIVE, name)));
     const libraries = [builtLibrary("jemalloc"), builtLibrary("mimalloc")];
     const variables = { ASAN_OPTIONS: "detect_leaks=1" };
     const { status, stdout, stderr } = await runChild([program, ...libraries], { variables });
@@ -66,7 +57,7 @@ test("the sanitizers do see a block that the shim forgets", sanitized, async () 
   );
   assert.notEqual(changed, text);
   writeFileSync(broken, changed);
-  const others = SOURCES.filter((name) => name !== "magazine.c").map((name) => join(NATIVE, name));
+  const others = MEMORY_FILES.filter((name) => name !== "magazine.c").map((name) => join(NATIVE, name));
   const { status, stderr } = await runChild([build("broken", [...others, broken])]);
   assert.notEqual(status, 0);
   assert.match(stderr, /LeakSanitizer: detected memory leaks/);

@@ -4,8 +4,9 @@
  * a larger alignment lies within one of the C runtime's, with a note before it, and a table knows
  * all of them by their addresses. Every other block is the C runtime's own.
  */
-#ifndef OFFHEAP_SYSTEM_MALLOC_WINDOWS_H
-#define OFFHEAP_SYSTEM_MALLOC_WINDOWS_H
+#include "system-malloc.h"
+
+#ifdef _WIN32
 
 #include <errno.h>
 #include <malloc.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
 #include "platform.h"
 
 /* What the C runtime aligns to; no smaller alignment needs a note. */
@@ -60,7 +60,7 @@ static void *whole_of(const void *block) {
     return whole;
 }
 
-static void *system_aligned(size_t alignment, size_t size) {
+void *system_aligned(size_t alignment, size_t size) {
     size_t around = alignment + sizeof(struct note);
     if (size > SIZE_MAX - around) return NULL;
     char *whole = malloc(size + around);
@@ -116,7 +116,7 @@ static void *system_aligned_alloc(size_t alignment, size_t size) {
     return alignment <= RUNTIME_ALIGNMENT ? malloc(size) : system_aligned(alignment, size);
 }
 
-static void bind_system_functions(struct functions *call) {
+void bind_system_functions(struct functions *call) {
     call->malloc = malloc;
     call->calloc = calloc;
     call->realloc = system_realloc;

@@ -1,48 +1,33 @@
 /*
  * Windows, by its own functions: no other run-time library than the C runtime is needed.
  */
-#ifndef OFFHEAP_PLATFORM_WINDOWS_H
-#define OFFHEAP_PLATFORM_WINDOWS_H
+#include "platform.h"
 
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
+#ifdef _WIN32
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT __declspec(dllexport)
-#define JEMALLOC_PREFIX "je_"
-
-typedef SRWLOCK lock_type;
-#define LOCK_FREE SRWLOCK_INIT
-
-static inline void lock(lock_type *it) {
+void lock(lock_type *it) {
     AcquireSRWLockExclusive(it);
 }
 
-static inline void unlock(lock_type *it) {
+void unlock(lock_type *it) {
     ReleaseSRWLockExclusive(it);
 }
 
-typedef INIT_ONCE once_type;
-#define ONCE_NEW INIT_ONCE_STATIC_INIT
-
-static inline BOOL CALLBACK call_once(PINIT_ONCE once, PVOID work, PVOID *context) {
+static BOOL CALLBACK call_once(PINIT_ONCE once, PVOID work, PVOID *context) {
     (void)once, (void)context;
     ((void (*)(void))work)();
     return TRUE;
 }
 
-static inline void run_once(once_type *once, void (*work)(void)) {
+void run_once(once_type *once, void (*work)(void)) {
     InitOnceExecuteOnce(once, call_once, (PVOID)work, NULL);
 }
 
-/* Fiber-local storage is the kind whose values are given to a function when a thread ends. */
-typedef DWORD thread_key_type;
-#define THREAD_END(name, value) static void NTAPI name(void *value)
-
-static inline int make_thread_key(thread_key_type *key, PFLS_CALLBACK_FUNCTION thread_ends) {
+int make_thread_key(thread_key_type *key, PFLS_CALLBACK_FUNCTION thread_ends) {
     HMODULE self;
     /* The function must be there as long as threads end. */
     if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
@@ -53,22 +38,22 @@ static inline int make_thread_key(thread_key_type *key, PFLS_CALLBACK_FUNCTION t
     return *key == FLS_OUT_OF_INDEXES ? -1 : 0;
 }
 
-static inline void *thread_value(thread_key_type key) {
+void *thread_value(thread_key_type key) {
     return FlsGetValue(key);
 }
 
-static inline int set_thread_value(thread_key_type key, void *value) {
+int set_thread_value(thread_key_type key, void *value) {
     return FlsSetValue(key, value) ? 0 : -1;
 }
 
 BOOLEAN NTAPI RtlDllShutdownInProgress(VOID);
 
 /* The last thread's values are given up after all others were ended, whatever locks they held. */
-static inline int process_is_ending(void) {
+int process_is_ending(void) {
     return RtlDllShutdownInProgress();
 }
 
-static inline void describe_failure(DWORD code, char *error, size_t length) {
+static void describe_failure(DWORD code, char *error, size_t length) {
     WCHAR text[256];
     const DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
     DWORD count = FormatMessageW(flags, NULL, code, 0, text, sizeof text / sizeof *text, NULL);
@@ -79,8 +64,7 @@ static inline void describe_failure(DWORD code, char *error, size_t length) {
     if (length > 0) snprintf(error, length, "%s (Windows error %lu)", said, (unsigned long)code);
 }
 
-/* The object file at a path, loaded for good; NULL with the reason in `error`. */
-static inline void *open_object(const char *path, char *error, size_t length) {
+void *open_object(const char *path, char *error, size_t length) {
     int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
     WCHAR *wide = units > 0 ? malloc((size_t)units * sizeof *wide) : NULL;
     HMODULE object = NULL;
@@ -95,22 +79,15 @@ static inline void *open_object(const char *path, char *error, size_t length) {
     return object;
 }
 
-static inline void *find_in_object(void *object, const char *name) {
+void *find_in_object(void *object, const char *name) {
     FARPROC found = GetProcAddress(object, name);
     void *address;
     memcpy(&address, &found, sizeof address);
     return address;
 }
 
-static inline void *find_in_program(const char *name) {
+void *find_in_program(const char *name) {
     return find_in_object(GetModuleHandleW(NULL), name);
-}
-
-static inline double monotonic_nanoseconds(void) {
-    LARGE_INTEGER frequency, count;
-    QueryPerformanceFrequency(&frequency);
-    QueryPerformanceCounter(&count);
-    return (double)count.QuadPart * 1e9 / (double)frequency.QuadPart;
 }
 
 #endif

@@ -1,18 +1,10 @@
 /*
- * The system's own allocator, for the one file that binds it:
- *
- *   bind_system_functions()      its functions by C's names
- *   system_aligned()             a block whose alignment is a power of two and above 16; its free,
- *                                realloc and malloc_usable_size take it like any other
+ * The system's own allocator, on all systems but Windows.
  */
-#ifndef OFFHEAP_SYSTEM_MALLOC_H
-#define OFFHEAP_SYSTEM_MALLOC_H
+#define _GNU_SOURCE
+#include "system-malloc.h"
 
-#include "memory.h"
-
-#ifdef _WIN32
-#include "system-malloc-windows.h"
-#else
+#ifndef _WIN32
 
 #include <stdlib.h>
 #if defined(__APPLE__)
@@ -23,7 +15,7 @@
 #include <malloc.h>
 #endif
 
-static void *system_aligned(size_t alignment, size_t size) {
+void *system_aligned(size_t alignment, size_t size) {
     void *block = NULL;
     return posix_memalign(&block, alignment, size) == 0 ? block : NULL;
 }
@@ -46,7 +38,7 @@ static size_t system_usable_size(void *block) {
 #define system_aligned_alloc aligned_alloc
 #endif
 
-static void bind_system_functions(struct functions *call) {
+void bind_system_functions(struct functions *call) {
     call->malloc = malloc;
     call->calloc = calloc;
     call->realloc = realloc;
@@ -55,5 +47,4 @@ static void bind_system_functions(struct functions *call) {
     call->malloc_usable_size = system_usable_size;
 }
 
-#endif
 #endif

@@ -1,44 +1,51 @@
 /*
  * macOS: an inserted library takes over by registering a zone in front of the system's, by
- * interposing the functions, or both. malloc stays where it is, so no object identity tells who
+ * interposing the functions, or both. malloc stays where it is, so no object identity says who
  * serves it: the zone that a block belongs to does, and the allocator's own answers.
  */
-#ifndef OFFHEAP_SERVING_MACOS_H
-#define OFFHEAP_SERVING_MACOS_H
+#include "parts.h"
+
+#ifdef __APPLE__
 
 #include <dlfcn.h>
 #include <malloc/malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define SYSTEM_SYMBOL "malloc_default_zone"
+/* No zone may claim it. */
+static char static_control;
 
-static int find_server(const char *symbol, void **function, const struct answer *why) {
+const struct entry SYSTEM_ENTRIES[] = {{NULL, 0, NULL, NULL}};
+
+int find_server(const char *symbol, void **function, const struct answer *why) {
     *function = dlsym(RTLD_DEFAULT, symbol);
     return *function != NULL || no(why, "it is not loaded");
 }
 
 /* A zone's functions need not lie in the file that was inserted. */
-static int check_file(const char *path, const struct answer *why) {
+int check_file(const char *path, const struct answer *why) {
     (void)path, (void)why;
     return 1;
 }
 
 /* All of them ask the zones; what their blocks are tells who serves them. */
-static int check_functions(const struct answer *why) {
+int check_functions(const struct answer *why) {
     (void)why;
     return 1;
 }
 
-static int check_left(const struct answer *why) {
+int check_left(const struct answer *why) {
     (void)why;
     return 1;
 }
 
-static int check_operators(const struct answer *why) {
+int check_operators(const struct answer *why) {
     (void)why;
     return 1;
 }
 
-static size_t list_foreign(struct foreign *list, size_t most) {
+size_t list_foreign(struct foreign *list, size_t most) {
     (void)list, (void)most;
     return 0;
 }
@@ -49,7 +56,7 @@ static void *base_of(const void *address) {
 }
 
 /* The zone of a block must be one whose functions are the system library's. */
-static int system_owns(void *function, const void *block, size_t size) {
+int system_owns(void *function, const void *block, size_t size) {
     const malloc_zone_t *zone = malloc_zone_from_ptr(block);
     const void *allocate = NULL;
     (void)size;
@@ -58,14 +65,12 @@ static int system_owns(void *function, const void *block, size_t size) {
     return base_of(allocate) == base_of(function);
 }
 
-static void describe_server(char *text, size_t length) {
+void describe_server(char *text, size_t length) {
     void *block = malloc(1);
     malloc_zone_t *zone = malloc_zone_from_ptr(block);
     const char *name = zone != NULL ? malloc_get_zone_name(zone) : NULL;
     snprintf(text, length, "the zone \"%s\"", name != NULL ? name : "unknown");
     free(block);
 }
-
-#define SYSTEM_ENTRIES
 
 #endif

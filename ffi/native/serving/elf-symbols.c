@@ -1,21 +1,13 @@
 /*
- * Finding definitions in the loaded objects by their own symbol tables, in the order in which the
- * dynamic linker searches. dlsym would give a stub where a program that is not position independent
- * takes a function's address, may be replaced itself, and takes 200 us for a name that is nowhere.
+ * See elf-symbols.h.
  */
-#ifndef OFFHEAP_ELF_SYMBOLS_H
-#define OFFHEAP_ELF_SYMBOLS_H
+#define _GNU_SOURCE
+#include "elf-symbols.h"
+
+#ifdef __ELF__
 
 #include <link.h>
-#include <stdint.h>
 #include <string.h>
-
-/* A definition, and the object that it is in; the program's name is empty. */
-struct definition {
-    const char *object;
-    uintptr_t base;
-    void *address;
-};
 
 struct symbol_tables {
     const ElfW(Sym) *symbols;
@@ -128,13 +120,11 @@ static int find_symbol(const char *name, const struct definition *within, struct
     return 1;
 }
 
-/* The definition that calls go to. 0 when there is none. */
-static int find_definition(const char *name, struct definition *found) {
+int find_definition(const char *name, struct definition *found) {
     return find_symbol(name, NULL, found);
 }
 
-/* The definition in the object of another one. 0 when there is none. */
-static int find_definition_in(const struct definition *object, const char *name, struct definition *found) {
+int find_definition_in(const struct definition *object, const char *name, struct definition *found) {
     return find_symbol(name, object, found);
 }
 
