@@ -12,9 +12,9 @@ import {
   permissionError,
   UnsupportedRuntimeError,
 } from "./errors.ts";
-import { createKoffiAdapter, createNodeAdapter } from "./adapters/node.ts";
+import { createKoffiAdapter, requireKoffi } from "./adapters/koffi.ts";
+import { createNodeAdapter } from "./adapters/node.ts";
 import { nodeRefusal } from "./node-floor.ts";
-import { requireKoffi } from "./packages.ts";
 import type { Adapter, Permission, RuntimeInfo } from "./types.ts";
 
 function pickNodeAdapter(runtime: RuntimeInfo): Adapter {
@@ -92,6 +92,11 @@ export function runtimeInfo(): RuntimeInfo {
  * `process.env` without having been told to.
  */
 export function readsEnvironmentFiles(): boolean {
+  return (process.versions as NodeJS.Dict<string>).bun !== undefined;
+}
+
+/** Whether the runtime's own resolver installs a package that is missing. */
+export function resolverInstalls(): boolean {
   return (process.versions as NodeJS.Dict<string>).bun !== undefined;
 }
 

@@ -38,55 +38,21 @@ export function packageUsers(): string[] {
 }
 
 /** Node's own way of finding packages. It is not imported, as bundlers would follow it. */
-function requireFrom(user: string): NodeJS.Require {
+export function requireFrom(user: string): NodeJS.Require {
   return process.getBuiltinModule("node:module").createRequire(user);
-}
-
-/** The name of koffi's ready-made package for a system; it needs no install script. */
-export function koffiPackage(platform: string, arch: string): string {
-  return `@koromix/koffi-${platform}-${arch}`;
-}
-
-/**
- * Loads koffi: its ready-made package, which comes with offheap, or the one that a user installed.
- *
- * @throws what Node throws when neither is there, or the first that is there does not load.
- */
-export function requireKoffi(): unknown {
-  const names = [koffiPackage(process.platform, process.arch), "koffi"];
-  let missing: unknown = new Error("there is no place from which packages could be found");
-  for (const require of packageUsers().map(requireFrom)) {
-    for (const name of names) {
-      let path;
-      try {
-        path = require.resolve(name);
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-        missing = error;
-        continue;
-      }
-      return require(path);
-    }
-  }
-  throw missing;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "MODULE_NOT_FOUND";
 }
 
 /**
  * The directory of a package as a module sees it.
  *
  * @param from The path of the module.
+ * @param resolve Whether the runtime's own resolver may be asked, too.
  * @returns `null` when the package is not installed there.
  */
-export function installedPackage(name: string, from: string): string | null {
-  const { bun } = process.versions as NodeJS.Dict<string>;
+export function installedPackage(name: string, from: string, resolve: boolean): string | null {
   try {
     const plain = findAbove(name, from);
-    // Bun's resolver installs a package that is missing.
-    if (plain !== null || bun !== undefined) return plain;
+    if (plain !== null || !resolve) return plain;
     return dirname(requireFrom(from).resolve(`${name}/package.json`));
   } catch (error) {
     if (isPermissionRefusal(error)) throw error;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { NativePointer } from "./native-pointer.ts";
+import type { NativePointer } from "./adapters/native-pointer.ts";
 
 export type { NativePointer };
 

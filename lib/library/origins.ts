@@ -6,7 +6,7 @@
  */
 import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isStandalone } from "../../ffi/mod.ts";
+import { isStandalone, resolverInstalls } from "../../ffi/mod.ts";
 import { installedPackage, packageUsers } from "../../ffi/packages.ts";
 
 /** This module's place in a checkout. A bundle has another, or none. */
@@ -27,7 +27,8 @@ export function checkoutRoot(): string | null {
  */
 export function packageDirectories(name: string): string[] {
   const told: unknown = Reflect.get(globalThis, Symbol.for(name));
-  const found = packageUsers().map((user) => installedPackage(name, user));
+  const resolve = !resolverInstalls();
+  const found = packageUsers().map((user) => installedPackage(name, user, resolve));
   return [...new Set([told, ...found])].filter((path): path is string =>
     typeof path === "string" && isAbsolute(path)
   );

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { koffiPackage } from "../../ffi/packages.ts";
+import { koffiPackage } from "../../ffi/adapters/koffi.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";

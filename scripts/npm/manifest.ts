@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { koffiPackage } from "../../ffi/packages.ts";
+import { koffiPackage } from "../../ffi/adapters/koffi.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
 import workspace from "../../package.json" with { type: "json" };

@@ -140,7 +140,7 @@ test("each @example of the memory interfaces runs without a complaint", async ()
   );
   assert.ok(sources.length > 10);
   for (const path of sources) assert.notEqual(examplesOf(path).length, 0, `${path} has an example`);
-  const ffi = ["native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
+  const ffi = ["adapters/native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
   const others = ["mod.ts", "lib/errors.ts", ...ffi];
   const examples = [...others, ...sources].map(examplesOf);
   for (const [{ name }, { status, stdout, stderr }] of await runAll(examples.flat())) {

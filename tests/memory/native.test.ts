@@ -57,7 +57,9 @@ test("the sanitizers do see a block that the shim forgets", sanitized, async () 
   );
   assert.notEqual(changed, text);
   writeFileSync(broken, changed);
-  const others = MEMORY_FILES.filter((name) => name !== "magazine.c").map((name) => join(NATIVE, name));
+  const others = MEMORY_FILES.filter((name) => name !== "magazine.c").map((name) =>
+    join(NATIVE, name)
+  );
   const { status, stderr } = await runChild([build("broken", [...others, broken])]);
   assert.notEqual(status, 0);
   assert.match(stderr, /LeakSanitizer: detected memory leaks/);

@@ -7,7 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
-import { koffiPackage } from "../../ffi/packages.ts";
+import { koffiPackage } from "../../ffi/adapters/koffi.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";

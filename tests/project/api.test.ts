@@ -225,10 +225,10 @@ test("a runtime's name is known in the adapters and where one is picked, and now
   const names = [
     "adapters/bun",
     "adapters/deno",
+    "adapters/koffi",
+    "adapters/native-pointer",
     "adapters/node",
     "mod",
-    "native-pointer",
-    "packages",
   ];
   const allowed = names.map((name) => `ffi/${name}.ts`);
   const known = [...FFI, ...LIB, MOD].filter(({ code, strings }) =>
@@ -251,7 +251,7 @@ test("imports go one way: ffi, then lib, then mod.ts and the command line", () =
   }
   const types = FFI.find(({ path }) => path === "ffi/types.ts");
   assert.ok(types);
-  assert.deepEqual(importsOf(types), ["ffi/native-pointer.ts"]);
+  assert.deepEqual(importsOf(types), ["ffi/adapters/native-pointer.ts"]);
   for (const source of LIB) {
     const outermost = /^lib\/cli[./]/.test(source.path);
     const below = outermost ? /^(ffi|lib|packages\/build)\// : /^(ffi|lib\/(?!cli))/;

@@ -1,0 +1,206 @@
+/**
+ * The adapter for Node without `node:ffi`: the npm package koffi.
+ *
+ * @module
+ */
+import process from "node:process";
+import { markAsUntransferable } from "node:worker_threads";
+import { collectGarbage } from "../collect-garbage.ts";
+import {
+  bindLibrary,
+  encodeCString,
+  isUnmarked,
+  loadError,
+  LONG_TYPE,
+  moveBuffer,
+  nameTypes,
+  type ParameterConversions,
+  pointerReader,
+  type RawFunction,
+  type RawLibrary,
+  type ResultConversions,
+  toExactNumber,
+  viewOrNull,
+  widenToBigInt,
+} from "../library.ts";
+import { packageUsers, requireFrom } from "../packages.ts";
+import { processLibrary } from "../symbols/libc.ts";
+import type {
+  Adapter,
+  Address,
+  NativeLibrary,
+  NativePointer,
+  RuntimeInfo,
+  SymbolSignature,
+  SymbolTable,
+} from "../types.ts";
+import { cNames, load, START_CHANGES } from "./node-common.ts";
+
+/** The part of koffi that this adapter uses. */
+interface Koffi {
+  load(path: string | null): KoffiLibrary;
+  address(viewOrPointer: object): bigint | number;
+  view(address: number, length: number): ArrayBuffer;
+}
+
+interface KoffiLibrary {
+  func(name: string, result: string, parameters: readonly string[]): RawFunction;
+  unload(): void;
+}
+
+const PARAMETERS: ParameterConversions = {
+  ...cNames("_t"),
+  long: { native: "long" },
+  usize: { native: "uint64_t" },
+  pointer: { native: "uint64_t" },
+  buffer: { native: "void *", convert: viewOrNull },
+  cstring: { native: "void *", convert: encodeCString },
+};
+
+const RESULTS: ResultConversions = {
+  ...cNames("_t"),
+  long: { native: "long", convert: toExactNumber },
+  i64: { native: "int64_t", convert: widenToBigInt },
+  u64: { native: "uint64_t", convert: widenToBigInt },
+  usize: { native: "uint64_t", convert: toExactNumber },
+  pointer: { native: "uint64_t", convert: toExactNumber },
+};
+
+/** The name of koffi's ready-made package for a system; it needs no install script. */
+export function koffiPackage(platform: string, arch: string): string {
+  return `@koromix/koffi-${platform}-${arch}`;
+}
+
+/**
+ * Loads koffi: its ready-made package, which comes with offheap, or the one that a user installed.
+ *
+ * @throws what Node throws when neither is there, or the first that is there does not load.
+ */
+export function requireKoffi(): unknown {
+  const names = [koffiPackage(process.platform, process.arch), "koffi"];
+  let missing: unknown = new Error("there is no place from which packages could be found");
+  for (const require of packageUsers().map(requireFrom)) {
+    for (const name of names) {
+      let path;
+      try {
+        path = require.resolve(name);
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        missing = error;
+        continue;
+      }
+      return require(path);
+    }
+  }
+  throw missing;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "MODULE_NOT_FOUND";
+}
+
+function find(
+  library: KoffiLibrary,
+  symbol: string,
+  signature: SymbolSignature,
+): RawFunction | undefined {
+  const { parameters, result } = nameTypes(signature, PARAMETERS, RESULTS);
+  try {
+    return library.func(symbol, result, parameters);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("Cannot find function")) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function openFile(koffi: Koffi, path: string | null): RawLibrary {
+  const library = load(path, "--allow-addons", () => koffi.load(path));
+  return {
+    find: (symbol, signature) => find(library, symbol, signature),
+    close: () => library.unload(),
+  };
+}
+
+/** Whether a buffer that is marked as untransferable can still be detached by its owner. */
+function marksCanBeDetached(): boolean {
+  const buffer = new ArrayBuffer(1);
+  markAsUntransferable(buffer);
+  try {
+    moveBuffer(buffer);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes a buffer; `undefined` when Node makes none. */
+type Wrap = (address: number, length: number) => ArrayBuffer | undefined;
+
+/** The function of the shim as an addon: see `ffi/native/node-api.c`. */
+function loadWrap(path: string): Wrap {
+  const addon: { exports: { wrap?: Wrap } } = { exports: {} };
+  load(path, "--allow-addons", () => process.dlopen(addon, path));
+  const { wrap } = addon.exports;
+  if (wrap !== undefined) return wrap;
+  throw loadError(path, new Error("Node lacks a function of Node-API that it needs"));
+}
+
+/** The buffers of koffi, until there is the shim, and of the shim from then on. */
+function nodeApiBuffers(
+  koffi: Koffi,
+): Pick<Adapter, "wrap" | "rewrap" | "detachable" | "useShim"> {
+  let make: Wrap = (address, length) => koffi.view(address, length);
+  const wrap = (address: Address, length: number): ArrayBuffer => {
+    const buffer = make(address, length);
+    if (buffer !== undefined) return buffer;
+    throw new RangeError(`Node makes no buffer over ${length} bytes`);
+  };
+  const useShim = (path: string): void => {
+    make = loadWrap(path);
+  };
+  if (!marksCanBeDetached()) {
+    // Node 24: the mark that Node-API sets is another one, and moved buffers have none.
+    return {
+      wrap: (address, length) => moveBuffer(wrap(address, length)),
+      rewrap: moveBuffer,
+      detachable: isUnmarked,
+      useShim,
+    };
+  }
+  return {
+    wrap,
+    rewrap(buffer) {
+      const moved = moveBuffer(buffer);
+      // As those that Node-API makes are.
+      markAsUntransferable(moved);
+      return moved;
+    },
+    detachable: () => true,
+    useShim,
+  };
+}
+
+/** The adapter over the npm package koffi. */
+export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
+  const koffi = module as Koffi;
+  return {
+    ...nodeApiBuffers(koffi),
+    runtime,
+    backend: "koffi",
+    startChanges: START_CHANGES,
+    open<const T extends SymbolTable>(
+      path: string | null,
+      table: T,
+      prefix = "",
+    ): NativeLibrary<T> {
+      const raw = openFile(koffi, path ?? processLibrary());
+      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
+    },
+    addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
+    pointer: (address) => BigInt(address) as unknown as NativePointer,
+    collectGarbage,
+    pointerAddress: pointerReader((pointer) => koffi.address(pointer)),
+  };
+}
