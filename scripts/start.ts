@@ -5,7 +5,6 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
@@ -13,6 +12,7 @@ import { Command } from "commander";
 import { selectAllocator } from "../mod.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import type { PipelineResult } from "../examples/document-pipeline.ts";
+import { howItEnded, runToEnd } from "../tools/processes.ts";
 import { findRuntimes, parseRuntimeNames, ROOT, type Runtime } from "../tools/runtimes.ts";
 
 const PROGRAM: string = join(ROOT, "examples", "document-pipeline.ts");
@@ -96,30 +96,10 @@ async function compare(comparison: Comparison, options: Options): Promise<void> 
   }
 }
 
-function runPipeline(args: readonly string[]): Promise<PipelineResult> {
-  return new Promise((resolve, reject) => {
-    const [binary = "", ...rest] = args;
-    const child = spawn(binary, rest, {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: TIMEOUT_MS,
-      killSignal: "SIGKILL",
-    });
-    let output = "";
-    let errors = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => output += chunk);
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => errors += chunk);
-    child.on("error", reject);
-    child.on("close", (status, signal) => {
-      if (status === 0) {
-        const result: PipelineResult = JSON.parse(output);
-        resolve(result);
-        return;
-      }
-      const how = signal ?? `status ${status}`;
-      reject(new Error(`Cannot run ${args.join(" ")}: it ended with ${how}\n${errors}`));
-    });
-  });
+async function runPipeline(args: readonly string[]): Promise<PipelineResult> {
+  const ending = await runToEnd(args, { cwd: ROOT, limit: TIMEOUT_MS });
+  if (ending.status === 0) return JSON.parse(ending.stdout);
+  throw new Error(`Cannot run ${args.join(" ")}: it ${howItEnded(ending)}\n${ending.stderr}`);
 }
 
 /** What a run says of its allocator: the verdict, and each item of the process's evidence. */

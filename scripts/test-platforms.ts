@@ -11,14 +11,13 @@ import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { VERSION } from "../lib/version.ts";
 import { buildMissing, positive } from "../tools/common.ts";
-import { endBounded } from "./platforms/bounded.ts";
 import { chooseRows, PLATFORM_RUNTIMES, rowsOn } from "./platforms/matrix.ts";
 import { updateReadme, writeResults } from "./platforms/readme-table.ts";
 import { runRow } from "./platforms/run-row.ts";
 import { summarise, tableOf } from "./platforms/table.ts";
 import type { PlatformReport, RowReport } from "./platforms/types.ts";
+import { endRunning } from "../tools/processes.ts";
 import { ROOT } from "../tools/runtimes.ts";
-import { killRunning } from "./testing/run-file.ts";
 
 /** The command line's options. */
 interface Options {
@@ -46,10 +45,7 @@ try {
 }
 
 async function main(options: Options): Promise<number> {
-  process.on("exit", () => {
-    killRunning();
-    endBounded();
-  });
+  process.on("exit", endRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
   const host = hostTarget().name;

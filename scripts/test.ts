@@ -6,12 +6,13 @@
  */
 
 import { availableParallelism } from "node:os";
-import { relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { buildMissing, positive } from "../tools/common.ts";
+import { endRunning } from "../tools/processes.ts";
 import {
   findRuntimes,
   type MissingRuntime,
@@ -19,10 +20,12 @@ import {
   ROOT,
   type Runtime,
 } from "../tools/runtimes.ts";
-import { testFiles } from "./testing/files.ts";
+import { bundlePrograms } from "./testing/bundle.ts";
+import { testFiles, testName } from "./testing/files.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
 import { withoutSystemPreload } from "./testing/own-system.ts";
-import { type FileResult, killRunning, runFile } from "./testing/run-file.ts";
+import { inOrder, type Job, runQueue } from "./testing/queue.ts";
+import { type FileResult, runFile } from "./testing/run-file.ts";
 import {
   differencesOf,
   explainFailures,
@@ -31,6 +34,7 @@ import {
   lacksTests,
   slowestFiles,
 } from "./testing/report.ts";
+import { expectedSeconds, keepSeconds } from "./testing/times.ts";
 
 /** The command line's options. */
 interface Options {
@@ -39,6 +43,7 @@ interface Options {
   readonly timeout: number;
   readonly jobs: number;
   readonly build: boolean;
+  readonly everywhere: boolean;
   readonly mimalloc?: string;
   readonly jemalloc?: string;
 }
@@ -49,7 +54,11 @@ interface RuntimeResult {
   readonly files: readonly FileResult[];
   /** Files that have nothing to test in it, each with the reason. */
   readonly leftOut: readonly (readonly [file: string, reason: string])[];
-  readonly milliseconds: number;
+}
+
+/** What one runtime is to run. */
+interface Plan extends Omit<RuntimeResult, "files"> {
+  readonly jobs: readonly Job[];
 }
 
 const program: Command = new Command("npm test --")
@@ -63,6 +72,7 @@ const program: Command = new Command("npm test --")
   .option("-f, --filter <pattern>", "only tests whose name matches")
   .option("-t, --timeout <seconds>", "the longest that one file may take", positive, 300)
   .option("-j, --jobs <count>", "files at once", positive, Math.min(2, availableParallelism()))
+  .option("--everywhere", "all files in all runtimes that they can run in", false)
   .option("--no-build", "do not look whether the native libraries are built")
   .option("--mimalloc <source>", "with mimalloc built from this directory, archive or URL")
   .option("--jemalloc <source>", "with jemalloc built from this directory, archive or URL");
@@ -78,18 +88,21 @@ try {
 async function main(args: readonly string[], options: Options): Promise<void> {
   const specs = parseRuntimeNames(options.runtime);
   const files = findFiles(args);
-  process.on("exit", killRunning);
+  process.on("exit", endRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
   const { mimalloc, jemalloc } = options;
   if (options.build) buildMissing(["secure", "debug"], { mimalloc, jemalloc });
   const { found, missing } = await findRuntimes(specs);
   const prefix = withoutSystemPreload();
-  const results: RuntimeResult[] = [];
-  for (const runtime of found) {
-    results.push(await runRuntime({ ...runtime, prefix }, files, options));
-  }
-  report(results, missing, options);
+  const variables = {
+    OFFHEAP_TEST_BUNDLE: await bundlePrograms(),
+    NODE_COMPILE_CACHE: join(ROOT, "build", "tests", "compile-cache"),
+  };
+  const runtimes = found.map((runtime) => ({ ...runtime, prefix, variables }));
+  const start = performance.now();
+  const results = await runAll(plan(runtimes, files, options), options);
+  report(results, missing, options, (performance.now() - start) / 1000);
 }
 
 /** The test files whose path contains one of the arguments. */
@@ -101,77 +114,68 @@ function findFiles(args: readonly string[]): string[] {
   throw new Error(`Cannot run tests: no file in tests/ matches ${args.join(" ")}`);
 }
 
-/**
- * Runs the files, several at once. The oldest that still runs writes as it goes; the others'
- * output waits for its turn, so that no two are mixed.
- */
-async function runRuntime(
-  runtime: Runtime,
-  chosen: readonly string[],
-  options: Options,
-): Promise<RuntimeResult> {
-  const start = performance.now();
+/** The jobs of all runtimes, and what each leaves out. */
+function plan(runtimes: readonly Runtime[], chosen: readonly string[], options: Options): Plan[] {
   const pinned = options.mimalloc === undefined && options.jemalloc === undefined;
-  const place = { target: hostTarget(), runtime: runtime.spec.name, pinned };
-  const files: string[] = [];
-  const leftOut: (readonly [string, string])[] = [];
-  for (const path of chosen) {
-    const reason = reasonToLeaveOut(path, place);
-    if (reason === null) files.push(path);
-    else leftOut.push([relative(ROOT, path), reason]);
-  }
-  const waiting = files.map((): string[] => []);
-  const done = files.map(() => false);
-  const results: FileResult[] = [];
-  let head = 0;
-  let next = 0;
+  const { everywhere } = options;
+  return runtimes.map((runtime) => {
+    const place = { target: hostTarget(), runtime: runtime.spec.name, pinned, everywhere };
+    const reasons = chosen.map((path) => ({ path, reason: reasonToLeaveOut(path, place) }));
+    return {
+      runtime,
+      jobs: reasons.flatMap(({ path, reason }) => reason === null ? [{ runtime, path }] : []),
+      leftOut: reasons.flatMap(({ path, reason }) =>
+        reason === null ? [] : [[relative(ROOT, path), reason] as const]
+      ),
+    };
+  });
+}
 
-  function advance(): void {
-    while (head < files.length) {
-      for (const text of waiting[head]?.splice(0) ?? []) process.stdout.write(text);
-      if (done[head] !== true) return;
-      head++;
-    }
-  }
-
-  async function work(): Promise<void> {
-    for (let index = next++; index < files.length; index = next++) {
-      const lines = waiting[index] ?? [];
-      const write = (text: string): void => {
-        lines.push(text);
-        advance();
-      };
-      const path = files[index] ?? "";
-      write(`\n=== ${runtime.spec.title} ${runtime.version}: ${path.slice(ROOT.length)}\n`);
-      const result = await runFile(runtime, path, {
-        ...options,
-        timeout: options.timeout * 1000,
-        write,
-      });
-      if (result.problem !== null) write(`FAILED: ${result.file} ${result.problem}\n`);
-      results[index] = result;
-      done[index] = true;
-      advance();
-    }
-  }
-
-  await Promise.all(Array.from({ length: Math.max(1, options.jobs) }, work));
-  return { runtime, files: results, leftOut, milliseconds: performance.now() - start };
+/** Runs the files of all runtimes, several at once; each one's output is printed when it ends. */
+async function runAll(plans: readonly Plan[], options: Options): Promise<RuntimeResult[]> {
+  const jobs = inOrder(plans.flatMap(({ jobs }) => jobs), expectedSeconds());
+  const results = new Map(plans.map(({ runtime }) => [runtime, [] as FileResult[]]));
+  const seconds: Parameters<typeof keepSeconds>[0][number][] = [];
+  let left = jobs.length;
+  await runQueue(jobs, options.jobs, async ({ runtime, path }) => {
+    const { filter } = options;
+    const timeout = options.timeout * 1000;
+    const result = await runFile(runtime, path, {
+      timeout,
+      ...(filter === undefined ? {} : { filter }),
+    });
+    results.get(runtime)?.push(result);
+    const { file, milliseconds, problem, output } = result;
+    seconds.push({ name: testName(path), runtime: runtime.spec.name, milliseconds });
+    const took = `${(milliseconds / 1000).toFixed(1)} s; ${--left} to go`;
+    const end = problem === null ? "" : `FAILED: ${file} ${problem}\n`;
+    const title = `=== ${runtime.spec.title} ${runtime.version}: ${file} (${took})`;
+    process.stdout.write(`\n${title}\n${output}${end}`);
+  });
+  if (options.filter === undefined) keepSeconds(seconds);
+  return plans.map(({ runtime, leftOut }) => ({
+    runtime,
+    files: results.get(runtime) ?? [],
+    leftOut,
+  }));
 }
 
 function report(
   results: readonly RuntimeResult[],
   missing: readonly MissingRuntime[],
   options: Options,
+  seconds: number,
 ): void {
   const table = new Table({
-    head: ["runtime", "version", "files", "passed", "failed", "skipped", "time"],
+    head: ["runtime", "version", "files", "passed", "failed", "skipped", "files' time"],
     style: { head: [], border: [] },
   });
   const total = { passed: 0, failed: missing.length, skipped: 0 };
-  for (const { runtime, files, leftOut, milliseconds } of results) {
+  for (const { runtime, files, leftOut } of results) {
     const sums = { passed: 0, failed: 0, skipped: 0 };
+    let milliseconds = 0;
     for (const file of files) {
+      milliseconds += file.milliseconds;
       sums.passed += file.passed;
       sums.failed += file.failed;
       sums.skipped += file.skipped;
@@ -194,6 +198,7 @@ function report(
     total.failed += sums.failed;
     total.skipped += sums.skipped;
   }
+  table.push(["all", "", "", total.passed, total.failed, total.skipped, `${seconds.toFixed(0)} s`]);
   for (const { spec } of missing) table.push([spec.title, "missing", 0, 0, 1, 0, "-"]);
   console.log(`\n${table.toString()}`);
   for (const { spec, reason } of missing) {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { howItEnded, runToEnd } from "./processes.ts";
 
 /** The root of the repository. */
 export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
@@ -36,11 +36,21 @@ export interface RuntimeSpec {
   readonly run: readonly string[];
   /** Arguments before a test file. */
   readonly test: readonly string[];
+  /** The option for the JUnit report, to whose end its path is put. */
+  readonly testReport: string;
   /** The option in front of a pattern for test names. */
   readonly testFilter: string;
 }
 
 const EXE: string = process.platform === "win32" ? ".exe" : "";
+
+/** Results are shown as they come, and reported at the end. */
+const NODE_TEST: readonly string[] = [
+  "--test-reporter=spec",
+  "--test-reporter-destination=stdout",
+  "--test-reporter=junit",
+];
+const NODE_REPORT = "--test-reporter-destination=";
 const NODE_PACKAGE = `node-${process.platform}-${process.arch}`;
 
 /**
@@ -58,6 +68,7 @@ export const RUNTIMES: readonly RuntimeSpec[] = [
     fits: (major, minor) => major > 2 || (major === 2 && minor >= 9),
     run: ["run", "-A"],
     test: ["test", "-A", "--no-check"],
+    testReport: "--junit-path=",
     testFilter: "--filter",
   },
   {
@@ -69,7 +80,8 @@ export const RUNTIMES: readonly RuntimeSpec[] = [
     wanted: "1.4 or later",
     fits: (major, minor) => major > 1 || (major === 1 && minor >= 4),
     run: ["run"],
-    test: ["test", "--timeout", "300000"],
+    test: ["test", "--timeout", "300000", "--reporter=junit"],
+    testReport: "--reporter-outfile=",
     testFilter: "--test-name-pattern",
   },
   {
@@ -81,7 +93,8 @@ export const RUNTIMES: readonly RuntimeSpec[] = [
     wanted: "26 or later (built-in node:ffi)",
     fits: (major) => major >= 26,
     run: [],
-    test: ["--test-reporter=spec"],
+    test: NODE_TEST,
+    testReport: NODE_REPORT,
     testFilter: "--test-name-pattern",
   },
   {
@@ -93,7 +106,8 @@ export const RUNTIMES: readonly RuntimeSpec[] = [
     wanted: "22.18 to 22.x",
     fits: (major, minor) => major === 22 && minor >= 18,
     run: [],
-    test: ["--test-reporter=spec"],
+    test: NODE_TEST,
+    testReport: NODE_REPORT,
     testFilter: "--test-name-pattern",
   },
 ];
@@ -108,7 +122,8 @@ export const NODE24: RuntimeSpec = {
   wanted: "24.x",
   fits: (major) => major === 24,
   run: [],
-  test: ["--test-reporter=spec"],
+  test: NODE_TEST,
+  testReport: NODE_REPORT,
   testFilter: "--test-name-pattern",
 };
 
@@ -203,23 +218,12 @@ function candidates(spec: RuntimeSpec): string[] {
   return [...new Set(paths)];
 }
 
-function askVersion(binary: string): Promise<string> {
-  return new Promise((resolve) => {
-    const child = spawn(binary, ["--version"], { stdio: ["ignore", "pipe", "ignore"] });
-    const limit = setTimeout(() => child.kill("SIGKILL"), 20_000);
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-    child.on("error", (error) => {
-      clearTimeout(limit);
-      resolve(error.message);
-    });
-    child.on("close", (code, signal) => {
-      clearTimeout(limit);
-      resolve(
-        code === 0
-          ? (text.split("\n", 1)[0] ?? "")
-          : `--version ended with ${signal ?? `status ${code}`}`,
-      );
-    });
-  });
+async function askVersion(binary: string): Promise<string> {
+  try {
+    const ending = await runToEnd([binary, "--version"], { limit: 20_000 });
+    if (ending.status === 0) return ending.stdout.split("\n", 1)[0] ?? "";
+    return `--version ${howItEnded(ending)}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

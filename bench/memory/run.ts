@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { howItEnded, runToEnd } from "../../tools/processes.ts";
 import type { Runtime, RuntimeName } from "../../tools/runtimes.ts";
 import type { Row } from "./rows.ts";
 
@@ -28,21 +28,14 @@ export interface RunOptions {
 }
 
 /** Runs a case to its end; its rows. */
-export function runCase(
+export async function runCase(
   { spec, binary }: Runtime,
   name: string,
   { allocator, effort }: RunOptions,
 ): Promise<Row[]> {
   const args = [...ARGUMENTS[spec.name], CHILD, name, spec.name, allocator, effort];
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let text = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      if (code === 0) return resolve(JSON.parse(text));
-      process.exitCode = 1;
-      reject(new Error(`Cannot measure ${name} in ${spec.title}: it ended with ${signal ?? code}`));
-    });
-  });
+  const ending = await runToEnd([binary, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  if (ending.status === 0) return JSON.parse(ending.stdout);
+  process.exitCode = 1;
+  throw new Error(`Cannot measure ${name} in ${spec.title}: it ${howItEnded(ending)}`);
 }

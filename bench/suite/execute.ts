@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
-import process from "node:process";
 import { z } from "zod";
+import { type Ending, runToEnd } from "../../tools/processes.ts";
 import { type MemorySeries, WorkloadOutput } from "./format.ts";
 import type { PlannedCase, Step } from "./plan.ts";
 import type { Run } from "./results.ts";
@@ -22,71 +21,25 @@ const PATIENCE = 20;
 const LEAST_PATIENCE_MS = 120_000;
 const SAID_LIMIT = 8000;
 
-interface Ended {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly late: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly seconds: number;
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch (error) {
-    // It may have ended just now.
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
-  }
-}
-
-function start(
-  command: readonly string[],
+async function start(
+  [file = "", ...words]: readonly string[],
   environment: Readonly<Record<string, string>>,
   limit: number,
   abort: AbortSignal,
-): Promise<Ended> {
-  const [file = "", ...words] = command;
-  return new Promise((resolve, reject) => {
-    const began = performance.now();
-    const child = spawn(file, words, {
-      env: { ...neutralEnvironment(), ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true, // a group of its own: what the program started is ended with it
-    });
-    let late = false;
-    let stdout = "";
-    let stderr = "";
-    const kill = (): void => killGroup(child.pid);
-    const timer = setTimeout(() => {
-      late = true;
-      kill();
-    }, limit);
-    abort.addEventListener("abort", kill);
-    const settle = (): void => {
-      clearTimeout(timer);
-      abort.removeEventListener("abort", kill);
-    };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
-    child.on("error", (error) => {
-      settle();
-      reject(new RunError(`Cannot run ${file}: ${error.message}`));
-    });
-    child.on("close", (status, signal) => {
-      settle();
-      const seconds = (performance.now() - began) / 1000;
-      resolve({ status, signal, late, stdout, stderr, seconds });
-    });
-  });
+): Promise<Ending> {
+  try {
+    const env = { ...neutralEnvironment(), ...environment };
+    return await runToEnd([file, ...words], { env, limit, abort, group: true });
+  } catch (error) {
+    throw new RunError(`Cannot run ${file}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
-function readOutput(what: string, { stdout, stderr }: Ended): WorkloadOutput {
+function readOutput(what: string, { stdout, stderr }: Ending): WorkloadOutput {
   const line = lastLine(stdout);
   let problem: string;
   try {
@@ -183,7 +136,7 @@ export async function execute(
   const kept = memory !== undefined && step.round === SERIES_ROUND;
   return {
     ...step,
-    seconds: Math.round(ended.seconds * 1000) / 1000,
+    seconds: Math.round(ended.milliseconds) / 1000,
     output: kept ? { ...output, memory: compactSeries(memory) } : output,
   };
 }

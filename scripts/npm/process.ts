@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
+import { type Ending, runToEnd } from "../../tools/processes.ts";
 
 /** How long a tool may take. */
 const LIMIT_MS = 5 * 60 * 1000;
@@ -17,16 +18,6 @@ const LONGEST_LINE = 300;
 /** Variables that would change what is checked; certificates that a network needs are kept. */
 const SETTINGS = /^(npm_|NPM_|NODE_(?!EXTRA_CA_CERTS$)|DENO_|BUN_|OFFHEAP_|LD_PRELOAD$)/;
 
-/** What became of a command. */
-export interface Outcome {
-  /** Its exit status; `null` after a signal. */
-  readonly status: number | null;
-  /** What it wrote. */
-  readonly stdout: string;
-  /** What it complained about. */
-  readonly stderr: string;
-}
-
 /** Where and with what a command runs. */
 export interface RunOptions {
   /** The working directory. */
@@ -36,24 +27,8 @@ export interface RunOptions {
 }
 
 /** Runs a command to its end. */
-export function attempt(command: readonly string[], options: RunOptions): Promise<Outcome> {
-  const [file = "", ...args] = command;
-  return new Promise((done, failed) => {
-    const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-    const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      failed(error);
-    });
-    child.on("close", (status) => {
-      clearTimeout(timer);
-      done({ status, stdout, stderr });
-    });
-  });
+export function attempt(command: readonly string[], options: RunOptions): Promise<Ending> {
+  return runToEnd(command, { ...options, limit: LIMIT_MS });
 }
 
 /**

@@ -32,17 +32,13 @@ export async function runSharedTests(
   let next = 0;
   async function work(): Promise<void> {
     for (let index = next++; index < files.length; index = next++) {
-      let output = "";
       const path = join(ROOT, "tests", `${files[index]}.test.ts`);
-      const result = await runFile(runtime, path, {
-        timeout: options.timeout,
-        write: (text) => output += text,
-      });
+      const result = await runFile(runtime, path, { timeout: options.timeout });
       results[index] = result;
       const { file, passed, failed, skipped, milliseconds } = result;
       const time = `${(milliseconds / 1000).toFixed(1)} s`;
       options.write(`  ${file}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${time}`);
-      if (failed > 0) options.write(output);
+      if (failed > 0) options.write(result.output);
     }
   }
   // Under wine 8, files that ran beside each other stopped at random places and never went on;

@@ -16,6 +16,8 @@ export interface Place {
   readonly runtime: RuntimeName;
   /** Whether the checkout's libraries are built from pinned sources. */
   readonly pinned: boolean;
+  /** Whether all files that can run in a place are wanted, as in the nightly run. */
+  readonly everywhere: boolean;
 }
 
 /** Files that run in some places only. */

@@ -1,12 +1,11 @@
 /**
- * Reads what each runtime's own test reporter prints: its totals, and the tests that it skipped.
+ * Reads the JUnit reports that the runtimes' test runners write: totals, and skipped tests.
  *
  * @module
  */
+import { XMLParser, XMLValidator } from "fast-xml-parser";
 
-import type { RuntimeName } from "../../tools/runtimes.ts";
-
-/** A reporter's totals. */
+/** A report's totals. */
 export interface Totals {
   /** Tests that passed. */
   readonly passed: number;
@@ -18,97 +17,88 @@ export interface Totals {
 
 /** A test that was skipped. */
 export interface Skip {
-  /** The test's name, as the reporter prints it. */
+  /** The test's name, with the names of its groups before it in Deno. */
   readonly name: string;
   /** Why; `null` when nothing said so. */
   readonly reason: string | null;
 }
 
-/** How to read one reporter. */
-interface ReporterFormat {
-  /** Must match somewhere, or the reporter did not get to its end. */
-  readonly end: RegExp;
-  /** Each total's patterns; the last match of each is taken, and they are added up. */
-  readonly passed: readonly RegExp[];
-  readonly failed: readonly RegExp[];
-  readonly skipped: readonly RegExp[];
-  /** A line of a skipped test: its name, and its reason where the reporter prints one. */
-  readonly skip: RegExp;
+/** What a report says. */
+export interface Summary extends Totals {
+  readonly skips: readonly Skip[];
 }
 
-const NODE: ReporterFormat = {
-  end: /^ℹ duration_ms /m,
-  passed: [/^ℹ pass (\d+)$/gm],
-  failed: [/^ℹ fail (\d+)$/gm, /^ℹ cancelled (\d+)$/gm],
-  skipped: [/^ℹ skipped (\d+)$/gm, /^ℹ todo (\d+)$/gm],
-  skip: /^\s*﹣ (.+) \([\d.]+ms\)(?: # (.+))?$/gm,
-};
+/** An element, as the parser gives it: attributes by their names, children as lists. */
+interface Suite {
+  readonly testsuite?: readonly Suite[];
+  readonly testcase?: readonly Case[];
+}
 
-const DENO_END = String.raw`^(?:ok|FAILED) \| (?:\d+ passed)[^\n]*`;
+interface Case {
+  readonly name: string;
+  readonly failure?: readonly unknown[];
+  readonly error?: readonly unknown[];
+  readonly skipped?: readonly ({ readonly message?: string } | string)[];
+}
 
-const FORMATS: Readonly<Record<RuntimeName, ReporterFormat>> = {
-  deno: {
-    end: new RegExp(DENO_END, "m"),
-    passed: [/^(?:ok|FAILED) \| (\d+) passed/gm],
-    failed: [/^(?:ok|FAILED) \| [^\n]*\| (\d+) failed/gm],
-    skipped: [/^(?:ok|FAILED) \| [^\n]*\| (\d+) ignored/gm],
-    skip: /^(?:\s*)(\S.*) \.\.\. ignored \(/gm,
-  },
-  bun: {
-    // The second is all that it says when a filter fits no test of the file.
-    end: /^(?:Ran \d+ tests? across \d+ files?\.|error: regex .* matched 0 tests\.)/m,
-    passed: [/^ *(\d+) pass$/gm],
-    failed: [/^ *(\d+) fail$/gm, /^ *(\d+) errors?$/gm],
-    skipped: [/^ *(\d+) skip$/gm, /^ *(\d+) todo$/gm],
-    skip: /^\((?:skip|todo)\) (.+?)(?: \[[\d.]+m?s\])?$/gm,
-  },
-  node26: NODE,
-  node24: NODE,
-  node22: NODE,
-};
+const LISTS = new Set(["testsuite", "testcase", "failure", "error", "skipped"]);
 
-/** The line that `tests/support/skip.ts` prints, for reporters that keep the reason to themselves. */
+const parser: XMLParser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: "",
+  parseAttributeValue: false,
+  parseTagValue: false,
+  isArray: (name) => LISTS.has(name),
+});
+
+/** What a runner gives as the reason where it has none. */
+const NO_REASONS: ReadonlySet<string | undefined> = new Set([undefined, "", "true", "TODO"]);
+
+/** The line that `tests/support/skip.ts` prints, for runners that leave the reason out. */
 const PRINTED_REASON = /^# skip: (.+)$/gm;
 
-/** The totals in a reporter's output; `null` when it never got to print them. */
-export function parseTotals(runtime: RuntimeName, output: string): Totals | null {
-  const format = FORMATS[runtime];
-  if (!format.end.test(output)) return null;
+/**
+ * Reads a report.
+ *
+ * @param xml The report; empty where there is none.
+ * @param output What the tests printed. Deno's and Bun's reports leave out why a test was skipped;
+ * the lines that the tests print come in the order of the tests, so as many lines as skips belong
+ * to them one by one.
+ * @param isChosen Whether a test was to run. Deno and Bun report tests that a filter left out as
+ * skipped.
+ * @returns `null` for a report that is not there or is truncated: the runner did not get to its end.
+ */
+export function readReport(
+  xml: string,
+  output: string,
+  isChosen: (name: string) => boolean = () => true,
+): Summary | null {
+  if (XMLValidator.validate(xml) !== true) return null;
+  const { testsuites }: { testsuites?: Suite | "" } = parser.parse(xml);
+  if (testsuites === undefined) return null;
+  const cases = testsuites === "" ? [] : casesOf(testsuites);
+  const failed = cases.filter(({ failure, error }) => (failure ?? error) !== undefined).length;
+  const skipped = cases.filter((test) => test.skipped !== undefined);
+  const chosen = skipped.filter(({ name }) => isChosen(name));
+  const printed = [...output.matchAll(PRINTED_REASON)].map(([, reason = ""]) => reason);
+  const paired = printed.length === skipped.length;
   return {
-    passed: sum(format.passed, output),
-    failed: sum(format.failed, output),
-    skipped: sum(format.skipped, output),
+    passed: cases.length - failed - skipped.length,
+    failed,
+    skipped: chosen.length,
+    skips: chosen.map((test) => ({
+      name: test.name,
+      reason: reasonOf(test) ?? (paired ? printed[skipped.indexOf(test)] ?? null : null),
+    })),
   };
 }
 
-/**
- * The skipped tests in a reporter's output. Deno's and Bun's reporters leave the reasons out; the
- * lines that the tests print come in the order of the tests, so as many lines as skips belong to
- * them one by one.
- */
-export function parseSkips(runtime: RuntimeName, output: string): Skip[] {
-  // Bun lists the skipped tests once more at the end of a long file.
-  const skips = [
-    ...new Map([...output.matchAll(FORMATS[runtime].skip)].map((match) => [match[1], match]))
-      .values(),
-  ];
-  const printed = [...output.matchAll(PRINTED_REASON)].map((match) => match[1] ?? null);
-  const paired = printed.length === skips.length;
-  return skips.map((match, index) => ({
-    name: match[1] ?? "",
-    reason: match[2] !== undefined && match[2] !== "SKIP"
-      ? match[2]
-      : paired
-      ? printed[index] ?? null
-      : null,
-  }));
+function casesOf({ testcase = [], testsuite = [] }: Suite): Case[] {
+  return [...testcase, ...testsuite.flatMap(casesOf)];
 }
 
-function sum(patterns: readonly RegExp[], output: string): number {
-  let total = 0;
-  for (const pattern of patterns) {
-    const last = [...output.matchAll(pattern)].at(-1);
-    total += Number(last?.[1] ?? 0);
-  }
-  return total;
+function reasonOf({ skipped = [] }: Case): string | null {
+  const [first = ""] = skipped;
+  const message = typeof first === "string" ? undefined : first.message;
+  return message === undefined || NO_REASONS.has(message) ? null : message;
 }

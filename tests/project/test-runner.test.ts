@@ -14,77 +14,164 @@ import {
 } from "../../scripts/testing/report.ts";
 import { testFiles, testName } from "../../scripts/testing/files.ts";
 import type { FileResult } from "../../scripts/testing/run-file.ts";
-import { parseSkips, parseTotals } from "../../scripts/testing/summary.ts";
+import { ALONE, inOrder, type Job, runQueue } from "../../scripts/testing/queue.ts";
+import { readReport } from "../../scripts/testing/summary.ts";
 
-const DENO = `running 3 tests from ./tests/a.test.ts
-# skip: needs /proc
-reads maps ... ignored (0ms)
-works ... ok (1ms)
+/** Reports as the runtimes write them, of one test of each kind in a file, two of them in a group. */
+const DENO = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="4" failures="1" errors="0" time="0.224">
+    <testsuite name="./tests/a.test.ts" tests="3" disabled="1" errors="0" failures="1">
+        <testcase name="ok &lt;1&gt; &amp; &quot;2&quot;" time="0.002" line="3" col="1">
+        </testcase>
+        <testcase name="bad" classname="./tests/a.test.ts" time="0.016" line="4" col="1">
+            <failure message="Uncaught AssertionError: equal:
 
-FAILED | 13 passed (2 steps) | 1 failed | 3 ignored (1 step) | 2 filtered out (6s)
+1 !== 2
+">AssertionError</failure>
+        </testcase>
+        <testcase name="reads maps" classname="./tests/a.test.ts" time="0.000" line="5" col="1">
+            <skipped/>
+        </testcase>
+    </testsuite>
+    <testsuite name="ext:deno_node/testing.ts" tests="1" disabled="0" errors="0" failures="0">
+        <testcase name="group &gt; inner" time="0.000" line="1" col="23191">
+        </testcase>
+    </testsuite>
+</testsuites>
 `;
-const BUN = `(skip) group > reads maps
-(todo) later [0.83ms]
-
- 12 pass
- 4 skip
- 1 todo
- 1 fail
-Ran 18 tests across 1 file. [6.20s]
+const BUN = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="bun test" tests="4" assertions="0" failures="1" skipped="1" time="0.6">
+  <testsuite name="tests/a.test.ts" file="tests/a.test.ts" tests="4" failures="1" skipped="1">
+    <testcase name="ok &lt;1&gt; &amp; &quot;2&quot;" classname="" time="0.00261" line="3" />
+    <testcase name="bad" classname="" time="0.052859" line="4" assertions="0">
+      <failure type="AssertionError" message="equal:&#10;">AssertionError</failure>
+    </testcase>
+    <testcase name="reads maps" classname="" time="0" line="5" assertions="0">
+      <skipped />
+    </testcase>
+    <testsuite name="group" file="tests/a.test.ts" line="7" tests="1" failures="0" skipped="0">
+      <testcase name="inner" classname="group" time="0.000258" line="7" assertions="0" />
+    </testsuite>
+  </testsuite>
+</testsuites>
 `;
-const NODE = `﹣ reads maps (0.086702ms) # needs /proc
-﹣ bare (0.07211ms) # SKIP
-ℹ tests 19
-ℹ pass 13
-ℹ fail 1
-ℹ cancelled 2
-ℹ skipped 4
-ℹ todo 1
-ℹ duration_ms 6213.594182
+const NODE = `<?xml version="1.0" encoding="utf-8"?>
+<testsuites>
+	<testcase name="ok &lt;1> &amp; &quot;2&quot;" time="0.000954" classname="test" file="a"/>
+	<testcase name="bad" time="0.001875" classname="test" file="a" failure="1 !== 2">
+		<failure type="testCodeFailure" message="1 !== 2">
+[Error [ERR_TEST_FAILURE]]
+		</failure>
+	</testcase>
+	<testcase name="reads maps" time="0.000291" classname="test" file="a">
+		<skipped type="skipped" message="needs &lt;proc>"/>
+	</testcase>
+	<testsuite name="group" time="0.009574" disabled="0" errors="0" tests="1" skipped="0">
+		<testcase name="inner" time="0.000404" classname="group" file="a"/>
+	</testsuite>
+	<!-- tests 4 -->
+</testsuites>
 `;
+const REPORTS = { DENO, BUN, NODE };
 
 function result(overrides: Partial<FileResult>): FileResult {
   const totals = { passed: 1, failed: 0, skipped: 0, milliseconds: 1 };
   return { file: "tests/a.test.ts", problem: null, skips: [], output: "", ...totals, ...overrides };
 }
 
-test("the totals of each runtime's reporter are read", () => {
-  assert.deepEqual(parseTotals("deno", DENO), { passed: 13, failed: 1, skipped: 3 });
-  assert.deepEqual(parseTotals("bun", BUN), { passed: 12, failed: 1, skipped: 5 });
-  assert.deepEqual(parseTotals("node26", NODE), { passed: 13, failed: 3, skipped: 5 });
-});
-
-test("an output without its last line has no totals", () => {
-  for (const { name } of RUNTIMES) {
-    const output = { deno: DENO, bun: BUN, node26: NODE, node24: NODE, node22: NODE }[name];
-    const end = output.trimEnd().lastIndexOf("\n");
-    assert.equal(parseTotals(name, output.slice(0, end)), null, name);
+test("each runtime's report has its totals, and why a test was skipped", () => {
+  for (const [name, xml] of Object.entries(REPORTS)) {
+    const output = name === "NODE" ? "" : "# skip: needs <proc>\n";
+    assert.deepEqual(readReport(xml, output), {
+      passed: 2,
+      failed: 1,
+      skipped: 1,
+      skips: [{ name: "reads maps", reason: "needs <proc>" }],
+    }, name);
   }
 });
 
-test("errors outside of Bun's tests count as failures", () => {
-  const output = " 1 pass\n 0 fail\n 1 error\nRan 1 test across 1 file. [2.00ms]\n";
-  assert.deepEqual(parseTotals("bun", output), { passed: 1, failed: 1, skipped: 0 });
+test("a report that is not there or is truncated is none", () => {
+  assert.equal(readReport("", ""), null);
+  for (const [name, xml] of Object.entries(REPORTS)) {
+    for (const length of [xml.length - 5, xml.length >> 1]) {
+      assert.equal(readReport(xml.slice(0, length), ""), null, name);
+    }
+  }
 });
 
-test("a file of which Bun's filter fits no test has totals, of nothing", () => {
-  const output =
-    '\nerror: regex "x" matched 0 tests. Searched 1 file (skipping 13 tests) [3.00ms]\n';
-  assert.deepEqual(parseTotals("bun", output), { passed: 0, failed: 0, skipped: 0 });
+test("a reason is no runner's word for none, and is not guessed from another test's", () => {
+  const reasons = (xml: string, output: string) =>
+    readReport(xml, output)?.skips.map(({ reason }) => reason);
+  assert.deepEqual(reasons(NODE.replace("needs &lt;proc>", "true"), ""), [null]);
+  assert.deepEqual(reasons(BUN, "# skip: one\n# skip: two\n"), [null]);
 });
 
-test("a skipped test's reason is the reporter's, or else the line that the test printed", () => {
-  const reason = "needs /proc";
-  assert.deepEqual(parseSkips("deno", DENO), [{ name: "reads maps", reason }]);
-  assert.deepEqual(parseSkips("node22", NODE), [
-    { name: "reads maps", reason },
-    { name: "bare", reason: null },
-  ]);
+test("what a filter leaves out is not skipped, though Deno and Bun report it so", () => {
+  const chosen = (wanted: string) => (name: string) => name.includes(wanted);
+  const none = { skipped: 0, skips: [] };
+  assert.deepEqual(readReport(BUN, "", chosen("ok")), { passed: 2, failed: 1, ...none });
+  assert.equal(readReport(BUN, "", chosen("maps"))?.skipped, 1);
 });
 
-test("a test that Bun lists twice as skipped is one", () => {
-  const skips = parseSkips("bun", "# skip: why\n(skip) one\n\n1 tests skipped:\n(skip) one\n");
-  assert.deepEqual(skips, [{ name: "one", reason: "why" }]);
+test("a report without tests has totals, of nothing", () => {
+  const xml = '<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n</testsuites>\n';
+  assert.deepEqual(readReport(xml, ""), { passed: 0, failed: 0, skipped: 0, skips: [] });
+  assert.equal(readReport(xml.replaceAll("testsuites", "other"), ""), null);
+});
+
+/** A job of a runtime that need not be there. */
+function job(name: RuntimeName, file: string): Job {
+  const [spec] = RUNTIMES.filter((one) => one.name === name);
+  assert.ok(spec !== undefined);
+  return { runtime: { spec, binary: name, version: "1.0.0" }, path: path(file) };
+}
+
+test("the longest file is run first, whichever the runtime, and the one to be alone last", () => {
+  const [alone = ""] = ALONE.keys();
+  const jobs = [job("deno", "a"), job("node26", alone), job("bun", "b"), job("bun", "a")];
+  const seconds: Record<string, number> = { "a deno": 1, "b bun": 5, "a bun": 3 };
+  const order = inOrder(jobs, (name, runtime) => seconds[`${name} ${runtime}`] ?? 100);
+  assert.deepEqual(order, [jobs[2], jobs[3], jobs[0], jobs[1]]);
+});
+
+test("as many jobs run as were asked for, none of them one file twice, and each once", async () => {
+  const [alone = ""] = ALONE.keys();
+  const jobs = [
+    job("deno", "a"),
+    job("bun", "a"),
+    job("node26", "b"),
+    job("bun", "c"),
+    job("bun", alone),
+  ];
+  const running = new Set<Job>();
+  const seen: string[] = [];
+  await runQueue(jobs, 2, async (one) => {
+    running.add(one);
+    seen.push(
+      [...running].map(({ path, runtime }) => `${testName(path)} ${runtime.binary}`).join(),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    if (seen.length > 1) running.delete(one);
+    else await new Promise((resolve) => setImmediate(resolve));
+    running.delete(one);
+  });
+  assert.equal(seen.length, jobs.length);
+  assert.equal(seen[1], "a deno,b node26", "the second waits for the same file");
+  assert.ok(seen.every((names) => names.split(",").length <= 2));
+  assert.equal(seen.at(-1), `${alone} bun`);
+});
+
+test("a run ends at once when a job cannot be done", async () => {
+  await assert.rejects(
+    runQueue([job("bun", "a")], 2, () => Promise.reject(new Error("no"))),
+    /^Error: no$/,
+  );
+});
+
+test("every file that is to run alone is there", () => {
+  const names = testFiles().map(testName);
+  for (const name of ALONE.keys()) assert.ok(names.includes(name), name);
 });
 
 test("a reason that one runtime keeps to itself is taken from another", () => {
@@ -104,7 +191,16 @@ test("what failed is told at the end: the output without what passed, then a lin
   const lines = explainFailures([
     { title: "Deno", files: [result({})] },
     { title: "Bun", files: [result({ failed: 1, output })] },
-    { title: "Node 26", files: [result({ failed: 1, problem: "crashed", output: DENO })] },
+    {
+      title: "Node 26",
+      files: [
+        result({
+          failed: 1,
+          problem: "crashed",
+          output: "works ... ok (1ms)\nFAILED | 13 passed | 1 failed (6s)\n",
+        }),
+      ],
+    },
   ]);
   const [bun = "", node = ""] = lines;
   assert.equal(
@@ -135,7 +231,12 @@ test("an unknown runtime is refused, and the message lists the known ones", () =
 });
 
 function place(platform: string, libc: LibcName | null, runtime: RuntimeName = "node26"): Place {
-  return { target: { name: "any", platform, arch: "x64", libc }, runtime, pinned: true };
+  return {
+    target: { name: "any", platform, arch: "x64", libc },
+    runtime,
+    pinned: true,
+    everywhere: false,
+  };
 }
 
 function path(name: string): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { runtimeInfo } from "../../ffi/mod.ts";
-import { runtimeCommand } from "./runtime.ts";
+import { sourceCommand } from "./runtime.ts";
 
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   deno: ["--v8-flags=--expose-gc"],
@@ -14,7 +14,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 
 /** The command that runs a script in this runtime, with the garbage collector at hand. */
 export function collectingCommand(script: string, ...args: string[]): [string, ...string[]] {
-  const [binary, ...words] = runtimeCommand(script, ...args);
+  const [binary, ...words] = sourceCommand(script, ...args); // stacks show its lines
   const at = words.indexOf(script);
   const flags = FLAGS[runtimeInfo().name] ?? [];
   // What a program warns of is to be seen.

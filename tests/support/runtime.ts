@@ -1,11 +1,12 @@
-import { spawn, type SpawnOptions } from "node:child_process";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import type { LibraryName } from "../../lib/library/manifest.ts";
 import { hostTarget } from "../../lib/library/target.ts";
+import { type CommandOptions, type Ending, runToEnd } from "../../tools/processes.ts";
 
 /** This repository's root. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -22,29 +23,34 @@ const PREFIXES: Readonly<Record<string, readonly string[]>> = {
   node: ["--no-warnings"],
 };
 
+/** Where `npm test` has bundled the programs that tests start; without it their sources are run. */
+const BUNDLE: string | undefined = process.env.OFFHEAP_TEST_BUNDLE;
+
+/** What is started for one of this repository's scripts: the same from the bundle, if it is there. */
+export function programOf(script: string): string {
+  const name = relative(ROOT, script);
+  if (BUNDLE === undefined || name.startsWith("..")) return script;
+  const bundled = join(BUNDLE, name.replace(/\.ts$/, ".js"));
+  return existsSync(bundled) ? bundled : script;
+}
+
 /** The command that runs a script in the runtime that runs this test. */
 export function runtimeCommand(script: string, ...args: string[]): [string, ...string[]] {
+  return sourceCommand(programOf(script), ...args);
+}
+
+/** The same for a script that has to be run as it is written. */
+export function sourceCommand(script: string, ...args: string[]): [string, ...string[]] {
   return [process.execPath, ...(PREFIXES[runtimeInfo().name] ?? []), script, ...args];
 }
 
 /** What became of a child process. */
-export interface ChildResult {
-  /** Its exit status; `null` after a signal. */
-  readonly status: number | null;
-  /** The signal that ended it. */
-  readonly signal: NodeJS.Signals | null;
-  /** What it wrote. */
-  readonly stdout: string;
-  /** What it complained about. */
-  readonly stderr: string;
-}
+export type ChildResult = Ending;
 
 /** How a child process is started, and what it reads. */
-export interface ChildOptions extends SpawnOptions {
+export interface ChildOptions extends CommandOptions {
   /** Variables that differ from this process's; `undefined` takes one away. */
   readonly variables?: Readonly<Record<string, string | undefined>>;
-  /** What it reads on stdin. */
-  readonly input?: string;
 }
 
 /** Variables by which one test's process could disturb another's. */
@@ -72,33 +78,14 @@ export function childEnvironment(
 /** Runs a command to its end; kills it when it takes far too long. */
 export function runChild(
   command: readonly [string, ...string[]],
-  options: ChildOptions = {},
+  { variables, ...options }: ChildOptions = {},
 ): Promise<ChildResult> {
-  const { variables, input, ...rest } = options;
-  const [file, ...args] = command;
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd: ROOT,
-      stdio: ["pipe", "pipe", "pipe"],
-      ...rest,
-      env: childEnvironment(variables),
-    });
-    const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
-    let stdout = "";
-    let stderr = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => stdout += text);
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text);
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    child.on("close", (status, signal) => {
-      clearTimeout(timer);
-      resolve({ status, signal, stdout, stderr });
-    });
-    // A command that does not read its input closes the pipe: that is its own affair.
-    child.stdin?.on("error", () => {});
-    child.stdin?.end(input ?? "");
+  return runToEnd(command, {
+    cwd: ROOT,
+    limit: LIMIT_MS,
+    input: "",
+    ...options,
+    env: childEnvironment(variables),
   });
 }
 

@@ -1,0 +1,132 @@
+/**
+ * Child processes that are run to their end: what they wrote is collected, a limit of time ends
+ * them, and with a group of their own all that they started is ended with them.
+ *
+ * The packages that do this (execa, tinyexec, nano-spawn) end one process, not its group, and say
+ * nothing of what it left running; both are what a test runner needs.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
+import process from "node:process";
+
+/** How a command ended. */
+export interface Ending {
+  /** Its exit status; `null` after a signal. */
+  readonly status: number | null;
+  /** The signal that ended it. */
+  readonly signal: NodeJS.Signals | null;
+  /** Whether it was ended because it took too long. */
+  readonly late: boolean;
+  /** Whether processes of its group were running two seconds after it had ended. */
+  readonly leftovers: boolean;
+  /** What it wrote to standard output. */
+  readonly stdout: string;
+  /** What it wrote to standard error. */
+  readonly stderr: string;
+  /** Both, in the order in which they arrived. */
+  readonly output: string;
+  /** How long it ran, in milliseconds. */
+  readonly milliseconds: number;
+}
+
+/** How a command is run. Whatever `spawn` takes goes to it. */
+export interface CommandOptions extends SpawnOptions {
+  /** The longest that it may take, in milliseconds; no limit without it. */
+  readonly limit?: number;
+  /** What it reads on standard input. */
+  readonly input?: string;
+  /** Whether it has a process group of its own, which is ended with it; not on Windows. */
+  readonly group?: boolean;
+  /** Ends it when aborted. */
+  readonly abort?: AbortSignal;
+}
+
+/** What a command left running may hold the pipes open, and this process with them. */
+const GRACE_MS = 2_000;
+
+const POSIX: boolean = process.platform !== "win32";
+const running = new Map<ChildProcess, boolean>();
+
+/** Ends every command that still runs. */
+export function endRunning(): void {
+  for (const [child, group] of running) end(child, group);
+}
+
+/**
+ * Runs a command to its end.
+ *
+ * @throws {Error} when it cannot be started.
+ */
+export function runToEnd(
+  [file = "", ...args]: readonly string[],
+  { limit, input, group = false, abort, ...options }: CommandOptions = {},
+): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const child = spawn(file, args, {
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      detached: group && POSIX,
+      ...options,
+    });
+    running.set(child, group);
+    const texts = { stdout: "", stderr: "" };
+    let output = "";
+    let late = false;
+    let leftovers = false;
+    let grace: NodeJS.Timeout | undefined;
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name]?.setEncoding("utf8").on("data", (text: string) => {
+        texts[name] += text;
+        output += text;
+      });
+    }
+    const endNow = (): boolean => end(child, group);
+    const timer = limit === undefined ? undefined : setTimeout(() => {
+      late = true;
+      endNow();
+    }, limit);
+    abort?.addEventListener("abort", endNow);
+    const settle = (): void => {
+      clearTimeout(timer);
+      clearTimeout(grace);
+      abort?.removeEventListener("abort", endNow);
+      running.delete(child);
+    };
+    child.on("error", (error) => {
+      settle();
+      reject(error);
+    });
+    child.on("exit", () => {
+      clearTimeout(timer);
+      if (group) grace = setTimeout(() => leftovers = endNow(), GRACE_MS);
+    });
+    child.on("close", (status, signal) => {
+      if (group) endNow();
+      settle();
+      const milliseconds = performance.now() - start;
+      resolve({ status, signal, late, leftovers, ...texts, output, milliseconds });
+    });
+    // A command that does not read its input closes the pipe: that is its own affair.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input ?? "");
+  });
+}
+
+/** How a command ended, in words. */
+export function howItEnded({ status, signal, late }: Ending): string {
+  return late ? "took too long and was ended" : `ended with ${signal ?? `status ${status}`}`;
+}
+
+/** Ends a child, or its group; whether there was anything left of it. */
+function end(child: ChildProcess, group: boolean): boolean {
+  if (child.pid === undefined) return false;
+  if (!group || !POSIX) return child.kill("SIGKILL");
+  try {
+    process.kill(-child.pid, "SIGKILL");
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
