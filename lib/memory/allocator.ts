@@ -26,7 +26,7 @@ import { openRaw, type RawAllocator, type RawFunctions } from "./raw.ts";
 import { AllocatorAccount } from "./shared/account.ts";
 import {
   flagOption,
-  LEAST_ALIGNMENT,
+  MIN_ALIGNMENT,
   requireAddress,
   requireSize,
   requireWhole,
@@ -63,7 +63,7 @@ export interface AdoptOptions {
 }
 
 /**
- * What an allocator's blocks come to. What goes through `raw` and `cached` is not in it.
+ * What an allocator has in use. What goes through `raw` and `cached` is not in it.
  *
  * @example
  * ```ts
@@ -83,11 +83,11 @@ export interface AllocatorStatistics {
   readonly blocks: number;
   /** Bytes in them, as they were asked for. */
   readonly bytes: number;
-  /** The most that was ever in {@linkcode AllocatorStatistics.bytes}. */
+  /** The maximum that there ever was of {@linkcode AllocatorStatistics.bytes}. */
   readonly peakBytes: number;
   /** Blocks there have ever been, adopted and claimed ones included. */
   readonly allocations: number;
-  /** Blocks that were dropped and then freed by the garbage collector's word. */
+  /** Blocks that were dropped, and freed when the garbage collector found them. */
   readonly leaks: number;
   /** Blocks that were transferred, of this allocator in any thread, and that nobody has claimed. */
   readonly unclaimed: number;
@@ -136,32 +136,32 @@ export interface Allocator extends BlockAllocator, Disposable {
   readonly functions: NativeFunctions;
   /**
    * Takes over a block that native code allocated; offheap then frees it, by the same allocator, or
-   * by the function that is given. Without one, an address that the allocator can tell is not its
+   * by the function that is given. Without one, an address that the allocator knows is not its
    * own is refused; mimalloc 2 says so of its blocks of 1 GiB and more, too. With one, the block
    * cannot be resized, and {@linkcode Block.usableSize} is its size.
    *
    * @param size Its size in bytes, of which views are made.
    * @throws {BlockError} for an address that is not the allocator's, or that is in use by any
    * allocator of this thread, also of another copy of offheap.
-   * @throws {RangeError} for a size that is none, or larger than what was set aside.
-   * @throws {TypeError} for options that are none.
+   * @throws {RangeError} for what is not a size, and for one larger than the usable size.
+   * @throws {TypeError} for bad options.
    */
   adopt(address: Address, size: number, options?: AdoptOptions): Block;
   /**
    * Takes a block over from another thread of this process. Exactly one claim of a handle succeeds.
    *
    * @throws {BlockError} when it was claimed before, or is of another allocator or process.
-   * @throws {TypeError} for what is no handle.
+   * @throws {TypeError} for what is not a handle.
    */
   claim(handle: BlockHandle): Block;
   /**
-   * The bytes that the allocator set aside for a block of this allocator.
+   * The usable size of a block of this allocator, in bytes.
    *
    * @throws {BlockError} as {@linkcode Block.usableSize}, and for a block of another allocator.
    */
   usableSize(block: Block): number;
   /**
-   * The bytes that a block of `size` bytes would have set aside, or a little less.
+   * The usable size that a block of `size` bytes would have, or a little less.
    *
    * @throws {UnsupportedOperationError} for the system's allocator, which cannot be asked.
    */
@@ -196,12 +196,12 @@ export interface Allocator extends BlockAllocator, Disposable {
    * @throws {RangeError | TypeError} for bad options.
    */
   pool(options: PoolOptions): Pool;
-  /** What the blocks come to. */
+  /** What the allocator has in use. */
   statistics(): AllocatorStatistics;
   /**
    * Ends the allocator: frees and detaches all that is still open, and empties the magazines.
    *
-   * @returns What was still open, apart from pools' idle blocks; it is told as a leak, too. Memory
+   * @returns What was still open, apart from pools' idle blocks; it is reported as a leak, too. Memory
    * whose buffer was detached by something else stays allocated, as it may be in use elsewhere. In the
    * main thread also what was transferred and not claimed, by this allocator or by those of threads
    * that have ended: it stays allocated, and can still be claimed.
@@ -306,7 +306,7 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
     if (free === NULL) {
       requireWhole(action, "the size", size, 0, this.#raw.raw.usableSize(address));
     }
-    const alignment = free === NULL ? LEAST_ALIGNMENT : 1;
+    const alignment = free === NULL ? MIN_ALIGNMENT : 1;
     const arrival = { address, size, alignment, free, managed, kind: "block" } as const;
     const trace = managed ? null : this.#parts.tracker.trace(this.adopt);
     return new NativeBlock(this.#store, ...this.#store.adopt(arrival, trace));
@@ -324,7 +324,7 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
 
   goodSize(size: number): number {
     requireSize("find a good size", size);
-    return this.#parts.kind.goodSize(Math.max(size, LEAST_ALIGNMENT));
+    return this.#parts.kind.goodSize(Math.max(size, MIN_ALIGNMENT));
   }
 
   owns(address: Address): boolean {
@@ -414,7 +414,7 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
     throw new BlockError(
       "foreign",
       `Cannot ${action} at ${hexadecimal(address)}: it is not ${this.name}'s own memory. Free it ` +
-        "with the function that belongs to its allocator, or tell that as the option free.",
+        "with the function that belongs to its allocator, or pass that as the option free.",
     );
   }
 }

@@ -173,9 +173,9 @@ class BorrowedMemory implements Borrowed {
  *
  * @param address Where it begins.
  * @param size Its size in bytes; 0 gives empty views.
- * @throws {RangeError} for an address or a size that is none, and for a size that this runtime's
+ * @throws {RangeError} for what is not an address or a size, and for a size that this runtime's
  * buffers cannot have (above 4 GiB in Bun).
- * @throws {TypeError} for options that are none.
+ * @throws {TypeError} for bad options.
  * @throws {LibraryLoadError} in Node 22 and 24, when offheap's shim, which makes the buffers there,
  * cannot be found or loaded.
  * @throws {PermissionError} when the runtime does not permit FFI.

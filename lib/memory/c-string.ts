@@ -1,5 +1,5 @@
 /**
- * Strings as C has them: bytes with a zero behind them.
+ * Strings as C has them: NUL-terminated.
  *
  * @module
  */
@@ -7,15 +7,15 @@ import { libcCalls } from "../../ffi/symbols/memory.ts";
 import type { Address } from "../../ffi/types.ts";
 import { requireAddress, requireWhole } from "./shared/arguments.ts";
 
-/** The longest string that is looked for, unless told otherwise: 1 GiB. */
-const MOST_BYTES: number = 2 ** 30;
+/** The longest string that is looked for without a limit: 1 GiB. */
+const MAX_BYTES: number = 2 ** 30;
 
 /**
- * The length of the C string at an address, without the zero at its end.
+ * The length of the NUL-terminated string at an address, without the NUL.
  *
- * @param limit The most bytes to look at.
+ * @param limit The maximum of bytes to look at.
  * @returns In bytes.
- * @throws {RangeError} when there is no zero within the limit, and for what is no address.
+ * @throws {RangeError} when there is no zero within the limit, and for what is not an address.
  * @throws {PermissionError} when the runtime does not permit FFI.
  * @example
  * ```ts
@@ -28,7 +28,7 @@ const MOST_BYTES: number = 2 ** 30;
  * text.end();
  * ```
  */
-export function cStringLength(address: Address, limit: number = MOST_BYTES): number {
+export function cStringLength(address: Address, limit: number = MAX_BYTES): number {
   const action = "measure a C string";
   requireAddress(action, address);
   requireWhole(action, "the limit", limit, 1, Number.MAX_SAFE_INTEGER);

@@ -43,11 +43,11 @@ export interface OpenOptions {
   readonly allocator?: AllocatorChoice | undefined;
   /** The path of its library; without it the usual places are looked at. */
   readonly library?: string | undefined;
-  /** How the library was built; `release` unless told otherwise. */
+  /** How the library was built; `release` without it. */
   readonly variant?: Variant | undefined;
-  /** Which leaks are told; that of `OFFHEAP_LEAKS` without it, else `sampled`. */
+  /** Which leaks are reported; that of `OFFHEAP_LEAKS` without it, else `sampled`. */
   readonly leaks?: LeakLevel | undefined;
-  /** Told of each leak; without it a process warning of the type `OffheapLeak` is emitted. */
+  /** Called with each leak; without it a process warning of the type `OffheapLeak` is emitted. */
   readonly onLeak?: ((leak: LeakReport) => void) | undefined;
   /** Check addresses and sizes in {@linkcode CachedAllocator}, at the price of its speed. */
   readonly debug?: boolean | undefined;

@@ -16,7 +16,7 @@ import { requireWhole } from "./shared/arguments.ts";
  * @param address In bytes; 0 is `NULL`.
  * @returns A `Deno.PointerObject`, a number in Bun, a bigint for `node:ffi` and for koffi; `null`
  * for `NULL` in Deno. Its type is that of the FFI: see {@linkcode NativePointer}.
- * @throws {RangeError | TypeError} for what is no address.
+ * @throws {RangeError | TypeError} for what is not an address.
  * @example
  * ```ts
  * import { type Address, nativePointer, openAllocator } from "@offheap/offheap";
@@ -43,7 +43,7 @@ export function nativePointer(address: Address): NativePointer {
  * @param pointer A `Deno.PointerObject`, a number or a bigint, or a pointer of koffi's; `null` is
  * `NULL`.
  * @returns In bytes; 0 for `NULL`.
- * @throws {RangeError | TypeError} for what is no pointer, and for a number that is no address.
+ * @throws {RangeError | TypeError} for what is not a pointer, and for a number that is not an address.
  * @example
  * ```ts
  * import { nativeAddress, openAllocator } from "@offheap/offheap";
@@ -59,6 +59,6 @@ export function nativeAddress(pointer: NativePointer | object | bigint | number 
   if (pointer === null) return NULL;
   const value = typeof pointer === "object" ? foreign().pointerAddress(pointer) : pointer;
   const address = typeof value === "bigint" ? Number(value) : value;
-  requireWhole("tell an address", "the pointer", address, 0, 2 ** 52);
+  requireWhole("find an address", "the pointer", address, 0, 2 ** 52);
   return address as Address;
 }

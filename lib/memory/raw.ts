@@ -39,7 +39,7 @@ export interface RawAllocator {
   free(address: Address): void;
   /** `aligned_alloc(alignment, size)`: the address is a multiple of the alignment, a power of two; or 0. */
   alignedAlloc(alignment: number, size: number): Address;
-  /** `malloc_usable_size(address)`: the bytes that the allocator set aside for a block. */
+  /** `malloc_usable_size(address)`: the usable size of a block in bytes. */
   usableSize(address: Address): number;
 }
 

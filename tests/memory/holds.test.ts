@@ -105,7 +105,7 @@ test("what a call uses is not released, transferred or resized; afterwards it is
     () => memory.reallocate(block, 200),
   ];
   for (const use of uses) {
-    assert.throws(use, { ...held, message: /an asynchronous call that was told by hold\(\)/ });
+    assert.throws(use, { ...held, message: /an asynchronous call that was given to hold\(\)/ });
   }
   first.end();
   await results[0];

@@ -270,7 +270,7 @@ test("a pool takes back what it has given away, and nothing else", () => {
   assert.throws(() => pool.claim(foreign), {
     name: "BlockError",
     reason: "foreign",
-    message: /it is none that this pool has given away. Take it by the allocator's claim\(\)/,
+    message: /this pool has not given it away. Take it by the allocator's claim\(\)/,
   });
   memory.claim(foreign).free();
   const another = memory.pool({ blockSize: 64 });

@@ -38,7 +38,7 @@ export interface ArenaOptions {
 /** How memory in an arena is allocated: as a block is, but for what only a block can be. */
 export type ArenaAllocateOptions = Omit<AllocateOptions, "managed">;
 
-/** How bytes that are there already are copied into an arena. */
+/** How bytes are copied into an arena. */
 export type ArenaFromOptions = Omit<AllocateFromOptions, "managed">;
 
 /** What an arena holds. */
@@ -51,12 +51,12 @@ export interface ArenaStatistics {
   readonly used: number;
   /** Allocations since the last reset, or since the mark that was rewound to. */
   readonly allocations: number;
-  /** The most that was ever in {@linkcode ArenaStatistics.used}. */
+  /** The maximum that there ever was of {@linkcode ArenaStatistics.used}. */
   readonly peak: number;
 }
 
 /**
- * A place in an arena to which it can be rewound.
+ * A position in an arena to which it can be rewound.
  *
  * @example
  * ```ts
@@ -110,8 +110,8 @@ export interface Arena extends Disposable {
    * @param options As those of a block. What asks for more than a page of alignment gets a chunk of
    * its own.
    * @throws {OutOfMemoryError} when a chunk is needed that cannot be had; the arena stays usable.
-   * @throws {RangeError} for a size or an alignment that is none.
-   * @throws {TypeError} for options that are none.
+   * @throws {RangeError} for a bad size or alignment.
+   * @throws {TypeError} for bad options.
    * @throws {ClosedError} after the arena was freed or its allocator closed.
    */
   allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer>;
@@ -127,7 +127,7 @@ export interface Arena extends Disposable {
     options?: ArenaAllocateOptions,
   ): ViewOf<C>;
   /**
-   * A copy of bytes, or of a string as UTF-8, with a zero behind if asked.
+   * A copy of bytes, or of a string as UTF-8, with a zero byte after it if asked.
    *
    * @throws As {@linkcode Arena.allocate}.
    */
@@ -148,12 +148,12 @@ export interface Arena extends Disposable {
    * is given back only then.
    *
    * @param call What the call gave.
-   * @returns What the call comes to.
+   * @returns The result of the call.
    * @throws {ClosedError} after the arena was freed or its allocator closed.
-   * @throws {TypeError} for what is no promise.
+   * @throws {TypeError} for what is not a promise.
    */
   hold<T>(call: PromiseLike<T>): Promise<T>;
-  /** Marks the present place. The next allocation begins a new buffer, which a rewind detaches. */
+  /** Marks the present position. The next allocation begins a new buffer, which a rewind detaches. */
   mark(): ArenaMark;
   /**
    * Ends all allocations since a mark, which can be rewound to again.
@@ -168,7 +168,7 @@ export interface Arena extends Disposable {
    *
    * @throws {ClosedError} after the arena was freed or its allocator closed.
    * @throws {BlockError} when something else has detached a buffer of it, or an asynchronous call
-   * that was told by {@linkcode Arena.hold} still uses it.
+   * that was given to {@linkcode Arena.hold} still uses it.
    */
   reset(): void;
   /** What the arena holds. */

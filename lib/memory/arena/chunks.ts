@@ -48,12 +48,12 @@ export class Chunks implements Reclaimable {
     return { kind: "arena", size: this.size, trace: this.#trace };
   }
 
-  /** What is told of them when the allocator is closed. */
+  /** What is reported of them when the allocator is closed. */
   report(): LeakReport {
     return this.#store.parts.tracker.describe(this.leak, "closed");
   }
 
-  /** Whether an address lies in one of them. */
+  /** Whether an address is in one of them. */
   contains(at: Address): boolean {
     return [...this.#chunks].some(({ address, size }) => at >= address && at < address + size);
   }

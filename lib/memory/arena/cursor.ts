@@ -49,7 +49,7 @@ export class Cursor {
   buffer: ArrayBuffer | null = null;
   /** Where in it the next allocation begins. */
   offset = 0;
-  /** Its size; -1 when there is none, as no size fits it. */
+  /** Its size; without a segment -1, which no size fits. */
   limit = -1;
   /** How many allocations there are. */
   allocations = 0;

@@ -11,7 +11,7 @@ import {
   alignmentOption,
   bytesOf,
   flagOption,
-  LEAST_ALIGNMENT,
+  MIN_ALIGNMENT,
   requireSize,
 } from "../shared/arguments.ts";
 import { type Block, NativeBlock, ownBlock } from "./block.ts";
@@ -108,9 +108,9 @@ export interface BlockAllocator {
    *
    * @param size In bytes: a whole number from 0 to 2^47.
    * @throws {OutOfMemoryError} when there is none; all else goes on.
-   * @throws {RangeError} for a size or an alignment that is none, and for a size that this
+   * @throws {RangeError} for a bad size or alignment, and for a size that this
    * runtime's buffers cannot have (above 4 GiB in Bun).
-   * @throws {TypeError} for options that are none.
+   * @throws {TypeError} for bad options.
    * @throws {ClosedError} after the allocator was closed, or the heap destroyed.
    */
   allocate(size: number, options?: AllocateOptions): Block;
@@ -126,7 +126,7 @@ export interface BlockAllocator {
   /**
    * A block with a copy of the C string at an address, the zero at its end included.
    *
-   * @throws As {@linkcode BlockAllocator.allocate}, and a `RangeError` for what is no address, and
+   * @throws As {@linkcode BlockAllocator.allocate}, and a `RangeError` for what is not an address, and
    * for a string without an end in its first GiB.
    */
   blockFrom(address: Address, options?: AllocateOptions): Block;
@@ -204,7 +204,7 @@ export class StoreAllocator implements BlockAllocator {
   /** Memory for one of the user's methods, which must not return the result as it is: see `trace`. */
   #allocate(method: Callee, size: number, options: AllocateOptions): [Live, ArrayBuffer] {
     requireSize(ACTION, size);
-    let alignment = LEAST_ALIGNMENT;
+    let alignment = MIN_ALIGNMENT;
     let zeroed = false;
     let managed = false;
     if (options !== NO_OPTIONS) {

@@ -13,13 +13,13 @@ import { Magazines } from "../shared/magazines.ts";
 import type { MemoryCalls } from "../shared/native.ts";
 import { watch } from "../shared/reclaim.ts";
 
-/** The most blocks that are kept. */
+/** The maximum of blocks that are kept. */
 const MAX_BLOCKS = 16;
 
 /** The largest block that is kept, in bytes. */
 const MAX_SIZE: number = 2 * 2 ** 20;
 
-/** The most bytes that are kept. */
+/** The maximum of bytes that are kept. */
 const MAX_BYTES: number = 8 * 2 ** 20;
 
 /** Freed blocks of one source in this thread, the oldest first. */

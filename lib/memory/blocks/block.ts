@@ -19,12 +19,12 @@ import { type BlockHandle, deposit } from "./transfer.ts";
  * transferred; from then on its views have length 0, and its address cannot be had from it.
  *
  * Its buffer must not be put on a transfer list, nor be detached otherwise: its memory would then
- * be reachable behind the block's back, {@linkcode Block.free} refuses to free it, and dropping the
+ * be reachable without the block, {@linkcode Block.free} refuses to free it, and dropping the
  * block would free memory that the other end still sees. What moves a block to another thread is
  * {@linkcode Block.transfer}.
  *
  * A block must not end while an asynchronous operation of the runtime, such as a write to a socket,
- * works on a view of it: the operation has the address, and goes on with whatever lies there next.
+ * works on a view of it: the operation has the address, and goes on with whatever is there next.
  *
  * A block that is dropped without being freed is freed some time after the last view of it was
  * collected, and counts as a leak. Keep the block while native code uses its address, or
@@ -71,8 +71,8 @@ export interface Block extends Disposable {
    */
   readonly pointer: NativePointer;
   /**
-   * The bytes that the allocator really set aside, at least {@linkcode Block.size}. Those behind
-   * the size are in no view.
+   * The usable size in bytes, at least {@linkcode Block.size}. No view has the bytes past the end
+   * of the size.
    *
    * @throws {BlockError} after the block's end.
    */
@@ -99,9 +99,9 @@ export interface Block extends Disposable {
    * freed, or its allocator closed, its views end at once, and its memory when the call has ended.
    *
    * @param call What the call gave: the memory stays until it is settled.
-   * @returns What the call comes to; a rejection is the caller's to handle.
+   * @returns The result of the call; a rejection is the caller's to handle.
    * @throws {BlockError} after the block's end.
-   * @throws {TypeError} for what is no promise.
+   * @throws {TypeError} for what is not a promise.
    */
   hold<T>(call: PromiseLike<T>): Promise<T>;
   /**
@@ -167,7 +167,7 @@ export class NativeBlock implements Block {
   get usableSize(): number {
     const { calls, source } = this.#store.parts;
     const { address, size, extra } = this.#usable("measure");
-    // What another library's function frees is none of this allocator's.
+    // What another library's function frees is not this allocator's.
     if (extra !== null && extra.free !== NULL) return size;
     return calls.offheap_usable_size(source, address);
   }
@@ -210,7 +210,7 @@ export class NativeBlock implements Block {
     return this.#record;
   }
 
-  /** Where it stands, in a word. */
+  /** Its state, in a word. */
   get state(): string {
     return shownState(this.#record, this.#buffer);
   }
@@ -236,7 +236,7 @@ export class NativeBlock implements Block {
     this.#bytes = null;
   }
 
-  /** Detaches its views and wraps it anew. */
+  /** Detaches its views and wraps it again. */
   renew(): void {
     this.#buffer = this.#store.rewrap(this.#record, this.#buffer);
     this.#bytes = null;
@@ -288,7 +288,7 @@ export function claimBlock(store: Store, claimed: Arrival, trace: string | null)
 /**
  * A block that is of this store.
  *
- * @throws {BlockError} when it is of another; {TypeError} for what is no block.
+ * @throws {BlockError} when it is of another; {TypeError} for what is not a block.
  */
 export function ownBlock(store: Store, action: string, block: Block): NativeBlock {
   if (!(block instanceof NativeBlock)) {

@@ -9,17 +9,17 @@ import type { LeakKind } from "../leaks.ts";
 import { Holds } from "../shared/holds.ts";
 import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";
 
-/** Where an allocation stands. */
+/** The state of an allocation. */
 export type LiveState = "live" | "freed" | "released" | "transferred";
 
 /** A place in a list that is closed to a ring: an entry needs no list to be taken out. */
 class Link {
-  /** The one behind. */
+  /** The next one. */
   next: Link = this;
-  /** The one in front. */
+  /** The one before. */
   previous: Link = this;
 
-  /** Puts an entry behind this one. */
+  /** Puts an entry after this one. */
   insert(entry: Link): void {
     const { next } = this;
     entry.next = next;
@@ -65,7 +65,7 @@ export class Live extends Link implements Reclaimable {
   readonly kind: LeakKind;
   /** Where it was allocated, when that was sampled. */
   readonly trace: string | null;
-  /** Where it stands. */
+  /** Its state. */
   state: LiveState = "live";
   /** Whether the allocator may keep its memory for the next block: what was adopted may be larger. */
   reusable = true;
@@ -75,7 +75,7 @@ export class Live extends Link implements Reclaimable {
   reference: WeakRef<ArrayBuffer> | null = null;
   /** What only few have. */
   extra: Extra | null = null;
-  /** Told when it was collected. */
+  /** Called when it was collected. */
   onCollected: WeakRef<Collectable> | null = null;
 
   /** Makes the record of an allocation. */

@@ -30,7 +30,7 @@ export function isElsewhere(live: Live, buffer: ArrayBuffer): boolean {
   return live.size > 0 && buffer.byteLength === 0;
 }
 
-/** Where an allocation stands, in a word. */
+/** The state of an allocation, in a word. */
 export function shownState(live: Live, buffer: ArrayBuffer): string {
   if (live.state !== "live") return live.state;
   return isElsewhere(live, buffer) ? "detached" : live.held ? "held" : "live";

@@ -267,7 +267,7 @@ export class Store implements LiveOwner {
     this.#forget(live, state);
   }
 
-  /** The allocation that an address lies in; `null` when it lies in none of this store. */
+  /** The allocation that an address is in; `null` when this store has no such allocation. */
   find(address: Address): Live | null {
     for (const live of this.#list) {
       if (address >= live.address && address < live.address + Math.max(1, live.size)) return live;

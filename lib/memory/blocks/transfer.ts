@@ -94,7 +94,7 @@ const REFUSALS: ReadonlyMap<number, readonly [BlockErrorReason, string]> = new M
 /**
  * A handle by its own properties.
  *
- * @throws {TypeError} for what is none.
+ * @throws {TypeError} for anything else.
  */
 export function requireHandle(action: string, given: BlockHandle): BlockHandle {
   const handle = typeof given === "object" && given !== null ? ownProperties(given) : null;
@@ -127,7 +127,7 @@ export function isWaiting(store: Store, given: BlockHandle): boolean {
  *
  * @param take Whether it is taken over: nobody else can claim it then.
  * @throws {BlockError} when it was claimed, or is of another allocator or process.
- * @throws {TypeError} for what is no handle.
+ * @throws {TypeError} for what is not a handle.
  */
 export function claim(store: Store, given: BlockHandle, take = true): Arrival {
   const action = "claim a block";

@@ -16,8 +16,8 @@ import {
   MAX_CACHED,
 } from "./size-classes.ts";
 import {
-  LEAST_ALIGNMENT,
   MAX_SIZE,
+  MIN_ALIGNMENT,
   requireAlignment,
   requireSize,
   requireWhole,
@@ -58,7 +58,7 @@ export interface CachedStatistics {
  *
  * Sizes are checked; addresses are not, and a double free or a use after free is what it is in C,
  * unless the allocator was opened in debug mode. The size that a block was allocated with has to be
- * told when it is freed.
+ * given when it is freed.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ export interface CachedAllocator {
    * A block of at least `size` bytes, with undefined contents.
    *
    * @throws {OutOfMemoryError} when there is none.
-   * @throws {RangeError} for a size that is none.
+   * @throws {RangeError} for what is not a size.
    * @throws {ClosedError} after the allocator was closed.
    */
   malloc(size: number): Address;
@@ -101,7 +101,7 @@ export interface CachedAllocator {
    * Gives a block back. An address of 0 does nothing.
    *
    * @param size The size that it was allocated with.
-   * @throws {RangeError} for a size that is none.
+   * @throws {RangeError} for what is not a size.
    * @throws {BlockError} in debug mode, for an address that is not in use, or another size.
    * @throws {ClosedError} after the allocator was closed.
    */
@@ -112,7 +112,7 @@ export interface CachedAllocator {
    * @throws As {@linkcode CachedAllocator.malloc}.
    */
   alignedAlloc(alignment: number, size: number): Address;
-  /** The bytes that the allocator set aside for a block. */
+  /** The usable size of a block in bytes. */
   usableSize(address: Address): number;
   /** What the magazines hold. */
   statistics(): CachedStatistics;
@@ -188,7 +188,7 @@ export class CachedMemory implements CachedAllocator {
     }
     this.#requireOpen();
     const address = this.#calls.offheap_calloc(this.#source, 1, bytes);
-    if (address === NULL) throw new OutOfMemoryError("memory", bytes, LEAST_ALIGNMENT);
+    if (address === NULL) throw new OutOfMemoryError("memory", bytes, MIN_ALIGNMENT);
     return address;
   }
 
@@ -199,7 +199,7 @@ export class CachedMemory implements CachedAllocator {
     this.#requireOpen();
     if (oldSize > MAX_CACHED && size > MAX_CACHED) {
       const moved = this.#calls.offheap_realloc(this.#source, address, size);
-      if (moved === NULL) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
+      if (moved === NULL) throw new OutOfMemoryError("memory", size, MIN_ALIGNMENT);
       return moved;
     }
     if (allocatedSize(oldSize) === allocatedSize(size)) return address;
@@ -273,12 +273,12 @@ export class CachedMemory implements CachedAllocator {
     this.#requireOpen();
     if (size > MAX_CACHED) {
       const address = this.#calls.offheap_malloc(this.#source, size);
-      if (address === NULL) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
+      if (address === NULL) throw new OutOfMemoryError("memory", size, MIN_ALIGNMENT);
       return address;
     }
     const index = classOf(size);
     const count = this.#counts[index] || this.#refill(index);
-    if (count === 0) throw new OutOfMemoryError("memory", size, LEAST_ALIGNMENT);
+    if (count === 0) throw new OutOfMemoryError("memory", size, MIN_ALIGNMENT);
     this.#counts[index] = count - 1;
     return this.#slots[(index << SLOTS_SHIFT) + count - 1] as Address;
   }

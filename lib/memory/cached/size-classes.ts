@@ -19,10 +19,10 @@ export const MAX_CACHED: number = 32 * 1024;
 /** The slots of each magazine; one is never used, so that a class is found by a shift. */
 export const MAGAZINE_SLOTS = 64;
 
-/** The most blocks in a magazine. */
+/** The maximum of blocks in a magazine. */
 const MAX_BLOCKS: number = MAGAZINE_SLOTS - 1;
 
-/** The most bytes in a magazine of a class that is not small. */
+/** The maximum of bytes in a magazine of a class that is not small. */
 const MAX_BYTES: number = 64 * 1024;
 
 function classSizes(): number[] {
@@ -38,7 +38,7 @@ function classSizes(): number[] {
 /** The size of each class in bytes. */
 export const CLASS_SIZES: readonly number[] = classSizes();
 
-/** The most blocks that a magazine of each class keeps. */
+/** The maximum of blocks in the magazine of each class. */
 export const CLASS_CAPACITIES: readonly number[] = CLASS_SIZES.map((size) =>
   size <= MAX_SMALL ? MAX_BLOCKS : Math.min(MAX_BLOCKS, Math.floor(MAX_BYTES / size))
 );

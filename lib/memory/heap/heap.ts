@@ -35,7 +35,7 @@ export interface HeapStatistics {
   readonly allocated: number;
   /** Bytes of memory that the heap holds from the system: mimalloc's committed, jemalloc's resident. */
   readonly resident: number;
-  /** Bytes of addresses set aside: mimalloc's reserved, jemalloc's mapped. */
+  /** Bytes of addresses reserved: mimalloc's reserved, jemalloc's mapped. */
   readonly mapped: number;
   /** Blocks that are in use, as offheap counts them. */
   readonly blocks: number;

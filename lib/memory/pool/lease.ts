@@ -34,7 +34,7 @@ export interface Lease extends Disposable {
    * @throws {BlockError} after the release, as do the other members.
    */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The buffer behind them. It must not be detached, as with {@linkcode Block.buffer}. */
+  /** The buffer of these bytes. It must not be detached, as with {@linkcode Block.buffer}. */
   readonly buffer: ArrayBuffer;
   /** The block's size in bytes. */
   readonly size: number;
@@ -49,7 +49,7 @@ export interface Lease extends Disposable {
    * released meanwhile goes back to the pool when the call has ended.
    *
    * @throws {BlockError} after the release.
-   * @throws {TypeError} for what is no promise.
+   * @throws {TypeError} for what is not a promise.
    */
   hold<T>(call: PromiseLike<T>): Promise<T>;
   /**

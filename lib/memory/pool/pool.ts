@@ -39,11 +39,11 @@ export interface PoolOptions {
   readonly blockSize: number;
   /** The alignment of each block, as in {@linkcode AllocateOptions}. */
   readonly alignment?: number | undefined;
-  /** The most blocks there may be at once; no limit without it. */
+  /** The maximum of blocks there may be at once; no limit without it. */
   readonly max?: number | undefined;
   /**
    * Detach a block's views when its lease is released, so that nothing can look into the next
-   * lease's bytes. It costs wrapping the block anew at the next lease. Without it a view that was
+   * lease's bytes. It costs wrapping the block again at the next lease. Without it a view that was
    * kept shows what the next lease writes.
    */
   readonly strict?: boolean | undefined;
@@ -133,9 +133,9 @@ export interface Pool extends Disposable {
    * Takes back a lease that was given to another thread, with what it was filled with there.
    *
    * @param handle What {@linkcode Block.transfer} gave there, or the lease's own.
-   * @throws {BlockError} when it was claimed before, or is none of this pool's: it can be claimed by
+   * @throws {BlockError} when it was claimed before, or is not of this pool: it can be claimed by
    * its allocator then.
-   * @throws {TypeError} for what is no handle.
+   * @throws {TypeError} for what is not a handle.
    * @throws {ClosedError} after the pool or its allocator was closed.
    */
   claim(handle: BlockHandle): Lease;
@@ -144,8 +144,8 @@ export interface Pool extends Disposable {
    * its place in the pool is free again. A block that nobody has claimed yet is freed.
    *
    * @param handle What the lease's `transfer()` gave.
-   * @throws {BlockError} when it is none that this pool has given away, or it has come back.
-   * @throws {TypeError} for what is no handle.
+   * @throws {BlockError} when this pool has not given it away, or it has come back.
+   * @throws {TypeError} for what is not a handle.
    * @throws {ClosedError} after the pool or its allocator was closed.
    */
   writeOff(handle: BlockHandle): void;
@@ -247,7 +247,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (!this.#away.has(address) || size !== this.#blockSize) {
       throw new BlockError(
         "foreign",
-        `Cannot ${action} of ${size} bytes: it is none that this pool has given away. Take it by ` +
+        `Cannot ${action} of ${size} bytes: this pool has not given it away. Take it by ` +
           "the allocator's claim().",
       );
     }
@@ -266,7 +266,7 @@ export class BlockPool implements Pool, Owner, Collectable {
     if (address === undefined) {
       throw new BlockError(
         "foreign",
-        `Cannot ${action}: it is none that this pool has given away, or it has come back.`,
+        `Cannot ${action}: this pool has not given it away, or it has come back.`,
       );
     }
     this.#away.delete(address);

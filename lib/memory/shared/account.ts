@@ -1,6 +1,6 @@
 /**
- * What an allocator has in use. The counts lie in native memory: when a thread ends without having
- * closed its allocator, other threads can still tell what was lost with it.
+ * What an allocator has in use. The counts are in native memory: when a thread ends without having
+ * closed its allocator, other threads can still see what was lost with it.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { detach } from "./buffers.ts";
 import type { MemoryCalls } from "./native.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
 
-/** What a store's account comes to. */
+/** What a store has in use. */
 export interface Account {
   /** Allocations in use. */
   blocks: number;
   /** Their size in bytes. */
   bytes: number;
-  /** The most bytes there ever were. */
+  /** The maximum that there ever was of {@linkcode Account.bytes}. */
   peakBytes: number;
   /** Allocations there have ever been. */
   allocations: number;

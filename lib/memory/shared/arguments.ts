@@ -10,7 +10,7 @@ import { requireFlag } from "../../options.ts";
 export const MAX_SIZE: number = 2 ** 47;
 
 /** The alignment that every block has, in bytes: that of C's `max_align_t`. */
-export const LEAST_ALIGNMENT = 16;
+export const MIN_ALIGNMENT = 16;
 
 /** The largest alignment that can be asked for, in bytes. */
 export const MAX_ALIGNMENT: number = 2 ** 30;
@@ -22,7 +22,7 @@ function refuse(action: string, what: string, value: unknown, wanted: string): n
 }
 
 /**
- * Refuses what is no whole number within bounds.
+ * Refuses what is not a whole number within bounds.
  *
  * @throws {TypeError} for another type, {RangeError} for another number.
  */
@@ -37,12 +37,12 @@ export function requireWhole(
   refuse(action, what, value, `a whole number from ${least} to ${most}`);
 }
 
-/** Refuses what is no size in bytes. */
+/** Refuses what is not a size in bytes. */
 export function requireSize(action: string, value: unknown): asserts value is number {
   requireWhole(action, "the size", value, 0, MAX_SIZE);
 }
 
-/** Refuses what is no alignment: a power of two. */
+/** Refuses what is not an alignment: a power of two. */
 export function requireAlignment(
   action: string,
   value: unknown,
@@ -55,9 +55,9 @@ export function requireAlignment(
 
 /** An alignment that may be left out, checked. */
 export function alignmentOption(action: string, alignment: number | undefined): number {
-  if (alignment === undefined) return LEAST_ALIGNMENT;
+  if (alignment === undefined) return MIN_ALIGNMENT;
   requireAlignment(action, alignment);
-  return Math.max(alignment, LEAST_ALIGNMENT);
+  return Math.max(alignment, MIN_ALIGNMENT);
 }
 
 /** A flag that may be left out, checked. */
@@ -66,7 +66,7 @@ export function flagOption(action: string, what: string, value: boolean | undefi
   return value ?? false;
 }
 
-/** Refuses what is no address of user space. */
+/** Refuses what is not an address of user space. */
 export function requireAddress(action: string, value: unknown, what = "the address"): void {
   requireWhole(action, what, value, 1, 2 ** 52);
 }

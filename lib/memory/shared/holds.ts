@@ -42,8 +42,8 @@ export class Holds {
  * Holds memory until a promise is settled.
  *
  * @param memory What must not be collected before.
- * @returns What the promise comes to, when the hold has ended.
- * @throws {TypeError} for what is no promise.
+ * @returns The result of the promise, when the hold has ended.
+ * @throws {TypeError} for what is not a promise.
  */
 export function holdUntil<T>(
   action: string,
@@ -67,7 +67,7 @@ export function holdUntil<T>(
 export function heldError(action: string, what: string): BlockError {
   return new BlockError(
     "held",
-    `Cannot ${action} ${what}: an asynchronous call that was told by hold() still uses it. ` +
+    `Cannot ${action} ${what}: an asynchronous call that was given to hold() still uses it. ` +
       "Await that first.",
   );
 }

@@ -26,7 +26,7 @@ function requireVersion(path: string): void {
   if (version === ABI_VERSION) return;
   throw new LibraryLoadError(
     `Cannot use offheap's shim "${path}": its interface is version ${version}, and this offheap ` +
-      `needs version ${ABI_VERSION}. Build it anew with "offheap build --force".`,
+      `needs version ${ABI_VERSION}. Build it again with "offheap build --force".`,
     [{ origin: "path", path, outcome: `interface version ${version}` }],
   );
 }

@@ -8,7 +8,7 @@ import type { LeakReport } from "../leaks.ts";
 
 /** Something made of an allocator's memory. */
 export interface Owner {
-  /** Whether an address lies in memory of it that the allocator's own list does not have. */
+  /** Whether an address is in memory of it that the allocator's own list does not have. */
   contains(address: Address): boolean;
   /** Ends it for its allocator; what was still in use, apart from the allocator's own blocks. */
   end(): LeakReport[];
@@ -35,7 +35,7 @@ export class Owners {
     this.#references.delete(reference);
   }
 
-  /** Whether an address lies in memory of one of them. */
+  /** Whether an address is in memory of one of them. */
   contains(address: Address): boolean {
     return [...this.#references].some((reference) => reference.deref()?.contains(address) === true);
   }
