@@ -5,7 +5,6 @@
  */
 import process from "node:process";
 import { inspect } from "node:util";
-import workerThreads from "node:worker_threads";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
 import type {
   Calls,
@@ -99,14 +98,6 @@ const transfer = ArrayBuffer.prototype.transfer;
 /** Moves a buffer's memory to another one, without copying. */
 export function moveBuffer(buffer: ArrayBuffer): ArrayBuffer {
   return transfer.call(buffer);
-}
-
-/** Not by its name: a Node that lacks it could then not say that it is too old. */
-const { isMarkedAsUntransferable } = workerThreads;
-
-/** Whether a buffer can be detached where marking it as untransferable prevents that, too. */
-export function isUnmarked(buffer: ArrayBuffer): boolean {
-  return !isMarkedAsUntransferable(buffer);
 }
 
 /** A 64-bit result as an exact number, or a `RangeError`. */

@@ -14,6 +14,7 @@ import {
 } from "./errors.ts";
 import { createKoffiAdapter, requireKoffi } from "./adapters/koffi.ts";
 import { createNodeAdapter } from "./adapters/node.ts";
+import { opensslSha256 } from "./adapters/node-digest.ts";
 import { nodeRefusal } from "./node-floor.ts";
 import type { Adapter, Permission, RuntimeInfo } from "./types.ts";
 
@@ -66,6 +67,19 @@ let adapter: Adapter | undefined;
 export function foreign(): Adapter {
   adapter ??= pickAdapter();
   return adapter;
+}
+
+/** The sha256 of pieces in a row, in hexadecimal. */
+export function sha256(pieces: Iterable<Uint8Array>): string {
+  const { deno, bun } = process.versions as NodeJS.Dict<string>;
+  const quick = deno === undefined && bun === undefined &&
+    process.getBuiltinModule("node:ffi") !== undefined;
+  const digest = quick ? opensslSha256(foreign(), pieces) : null;
+  if (digest !== null) return digest;
+  // Not imported: `offheap run` need not wait for what it does not use.
+  const hash = process.getBuiltinModule("node:crypto").createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
 }
 
 /**

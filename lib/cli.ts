@@ -6,6 +6,7 @@
  */
 import process from "node:process";
 import { nodeRefusal } from "../ffi/node-floor.ts";
+import { beMainThread } from "../ffi/threads.ts";
 import { isForShell, SHELL_REFUSAL } from "./cli/shell-refusal.ts";
 
 const refusal = nodeRefusal("run offheap");
@@ -21,6 +22,7 @@ else {
  * needs is loaded without the rest.
  */
 async function start(): Promise<number> {
+  beMainThread();
   const args = process.argv.slice(2);
   const [command, ...words] = args;
   try {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { markAsUntransferable } from "node:worker_threads";
+import { markAsUntransferable } from "../threads.ts";
 import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "../symbols/libc.ts";
 import {
   bindLibrary,

@@ -9,7 +9,6 @@ import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "../sym
 import {
   bindLibrary,
   encodeCString,
-  isUnmarked,
   loadError,
   LONG_TYPE,
   moveBuffer,
@@ -25,6 +24,7 @@ import {
   viewOrNull,
   widenToBigInt,
 } from "../library.ts";
+import { isUnmarked } from "../threads.ts";
 import type {
   Adapter,
   Address,

@@ -4,12 +4,10 @@
  * @module
  */
 import process from "node:process";
-import { markAsUntransferable } from "node:worker_threads";
 import { collectGarbage } from "../collect-garbage.ts";
 import {
   bindLibrary,
   encodeCString,
-  isUnmarked,
   loadError,
   LONG_TYPE,
   moveBuffer,
@@ -23,6 +21,7 @@ import {
   viewOrNull,
   widenToBigInt,
 } from "../library.ts";
+import { isUnmarked, markAsUntransferable } from "../threads.ts";
 import { packageUsers, requireFrom } from "../packages.ts";
 import { processLibrary } from "../symbols/libc.ts";
 import type {

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { isMainThread } from "node:worker_threads";
 import { collectGarbage } from "../collect-garbage.ts";
 import {
   bindLibrary,
   encodeCString,
-  isUnmarked,
   LONG_TYPE,
   moveBuffer,
   nameTypes,
@@ -21,6 +19,7 @@ import {
   toExactNumber,
   viewOrNull,
 } from "../library.ts";
+import { isMainThread, isUnmarked } from "../threads.ts";
 import { awaitCompilerAtExit, callIndirectly } from "../optimised-calls.ts";
 import { processLibrary } from "../symbols/libc.ts";
 import type {
@@ -86,7 +85,7 @@ function openFile(ffi: NodeFfi, path: string | null): RawLibrary {
       if (!hasSymbol(library, symbol)) return undefined;
       const { parameters, result } = nameTypes(signature, PARAMETERS, RESULTS);
       const native = library.getFunction(symbol, { arguments: parameters, return: result });
-      return isMainThread ? native : callIndirectly(native, parameters.length);
+      return isMainThread() ? native : callIndirectly(native, parameters.length);
     },
     close: () => library.close(),
   };
@@ -95,7 +94,7 @@ function openFile(ffi: NodeFfi, path: string | null): RawLibrary {
 /** The adapter over the builtin module `node:ffi`. */
 export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const ffi = module as NodeFfi;
-  if (isMainThread) awaitCompilerAtExit();
+  if (isMainThread()) awaitCompilerAtExit();
   return {
     runtime,
     backend: "node:ffi",

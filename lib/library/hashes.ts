@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
-import { isStandalone } from "../../ffi/mod.ts";
+import { isStandalone, sha256 } from "../../ffi/mod.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { LibraryManifest } from "./manifest.ts";
@@ -48,32 +47,27 @@ export function manifestPath(library: string): string {
   return `${library}.json`;
 }
 
-/** The sha256 of bytes, in hexadecimal. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
 /** How much of a file is in memory at once, in bytes. */
 const CHUNK = 65_536;
 
-/**
- * The sha256 of a file, in hexadecimal. It is read in pieces: the memory for all of a library takes
- * longer to get from the system than the hash to compute.
- */
-export function sha256OfFile(path: string): string {
-  const hash = createHash("sha256");
+/** A file's bytes, each piece until the next: the memory for all takes longer to get than a hash. */
+function* piecesOf(descriptor: number): Generator<Uint8Array> {
   const bytes = new Uint8Array(CHUNK);
+  let count = readSync(descriptor, bytes);
+  while (count > 0) {
+    yield bytes.subarray(0, count);
+    count = readSync(descriptor, bytes);
+  }
+}
+
+/** The sha256 of a file, in hexadecimal. */
+export function sha256OfFile(path: string): string {
   const descriptor = openSync(path, "r");
   try {
-    let count = readSync(descriptor, bytes);
-    while (count > 0) {
-      hash.update(bytes.subarray(0, count));
-      count = readSync(descriptor, bytes);
-    }
+    return sha256(piecesOf(descriptor));
   } finally {
     closeSync(descriptor);
   }
-  return hash.digest("hex");
 }
 
 /** The code of a system's error, such as `ENOENT`; empty for another error. */
@@ -100,7 +94,7 @@ export function readManifest(path: string): ManifestFile | null {
     const bytes = readFileSync(file);
     const manifest: Partial<LibraryManifest> | null = JSON.parse(bytes.toString("utf8"));
     if (!SHA256.test(String(manifest?.sha256))) throw new SyntaxError("it names no sha256");
-    return { manifest: manifest as LibraryManifest, sha256: sha256Of(bytes) };
+    return { manifest: manifest as LibraryManifest, sha256: sha256([bytes]) };
   } catch (error) {
     if (isPermissionRefusal(error)) throw error;
     if (errorCode(error) === "ENOENT") return null;

@@ -98,9 +98,11 @@ function keepOpen(libc: LibcCalls, number: number): void {
 function handDescriptorsOn(libc: LibcCalls): void {
   const { marks } = foreign().startChanges;
   if (marks === "none") return;
+  // Not `performance.timeOrigin`, for which Node loads a dozen modules.
+  const started = Date.now() - 1000 * process.uptime();
   const numbers = markedSinceStart(ownDescriptors(), marks, {
     ofParent: (number) => descriptorOf(process.ppid, number),
-    isOlder: (number) => fstatSync(number).ctimeMs < performance.timeOrigin - CLOCK_LAG_MS,
+    isOlder: (number) => fstatSync(number).ctimeMs < started - CLOCK_LAG_MS,
   });
   for (const number of numbers) keepOpen(libc, number);
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
+import { sha256 } from "../../ffi/mod.ts";
 import { LaunchError, OffheapError } from "../errors.ts";
 import { cacheDirectory } from "../library/directories.ts";
 import { cacheExposure, effectiveUser } from "../library/ownership.ts";
@@ -81,7 +81,7 @@ function makeLink(path: string, { path: directory, cache }: LinkDirectory): stri
     mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
     requirePrivate(directory);
   });
-  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
+  const digest = sha256([new TextEncoder().encode(path)]).slice(0, 16);
   const link = join(directory, `${digest}-${basename(path).replace(UNSAFE, "_")}`);
   const fresh = `${link}.${process.pid}`;
   using(directory, () => {
