@@ -7,6 +7,7 @@
 import process from "node:process";
 import { nodeRefusal } from "../ffi/node-floor.ts";
 import { beMainThread } from "../ffi/threads.ts";
+import { useCompileCache } from "./cli/compile-cache.ts";
 import { isForShell, SHELL_REFUSAL } from "./cli/shell-refusal.ts";
 
 const refusal = nodeRefusal("run offheap");
@@ -26,7 +27,10 @@ async function start(): Promise<number> {
   const args = process.argv.slice(2);
   const [command, ...words] = args;
   try {
-    if (command === "run") (await import("./cli/quick-run.ts")).runQuickly(words);
+    if (command === "run") {
+      useCompileCache();
+      (await import("./cli/quick-run.ts")).runQuickly(words);
+    }
   } catch (error) {
     return (await import("./cli/failure.ts")).failRun(error);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { getSystemErrorMap } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
@@ -67,6 +68,8 @@ export function becomeProgram(
   checked: CheckedFile,
 ): never {
   const { calls } = foreign().open(shim, { offheap_exec: SHIM_SYMBOLS.offheap_exec });
+  // Node writes what it has compiled at its end, which this is.
+  process.getBuiltinModule("node:module").flushCompileCache?.();
   const errno = calls.offheap_exec(
     path,
     encodeStringArray(argv),
