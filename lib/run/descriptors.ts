@@ -34,7 +34,7 @@ const FIRST_GAP = 16;
 
 /**
  * What every event loop has, and by what two descriptors are known to be one thing; `null` where
- * nothing tells, and no program hands one on.
+ * nothing tells.
  */
 const LOOP_KINDS: Readonly<Record<string, RegExp | null>> = {
   "anon_inode:[eventpoll]": null,
@@ -59,10 +59,12 @@ export function fileFlags(descriptor: Descriptor): number {
 function isLoops(descriptor: Descriptor, { ofParent }: DescriptorHistory): boolean {
   const identity = LOOP_KINDS[descriptor.target];
   if (identity === undefined) return false;
-  const here = identity?.exec(descriptor.info)?.[0];
-  if (here === undefined) return true;
   const parents = ofParent(descriptor.number);
-  return parents?.target !== descriptor.target || identity?.exec(parents.info)?.[0] !== here;
+  if (parents?.target !== descriptor.target) return true;
+  // The parent hands this number on, so nothing of the runtime's own can have it.
+  if (!isMarked(parents)) return false;
+  const here = identity?.exec(descriptor.info)?.[0];
+  return here === undefined || identity?.exec(parents.info)?.[0] !== here;
 }
 
 /** A pipe that leads from the process to itself, as a loop has for signals, and `make` for its jobs. */

@@ -1,5 +1,5 @@
 /**
- * What `env` in a `#!` line goes on to run.
+ * What `env` goes on to run.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface EnvCommand {
 }
 
 /** Options without a value, by their short and long names. */
-const FLAGS: Readonly<Record<string, "clear" | "nothing">> = {
+const FLAGS: Readonly<Record<string, "clear" | "nothing" | "print">> = {
   "i": "clear",
   "0": "nothing",
   "v": "nothing",
@@ -33,6 +33,8 @@ const FLAGS: Readonly<Record<string, "clear" | "nothing">> = {
   "--default-signal": "nothing",
   "--ignore-signal": "nothing",
   "--list-signal-handling": "nothing",
+  "--help": "print",
+  "--version": "print",
 };
 
 /** Options with a value, by their short and long names. */
@@ -66,6 +68,7 @@ export function parseEnvCommand(
   const rest = [...args];
   const unset: string[] = [];
   let cleared = false;
+  let prints = false;
   let directory: string | null = null;
   const apply = (action: string, value: string): void => {
     if (action === "unset") unset.push(value);
@@ -82,6 +85,7 @@ export function parseEnvCommand(
       if (action !== undefined && value !== undefined) apply(action, value);
       else if (FLAGS[name] !== undefined && value === undefined) {
         cleared ||= FLAGS[name] === "clear";
+        prints ||= FLAGS[name] === "print";
       } else if (VALUED[name] !== undefined) apply(VALUED[name], requireValue(word, rest.shift()));
       else throw refused(`the unknown option "${word}"`);
     } else {
@@ -108,7 +112,7 @@ export function parseEnvCommand(
   }
   const [command, ...commandArgs] = rest;
   return {
-    command: command ?? null,
+    command: prints ? null : command ?? null,
     args: commandArgs,
     environment: result,
     directory,

@@ -1,5 +1,5 @@
 /**
- * The step that `env` in a `#!` line makes on the way to the program.
+ * The step that `env`, as the command or in a `#!` line, makes on the way to the program.
  *
  * @module
  */
@@ -15,12 +15,25 @@ function isEnv(path: string, cwd: string): boolean {
   return basename(path) === "env" || basename(realpathSync(resolve(cwd, path))) === "env";
 }
 
-/** Whether the chain stands at an `env` that a script's `#!` line named; paths start from `cwd`. */
+/**
+ * Whether the chain is at an `env`: the command itself, or what a script's `#!` line names. Paths
+ * start from `cwd`.
+ */
 export function runsEnv(chain: readonly LaunchStep[], cwd: string): boolean {
   const last = chain.at(-1);
   const before = chain.at(-2);
-  return before?.kind === "script" && before.by === "shebang" && last?.kind === "program" &&
-    isEnv(last.path, cwd);
+  const named = before === undefined || (before.kind === "script" && before.by === "shebang");
+  return named && last?.kind === "program" && isEnv(last.path, cwd);
+}
+
+/** What decides the arguments of `env`, with its verb, for messages. */
+function whatMakes(command: string): string {
+  return basename(command) === "env" ? "its arguments make it" : 'its #! line makes "env"';
+}
+
+/** Where to take a word out of. */
+function place(command: string): string {
+  return basename(command) === "env" ? "the command" : "that line";
 }
 
 /** Refuses what would leave the program without the preload, or without the check inside it. */
@@ -31,8 +44,8 @@ function requireFixed(
 ): void {
   const refuse = (what: string, word: string): never => {
     throw new LaunchError(
-      `Cannot run "${command}" under an allocator: its #! line makes "env" ${what}. ` +
-        `Take ${word} out of that line.`,
+      `Cannot run "${command}" under an allocator: ${whatMakes(command)} ${what}. ` +
+        `Take ${word} out of ${place(command)}.`,
     );
   };
   const [preload = ""] = fixed;
@@ -64,7 +77,7 @@ export function afterEnv(
   const path = resolveEnvCommand(command, env.command, env.environment.PATH, directory);
   if (isEnv(path, directory)) {
     throw new LaunchError(
-      `Cannot run "${command}" under an allocator: its #! line makes "env" start another "env". ` +
+      `Cannot run "${command}" under an allocator: ${whatMakes(command)} start another "env". ` +
         "Name the program behind the first one.",
     );
   }
@@ -81,6 +94,7 @@ function resolveEnvCommand(
     return resolveCommand(name, path, cwd);
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
+    if (basename(script) === "env") throw error;
     const hint = name.includes(" ") ? ' "env" takes several words only with -S.' : "";
     throw new LaunchError(
       `Cannot run "${script}", whose #! line names "env": ${error.message}${hint}`,

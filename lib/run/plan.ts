@@ -34,6 +34,9 @@ export interface LaunchOptions {
   readonly library?: string | undefined;
 }
 
+/** The dynamic linker's variable for libraries that watch it. */
+const AUDIT_VARIABLE = "LD_AUDIT";
+
 const OPTION_NAMES: readonly (keyof LaunchOptions)[] = [
   "allocator",
   "profile",
@@ -157,6 +160,12 @@ function notesOn(
   if (kept.length > 0) all.unshift(`kept as it is set: ${kept.join(", ")}`);
   if (library === null && readVariable(LIBRARY_VARIABLE) !== undefined) {
     all.push(`${LIBRARY_VARIABLE} is not used: the system's allocator is part of the C library`);
+  }
+  if (library !== null && readVariable(AUDIT_VARIABLE) !== undefined) {
+    all.push(
+      `${AUDIT_VARIABLE} is set: with it the dynamic linker may have no room for the allocator, and ` +
+        'say "cannot allocate memory in static TLS block". Then unset it',
+    );
   }
   if (library?.origin === "system") {
     all.push(

@@ -29,6 +29,7 @@ import { BACKGROUND_VARIABLE } from "./profiles.ts";
 import { requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
+import { refuseWrapper } from "./wrappers.ts";
 
 /** What to run, and how. */
 export interface RunOptions extends LaunchOptions {
@@ -138,6 +139,7 @@ export function runCommand(options: RunOptions): never {
   const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(planned)];
   const { before: environment } = plan;
   const target = resolveLaunchTarget({ command, args, environment, sets }, launchHost());
+  if (inherit === false) refuseWrapper(target.program);
   const identity = currentIdentity();
   for (const library of [plan.library, plan.shim]) {
     if (library === null) continue;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decodeExact } from "../exact-text.ts";
 
 /** How many bytes of a script the kernel looks at. */
 export const SHEBANG_BYTES = 256;
@@ -14,8 +15,6 @@ export interface Shebang {
   /** All that follows it, as one argument; `null` when nothing does. */
   readonly argument: string | null;
 }
-
-const DECODER = new TextDecoder();
 
 /**
  * Reads the `#!` line at the start of a file's first {@linkcode SHEBANG_BYTES} bytes.
@@ -29,7 +28,7 @@ export function parseShebang(head: Uint8Array): Shebang | null {
   const newline = seen.indexOf(0x0a);
   const cut = newline === -1 && head.length >= SHEBANG_BYTES;
   const end = newline === -1 ? seen.length : newline;
-  const line = (DECODER.decode(seen.subarray(2, end)).split("\0")[0] ?? "").replace(/^[ \t]+/, "");
+  const line = (decodeExact(seen.subarray(2, end)).split("\0")[0] ?? "").replace(/^[ \t]+/, "");
   const match = /^([^ \t]+)(?:[ \t]+(.*?))?[ \t]*$/s.exec(line);
   const interpreter = match?.[1];
   if (interpreter === undefined) return null;

@@ -43,7 +43,7 @@ interface Way {
 }
 
 /**
- * Looks up a command as `execvp` does, and follows scripts, `env` in their `#!` lines included, and
+ * Looks up a command as `execvp` does, and follows scripts, `env` as the command and in `#!` lines, and
  * static wrappers such as `gosu` to the program that runs in the end.
  *
  * @throws {LaunchError} status 127 when something on the way is not found, 126 when it cannot be
@@ -95,8 +95,16 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
 
 /** A way to look at files in the working directory, also when its name is none that can be written. */
 function workingDirectory(): string {
-  const name = process.cwd();
-  return process.platform === "linux" && name.includes("\uFFFD") ? "/proc/self/cwd" : name;
+  if (process.platform !== "linux") return process.cwd();
+  let name;
+  try {
+    name = process.cwd();
+  } catch (error) {
+    // A runtime may refuse to decode it; the system's own refusals have a code.
+    if (error instanceof Error && !("code" in error && "syscall" in error)) name = "\uFFFD";
+    else throw error;
+  }
+  return name.includes("\uFFFD") ? "/proc/self/cwd" : name;
 }
 
 /** A file on the way: its first bytes, and what it is when it is a program of the system's format. */

@@ -113,7 +113,7 @@ function mergeConf(
   const conf = user === "" ? added : [...added, user];
   if (added.length > 0) variables[JEMALLOC_VARIABLE] = conf.join(",");
   const notes = faults.map((fault) =>
-    `${JEMALLOC_VARIABLE}: jemalloc ${version} will not take ${fault}`
+    `${JEMALLOC_VARIABLE}: jemalloc ${version} will not take ${fault}; it will say so, too`
   );
   return { variables, kept, notes };
 }
@@ -131,8 +131,11 @@ function mergeVariables(
   const known = (variable: string): string | undefined =>
     variablesLike(variable, version).map((name) => names.get(name)).find((name) => name);
   const { strange, faults } = readVariables(environment, version);
+  const refused = new Set(faults.map(({ variable }) => variable));
   // Who sets an option by the names of several versions means each of them.
-  const told = strange.filter(({ instead }) => instead === null || known(instead) === undefined);
+  const told = strange.filter(({ variable, instead }) =>
+    instead === null || (known(instead) === undefined && !refused.has(variable))
+  );
   const variables: Record<string, string> = {};
   const translated = new Map<string, string>();
   for (const { variable, instead } of told) {
@@ -144,7 +147,8 @@ function mergeVariables(
   for (const { name, value } of options) {
     const set = known(name) ?? translated.get(name);
     if (set === undefined) variables[name] = value;
-    else kept.push(set);
+    else if (!refused.has(set)) kept.push(set);
+    else variables[set] = value;
   }
-  return { variables, kept, notes: [...told.map(({ why }) => why), ...faults] };
+  return { variables, kept, notes: [...told, ...faults].map(({ why }) => why) };
 }

@@ -1,11 +1,10 @@
 /**
- * Static programs that only change who runs a command, and then become it: nothing can be preloaded
- * into them, but they hand the environment on, and the command keeps the process that the check in it
- * is for.
+ * Programs that change something of a process and then become, or start, the command behind them.
  *
  * @module
  */
 import { basename } from "node:path";
+import { LaunchError } from "../errors.ts";
 import type { ProgramFile } from "./types.ts";
 
 /** How many words stand between the program's name and the command's. */
@@ -14,9 +13,33 @@ const WORDS_BEFORE: Readonly<Partial<Record<string, number>>> = {
   "su-exec": 1,
 };
 
+/** What the command behind them would run without, where children do not inherit the allocator. */
+const WRAPPERS: ReadonlySet<string> = new Set([
+  ...["nice", "ionice", "nohup", "setsid", "chrt", "taskset", "numactl", "prlimit", "stdbuf"],
+  ...["setarch", "timeout", "time", "flock", "setpriv", "runuser", "chroot", "unshare", "capsh"],
+]);
+
 /**
- * The command that such a program becomes, with its arguments; empty when the program is none, or is
- * given no command.
+ * Refuses a program whose only purpose is the command behind it: without inheritance, that one would
+ * run without the allocator.
+ *
+ * @throws {LaunchError} status 125.
+ */
+export function refuseWrapper({ path }: ProgramFile): void {
+  const name = basename(path);
+  if (!WRAPPERS.has(name)) return;
+  throw new LaunchError(
+    `Cannot run "${name}" with --no-inherit: the command behind it would run without the ` +
+      `allocator. Put offheap between the two: ${name} … offheap run --no-inherit -- COMMAND`,
+  );
+}
+
+/**
+ * The command that a static program of them, which only changes who runs it, becomes. Nothing can be
+ * preloaded into the static one, but it hands the environment on, and the command keeps the process
+ * that the check in it is for.
+ *
+ * @returns Its name and its arguments; nothing when the program is none, or is given no command.
  */
 export function wrappedCommand(program: ProgramFile, argv: readonly string[]): readonly string[] {
   const words = WORDS_BEFORE[basename(program.path)];

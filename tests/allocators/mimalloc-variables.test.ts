@@ -13,7 +13,7 @@ const BUILT = process.platform === "linux" && existsSync(LIBRARY);
 
 function said(variables: Readonly<Record<string, string>>, version: string): readonly string[] {
   const { strange, faults } = readVariables(variables, version);
-  return [...strange.map(({ why }) => why), ...faults];
+  return [...strange, ...faults].map(({ why }) => why);
 }
 
 test(

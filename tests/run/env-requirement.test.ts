@@ -71,6 +71,13 @@ test("sh: a chain of programs in one process is checked at each, and its childre
   assert.match(stderr, ENDED);
 });
 
+test("sh: without LD_PRELOAD nothing of offheap is in the program, and nothing checks it", async () => {
+  const { library } = ownLibrary();
+  const script = 'eval "$("$@")"; unset LD_PRELOAD; exec grep -c libjemalloc /proc/self/maps';
+  const { stdout } = await shell(script, ["-a", "jemalloc", "--library", library]);
+  assert.equal(stdout, "0\n", "as the guide says");
+});
+
 test("sh: when offheap env refuses, the script ends with its status and a terminal's shell stays", async () => {
   for (const args of [["--library", "/nonexistent/x.so"], ["--no-such-option"], ["-p", "none"]]) {
     const ended = await shell('eval "$("$@")"; exec echo started', args);

@@ -189,6 +189,24 @@ test("what jemalloc will not take of MALLOC_CONF keeps nothing of the profile ou
   }
 });
 
+test("a value that mimalloc will not take is told, and the profile's is set in its place", () => {
+  for (const variable of ["MIMALLOC_DECOMMIT_DELAY", "mimalloc_decommit_delay"]) {
+    const { variables, kept, notes } = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
+      [variable]: "abc",
+    });
+    assert.match(String(variables[variable]), /^\d+$/);
+    assert.deepEqual(kept, []);
+    assert.deepEqual(notes, [
+      `${variable} must be a whole number, or on or off; got "abc", for which mimalloc takes its own default`,
+    ]);
+  }
+  const translated = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
+    MIMALLOC_PURGE_DELAY: "abc",
+  });
+  assert.match(String(translated.variables.MIMALLOC_DECOMMIT_DELAY), /^\d+$/);
+  assert.equal(translated.notes.length, 1, translated.notes.join("\n"));
+});
+
 test("an option of mimalloc's by another version's name is set by that of this one", () => {
   const older = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
     MIMALLOC_PURGE_DELAY: "7",

@@ -167,8 +167,8 @@ function valueFault(variable: string, value: string): string | null {
 export interface VariablesReading {
   /** The variables that it takes by another name. */
   readonly strange: readonly StrangeVariable[];
-  /** The values that it does not take, each as a sentence without its end. */
-  readonly faults: readonly string[];
+  /** The variables whose values it does not take, and why, each a sentence without its end. */
+  readonly faults: readonly { readonly variable: string; readonly why: string }[];
 }
 
 /** Looks through an environment; mimalloc takes its variables in any case. */
@@ -181,7 +181,9 @@ export function readVariables(
   );
   const strange = own.map(([name]) => explain(name, version)).filter((found) => found !== null);
   const unknown = new Set(strange.filter(({ instead }) => instead === null).map((s) => s.variable));
-  const faults = own.map(([name, value]) => unknown.has(name) ? null : valueFault(name, value))
-    .filter((fault) => fault !== null);
+  const faults = own.flatMap(([variable, value]) => {
+    const why = unknown.has(variable) ? null : valueFault(variable, value);
+    return why === null ? [] : [{ variable, why }];
+  });
   return { strange, faults };
 }
