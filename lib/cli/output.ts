@@ -55,8 +55,14 @@ export function formatFields(rows: readonly (readonly [string, string])[]): stri
   return table.toString();
 }
 
+/** Text without line breaks: what reads a pipe takes a line for a fact. */
+export function oneLine(text: string): string {
+  return isTerminal() ? text : text.replace(/:\s*\n\s*/g, ": ").replace(/\s*\n\s*/g, "; ");
+}
+
 /** Columns that are as wide as what is in them; the last one is not filled up. */
-function formatLines(rows: readonly (readonly string[])[]): string {
+function formatLines(lines: readonly (readonly string[])[]): string {
+  const rows = lines.map((row) => row.map(oneLine));
   const widths = rows[0]?.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0))
   );
@@ -90,26 +96,34 @@ export interface EvidenceRow {
 
 const EVIDENCE_HEAD = ["scope", "check", "outcome", "detail"];
 
+/** Breaks lines between words; a word that is longer than a line, such as a path, within. */
+export function wrapWords(text: string, width: number): string {
+  const wrapLine = (line: string): string[] => {
+    const lines = [""];
+    for (const word of line.split(" ")) {
+      const joined = [...lines.splice(-1), word].join(" ").trimStart();
+      if (joined.length <= width) lines.push(joined);
+      else {
+        const before = joined.slice(0, -word.length).trimEnd();
+        if (before !== "") lines.push(before);
+        lines.push(...word.match(new RegExp(`.{1,${width}}`, "g")) ?? []);
+      }
+    }
+    return lines;
+  };
+  return text.split("\n").flatMap(wrapLine).join("\n");
+}
+
 /** A table of evidence; in a terminal long details are wrapped. */
 export function formatEvidence(evidence: readonly EvidenceRow[]): string {
+  const width = Math.max((process.stdout.columns || DEFAULT_COLUMNS) - DETAIL_MARGIN, LEAST_DETAIL);
   const rows = evidence.map(({ scope, check, outcome, detail }) => [
     scope ?? "process",
     check,
     paint(OUTCOME_TONES[outcome], outcome),
-    detail,
+    isTerminal() ? wrapWords(detail, width) : detail,
   ]);
-  if (!isTerminal()) return formatLines([EVIDENCE_HEAD, ...rows]);
-  const columns = process.stdout.columns || DEFAULT_COLUMNS;
-  const width = Math.max(columns - DETAIL_MARGIN, LEAST_DETAIL);
-  const table = new Table({
-    head: EVIDENCE_HEAD,
-    colWidths: [null, null, null, width],
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-    ...style(),
-  });
-  table.push(...rows);
-  return table.toString();
+  return formatTable(EVIDENCE_HEAD, rows);
 }
 
 /** `verified` or `NOT VERIFIED`, in its colour. */

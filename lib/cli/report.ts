@@ -16,7 +16,14 @@ import type { Verification } from "../verify/types.ts";
 import { explainMismatch, servesMalloc } from "../verify/require.ts";
 import { verifyAllocator } from "../verify/verify.ts";
 import { formatBytes } from "../units.ts";
-import { formatEvidence, formatFields, formatVerdict, paint, type Tone } from "./output.ts";
+import {
+  formatEvidence,
+  formatFields,
+  formatVerdict,
+  oneLine,
+  paint,
+  type Tone,
+} from "./output.ts";
 import { print, printJson } from "./print.ts";
 
 /** What the reports' options have in common. */
@@ -49,7 +56,8 @@ function describeSystem(info: SystemInfo): (readonly [string, string])[] {
     ],
     [
       "process's malloc",
-      `${info.processAllocator} (${formatVerdict(info.processAllocatorVerified)})`,
+      `${nameVersion(info.processAllocator, info.processAllocatorVersion)} ` +
+      `(${formatVerdict(info.processAllocatorVerified)})`,
     ],
     ["build", `${info.buildTarget}${info.buildProfile === null ? "" : `, ${info.buildProfile}`}`],
     ["uptime", `${info.uptimeSeconds.toFixed(1)} s`],
@@ -81,6 +89,8 @@ export function reportInfo(options: ReportOptions): number {
     return 0;
   }
   print(formatFields(describeSystem(info)));
+  const unproven = explainUnproven(verifyAllocator());
+  if (unproven !== null) print(`\n${oneLine(unproven)}`);
   if (allocator.library !== null) {
     const { path, origin, manifest } = allocator.library;
     print(`\nLibrary: ${path} (${origin}${manifest ? ", hash agrees with its manifest" : ""})`);

@@ -29,6 +29,11 @@ function remedyFor(
   const { name: target } = hostTarget();
   const released = TARGETS.some((row) => row.name === target) &&
     releasedVariants(target).includes(variant);
+  const beside = attempts.find(({ origin }) => origin === "executable");
+  if (beside !== undefined) {
+    return `: a compiled program has no packages, and looks beside its own file. Copy the directory ` +
+      `of ${platformPackage(target)} there, as "offheap": "${beside.path}" has to be a file.`;
+  }
   if (released && isAbsent(attempts, "build") && isAbsent(attempts, "package")) {
     const missing = platformPackage(target);
     return `: the package ${missing} is not installed. Install it with "npm install ` +

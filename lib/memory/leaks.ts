@@ -138,10 +138,12 @@ export class LeakTracker {
   /** Reports what was open when the allocator was closed. */
   closed(open: readonly LeakReport[]): void {
     this.#reportAll(open, (bytes) => {
-      const shown = open.slice(0, SHOWN).map((leak) => `\n  A ${sentence(leak)}`);
+      const shown = open.slice(0, SHOWN).map((leak) => `\n  ${sentence(leak)}`);
       const more = open.length > shown.length ? `\n  And ${open.length - shown.length} more.` : "";
+      const untold = this.#level === "sampled" && open.some(({ stack }) => stack === null);
+      const hint = untold ? `\n${LEAKS_VARIABLE}=all shows where each was allocated.` : "";
       return ` with ${bytes} bytes still in use (allocations: ${open.length}). They were freed, and ` +
-        `their views detached:${shown.join("")}${more}`;
+        `their views detached:${shown.join("")}${more}${hint}`;
     });
   }
 
@@ -175,7 +177,7 @@ export class LeakTracker {
   #report(leak: LeakReport): void {
     if (this.#onLeak === undefined) {
       return warn(
-        `A ${sentence(leak)}\nIt was freed when it was collected. Free it where it is no longer ` +
+        `${sentence(leak)}\nIt was freed when it was collected. Free it where it is no longer ` +
           "used, or declare it with using. One leak may stand for many: OFFHEAP_LEAKS=all shows each.",
       );
     }
@@ -219,7 +221,8 @@ function sentence({ kind, size, stack }: LeakReport): string {
   const where = stack === null || stack === ""
     ? ""
     : ` It was allocated\n    ${stack.replaceAll("\n", "\n    ")}\n `;
-  return `${kind} of ${size} bytes was not freed.${where}`;
+  const article = /^[aeiou]/.test(kind) ? "An" : "A";
+  return `${article} ${kind} of ${size} bytes was not freed.${where}`;
 }
 
 function warn(message: string): void {

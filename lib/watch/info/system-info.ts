@@ -44,6 +44,8 @@ export interface SystemInfo {
   readonly memoryAllocatorVerified: boolean;
   /** Who serves libc's `malloc` in this process. */
   readonly processAllocator: ProcessAllocator;
+  /** Its version; `null` when it could not be read. */
+  readonly processAllocatorVersion: string | null;
   /** Whether evidence proved it. */
   readonly processAllocatorVerified: boolean;
   /** The version of the allocator of offheap's own blocks; `null` when it could not be read. */
@@ -84,6 +86,7 @@ function readSystemInfo(options: VerifyOptions): SystemInfo {
     memoryAllocator: found.memoryAllocator,
     memoryAllocatorVerified: found.memoryAllocatorVerified,
     processAllocator: found.processAllocator,
+    processAllocatorVersion: found.processAllocatorVersion,
     processAllocatorVerified: found.processAllocatorVerified,
     allocatorVersion: found.memoryAllocatorVersion,
     buildTarget: hostTarget().name,
