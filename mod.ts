@@ -78,7 +78,7 @@ export {
 export { healthCheck } from "./lib/watch/info/health-check.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";
-export { PROFILE_NAMES, type ProfileName } from "./lib/run/profiles.ts";
+export { PROFILE_NAMES, type ProfileName } from "./lib/allocators/profiles.ts";
 export {
   type IntegrityOptions,
   type IntegrityReport,

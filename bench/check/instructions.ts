@@ -20,7 +20,7 @@ const FIXED = fileURLToPath(new URL("./fixed-block.c", import.meta.url));
 export const FUNCTIONS = ["pair", "block", "batch", "ticket"] as const;
 
 /**
- * Allocators by the numbers that the shim has for them (lib/memory/kinds). `none` hands out one
+ * Allocators by the numbers that the shim has for them (lib/allocators). `none` hands out one
  * block again and again, by jemalloc's names: what is counted is the shim alone.
  */
 const ALLOCATORS: Readonly<Record<string, number>> = { none: 1, jemalloc: 1, mimalloc: 2 };

@@ -10,7 +10,7 @@ import { BuildError, LaunchError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../run/plan.ts";
 import { launchPlatform } from "../run/platforms.ts";
 import { needsLink } from "../run/preload-path.ts";
-import { DEFAULT_PROFILE, PROFILE_NAMES } from "../run/profiles.ts";
+import { DEFAULT_PROFILE, PROFILE_NAMES } from "../allocators/profiles.ts";
 import { requirementOf } from "../run/requirement.ts";
 import { runCommand } from "../run/run.ts";
 import { cachedBuildsDirectory, cacheDirectory, cacheVariables } from "../library/directories.ts";

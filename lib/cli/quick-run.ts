@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { PROFILE_NAMES } from "../run/profiles.ts";
+import { PROFILE_NAMES } from "../allocators/profiles.ts";
 import { runCommand, type RunOptions } from "../run/run.ts";
 import { ALLOCATOR_NAMES } from "../allocators/policy.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";

@@ -19,7 +19,7 @@ import { type CachedAllocator, CachedMemory } from "./cached/cached.ts";
 import { CheckedMemory } from "./cached/checked.ts";
 import { type NativeFunctions, readFunctions } from "./functions.ts";
 import { type Heap, IsolatedHeap } from "./heap/heap.ts";
-import type { AllocatorKind } from "./kinds/types.ts";
+import type { AllocatorKind } from "../allocators/memory.ts";
 import type { LeakReport } from "./leaks.ts";
 import { BlockPool, type Pool, type PoolOptions } from "./pool/pool.ts";
 import { openRaw, type RawAllocator, type RawFunctions } from "./raw.ts";

@@ -13,10 +13,10 @@ import { ownOptions, requireFlag } from "../options.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
 import { type Allocator, NativeAllocator } from "./allocator.ts";
-import { openJemallocKind } from "./kinds/jemalloc.ts";
-import { openMimallocKind } from "./kinds/mimalloc.ts";
-import { openSystemKind } from "./kinds/system.ts";
-import type { AllocatorKind } from "./kinds/types.ts";
+import { openJemallocKind } from "../allocators/jemalloc/memory.ts";
+import { openMimallocKind } from "../allocators/mimalloc/memory.ts";
+import { openSystemKind } from "../allocators/system-memory.ts";
+import type { AllocatorKind } from "../allocators/memory.ts";
 import { type LeakLevel, leakLevel, type LeakReport, LeakTracker } from "./leaks.ts";
 import { type MemoryCalls, memoryCalls } from "./shared/native.ts";
 

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { withPermission } from "../../ffi/errors.ts";
-import { readTextIfPresent } from "../watch/info/files.ts";
+import { readTextIfPresent } from "../system/files.ts";
 import type { ProcessIdentity } from "./types.ts";
 
 /**

@@ -10,7 +10,7 @@ import process from "node:process";
 import { ElfError, readElfExports } from "../binary/elf.ts";
 import { readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
-import { readTextIfPresent } from "../watch/info/files.ts";
+import { readTextIfPresent } from "../system/files.ts";
 import { parseMaps } from "../system/linux-maps.ts";
 import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
 import { MARKS } from "../verify/identify.ts";

@@ -7,7 +7,7 @@
 import { inspect } from "node:util";
 import { LaunchError } from "../errors.ts";
 import { launchPlatform } from "./platforms.ts";
-import { BACKGROUND_VARIABLE } from "./profiles.ts";
+import { BACKGROUND_VARIABLE } from "../allocators/profiles.ts";
 import { JEMALLOC_VARIABLE } from "./tuning.ts";
 
 /** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */

@@ -19,7 +19,7 @@ import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
 import { preloadEntries, recordSettings, withoutLaunch } from "./own-variables.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
-import { DEFAULT_PROFILE, PROFILE_NAMES, type ProfileName } from "./profiles.ts";
+import { DEFAULT_PROFILE, PROFILE_NAMES, type ProfileName } from "../allocators/profiles.ts";
 import { type ProfileEnvironment, profileEnvironment } from "./tuning.ts";
 
 /** How a program is to be launched. */

@@ -25,7 +25,7 @@ import {
 } from "./plan.ts";
 import { launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
-import { BACKGROUND_VARIABLE } from "./profiles.ts";
+import { BACKGROUND_VARIABLE } from "../allocators/profiles.ts";
 import { requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";

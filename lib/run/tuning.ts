@@ -6,7 +6,7 @@
 import { inspect } from "node:util";
 import { JEMALLOC_PREFIX } from "../../ffi/symbols/jemalloc.ts";
 import { readConf } from "../allocators/jemalloc/conf.ts";
-import { versionRank } from "../library/version-order.ts";
+import { versionRank } from "../allocators/version-order.ts";
 import { readVariables, variablesLike } from "../allocators/mimalloc/variables.ts";
 import { requireOneOf } from "../options.ts";
 import { ALLOCATOR_NAMES, type AllocatorName } from "../allocators/policy.ts";
@@ -16,7 +16,7 @@ import {
   type ProfileOption,
   type ProfileRange,
   PROFILES,
-} from "./profiles.ts";
+} from "../allocators/profiles.ts";
 
 /** What a profile adds to an environment. */
 export interface ProfileEnvironment {

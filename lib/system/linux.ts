@@ -6,7 +6,7 @@
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { NULL } from "../../ffi/types.ts";
-import { readProcess } from "../watch/info/files.ts";
+import { readProcess } from "./files.ts";
 import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./types.ts";
 import { findGlibcSymbol } from "./glibc-symbols.ts";
 import { findMuslSymbol, findMuslSymbolIn } from "./musl-symbols.ts";

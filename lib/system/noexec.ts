@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readTextIfPresent } from "../watch/info/files.ts";
+import { readTextIfPresent } from "./files.ts";
 import { mountOf, parseMounts } from "./linux-mounts.ts";
 
 /**

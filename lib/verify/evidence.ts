@@ -6,7 +6,7 @@
 import { type Address, NULL } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
-import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import type { AllocatorProbe, BlockSource } from "../allocators/probe.ts";
 import type { Evidence, EvidenceCheck, EvidenceScope } from "./types.ts";
 
 /**

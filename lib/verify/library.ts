@@ -10,9 +10,9 @@ import type { ResolvedLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
-import { openJemallocProbe } from "./jemalloc.ts";
-import { openMimallocProbe } from "./mimalloc.ts";
-import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import { openJemallocProbe } from "../allocators/jemalloc/probe.ts";
+import { openMimallocProbe } from "../allocators/mimalloc/probe.ts";
+import type { AllocatorProbe, BlockSource } from "../allocators/probe.ts";
 import { mappingEvidence } from "./process.ts";
 import type { Evidence } from "./types.ts";
 

@@ -10,14 +10,14 @@ import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { system } from "../system/mod.ts";
 import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
-import { openGlibcProbe } from "./glibc.ts";
+import { openGlibcProbe } from "../allocators/glibc.ts";
 import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
-import { openJemallocProbe } from "./jemalloc.ts";
-import { openMimallocProbe } from "./mimalloc.ts";
-import { openMuslProbe } from "./musl.ts";
-import type { AllocatorProbe, BlockSource } from "./probe.ts";
-import { openSystemProbe } from "./system.ts";
-import { openTcmallocProbe } from "./tcmalloc.ts";
+import { openJemallocProbe } from "../allocators/jemalloc/probe.ts";
+import { openMimallocProbe } from "../allocators/mimalloc/probe.ts";
+import { openMuslProbe } from "../allocators/musl.ts";
+import type { AllocatorProbe, BlockSource } from "../allocators/probe.ts";
+import { openSystemProbe } from "../allocators/system.ts";
+import { openTcmallocProbe } from "../allocators/tcmalloc.ts";
 import type { Evidence, ProcessAllocator } from "./types.ts";
 
 /** What was found of the process. */

@@ -38,7 +38,7 @@ import {
 } from "./own-library.ts";
 import { shimPath, withControls } from "./controls.ts";
 import { openProcessBlocks, type ProcessFinding, verifyProcess } from "./process.ts";
-import type { BlockSource } from "./probe.ts";
+import type { BlockSource } from "../allocators/probe.ts";
 import type { LibraryReport, RuntimeAllocator, Verification } from "./types.ts";
 
 /** What to verify. */

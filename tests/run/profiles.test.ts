@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { PROFILE_NAMES, type ProfileName, PROFILES } from "../../lib/run/profiles.ts";
+import { PROFILE_NAMES, type ProfileName, PROFILES } from "../../lib/allocators/profiles.ts";
 import { profileEnvironment } from "../../lib/run/tuning.ts";
 import { launchFixtures } from "../support/launch-fixtures.ts";
 import { skipUnless } from "../support/skip.ts";

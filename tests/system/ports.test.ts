@@ -16,7 +16,7 @@ import { system } from "../../lib/system/mod.ts";
 import { interrogate, isVerified } from "../../lib/verify/evidence.ts";
 import { openProcessBlocks, type ProcessFinding } from "../../lib/verify/process.ts";
 import { explainMismatch } from "../../lib/verify/require.ts";
-import { openSystemProbe } from "../../lib/verify/system.ts";
+import { openSystemProbe } from "../../lib/allocators/system.ts";
 import { verifyAllocator } from "../../lib/verify/verify.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import {

@@ -15,9 +15,9 @@ import {
   interrogate,
   isVerified,
 } from "../../lib/verify/evidence.ts";
-import { isGlibcHeader } from "../../lib/verify/glibc.ts";
-import { muslSecret, openMuslProbe } from "../../lib/verify/musl.ts";
-import type { AllocatorProbe, BlockSource } from "../../lib/verify/probe.ts";
+import { isGlibcHeader } from "../../lib/allocators/glibc.ts";
+import { muslSecret, openMuslProbe } from "../../lib/allocators/musl.ts";
+import type { AllocatorProbe, BlockSource } from "../../lib/allocators/probe.ts";
 import { mappingEvidence } from "../../lib/verify/process.ts";
 import type { Evidence } from "../../lib/verify/types.ts";
 import { skipUnless } from "../support/skip.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { compareVersions } from "../../library/version-order.ts";
+import { compareVersions } from "../version-order.ts";
 
 /** One option. */
 export interface MimallocOption {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compareVersions } from "../../library/version-order.ts";
+import { compareVersions } from "../version-order.ts";
 import { nearest } from "../../nearest.ts";
 
 const PREFIX = "MIMALLOC_";

@@ -7,7 +7,7 @@ import { type Address, NULL } from "../../../ffi/types.ts";
 import { ClosedError } from "../../errors.ts";
 import { type BlockAllocator, StoreAllocator } from "../blocks/block-allocator.ts";
 import { Store } from "../blocks/store.ts";
-import type { NativeHeaps } from "../kinds/types.ts";
+import type { NativeHeaps } from "../../allocators/memory.ts";
 import type { LeakReport } from "../leaks.ts";
 import { INSPECT, summarize } from "../shared/inspection.ts";
 import type { Owner, Owners } from "../shared/owners.ts";

@@ -7,7 +7,7 @@ import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { Store } from "../blocks/store.ts";
-import type { NativeHeaps } from "../kinds/types.ts";
+import type { NativeHeaps } from "../../allocators/memory.ts";
 import type { Leak } from "../leaks.ts";
 import { HeapAccount } from "../shared/account.ts";
 import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";

@@ -8,7 +8,7 @@
 import { basename, dirname, join, posix } from "node:path";
 import { ownProperties } from "../../options.ts";
 import { type Mount, parseMounts } from "../../system/linux-mounts.ts";
-import { malformed, readTextIfPresent } from "./files.ts";
+import { malformed, readTextIfPresent } from "../../system/files.ts";
 
 /** A process's memory control group. All sizes are in bytes. */
 export interface CgroupMemory {

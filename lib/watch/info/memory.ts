@@ -11,7 +11,7 @@ import { withPermission } from "../../../ffi/errors.ts";
 import { SystemInfoError } from "../../errors.ts";
 import { ownProperties } from "../../options.ts";
 import { type CgroupMemory, readCgroupMemory } from "./cgroup.ts";
-import { malformed, readTextIfPresent } from "./files.ts";
+import { malformed, readTextIfPresent } from "../../system/files.ts";
 
 /** The memory that this process can count on. All sizes are in bytes. */
 export interface MemoryInfo {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
-import { foreign } from "../../ffi/mod.ts";
-import { type JemallocCalls, lookupArena, readMallctl } from "../allocators/jemalloc/mallctl.ts";
-import type { AllocatorProbe } from "./probe.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { type JemallocCalls, lookupArena, readMallctl } from "./mallctl.ts";
+import type { AllocatorProbe } from "../probe.ts";
 
 /** Larger than what a thread cache would hand out without counting it at once. */
 const COUNTER_BYTES = 1 << 20;

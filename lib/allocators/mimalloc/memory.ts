@@ -8,8 +8,8 @@ import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OffheapError } from "../../errors.ts";
 import type { ResolvedLibrary } from "../../library/resolve.ts";
-import type { MemoryCalls } from "../shared/native.ts";
-import type { AllocatorKind } from "./types.ts";
+import type { MemoryCalls } from "../../memory/shared/native.ts";
+import type { AllocatorKind } from "../memory.ts";
 
 /**
  * Its memory lies above: a debug build of mimalloc 2 asserts that an address it is asked about is

@@ -4,8 +4,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
-import { SystemInfoError } from "../../errors.ts";
+import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
+import { SystemInfoError } from "../errors.ts";
 
 const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 

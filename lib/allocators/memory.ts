@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address } from "../../../ffi/types.ts";
+import type { Address } from "../../ffi/types.ts";
 
 /** What a heap's own counters say, in bytes. */
 export interface HeapCounters {

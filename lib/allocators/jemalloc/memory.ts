@@ -7,11 +7,11 @@ import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc
 import { foreign } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
-import { ALL_ARENAS } from "../../allocators/jemalloc/keys.ts";
-import { readStatistic, refreshStatistics, runMallctl } from "../../allocators/jemalloc/mallctl.ts";
+import { ALL_ARENAS } from "./keys.ts";
+import { readStatistic, refreshStatistics, runMallctl } from "./mallctl.ts";
 import type { ResolvedLibrary } from "../../library/resolve.ts";
-import type { MemoryCalls } from "../shared/native.ts";
-import type { AllocatorKind } from "./types.ts";
+import type { MemoryCalls } from "../../memory/shared/native.ts";
+import type { AllocatorKind } from "../memory.ts";
 
 /** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */
 const SAFE_LOOKUP = "safe-lookup";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
-import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
-import type { Address } from "../../ffi/types.ts";
-import { decodeMimallocVersion } from "../allocators/mimalloc/version.ts";
-import type { AllocatorProbe } from "./probe.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
+import type { Address } from "../../../ffi/types.ts";
+import { decodeMimallocVersion } from "./version.ts";
+import type { AllocatorProbe } from "../probe.ts";
 
 /**
  * Release builds do not count single allocations, but every build counts the bytes it commits.

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
-import { GLIBC_MALLOC_SYMBOLS } from "../../../ffi/symbols/libc.ts";
-import { UnsupportedOperationError } from "../../errors.ts";
-import type { AllocatorKind } from "./types.ts";
+import { foreign } from "../../ffi/mod.ts";
+import { GLIBC_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
+import { UnsupportedOperationError } from "../errors.ts";
+import type { AllocatorKind } from "./memory.ts";
 
 function unsupported(action: string): never {
   throw new UnsupportedOperationError(
