@@ -64,10 +64,12 @@ export {
   VerificationError,
 } from "./lib/errors.ts";
 export {
-  type AllocatorInfo,
-  getAllocatorInfo,
-  type OptionValue,
-} from "./lib/watch/info/allocator-info.ts";
+  ALLOCATOR_NAMES,
+  type AllocatorName,
+  type ProcessAllocator,
+} from "./lib/allocators/mod.ts";
+export type { OptionValue } from "./lib/allocators/types.ts";
+export { type AllocatorInfo, getAllocatorInfo } from "./lib/watch/info/allocator-info.ts";
 export {
   type HealthCheck,
   type HealthCheckName,
@@ -120,10 +122,8 @@ export { cStringLength } from "./lib/memory/c-string.ts";
 export { openAllocator } from "./lib/memory/open.ts";
 export { nativeAddress, nativePointer } from "./lib/memory/pointer.ts";
 export {
-  ALLOCATOR_NAMES,
   ALLOCATOR_POLICY,
   type AllocatorChoice,
-  type AllocatorName,
   type AllocatorPolicyRow,
   type AllocatorRequest,
   type AllocatorSelection,
@@ -134,7 +134,6 @@ export type {
   EvidenceCheck,
   EvidenceScope,
   LibraryReport,
-  ProcessAllocator,
   RuntimeAllocator,
   Verification,
 } from "./lib/verify/types.ts";

@@ -1,5 +1,5 @@
 /**
- * gperftools' tcmalloc, as it is asked for what it owns. Google's newer one has no C names for that.
+ * gperftools' tcmalloc, by the names that no other allocator has. Google's newer one has not all of them.
  *
  * @module
  */
@@ -7,6 +7,10 @@ import type { SymbolTable } from "../types.ts";
 
 /** The functions that offheap calls in tcmalloc. */
 export const TCMALLOC_SYMBOLS = {
+  // void* tc_malloc(size_t size)
+  tc_malloc: { parameters: ["usize"], result: "pointer" },
+  // void tc_free(void* ptr)
+  tc_free: { parameters: ["pointer"], result: "void" },
   // const char* tc_version(int* major, int* minor, const char** patch)
   tc_version: {
     parameters: ["buffer", "buffer", "buffer"],

@@ -12,6 +12,7 @@ import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Address, NativeLibrary } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
 import type { AllocatorProbe } from "./probe.ts";
+import type { AllocatorDescriptor } from "./types.ts";
 
 const HEADER_BYTES = 8;
 const FLAGS = 7n;
@@ -34,7 +35,7 @@ export function isGlibcHeader(header: bigint, size: number, pageSize: number): b
 }
 
 /** Opens glibc; its counter is read by offheap's shim, where that is at hand. */
-export function openGlibcProbe(object: string, shim: string | null): AllocatorProbe {
+export function openGlibcProbe(object: string | null, shim: string | null): AllocatorProbe {
   const libc = foreign().open(object, {
     // const char *gnu_get_libc_version(void)
     gnu_get_libc_version: { parameters: [], result: "pointer" },
@@ -73,3 +74,14 @@ export function openGlibcProbe(object: string, shim: string | null): AllocatorPr
     },
   };
 }
+
+/** glibc's malloc. */
+export const GLIBC: AllocatorDescriptor<"glibc", "libc"> = {
+  name: "glibc",
+  source: "libc",
+  mark: { symbols: ["gnu_get_libc_version"] },
+  openProbe: openGlibcProbe,
+  readOptions: null,
+  library: null,
+  openMemory: null,
+};

@@ -11,6 +11,7 @@ import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { type MemoryReader, openOwnMemory, type OwnMemory } from "../system/linux-memory.ts";
 import type { AllocatorProbe } from "./probe.ts";
+import type { AllocatorDescriptor } from "./types.ts";
 
 /** Offsets between a block and its group are counted in these, and blocks are aligned to it. */
 const UNIT = 16;
@@ -134,3 +135,14 @@ export function openMuslProbe(): AllocatorProbe {
     },
   };
 }
+
+/** musl's malloc. */
+export const MUSL: AllocatorDescriptor<"musl", "libc"> = {
+  name: "musl",
+  source: "libc",
+  mark: { symbols: ["__libc_start_main"], file: /^(ld-musl|libc\.musl|libc\.so)/ },
+  openProbe: openMuslProbe,
+  readOptions: null,
+  library: null,
+  openMemory: null,
+};

@@ -6,15 +6,10 @@
 import { inspect } from "node:util";
 import { ownVariable } from "../environment.ts";
 import { ownOptions, requireOneOf } from "../options.ts";
-
-/** An allocator that offheap can run a process under; `system` is the C library's own. */
-export type AllocatorName = "jemalloc" | "mimalloc" | "system";
+import { ALLOCATOR_NAMES, type AllocatorName } from "./mod.ts";
 
 /** What a caller may ask for: an allocator, or `auto` for the policy's. */
 export type AllocatorChoice = AllocatorName | "auto";
-
-/** Every {@linkcode AllocatorName}. */
-export const ALLOCATOR_NAMES: readonly AllocatorName[] = ["jemalloc", "mimalloc", "system"];
 
 /** The environment variable that overrides the policy. */
 export const ALLOCATOR_VARIABLE = "OFFHEAP_ALLOCATOR";

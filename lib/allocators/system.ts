@@ -1,10 +1,16 @@
 /**
- * The answers of a system's own allocator, where the system has a function for them.
+ * The system's allocator: the C library's own, by the name that covers all of them. Where the C
+ * library has no name of its own, what serves a process is reported by this one, too.
  *
  * @module
  */
+import { foreign } from "../../ffi/mod.ts";
+import { GLIBC_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
+import { UnsupportedOperationError } from "../errors.ts";
 import { system } from "../system/mod.ts";
+import type { AllocatorKind } from "./memory.ts";
 import type { AllocatorProbe } from "./probe.ts";
+import type { AllocatorDescriptor } from "./types.ts";
 
 const COUNTER_BYTES = 1 << 20;
 
@@ -35,3 +41,41 @@ export function openSystemProbe(): AllocatorProbe {
     close,
   };
 }
+
+function unsupported(action: string): never {
+  throw new UnsupportedOperationError(
+    `Cannot ${action}: the system's allocator has no such function. Open jemalloc or mimalloc.`,
+  );
+}
+
+function openMemory(): AllocatorKind {
+  const { calls } = foreign().open(null, GLIBC_MALLOC_SYMBOLS);
+  return {
+    number: 3,
+    goodSize: () => unsupported("tell the size that would be set aside"),
+    knowsOwn: false,
+    owns: () => unsupported("ask for the owner of an address"),
+    collect() {
+      // Where libc has no such function, it has nothing that could be given back by one.
+      calls.malloc_trim?.(0);
+    },
+    heaps: {
+      most: 0,
+      create: () => unsupported("make a heap"),
+      destroy: () => unsupported("destroy a heap"),
+      wantEmpty: false,
+      counters: () => unsupported("read a heap's statistics"),
+    },
+  };
+}
+
+/** The system's allocator. */
+export const SYSTEM: AllocatorDescriptor<"system", "system"> = {
+  name: "system",
+  source: "system",
+  mark: { symbols: ["malloc"], file: /^libsystem_malloc|^ucrtbase\.dll$/i },
+  openProbe: openSystemProbe,
+  readOptions: null,
+  library: null,
+  openMemory,
+};

@@ -1,16 +1,29 @@
 /**
- * tcmalloc's answers.
+ * gperftools' tcmalloc, which offheap does not build: whoever wants it names its file.
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { TCMALLOC_SYMBOLS } from "../../ffi/symbols/tcmalloc.ts";
-import type { AllocatorProbe } from "./probe.ts";
+import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import type { AllocatorDescriptor, OptionValue } from "./types.ts";
 
 /** `MallocExtension_kOwned`. */
 const OWNED = 1;
-const PROPERTY = "generic.current_allocated_bytes";
+const IN_USE = "generic.current_allocated_bytes";
+
+/** What `MallocExtension_GetNumericProperty` says of what can be set. */
+const OPTIONS: readonly string[] = [
+  "tcmalloc.max_total_thread_cache_bytes",
+  "tcmalloc.aggressive_memory_decommit",
+  "tcmalloc.heap_limit_mb",
+];
+
+/** The version as it stands in its file. */
+const VERSION = /\bgperftools (\d+\.\d+(?:\.\d+)?)\b/;
+
 /** Far above what other threads allocate meanwhile. */
 const COUNTER_BYTES = 96 << 20;
 
@@ -19,15 +32,16 @@ function missing(symbol: string): RangeError {
 }
 
 /** Opens the tcmalloc in an object; `null` for the process itself. */
-export function openTcmallocProbe(object: string | null): AllocatorProbe {
-  const { calls, close } = foreign().open(object, TCMALLOC_SYMBOLS);
+function openTcmallocProbe(object: string | null): AllocatorProbe {
+  const { tc_malloc: _, tc_free: __, ...questions } = TCMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(object, questions);
   const { tc_version, MallocExtension_GetOwnership, MallocExtension_GetNumericProperty } = calls;
   // What has one of the names only is something else, which is not called for a string.
   const isWhole = MallocExtension_GetOwnership !== undefined &&
     MallocExtension_GetNumericProperty !== undefined;
   return {
     symbol: "tc_version",
-    shimName: null,
+    shimName: isWhole ? "tcmalloc" : null,
     version: tc_version === undefined || !isWhole
       ? null
       : () => readCString(tc_version(null, null, null)).replace(/^\D*/, ""),
@@ -37,14 +51,57 @@ export function openTcmallocProbe(object: string | null): AllocatorProbe {
       if (MallocExtension_GetOwnership === undefined) throw missing("MallocExtension_GetOwnership");
       return MallocExtension_GetOwnership(address) === OWNED;
     },
-    counterName: `its ${PROPERTY}`,
+    counterName: `its ${IN_USE}`,
     counterScope: "process",
     counterBytes: COUNTER_BYTES,
     counter() {
       const bytes = new BigUint64Array(1);
-      if (MallocExtension_GetNumericProperty?.(PROPERTY, bytes) !== 1) throw missing(PROPERTY);
+      if (MallocExtension_GetNumericProperty?.(IN_USE, bytes) !== 1) throw missing(IN_USE);
       return bytes[0] ?? 0n;
     },
     close,
   };
 }
+
+function readOptions(object: string | null): Record<string, OptionValue> {
+  const { MallocExtension_GetNumericProperty } = TCMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(object, { MallocExtension_GetNumericProperty });
+  try {
+    const options: Record<string, OptionValue> = {};
+    const value = new BigUint64Array(1);
+    for (const name of OPTIONS) {
+      if (calls.MallocExtension_GetNumericProperty?.(name, value) !== 1) continue;
+      options[name] = Number(value[0]);
+    }
+    return options;
+  } finally {
+    close();
+  }
+}
+
+function openBlocks(path: string): BlockSource & { close(): void } {
+  const { tc_malloc, tc_free } = TCMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { tc_malloc, tc_free });
+  return { allocate: calls.tc_malloc, free: calls.tc_free, close };
+}
+
+/** tcmalloc. */
+export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
+  name: "tcmalloc",
+  source: "elsewhere",
+  mark: { symbols: ["tc_version", "MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"] },
+  openProbe: openTcmallocProbe,
+  readOptions,
+  library: {
+    systemFiles: {
+      linux: ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"],
+      darwin: ["libtcmalloc_minimal.4.dylib", "libtcmalloc.4.dylib"],
+    },
+    installation: "Install gperftools' (Debian's package is libtcmalloc-minimal4)",
+    readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
+    openBlocks,
+    tuning: null,
+  },
+  // The shim binds no functions of it. Where it serves the process, the system's blocks are its own.
+  openMemory: null,
+};

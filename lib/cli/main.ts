@@ -14,7 +14,7 @@ import { DEFAULT_PROFILE, PROFILE_NAMES } from "../allocators/profiles.ts";
 import { requirementOf } from "../run/requirement.ts";
 import { runCommand } from "../run/run.ts";
 import { cachedBuildsDirectory, cacheDirectory, cacheVariables } from "../library/directories.ts";
-import { ALLOCATOR_NAMES } from "../allocators/policy.ts";
+import { ALLOCATOR_NAMES, KNOWN_ALLOCATORS } from "../allocators/mod.ts";
 import { VERSION } from "../version.ts";
 import {
   ENVIRONMENT_FORMATS,
@@ -32,7 +32,7 @@ const STATUS = { ok: 0, failed: 1, usage: 2, refused: REFUSED } as const;
 const ALLOCATOR_CHOICES: readonly string[] = ["auto", ...ALLOCATOR_NAMES];
 
 /** What `verify --expect` takes: also the names by which a process's allocator is reported. */
-const EXPECTED_CHOICES: readonly string[] = [...ALLOCATOR_NAMES, "glibc", "musl", "tcmalloc"];
+const EXPECTED_CHOICES: readonly string[] = KNOWN_ALLOCATORS;
 
 function allocatorOption(): Option {
   return new Option("-a, --allocator <name>", "the allocator")

@@ -6,7 +6,7 @@
  */
 import { PROFILE_NAMES } from "../allocators/profiles.ts";
 import { runCommand, type RunOptions } from "../run/run.ts";
-import { ALLOCATOR_NAMES } from "../allocators/policy.ts";
+import { ALLOCATOR_NAMES } from "../allocators/mod.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
 /** An option of `run`: a flag has a value, and others one of some words behind them. */

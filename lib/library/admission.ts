@@ -9,15 +9,15 @@ import process from "node:process";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { errorCode, judge, manifestPath, ownRemedy, readManifest, sha256OfFile } from "./hashes.ts";
-import type { LibraryManifest, LibraryName } from "./manifest.ts";
+import type { LibraryManifest } from "./manifest.ts";
 import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
 import { libraryFault } from "./wholeness.ts";
-import type { LibraryOrigin, LibraryRequest, Place } from "./places.ts";
+import type { LibraryOrigin, LibraryRequest, LoadableLibrary, Place } from "./places.ts";
 
 /** A library file that may be loaded. */
 export interface ResolvedLibrary {
   /** Which library. */
-  readonly name: LibraryName;
+  readonly name: LoadableLibrary;
   /** The file's real path. */
   readonly path: string;
   /** Which place it was found in. */

@@ -19,15 +19,13 @@ import {
   releasedHashes,
   sha256OfFile,
 } from "./hashes.ts";
-import { type LibraryName, type Variant, VARIANTS } from "./manifest.ts";
+import { LIBRARY_NAMES, type LibraryName, type Variant, VARIANTS } from "./manifest.ts";
 import { explicitPlace, type LibraryOrigin, type Place, usualPlaces } from "./places.ts";
 import { RELEASE_HASHES } from "./release-hashes.ts";
 import { isThere } from "./resolve.ts";
 import { hostTarget } from "./target.ts";
 
 export type { IntegrityVerdict } from "./hashes.ts";
-
-const LIBRARY_NAMES: readonly LibraryName[] = ["jemalloc", "mimalloc", "offheap"];
 
 /** Options of {@linkcode verifyIntegrity}. */
 export interface IntegrityOptions {
@@ -205,7 +203,7 @@ export function verifyIntegrity(options: IntegrityOptions = {}): IntegrityReport
 
 function lookAtAll(library: string | undefined): IntegrityReport {
   return withPermission("look for native libraries", "--allow-read", () => {
-    const named = explicitPlace({ name: "jemalloc", path: library });
+    const named = explicitPlace({ path: library });
     const libraries = named === null ? [] : lookAtNamed(named);
     const seen = new Set(libraries.map(({ path }) => path));
     for (const [wanted, place] of everyPlace()) {

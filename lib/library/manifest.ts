@@ -4,8 +4,13 @@
  * @module
  */
 
+import { BUILT_ALLOCATORS, type BuiltAllocator } from "../allocators/mod.ts";
+
 /** What a build step produces. */
-export type LibraryName = "jemalloc" | "mimalloc" | "offheap";
+export type LibraryName = BuiltAllocator | "offheap";
+
+/** Every {@linkcode LibraryName}. */
+export const LIBRARY_NAMES: readonly LibraryName[] = [...BUILT_ALLOCATORS, "offheap"];
 
 /**
  * How a library was built: `release` to be opened by a running program, `preload` to serve a whole
@@ -24,14 +29,14 @@ export const VARIANTS: readonly Variant[] = ["release", "debug", "secure", "prel
  * there is one of it.
  */
 export function librariesOf(variant: Variant): readonly LibraryName[] {
-  return variant === "preload" ? ["jemalloc", "mimalloc"] : ["jemalloc", "mimalloc", "offheap"];
+  return variant === "preload" ? BUILT_ALLOCATORS : LIBRARY_NAMES;
 }
 
 /** What is known of one built library. */
 export interface LibraryManifest {
   /** The layout of this file; this version is 1. */
   readonly manifestVersion: 1;
-  /** `jemalloc`, `mimalloc`, or `offheap` for the shim. */
+  /** The allocator, or `offheap` for the shim. */
   readonly allocator: LibraryName;
   /** The upstream version, such as `5.3.0`. */
   readonly version: string;

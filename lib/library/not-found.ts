@@ -3,18 +3,30 @@
  *
  * @module
  */
+import { findAllocator } from "../allocators/mod.ts";
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { ResolvedLibrary } from "./admission.ts";
-import type { LibraryName, Variant } from "./manifest.ts";
-import { explicitPlace, LIBRARY_VARIABLE, type LibraryRequest, platformPackage } from "./places.ts";
+import type { Variant } from "./manifest.ts";
+import {
+  explicitPlace,
+  LIBRARY_VARIABLE,
+  type LibraryRequest,
+  type LoadableLibrary,
+  platformPackage,
+} from "./places.ts";
 import { hostTarget } from "./target.ts";
 import { releasedVariants, TARGETS } from "./targets.ts";
 
-function labelOf(name: LibraryName, variant: Variant): string {
+/** How to get a library that offheap does not build, as a sentence without its end; else `null`. */
+function installationOf(name: LoadableLibrary): string | null {
+  return findAllocator(name)?.library?.installation ?? null;
+}
+
+function labelOf(name: LoadableLibrary, variant: Variant): string {
   const label = name === "offheap" ? "offheap's own library" : name;
-  return variant === "release" ? label : `${label} (${variant})`;
+  return variant === "release" || installationOf(name) !== null ? label : `${label} (${variant})`;
 }
 
 function isAbsent(attempts: readonly LoadAttempt[], place: string): boolean {
@@ -26,6 +38,11 @@ function remedyFor(
   { name, variant = "release" }: LibraryRequest,
   attempts: readonly LoadAttempt[],
 ): string {
+  const installation = installationOf(name);
+  if (installation !== null) {
+    return `: offheap does not build it. ${installation}, or name a file with --library or ` +
+      `${LIBRARY_VARIABLE}.`;
+  }
   const { name: target } = hostTarget();
   const released = TARGETS.some((row) => row.name === target) &&
     releasedVariants(target).includes(variant);
@@ -55,9 +72,12 @@ export function notFound(
   const named = explicitPlace(request);
   if (named !== null) {
     const by = named.origin === "option" ? "was named" : `${LIBRARY_VARIABLE} names`;
+    const otherwise = installationOf(name) === null
+      ? 'the installed package\'s is taken, or what "offheap build" made'
+      : "the system's own is taken";
     return new LibraryLoadError(
       `Cannot find ${label} at "${named.paths.join()}", which ${by}: no such file. Check the path, ` +
-        'or leave it out: then the installed package\'s is taken, or what "offheap build" made.',
+        `or leave it out: then ${otherwise}.`,
       attempts,
     );
   }

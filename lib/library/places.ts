@@ -6,6 +6,7 @@
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { isStandalone } from "../../ffi/mod.ts";
+import type { LoadableAllocator } from "../allocators/mod.ts";
 import { readVariable } from "../environment.ts";
 import {
   buildDirectory,
@@ -15,7 +16,7 @@ import {
   libraryFileName,
   packagedFile,
 } from "./directories.ts";
-import type { LibraryName, Variant } from "./manifest.ts";
+import { LIBRARY_NAMES, type LibraryName, type Variant } from "./manifest.ts";
 import { checkoutRoot, packageDirectories } from "./origins.ts";
 import { systemLibraryPaths } from "./system-libraries.ts";
 import { hostTarget } from "./target.ts";
@@ -35,10 +36,13 @@ export type LibraryOrigin =
 /** The environment variable that names a library file. */
 export const LIBRARY_VARIABLE = "OFFHEAP_LIBRARY";
 
+/** A library that can be looked for: an allocator, or offheap's shim. */
+export type LoadableLibrary = LoadableAllocator | "offheap";
+
 /** What to look for. */
 export interface LibraryRequest {
   /** Which library. */
-  readonly name: LibraryName;
+  readonly name: LoadableLibrary;
   /** An explicit path: nothing else is then looked at. */
   readonly path?: string | undefined;
   /** How it was built; `release` unless told otherwise. */
@@ -70,7 +74,7 @@ export interface ReleasedFile {
 }
 
 /** A path that somebody named is taken, or refused: nothing else is looked at. */
-export function explicitPlace(request: LibraryRequest): Place | null {
+export function explicitPlace(request: Partial<LibraryRequest>): Place | null {
   if (request.path !== undefined) return { origin: "option", paths: [request.path] };
   // The variable names an allocator's library, never the shim that goes with it.
   const named = request.name === "offheap" ? undefined : readVariable(LIBRARY_VARIABLE);
@@ -90,6 +94,13 @@ export function* places(request: LibraryRequest): Generator<Place> {
 
 /** The places where nobody had to name a path. */
 export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Generator<Place> {
+  const built = LIBRARY_NAMES.find((each) => each === name);
+  if (built !== undefined) yield* placesOfBuilds(built, variant);
+  const own = systemLibraryPaths(name, variant);
+  yield { origin: "system", paths: own, absent: "a system has none of this kind" };
+}
+
+function* placesOfBuilds(name: LibraryName, variant: Variant): Generator<Place> {
   const target = hostTarget().name;
   const file = libraryFileName(name, process.platform);
   const root = checkoutRoot();
@@ -101,8 +112,6 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
   yield packagePlace(target, variant, file);
   if (isStandalone()) yield executablePlace(variant, file);
   yield cachePlace(target, variant, file);
-  const own = systemLibraryPaths(name, variant);
-  yield { origin: "system", paths: own, absent: "a system has none of this kind" };
 }
 
 /** The platform package of a target. */

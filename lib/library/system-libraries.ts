@@ -4,24 +4,8 @@
  * @module
  */
 import process from "node:process";
-import type { LibraryName, Variant } from "./manifest.ts";
-
-/**
- * File names by preference: the names by which distributions install the run-time libraries. On
- * macOS they are Homebrew's and MacPorts'. Windows has no place for such libraries.
- */
-const FILE_NAMES: Readonly<Record<string, Readonly<Record<LibraryName, readonly string[]>>>> = {
-  linux: {
-    jemalloc: ["libjemalloc.so.2"],
-    mimalloc: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],
-    offheap: [],
-  },
-  darwin: {
-    jemalloc: ["libjemalloc.2.dylib"],
-    mimalloc: ["libmimalloc.3.dylib", "libmimalloc.2.dylib"],
-    offheap: [],
-  },
-};
+import { findAllocator } from "../allocators/mod.ts";
+import type { Variant } from "./manifest.ts";
 
 const GNU_TRIPLES: Readonly<Record<string, string>> = {
   x64: "x86_64-linux-gnu",
@@ -42,8 +26,8 @@ function directories(): string[] {
 const OWN_VARIANTS: ReadonlySet<Variant> = new Set<Variant>(["release", "preload"]);
 
 /** The paths at which this system may have a library, most preferred first. */
-export function systemLibraryPaths(name: LibraryName, variant: Variant = "release"): string[] {
+export function systemLibraryPaths(name: string, variant: Variant = "release"): string[] {
   if (!OWN_VARIANTS.has(variant)) return [];
-  const files = FILE_NAMES[process.platform]?.[name] ?? [];
+  const files = findAllocator(name)?.library?.systemFiles[process.platform] ?? [];
   return files.flatMap((file) => directories().map((directory) => `${directory}/${file}`));
 }

@@ -5,7 +5,7 @@
  */
 import { isMainThread } from "node:worker_threads";
 import { type Address, NULL } from "../../ffi/types.ts";
-import type { AllocatorName } from "../allocators/policy.ts";
+import type { AllocatorName } from "../allocators/mod.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";

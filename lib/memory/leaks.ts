@@ -6,7 +6,7 @@
 import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { requireOneOf } from "../options.ts";
-import type { AllocatorName } from "../allocators/policy.ts";
+import type { AllocatorName } from "../allocators/mod.ts";
 
 /**
  * What is watched: with `sampled` one allocation in 128 records the stack that it was made on, with

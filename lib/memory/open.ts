@@ -13,9 +13,6 @@ import { ownOptions, requireFlag } from "../options.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
 import { type Allocator, NativeAllocator } from "./allocator.ts";
-import { openJemallocKind } from "../allocators/jemalloc/memory.ts";
-import { openMimallocKind } from "../allocators/mimalloc/memory.ts";
-import { openSystemKind } from "../allocators/system-memory.ts";
 import type { AllocatorKind } from "../allocators/memory.ts";
 import { type LeakLevel, leakLevel, type LeakReport, LeakTracker } from "./leaks.ts";
 import { type MemoryCalls, memoryCalls } from "./shared/native.ts";
@@ -72,11 +69,8 @@ const WATCHFUL: ReadonlySet<Variant | undefined> = new Set<Variant | undefined>(
 /** How long a message of the shim's may be. */
 const MESSAGE_BYTES = 512;
 
-function openKind({ name, resolved }: OwnBlocks, calls: MemoryCalls): AllocatorKind {
-  if (name === "system" || resolved === null) return openSystemKind();
-  return name === "jemalloc"
-    ? openJemallocKind(resolved, calls)
-    : openMimallocKind(resolved, calls);
+function openKind({ openMemory, resolved }: OwnBlocks, calls: MemoryCalls): AllocatorKind {
+  return openMemory(resolved ?? { path: "", manifest: null }, calls);
 }
 
 function requireProof({ name, verified, evidence, resolved }: OwnBlocks): void {
@@ -121,6 +115,7 @@ function requireUse(allocator: Allocator): void {
  *
  * @throws {LibraryLoadError} when its library, or offheap's shim, cannot be found or loaded.
  * @throws {VerificationError} when its blocks could not be proven to be its own.
+ * @throws {UnsupportedOperationError} when offheap hands out no blocks of it.
  * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment; Deno
  * wraps native memory with an unscoped `--allow-ffi` only.
  * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.

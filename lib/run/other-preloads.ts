@@ -7,13 +7,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
+import { ALLOCATORS } from "../allocators/mod.ts";
 import { ElfError, readElfExports } from "../binary/elf.ts";
 import { readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { readTextIfPresent } from "../system/files.ts";
 import { parseMaps } from "../system/linux-maps.ts";
 import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
-import { MARKS } from "../verify/identify.ts";
 
 /** The list that glibc's dynamic linker reads for every program. */
 export const SYSTEM_PRELOAD = "/etc/ld.so.preload";
@@ -100,10 +100,12 @@ function firstOf(names: readonly string[], { exports }: Entry): string | undefin
 }
 
 function refuse(library: string | null, { where, name, path, exports }: Entry, why: string): never {
-  const allocator = MARKS.find(({ symbols }) => symbols.some((symbol) => exports.has(symbol)))
-    ?.name;
-  const loadable = allocator === "jemalloc" || allocator === "mimalloc";
-  const other = loadable ? `, or ask for it: --allocator ${allocator} --library "${path}"` : "";
+  const allocator = ALLOCATORS.find(({ mark, library }) =>
+    library !== null && mark.symbols.some((symbol) => exports.has(symbol))
+  );
+  const other = allocator === undefined
+    ? ""
+    : `, or ask for it: --allocator ${allocator.name} --library "${path}"`;
   const under = library === null ? "the system's allocator" : `"${library}"`;
   throw new LaunchError(
     `Cannot run a program under ${under}: ${where} names "${name}", ${why}. ` +

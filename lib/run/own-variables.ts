@@ -5,10 +5,9 @@
  * @module
  */
 import { inspect } from "node:util";
+import { ALLOCATORS } from "../allocators/mod.ts";
 import { LaunchError } from "../errors.ts";
 import { launchPlatform } from "./platforms.ts";
-import { BACKGROUND_VARIABLE } from "../allocators/profiles.ts";
-import { JEMALLOC_VARIABLE } from "./tuning.ts";
 
 /** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */
 export const REQUIRE_VARIABLE = "OFFHEAP_REQUIRE";
@@ -19,12 +18,22 @@ export const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
 /** What a launch has set in other variables: `NAME=VALUE` each, parted by `+`, with escapes as in URLs. */
 export const SET_VARIABLE = "OFFHEAP_SET";
 
+const TUNINGS = ALLOCATORS.flatMap(({ library }) => library?.tuning ?? []);
+
+/** The shim's variables by which the allocators' options are asked for. */
+export const SHIM_VARIABLES: readonly string[] = TUNINGS.flatMap((each) => each.shimVariables);
+
 const OWN: readonly string[] = [
   REQUIRE_VARIABLE,
   RESTORE_VARIABLE,
-  BACKGROUND_VARIABLE,
+  ...SHIM_VARIABLES,
   SET_VARIABLE,
 ];
+
+/** What parts offheap's text from the user's in a variable that may hold both; `null` in others. */
+function separatorOf(name: string): string | null {
+  return TUNINGS.find(({ joined }) => joined?.variable === name)?.joined?.separator ?? null;
+}
 
 /** What parts the entries of the record. */
 const SEPARATOR = "+";
@@ -45,8 +54,9 @@ function ownPart(name: string, value: string, before: string): string {
     const former = preloadEntries(before);
     return preloadEntries(value).filter((entry) => !former.includes(entry)).join(":");
   }
-  const appended = name === JEMALLOC_VARIABLE && before !== "";
-  return appended ? value.slice(0, -before.length - ",".length) : value;
+  const separator = separatorOf(name);
+  const joined = separator !== null && before !== "";
+  return joined ? value.slice(0, -before.length - separator.length) : value;
 }
 
 /** The same variables, with the record of them. */
@@ -85,8 +95,9 @@ function withoutOwn(name: string, value: string, own: string): string {
     return preloadEntries(value).filter((entry) => !entries.includes(entry)).join(":");
   }
   if (value === own) return "";
-  const appended = name === JEMALLOC_VARIABLE && value.startsWith(`${own},`);
-  return appended ? value.slice(own.length + ",".length) : value;
+  const separator = separatorOf(name);
+  const joined = separator !== null && value.startsWith(own + separator);
+  return joined ? value.slice(own.length + separator.length) : value;
 }
 
 /**

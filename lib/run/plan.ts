@@ -9,18 +9,30 @@ import { LaunchError } from "../errors.ts";
 import { GUARD_FEATURE, type Variant } from "../library/manifest.ts";
 import { platformPackage } from "../library/places.ts";
 import { LIBRARY_VARIABLE, type ResolvedLibrary, resolveLibrary } from "../library/resolve.ts";
-import { SECURE_OPTIONS } from "../library/secure-options.ts";
 import { hostTarget } from "../library/target.ts";
 import { libraryVersion } from "../library/version.ts";
 import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.ts";
 import { FILES, withPermissions } from "../permissions.ts";
-import { type AllocatorChoice, type AllocatorName, selectAllocator } from "../allocators/policy.ts";
+import {
+  type AllocatorName,
+  allocatorNamed,
+  ALLOCATORS,
+  BUILT_ALLOCATORS,
+  findAllocator,
+  isLoadable,
+} from "../allocators/mod.ts";
+import { type AllocatorChoice, selectAllocator } from "../allocators/policy.ts";
 import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
 import { preloadEntries, recordSettings, withoutLaunch } from "./own-variables.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
-import { DEFAULT_PROFILE, PROFILE_NAMES, type ProfileName } from "../allocators/profiles.ts";
-import { type ProfileEnvironment, profileEnvironment } from "./tuning.ts";
+import {
+  DEFAULT_PROFILE,
+  PROFILE_NAMES,
+  type ProfileEnvironment,
+  type ProfileName,
+} from "../allocators/profiles.ts";
+import { profileEnvironment } from "./tuning.ts";
 
 /** How a program is to be launched. */
 export interface LaunchOptions {
@@ -36,6 +48,9 @@ export interface LaunchOptions {
 
 /** The dynamic linker's variable for libraries that watch it. */
 const AUDIT_VARIABLE = "LD_AUDIT";
+/** The allocators that have profiles. */
+const TUNED = ALLOCATORS.filter(({ library }) => (library?.tuning ?? null) !== null)
+  .map(({ name }) => name);
 
 const OPTION_NAMES: readonly (keyof LaunchOptions)[] = [
   "allocator",
@@ -71,23 +86,25 @@ export function appendPreload(
 }
 
 function tuneAllocator(
+  allocator: AllocatorName,
   options: LaunchOptions,
   library: ResolvedLibrary | null,
   environment: Readonly<Record<string, string>>,
 ): ProfileEnvironment {
-  if (library === null || library.name === "offheap") {
-    return { variables: {}, kept: [], notes: [] };
-  }
+  const known = allocatorNamed(allocator).library;
+  if (library === null || known === null) return { variables: {}, kept: [], notes: [] };
   const version = libraryVersion(library);
   if (version === null) {
     throw new LaunchError(
       `Cannot run a command under "${library.path}": it does not tell its version, and so is not ` +
-        `a ${library.name} that offheap knows. Take one that "offheap build" made.`,
+        `a ${allocator} that offheap knows. ${
+          known.installation ?? 'Take one that "offheap build" made'
+        }.`,
     );
   }
   const profile = options.profile ?? DEFAULT_PROFILE;
-  const guards = options.secure === true ? SECURE_OPTIONS[library.name] : [];
-  return profileEnvironment(profile, library.name, version, environment, guards);
+  const guards = options.secure === true ? known.tuning?.secureOptions : [];
+  return profileEnvironment(profile, allocator, version, environment, guards);
 }
 
 /** The variant of the library that is preloaded. */
@@ -127,26 +144,28 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
   if (profile !== undefined) requireOneOf(action, "the profile", profile, PROFILE_NAMES);
   requireFlag(action, "secure", secure);
   requirePath(action, "the library", library);
-  if (allocator !== "system" || library === undefined) return own;
+  if (library === undefined || findAllocator(allocator)?.library !== null) return own;
   throw new LaunchError(
-    `Cannot preload "${library}" with the allocator "system", which is the C library's own. ` +
+    `Cannot preload "${library}" with the allocator "${allocator}", which is the C library's own. ` +
       "Leave out one of the two.",
   );
 }
 
-/** Options that the system's allocator cannot have any effect of are refused. */
-function refuseForSystem({ secure, profile }: LaunchOptions): void {
+/** Options that have no effect on an allocator are refused. */
+function refuseIneffective(name: AllocatorName, { secure, profile }: LaunchOptions): void {
+  const { source, library } = allocatorNamed(name);
+  const called = library === null ? "the system's allocator" : name;
   const usual = selectAllocator({ platform: process.platform, environment: {} }).allocator;
-  if (secure === true) {
+  if (secure === true && source !== "build") {
     throw new LaunchError(
-      "Cannot run the system's allocator with --secure: offheap builds secure variants of " +
-        `jemalloc and mimalloc only. Take ${usual}, as without --allocator.`,
+      `Cannot run ${called} with --secure: offheap builds secure variants of ` +
+        `${BUILT_ALLOCATORS.join(" and ")} only. Take ${usual}, as without --allocator.`,
     );
   }
-  if (profile !== undefined) {
+  if (profile !== undefined && (library?.tuning ?? null) === null) {
     throw new LaunchError(
-      `Cannot run the system's allocator with --profile ${profile}: profiles are for jemalloc and ` +
-        `mimalloc, and would have no effect. Leave it out, or take ${usual}.`,
+      `Cannot run ${called} with --profile ${profile}: profiles are for ` +
+        `${TUNED.join(" and ")}, and would have no effect. Leave it out, or take ${usual}.`,
     );
   }
 }
@@ -197,16 +216,18 @@ export function planLaunch(
     option: options.allocator,
     environment: before,
   });
-  if (allocator === "system") refuseForSystem(options);
-  const library = allocator === "system" ? null : resolveLibrary({
-    name: allocator,
-    path: options.library,
-    variant: variantOf(options, platform),
-  });
+  refuseIneffective(allocator, options);
+  const library = isLoadable(allocator)
+    ? resolveLibrary({
+      name: allocator,
+      path: options.library,
+      variant: variantOf(options, platform),
+    })
+    : null;
   if (library !== null && options.secure === true) requireGuards(library);
   refuseOthers(library, before, platform);
   const shim = resolveLibrary({ name: "offheap" });
-  const tuning = tuneAllocator(options, library, before);
+  const tuning = tuneAllocator(allocator, options, library, before);
   const notes = notesOn(tuning, library);
   return { allocator, library, shim, before, tuning: tuning.variables, notes };
 }

@@ -15,7 +15,12 @@ import { becomeProgram } from "./exec.ts";
 import { handProcessOn } from "./handover.ts";
 import { launchHost } from "./host.ts";
 import { currentIdentity, thisProcess } from "./identity.ts";
-import { recordSettings, REQUIRE_VARIABLE, RESTORE_VARIABLE } from "./own-variables.ts";
+import {
+  recordSettings,
+  REQUIRE_VARIABLE,
+  RESTORE_VARIABLE,
+  SHIM_VARIABLES,
+} from "./own-variables.ts";
 import {
   appendPreload,
   type LaunchOptions,
@@ -25,7 +30,6 @@ import {
 } from "./plan.ts";
 import { launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
-import { BACKGROUND_VARIABLE } from "../allocators/profiles.ts";
 import { requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
@@ -95,7 +99,9 @@ function commandEnvironment(
     ...recordSettings(before, { ...planned, [variable]: preload }),
     [REQUIRE_VARIABLE]: `${thisProcess()}:${requirementOf(plan)}`,
   };
-  if (BACKGROUND_VARIABLE in planned) changed[BACKGROUND_VARIABLE] = `${thisProcess()}:`;
+  for (const name of SHIM_VARIABLES) {
+    if (name in planned) changed[name] = `${thisProcess()}:`;
+  }
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
   const ours = { ...changed, ...restore };
   return [

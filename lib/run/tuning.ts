@@ -4,34 +4,17 @@
  * @module
  */
 import { inspect } from "node:util";
-import { JEMALLOC_PREFIX } from "../../ffi/symbols/jemalloc.ts";
-import { readConf } from "../allocators/jemalloc/conf.ts";
 import { versionRank } from "../allocators/version-order.ts";
-import { readVariables, variablesLike } from "../allocators/mimalloc/variables.ts";
 import { requireOneOf } from "../options.ts";
-import { ALLOCATOR_NAMES, type AllocatorName } from "../allocators/policy.ts";
+import { ALLOCATOR_NAMES, type AllocatorName, allocatorNamed } from "../allocators/mod.ts";
+import type { Environment } from "../allocators/types.ts";
 import {
   PROFILE_NAMES,
+  type ProfileEnvironment,
   type ProfileName,
   type ProfileOption,
   type ProfileRange,
-  PROFILES,
 } from "../allocators/profiles.ts";
-
-/** What a profile adds to an environment. */
-export interface ProfileEnvironment {
-  /** The variables to set, each with its whole value. */
-  readonly variables: Readonly<Record<string, string>>;
-  /** The options that the profile has and the user's own setting was kept for. */
-  readonly kept: readonly string[];
-  /** What the allocator will not take of the user's settings, or takes by another name; sentences. */
-  readonly notes: readonly string[];
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A jemalloc whose names have a prefix has it before this name, too, in capitals. */
-export const JEMALLOC_VARIABLE = `${JEMALLOC_PREFIX.toUpperCase()}MALLOC_CONF`;
 
 /**
  * What a profile sets for an allocator, beside what the user set: MALLOC_CONF keeps every key of
@@ -61,11 +44,10 @@ export function profileEnvironment(
       `Cannot apply a profile: the environment must be an object; got ${inspect(userEnvironment)}`,
     );
   }
-  if (kind === "system") return { variables: {}, kept: [], notes: [] };
-  const options = [...optionsFor(PROFILES[name][kind], kind, version), ...more];
-  return kind === "jemalloc"
-    ? mergeConf(options, userEnvironment[JEMALLOC_VARIABLE] ?? "", version)
-    : mergeVariables(options, userEnvironment, version);
+  const tuning = allocatorNamed(kind).library?.tuning ?? null;
+  if (tuning === null) return { variables: {}, kept: [], notes: [] };
+  const options = [...optionsFor(tuning.profiles[name], kind, version), ...more];
+  return tuning.merge(options, userEnvironment, version);
 }
 
 function optionsFor(
@@ -91,64 +73,4 @@ function rank(version: unknown): number {
   throw new Kind(
     `Cannot apply a profile: the version must be like "5.3.0"; got ${inspect(version)}`,
   );
-}
-
-function mergeConf(
-  options: readonly ProfileOption[],
-  user: string,
-  version: string,
-): ProfileEnvironment {
-  const { pairs, faults } = readConf(user, version);
-  const keys = new Set(pairs.map(({ key }) => key));
-  const added: string[] = [];
-  const kept: string[] = [];
-  const variables: Record<string, string> = {};
-  for (const { name, value, aliases = [], variable } of options) {
-    const set = [name, ...aliases].find((key) => keys.has(key));
-    if (set !== undefined) kept.push(`${JEMALLOC_VARIABLE}:${set}`);
-    else if (variable !== undefined) variables[variable] = value;
-    else added.push(`${name}:${value}`);
-  }
-  // jemalloc stops where it cannot read on: the user's come last.
-  const conf = user === "" ? added : [...added, user];
-  if (added.length > 0) variables[JEMALLOC_VARIABLE] = conf.join(",");
-  const notes = faults.map((fault) =>
-    `${JEMALLOC_VARIABLE}: jemalloc ${version} will not take ${fault}; it will say so, too`
-  );
-  return { variables, kept, notes };
-}
-
-function mergeVariables(
-  options: readonly ProfileOption[],
-  environment: Environment,
-  version: string,
-): ProfileEnvironment {
-  // mimalloc takes its variables in any case, and an empty one as "yes".
-  const names = new Map<string, string>();
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined) names.set(name.toUpperCase(), name);
-  }
-  const known = (variable: string): string | undefined =>
-    variablesLike(variable, version).map((name) => names.get(name)).find((name) => name);
-  const { strange, faults } = readVariables(environment, version);
-  const refused = new Set(faults.map(({ variable }) => variable));
-  // Who sets an option by the names of several versions means each of them.
-  const told = strange.filter(({ variable, instead }) =>
-    instead === null || (known(instead) === undefined && !refused.has(variable))
-  );
-  const variables: Record<string, string> = {};
-  const translated = new Map<string, string>();
-  for (const { variable, instead } of told) {
-    if (instead === null) continue;
-    variables[instead] = environment[variable] ?? "";
-    translated.set(instead, variable);
-  }
-  const kept: string[] = [];
-  for (const { name, value } of options) {
-    const set = known(name) ?? translated.get(name);
-    if (set === undefined) variables[name] = value;
-    else if (!refused.has(set)) kept.push(set);
-    else variables[set] = value;
-  }
-  return { variables, kept, notes: [...told, ...faults].map(({ why }) => why) };
 }

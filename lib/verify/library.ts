@@ -3,16 +3,12 @@
  *
  * @module
  */
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
-import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { allocatorNamed, type LoadableAllocator } from "../allocators/mod.ts";
+import type { BlockSource } from "../allocators/probe.ts";
 import type { ResolvedLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
-import { openJemallocProbe } from "../allocators/jemalloc/probe.ts";
-import { openMimallocProbe } from "../allocators/mimalloc/probe.ts";
-import type { AllocatorProbe, BlockSource } from "../allocators/probe.ts";
 import { mappingEvidence } from "./process.ts";
 import type { Evidence } from "./types.ts";
 
@@ -25,37 +21,6 @@ export interface LibraryFinding {
   /** What was looked at. */
   readonly evidence: readonly Evidence[];
 }
-
-/** The allocators that offheap loads as libraries. */
-export type LoadableAllocator = "jemalloc" | "mimalloc";
-
-type Blocks = BlockSource & { close(): void };
-
-function openJemallocBlocks(path: string): Blocks {
-  const { mallocx, dallocx } = JEMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { mallocx, dallocx }, JEMALLOC_PREFIX);
-  return {
-    allocate: (size) => calls.mallocx(size, 0),
-    free: (address) => calls.dallocx(address, 0),
-    close,
-  };
-}
-
-function openMimallocBlocks(path: string): Blocks {
-  const { mi_malloc, mi_free } = MIMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { mi_malloc, mi_free });
-  return { allocate: calls.mi_malloc, free: calls.mi_free, close };
-}
-
-interface LoadableKind {
-  readonly openProbe: (path: string) => AllocatorProbe;
-  readonly openBlocks: (path: string) => Blocks;
-}
-
-const KINDS: Readonly<Record<LoadableAllocator, LoadableKind>> = {
-  jemalloc: { openProbe: openJemallocProbe, openBlocks: openJemallocBlocks },
-  mimalloc: { openProbe: openMimallocProbe, openBlocks: openMimallocBlocks },
-};
 
 function checkSymbol(path: string, symbol: string): Finding {
   const location = system().findSymbolIn(path, symbol);
@@ -84,7 +49,7 @@ export function withLibraryBlocks<R>(
   path: string,
   use: (blocks: BlockSource) => R,
 ): R {
-  const blocks = KINDS[name].openBlocks(path);
+  const blocks = allocatorNamed(name).library.openBlocks(path);
   try {
     return use(blocks);
   } finally {
@@ -105,7 +70,7 @@ export function verifyLibrary(
   controls: readonly ForeignAddress[],
 ): LibraryFinding {
   const { path } = library;
-  const probe = KINDS[name].openProbe(path);
+  const probe = allocatorNamed(name).openProbe(path, null);
   try {
     const asked = withLibraryBlocks(
       name,

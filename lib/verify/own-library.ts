@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { findAllocator, isLoadable, type LoadableAllocator } from "../allocators/mod.ts";
 import { readVariable } from "../environment.ts";
 import { admit } from "../library/admission.ts";
 import type { Variant } from "../library/manifest.ts";
@@ -11,7 +12,6 @@ import { LIBRARY_VARIABLE, type ResolvedLibrary, resolveLibrary } from "../libra
 import { system } from "../system/mod.ts";
 import { shimPath, withControls } from "./controls.ts";
 import { identifyObject } from "./identify.ts";
-import type { LoadableAllocator } from "./library.ts";
 import { isReplaced, type ProcessFinding, verifyProcess } from "./process.ts";
 
 /** What is asked for. */
@@ -24,7 +24,7 @@ export interface OwnLibraryRequest {
 
 let found: ProcessFinding | undefined;
 
-/** The allocator that serves the process, where it can be offheap's own; asked once, too. */
+/** The allocator that serves the process, where it is a library; asked once, too. */
 let serving: LoadableAllocator | null | undefined;
 
 /** Who serves `malloc` in this process; asked once. */
@@ -58,12 +58,12 @@ function isOpen({ library, variant }: OwnLibraryRequest): boolean {
 
 function findServing(): LoadableAllocator | null {
   const path = servingPath();
-  const name = path === null ? null : identifyObject(path).name;
-  const loadable = name === "jemalloc" || name === "mimalloc";
-  return loadable && examineProcess().verified ? name : null;
+  const known = path === null ? null : findAllocator(identifyObject(path).name);
+  if (known === null || !isLoadable(known.name)) return null;
+  return examineProcess().verified ? known.name : null;
 }
 
-/** The allocator that serves the process, where it can be offheap's own and no library was named. */
+/** The allocator that serves the process, where it is a library and no other one was named. */
 export function servingAllocator(request: OwnLibraryRequest): LoadableAllocator | null {
   if (!isOpen(request)) return null;
   if (serving === undefined) serving = findServing();

@@ -10,15 +10,10 @@ import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { system } from "../system/mod.ts";
 import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
-import { openGlibcProbe } from "../allocators/glibc.ts";
 import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
-import { openJemallocProbe } from "../allocators/jemalloc/probe.ts";
-import { openMimallocProbe } from "../allocators/mimalloc/probe.ts";
-import { openMuslProbe } from "../allocators/musl.ts";
-import type { AllocatorProbe, BlockSource } from "../allocators/probe.ts";
-import { openSystemProbe } from "../allocators/system.ts";
-import { openTcmallocProbe } from "../allocators/tcmalloc.ts";
-import type { Evidence, ProcessAllocator } from "./types.ts";
+import { findAllocator, type ProcessAllocator } from "../allocators/mod.ts";
+import type { BlockSource } from "../allocators/probe.ts";
+import type { Evidence } from "./types.ts";
 
 /** What was found of the process. */
 export interface ProcessFinding {
@@ -39,8 +34,6 @@ export function openProcessBlocks(): BlockSource & { close(): void } {
   const { calls, close } = foreign().open(null, PROCESS_MALLOC_SYMBOLS);
   return { allocate: calls.malloc, free: calls.free, close };
 }
-
-type ProbeOpener = (object: string, shim: string | null) => AllocatorProbe;
 
 /**
  * Whether the file of an object was removed or replaced since it was mapped: its path then leads to
@@ -65,19 +58,6 @@ export function pathToOpen(object: string | null): string | null {
   const stale = object === null || object === system().executable() || isReplaced(object);
   return stale ? null : object;
 }
-
-function byPath(open: (object: string | null) => AllocatorProbe): ProbeOpener {
-  return (object) => open(pathToOpen(object));
-}
-
-const PROBES: Readonly<Partial<Record<ProcessAllocator, ProbeOpener>>> = {
-  jemalloc: byPath(openJemallocProbe),
-  mimalloc: byPath(openMimallocProbe),
-  glibc: openGlibcProbe,
-  musl: openMuslProbe,
-  system: openSystemProbe,
-  tcmalloc: byPath(openTcmallocProbe),
-};
 
 function checkSymbol(claim: Claim, object: string): Finding {
   if (claim.symbol === null || claim.location === null) {
@@ -166,8 +146,8 @@ function askAllocator(
   shim: string | null,
   controls: readonly ForeignAddress[],
 ): { readonly version: string | null; readonly evidence: Evidence[] } {
-  const open = PROBES[claim.name];
-  if (open === undefined) {
+  const known = findAllocator(claim.name);
+  if (known === null) {
     const detail = `offheap has no way to ask ${claim.name} whether it owns a block`;
     return {
       version: null,
@@ -176,7 +156,7 @@ function askAllocator(
   }
   let probe;
   try {
-    probe = open(object, shim);
+    probe = known.openProbe(known.library === null ? object : pathToOpen(object), shim);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return {

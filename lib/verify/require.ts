@@ -8,19 +8,21 @@ import { readVariable } from "../environment.ts";
 import { VerificationError } from "../errors.ts";
 import { LAUNCH_PLATFORMS } from "../run/platforms.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
+import { ALLOCATORS, findAllocator } from "../allocators/mod.ts";
 import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../allocators/policy.ts";
 import type { Verification } from "./types.ts";
 import { verifyAllocator } from "./verify.ts";
 
-/** The allocator names that {@linkcode requireAllocator} takes: `system` is the C library's own. */
-const SYSTEM_ALLOCATORS: readonly string[] = ["glibc", "musl", "system"];
+/** Those that are part of a C library: `system` stands for each of them. */
+const SYSTEM_ALLOCATORS: readonly string[] = ALLOCATORS.filter(({ library }) => library === null)
+  .map(({ name }) => name);
 
 /** Whether a verification proves that a process runs under the allocator asked for. */
 export function servesMalloc(
   { processAllocator, processAllocatorVerified }: Verification,
   expected: string,
 ): boolean {
-  const names = expected === "system" ? SYSTEM_ALLOCATORS : [expected];
+  const names = findAllocator(expected)?.source === "system" ? SYSTEM_ALLOCATORS : [expected];
   return processAllocatorVerified && names.includes(processAllocator);
 }
 

@@ -5,7 +5,7 @@
  */
 import type { RuntimeInfo } from "../../ffi/types.ts";
 import type { LibraryOrigin } from "../library/resolve.ts";
-import type { AllocatorName } from "../allocators/policy.ts";
+import type { AllocatorName, ProcessAllocator } from "../allocators/mod.ts";
 
 /** What an item of evidence is about: offheap's own blocks, or libc's `malloc` in this process. */
 export type EvidenceScope = "library" | "process";
@@ -43,16 +43,6 @@ export interface Evidence {
   /** What was seen. */
   readonly detail: string;
 }
-
-/** Who serves libc's `malloc` in a process. */
-export type ProcessAllocator =
-  | "jemalloc"
-  | "mimalloc"
-  | "glibc"
-  | "musl"
-  | "tcmalloc"
-  | "system"
-  | "unknown";
 
 /** An allocator that the runtime keeps for itself, and that a preload does not replace. */
 export interface RuntimeAllocator {

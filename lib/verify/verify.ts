@@ -8,13 +8,17 @@ import { inspect } from "node:util";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import {
-  ALLOCATOR_VARIABLE,
-  type AllocatorChoice,
   type AllocatorName,
-  selectAllocator,
-} from "../allocators/policy.ts";
+  allocatorNamed,
+  ALLOCATORS,
+  findAllocator,
+  isLoadable,
+  type LoadableAllocator,
+} from "../allocators/mod.ts";
+import type { MemoryOpener } from "../allocators/types.ts";
+import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../allocators/policy.ts";
 import { readVariable } from "../environment.ts";
-import { LibraryLoadError, SymbolError } from "../errors.ts";
+import { LibraryLoadError, SymbolError, UnsupportedOperationError } from "../errors.ts";
 import { type Variant, VARIANTS } from "../library/manifest.ts";
 import { systemUnusable } from "../library/not-found.ts";
 import { LIBRARY_VARIABLE, type ResolvedLibrary } from "../library/resolve.ts";
@@ -22,12 +26,7 @@ import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.t
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
-import {
-  type LibraryFinding,
-  type LoadableAllocator,
-  verifyLibrary,
-  withLibraryBlocks,
-} from "./library.ts";
+import { type LibraryFinding, verifyLibrary, withLibraryBlocks } from "./library.ts";
 import {
   examineProcess,
   findOwnLibrary,
@@ -72,20 +71,23 @@ function checkOptions(action: string, options: VerifyOptions): VerifyOptions {
   requirePath(action, "the library", library);
   requireFlag(action, "refresh", refresh);
   if (variant !== undefined) requireOneOf(action, "the variant", variant, VARIANTS);
-  if (allocator !== "system" || library === undefined) return own;
+  if (library === undefined || findAllocator(allocator)?.library !== null) return own;
   throw new TypeError(
-    `Cannot ${action}: the library must be left out for the allocator "system"; ` +
+    `Cannot ${action}: the library must be left out for the allocator "${allocator}"; ` +
       `got ${inspect(library)}`,
   );
 }
 
-/** Bun tells the version of its own mimalloc among `process.versions`; the others have none. */
+/** Bun has the version of its own mimalloc among `process.versions`; the others have none. */
 function runtimeAllocator(): RuntimeAllocator | null {
-  const { mimalloc } = process.versions as NodeJS.Dict<string>;
-  if (mimalloc === undefined) return null;
+  const versions = process.versions as NodeJS.Dict<string>;
+  const own = ALLOCATORS.find(({ name }) => Object.hasOwn(versions, name));
+  if (own === undefined) return null;
+  const { name } = own;
   return {
-    name: "mimalloc",
-    note: `${foreign().runtime.name} links its own mimalloc (${mimalloc}) statically and keeps ` +
+    name,
+    note:
+      `${foreign().runtime.name} links its own ${name} (${versions[name]}) statically and keeps ` +
       "most of its memory there: no preload replaces it, and it does not count as replaced",
   };
 }
@@ -199,6 +201,12 @@ function examineSystem(): Findings {
   return { process: found, library: systemFinding(found), resolved: null };
 }
 
+/** The allocator that serves the process, where offheap hands out blocks of it. */
+function servingOwner(options: VerifyOptions): LoadableAllocator | null {
+  const name = servingAllocator(options);
+  return name === null || allocatorNamed(name).openMemory === null ? null : name;
+}
+
 /** Who serves the process goes before the policy: one instance is better than two. */
 function chooseAllocator(options: VerifyOptions): AllocatorName {
   const { allocator, origin } = selectAllocator({
@@ -206,17 +214,32 @@ function chooseAllocator(options: VerifyOptions): AllocatorName {
     option: options.allocator,
     environment: { [ALLOCATOR_VARIABLE]: readVariable(ALLOCATOR_VARIABLE) },
   });
-  return (origin === "policy" ? servingAllocator(options) : null) ?? allocator;
+  return (origin === "policy" ? servingOwner(options) : null) ?? allocator;
 }
 
 /** What was found of the blocks that offheap hands out itself. */
 export interface OwnBlocks extends LibraryFinding {
   /** The allocator. */
   readonly name: AllocatorName;
+  /** What opens its memory. */
+  readonly openMemory: MemoryOpener;
   /** Its library file; `null` for the system's allocator. */
   readonly resolved: ResolvedLibrary | null;
   /** The same, for reports. */
   readonly library: LibraryReport | null;
+}
+
+function requireMemory(action: string, name: AllocatorName): MemoryOpener {
+  const { openMemory: opener } = allocatorNamed(name);
+  if (opener !== null) return opener;
+  const others = ALLOCATORS.filter(({ openMemory }) => openMemory !== null)
+    .map((each) => `"${each.name}"`);
+  throw new UnsupportedOperationError(
+    `Cannot ${action}: offheap hands out no blocks of ${name}. Take one of ${
+      others.join(", ")
+    }: in ` +
+      `a process that ${name} serves, the blocks of "system" are its own.`,
+  );
 }
 
 /** What was proven before in this thread, by path: a file that is loaded does not change. */
@@ -228,13 +251,15 @@ const proven = new Map<string, LibraryFinding>();
  *
  * @throws {LibraryLoadError} when there is no library, or it cannot be loaded.
  * @throws {SymbolError} when it is another library.
+ * @throws {UnsupportedOperationError} when offheap hands out no blocks of it.
  * @throws {TypeError | RangeError} for bad options.
  */
 export function proveOwnBlocks(action: string, options: VerifyOptions): OwnBlocks {
   const own = checkOptions(action, options);
   const name = chooseAllocator(own);
-  if (name === "system") {
-    return { name, ...examineSystem().library, resolved: null, library: null };
+  const openMemory = requireMemory(action, name);
+  if (!isLoadable(name)) {
+    return { name, openMemory, ...examineSystem().library, resolved: null, library: null };
   }
   const resolved = findOwnLibrary(name, own);
   const key = `${name} ${resolved.path} ${resolved.sha256}`;
@@ -243,7 +268,7 @@ export function proveOwnBlocks(action: string, options: VerifyOptions): OwnBlock
     proven.set(key, finding);
     keepOwnLibrary(name, own, resolved);
   }
-  return { name, ...finding, resolved, library: describeLibrary(resolved) };
+  return { name, openMemory, ...finding, resolved, library: describeLibrary(resolved) };
 }
 
 /** What was found before in this thread, by what was asked. */
@@ -255,7 +280,7 @@ function keyOf(allocator: AllocatorName, { library, variant }: VerifyOptions): s
 }
 
 function ask(allocator: AllocatorName, options: VerifyOptions): Verification {
-  const found = allocator === "system" ? examineSystem() : examineLoadable(allocator, options);
+  const found = isLoadable(allocator) ? examineLoadable(allocator, options) : examineSystem();
   const evidence = [...found.library.evidence, ...found.process.evidence];
   return Object.freeze({
     runtime: foreign().runtime,
@@ -302,6 +327,6 @@ function answerTo(options: VerifyOptions): Verification {
   const kept = refresh ? undefined : answers.get(key);
   const answer = kept ?? ask(allocator, options);
   // A library that could not be had may be there the next time; who serves the process is kept.
-  if (answer.library !== null || allocator === "system") answers.set(key, answer);
+  if (answer.library !== null || !isLoadable(allocator)) answers.set(key, answer);
   return answer;
 }

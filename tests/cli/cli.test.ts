@@ -349,17 +349,17 @@ test("help and the version are printed with status 0, and wrong usage has a hint
 });
 
 test("a bad value from outside is a sentence and status 1; a launch that is refused has 125", async () => {
-  const variables = { OFFHEAP_ALLOCATOR: "tcmalloc" };
+  const variables = { OFFHEAP_ALLOCATOR: "hoard" };
   for (const [command, expected] of [["info", 1], ["verify", 1], ["env", 125]] as const) {
     const { status, stdout, stderr } = await offheap([command], { variables });
     assert.equal(status, expected, command);
     // A shell that evaluates what env prints must not go on.
     assert.match(stdout, command === "env" ? /^case .* exit 125 ;; esac\n$/ : /^$/);
-    assert.match(stderr, /^offheap: .*OFFHEAP_ALLOCATOR must be one of .*; got 'tcmalloc'\n$/);
+    assert.match(stderr, /^offheap: .*OFFHEAP_ALLOCATOR must be one of .*; got 'hoard'\n$/);
   }
   const run = await offheap(["run", "--", "true"], { variables });
   assert.equal(run.status, 125);
-  assert.match(run.stderr, /^offheap: .*; got 'tcmalloc'\n$/);
+  assert.match(run.stderr, /^offheap: .*; got 'hoard'\n$/);
   const secure = await offheap(["env", "-a", "system", "--secure"]);
   assert.equal(secure.status, 125);
   assert.match(secure.stderr, /^offheap: Cannot run the system's allocator with --secure/);

@@ -47,10 +47,10 @@ const BAD_ALLOCATORS: readonly Refusal[] = [
     "TypeError",
     /the allocator option must be a string; got /,
   ]),
-  ...["", "tcmalloc", "Jemalloc", "jemalloc ", "glibc", "__proto__"].map((allocator): Refusal => [
+  ...["", "hoard", "Jemalloc", "jemalloc ", "glibc", "__proto__"].map((allocator): Refusal => [
     { allocator },
     "RangeError",
-    /must be one of auto, jemalloc, mimalloc, system; got '/,
+    /must be one of auto, jemalloc, mimalloc, tcmalloc, system; got '/,
   ]),
 ];
 
@@ -206,10 +206,10 @@ const REQUIRE: readonly Refusal[] = [
     "TypeError",
     /the allocator option must be a string; got /,
   ]),
-  ...["", "tcmalloc", "glibc", "constructor"].map((bad): Refusal => [
+  ...["", "hoard", "glibc", "constructor"].map((bad): Refusal => [
     bad,
     "RangeError",
-    /must be one of auto, jemalloc, mimalloc, system; got '/,
+    /must be one of auto, jemalloc, mimalloc, tcmalloc, system; got '/,
   ]),
 ];
 
@@ -301,8 +301,8 @@ const COMMAND_LINES:
       [["doctor", `--pid=${pid}`], 2, /it must be a process's number/] as const
     ),
     [["doctor", "--pid", "99999999"], 1, /^offheap: Cannot examine process 99999999: there is no/],
-    [["verify", "--expect", "x"], 2, /choices are jemalloc, mimalloc, system/i],
-    [["verify", "--expect", ""], 2, /choices are jemalloc, mimalloc, system/i],
+    [["verify", "--expect", "x"], 2, /choices are jemalloc, mimalloc, tcmalloc, glibc/i],
+    [["verify", "--expect", ""], 2, /choices are jemalloc, mimalloc, tcmalloc, glibc/i],
     [["verify", "--expect"], 2, /argument missing/],
     [["verify", "--integrity", "--expect", "glibc"], 2, /'--integrity' cannot be used with/],
     [["verify", "surplus"], 2, /too many arguments/],
@@ -310,7 +310,7 @@ const COMMAND_LINES:
     [["env", "--format", "xml"], 2, /choices are sh, dotenv, docker, systemd, json/i],
     [["env", "--format", ""], 2, /choices are sh/i],
     [["env", "--profile", ""], 2, /choices are balanced, throughput, low-memory/i],
-    [["env", "--allocator", ""], 2, /choices are auto, jemalloc, mimalloc, system/i],
+    [["env", "--allocator", ""], 2, /choices are auto, jemalloc, mimalloc, tcmalloc, system/i],
     [["env", "--library", ""], 2, /it must be the path of a file/],
     [["env", "--library", "/nonexistent.so"], 125, /^offheap: Cannot find jemalloc.*nonexistent/s],
     [["env", "--library", "/tmp"], 125, /^offheap: Cannot load "\/tmp": it is not a regular file/],
@@ -337,7 +337,7 @@ test("the command line refuses bad options with one sentence and its own status"
 
 test("bad variables are refused like options, and the process's status says so", async () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
-    ["OFFHEAP_ALLOCATOR", "tcmalloc", /OFFHEAP_ALLOCATOR must be one of auto, .*; got 'tcmalloc'/],
+    ["OFFHEAP_ALLOCATOR", "hoard", /OFFHEAP_ALLOCATOR must be one of auto, .*; got 'hoard'/],
     ["OFFHEAP_LIBRARY", directory, /is not a regular file/],
   ];
   for (const [name, value, message] of cases) {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
+import { foreign } from "../../../ffi/mod.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { readCString } from "../../../ffi/symbols/memory.ts";
 import { type Address, type Calls, NULL } from "../../../ffi/types.ts";
 import { MallctlError } from "../../errors.ts";
@@ -14,8 +15,10 @@ import {
   MALLCTL_KEYS,
   type MallctlName,
   type MallctlType,
+  OPTION_KEYS,
   STATISTICS_KEYS,
 } from "./keys.ts";
+import type { OptionValue } from "../types.ts";
 
 /** jemalloc's functions. */
 export type JemallocCalls = Calls<Pick<typeof JEMALLOC_SYMBOLS, "mallctl">>;
@@ -130,4 +133,33 @@ export function lookupArena(calls: JemallocCalls, address: Address): boolean {
   const length = BigUint64Array.of(4n);
   const block = BigUint64Array.of(BigInt(address));
   return calls.mallctl(ARENA_LOOKUP_KEY, arena, length, block, 8) === 0;
+}
+
+/** Without support for it, jemalloc has no such key. */
+const ENOENT = 2;
+
+function readIfKnown(calls: JemallocCalls, key: MallctlName): OptionValue | undefined {
+  try {
+    const value = readMallctl(calls, key);
+    return typeof value === "bigint" ? Number(value) : value;
+  } catch (error) {
+    if (error instanceof MallctlError && error.errno === ENOENT) return undefined;
+    throw error;
+  }
+}
+
+/** The options in force of the jemalloc in an object; `null` for the process itself. */
+export function readOptions(object: string | null): Record<string, OptionValue> {
+  const { mallctl } = JEMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(object, { mallctl }, JEMALLOC_PREFIX);
+  try {
+    const options: Record<string, OptionValue> = {};
+    for (const key of OPTION_KEYS) {
+      const value = readIfKnown(calls, key);
+      if (value !== undefined) options[key] = value;
+    }
+    return options;
+  } finally {
+    close();
+  }
 }

@@ -9,9 +9,7 @@ import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "./keys.ts";
 import { readStatistic, refreshStatistics, runMallctl } from "./mallctl.ts";
-import type { ResolvedLibrary } from "../../library/resolve.ts";
-import type { MemoryCalls } from "../../memory/shared/native.ts";
-import type { AllocatorKind } from "../memory.ts";
+import type { MemoryOpener } from "../types.ts";
 
 /** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */
 const SAFE_LOOKUP = "safe-lookup";
@@ -23,10 +21,7 @@ const MOST_ARENAS = 4095;
 const OUT_OF_MEMORY = 11;
 
 /** Opens jemalloc's functions. */
-export function openJemallocKind(
-  { path, manifest }: ResolvedLibrary,
-  shim: MemoryCalls,
-): AllocatorKind {
+export const openJemallocMemory: MemoryOpener = ({ path, manifest }, shim) => {
   const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
   const { calls } = foreign().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
@@ -80,4 +75,4 @@ export function openJemallocKind(
       },
     },
   };
-}
+};

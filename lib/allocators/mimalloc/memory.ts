@@ -7,9 +7,7 @@ import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OffheapError } from "../../errors.ts";
-import type { ResolvedLibrary } from "../../library/resolve.ts";
-import type { MemoryCalls } from "../../memory/shared/native.ts";
-import type { AllocatorKind } from "../memory.ts";
+import type { MemoryOpener } from "../types.ts";
 
 /**
  * Its memory lies above: a debug build of mimalloc 2 asserts that an address it is asked about is
@@ -18,7 +16,7 @@ import type { AllocatorKind } from "../memory.ts";
 const LEAST_ADDRESS: number = 32 * 2 ** 20;
 
 /** Opens mimalloc's functions. */
-export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): AllocatorKind {
+export const openMimallocMemory: MemoryOpener = ({ path }, shim) => {
   const { mi_good_size, mi_is_in_heap_region, mi_collect, mi_heap_new, mi_heap_destroy } =
     MIMALLOC_SYMBOLS;
   const { calls } = foreign().open(path, {
@@ -56,4 +54,4 @@ export function openMimallocKind({ path }: ResolvedLibrary, shim: MemoryCalls): 
       },
     },
   };
-}
+};

@@ -5,7 +5,11 @@
  *
  * @module
  */
+import { foreign } from "../../../ffi/mod.ts";
+import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
+import type { OptionValue } from "../types.ts";
 import { compareVersions } from "../version-order.ts";
+import { decodeMimallocVersion } from "./version.ts";
 
 /** One option. */
 export interface MimallocOption {
@@ -51,4 +55,19 @@ export function mimallocOptions(version: string): readonly MimallocOption[] {
     ? [...PURGING, ...ABANDONING]
     : PURGING;
   return [...ALL_VERSIONS, ...own].sort((a, b) => a.number - b.number);
+}
+
+/** The options in force of the mimalloc in an object; `null` for the process itself. */
+export function readOptions(object: string | null): Record<string, OptionValue> {
+  const { mi_version, mi_option_get } = MIMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(object, { mi_version, mi_option_get });
+  try {
+    const options: Record<string, OptionValue> = {};
+    for (const { number, name } of mimallocOptions(decodeMimallocVersion(calls.mi_version()))) {
+      options[name] = calls.mi_option_get(number);
+    }
+    return options;
+  } finally {
+    close();
+  }
 }

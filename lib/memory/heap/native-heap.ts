@@ -12,9 +12,12 @@ import type { Leak } from "../leaks.ts";
 import { HeapAccount } from "../shared/account.ts";
 import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";
 
-/** jemalloc has numbers for 4,095 arenas (`MALLOCX_ARENA_LIMIT`), and does not say which it lacks. */
-function noHeap(): OutOfMemoryError {
-  const request = "make a heap (jemalloc has at most 4,095 at once; destroy what is not needed)";
+/** An allocator does not say whether it lacks memory or a number for one more heap. */
+function noHeap({ most }: NativeHeaps): OutOfMemoryError {
+  const limit = Number.isFinite(most)
+    ? ` (there may be at most ${most} at once; destroy what is not needed)`
+    : "";
+  const request = `make a heap${limit}`;
   return new OutOfMemoryError("a heap", 0, 1, request);
 }
 
@@ -52,7 +55,7 @@ function createHeap(heaps: NativeHeaps, source: Address): number {
   if (number !== null) return number;
   reclaimDropped();
   const again = heaps.create(source);
-  if (again === null) throw noHeap();
+  if (again === null) throw noHeap(heaps);
   return again;
 }
 
@@ -80,7 +83,7 @@ export class NativeHeap implements Reclaimable {
     const source = calls.offheap_heap_open(parent, number);
     if (source === NULL) {
       heaps.destroy(number, parent);
-      throw noHeap();
+      throw noHeap(heaps);
     }
     this.heaps = heaps;
     this.number = number;

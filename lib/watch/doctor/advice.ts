@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findAllocator, isLoadable } from "../../allocators/mod.ts";
 import { behind } from "../../run/identity-rules.ts";
 import { list } from "./evidence.ts";
 import type { Facts } from "./facts.ts";
@@ -43,7 +44,7 @@ const RULES: readonly ((findings: Findings) => readonly string[])[] = [
       ]
       : [],
   ({ facts, allocator }) =>
-    allocator === "glibc" || allocator === "musl"
+    findAllocator(allocator)?.library === null
       ? [
         `It runs under ${allocator}'s malloc. To run it under offheap's allocator, start it by ` +
         `\`offheap run -- ${quoteCommand(facts.command)}\`.`,
@@ -59,7 +60,7 @@ const RULES: readonly ((findings: Findings) => readonly string[])[] = [
   ({ facts, server }) =>
     facts.objects.filter((object) => object !== server).flatMap((object) => {
       const claim = claimOf(object);
-      if (claim === null || claim.allocator === "glibc" || claim.allocator === "musl") return [];
+      if (claim === null || !isLoadable(claim.allocator)) return [];
       const why = object.exports.has("malloc")
         ? "another object comes first"
         : "it does not define malloc";

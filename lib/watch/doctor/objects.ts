@@ -18,10 +18,9 @@ import { ENTRY_POINTS, OPERATORS } from "../../verify/entry-points.ts";
 import type { NamedSource } from "../../binary/file-source.ts";
 import { imageSource } from "./image-source.ts";
 import type { ProcessMemory } from "./process-source.ts";
-import { MARKS } from "../../verify/identify.ts";
+import { ALLOCATORS, type KnownAllocator } from "../../allocators/mod.ts";
 import type { LinkEntry } from "./link-map.ts";
 import { findMapping, type Mapping } from "../../system/linux-maps.ts";
-import type { ExaminedAllocator } from "./types.ts";
 
 /** A mapped program or library. */
 export interface LoadedObject {
@@ -114,17 +113,16 @@ export function isNamed(object: LoadedObject, name: string): boolean {
 /** An allocator that an object's symbols claim it to be, and the symbol by which they do. */
 export interface ObjectClaim {
   /** The allocator. */
-  readonly allocator: ExaminedAllocator;
+  readonly allocator: KnownAllocator;
   /** The symbol. */
   readonly symbol: string;
 }
 
 /** What an object claims to be; `null` when it is no allocator that is known. */
 export function claimOf(object: LoadedObject): ObjectClaim | null {
-  for (const { name, symbols, file } of MARKS) {
-    if (name === "system") continue;
-    if (file !== undefined && !file.test(basename(object.path))) continue;
-    const symbol = symbols.find((candidate) => object.exports.has(candidate));
+  for (const { name, mark } of ALLOCATORS) {
+    if (mark.file?.test(basename(object.path)) === false) continue;
+    const symbol = mark.symbols.find((candidate) => object.exports.has(candidate));
     if (symbol !== undefined) return { allocator: name, symbol };
   }
   return null;

@@ -3,19 +3,14 @@
  *
  * @module
  */
+import type { ProcessAllocator } from "../../allocators/mod.ts";
+
 /**
  * Who serves `malloc` in the process; `static` when it is a static program, into which no allocator
  * can be preloaded, and `unknown` when no allocator is recognised or the evidence contradicts
  * itself.
  */
-export type ExaminedAllocator =
-  | "jemalloc"
-  | "mimalloc"
-  | "tcmalloc"
-  | "glibc"
-  | "musl"
-  | "static"
-  | "unknown";
+export type ExaminedAllocator = ProcessAllocator | "static";
 
 /**
  * What was looked at:

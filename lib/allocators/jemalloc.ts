@@ -1,0 +1,45 @@
+/**
+ * jemalloc 5.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { foreign } from "../../ffi/mod.ts";
+import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
+import { readOptions } from "./jemalloc/mallctl.ts";
+import { openJemallocMemory } from "./jemalloc/memory.ts";
+import { openJemallocProbe } from "./jemalloc/probe.ts";
+import { JEMALLOC_TUNING } from "./jemalloc/tuning.ts";
+import type { BlockSource } from "./probe.ts";
+import type { AllocatorDescriptor } from "./types.ts";
+
+/** jemalloc's version as it stands in its file: `5.3.0-0-g` and the commit's 40 digits. */
+const VERSION = /\b(\d+\.\d+\.\d+)-\d+-g[0-9a-f]{40}\b/;
+
+function openBlocks(path: string): BlockSource & { close(): void } {
+  const { mallocx, dallocx } = JEMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { mallocx, dallocx }, JEMALLOC_PREFIX);
+  return {
+    allocate: (size) => calls.mallocx(size, 0),
+    free: (address) => calls.dallocx(address, 0),
+    close,
+  };
+}
+
+/** jemalloc. */
+export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
+  name: "jemalloc",
+  source: "build",
+  mark: { symbols: [`${JEMALLOC_PREFIX}mallctl`] },
+  openProbe: openJemallocProbe,
+  readOptions,
+  library: {
+    systemFiles: { linux: ["libjemalloc.so.2"], darwin: ["libjemalloc.2.dylib"] },
+    installation: null,
+    // One that is made for linking cannot be loaded at run time, so its file is read.
+    readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
+    openBlocks,
+    tuning: JEMALLOC_TUNING,
+  },
+  openMemory: openJemallocMemory,
+};

@@ -1,0 +1,62 @@
+/**
+ * mimalloc 2 and 3.
+ *
+ * @module
+ */
+import process from "node:process";
+import { foreign } from "../../ffi/mod.ts";
+import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
+import { OffheapError } from "../errors.ts";
+import { openMimallocMemory } from "./mimalloc/memory.ts";
+import { readOptions } from "./mimalloc/options.ts";
+import { openMimallocProbe } from "./mimalloc/probe.ts";
+import { MIMALLOC_TUNING } from "./mimalloc/tuning.ts";
+import { decodeMimallocVersion } from "./mimalloc/version.ts";
+import type { BlockSource } from "./probe.ts";
+import type { AllocatorDescriptor } from "./types.ts";
+
+/** A version in a library's real name: `libmimalloc.3.1.5.dylib`. */
+const NAMED_VERSION = /\.(\d+\.\d+(?:\.\d+)?)\.dylib$/;
+
+function readVersion(path: string): string | null {
+  // Where one has to be built to take over a process, opening it would take over this one.
+  if (process.platform === "darwin") return NAMED_VERSION.exec(path)?.[1] ?? null;
+  try {
+    const { calls, close } = foreign().open(path, { mi_version: MIMALLOC_SYMBOLS.mi_version });
+    try {
+      return decodeMimallocVersion(calls.mi_version());
+    } finally {
+      close();
+    }
+  } catch (error) {
+    // Whether the file can be preloaded is checked elsewhere, and said with its reason there.
+    if (error instanceof OffheapError || error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function openBlocks(path: string): BlockSource & { close(): void } {
+  const { mi_malloc, mi_free } = MIMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { mi_malloc, mi_free });
+  return { allocate: calls.mi_malloc, free: calls.mi_free, close };
+}
+
+/** mimalloc. */
+export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
+  name: "mimalloc",
+  source: "build",
+  mark: { symbols: ["mi_version"] },
+  openProbe: openMimallocProbe,
+  readOptions,
+  library: {
+    systemFiles: {
+      linux: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],
+      darwin: ["libmimalloc.3.dylib", "libmimalloc.2.dylib"],
+    },
+    installation: null,
+    readVersion,
+    openBlocks,
+    tuning: MIMALLOC_TUNING,
+  },
+  openMemory: openMimallocMemory,
+};
