@@ -38,6 +38,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
     installation: null,
     // One that is made for linking cannot be loaded at run time, so its file is read.
     readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
+    needsConstructor: false,
     openBlocks,
     tuning: JEMALLOC_TUNING,
   },

@@ -55,6 +55,7 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
     },
     installation: null,
     readVersion,
+    needsConstructor: false,
     openBlocks,
     tuning: MIMALLOC_TUNING,
   },

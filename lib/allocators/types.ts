@@ -73,6 +73,11 @@ export interface AllocatorLibrary {
   readonly installation: string | null;
   /** The version of a library's file, which may not be loadable; `null` when it does not say. */
   readVersion(path: string): string | null;
+  /**
+   * Whether it knows none of its blocks before its own constructor has run. The one of offheap's shim,
+   * which asks it about them before `main`, then has to come after.
+   */
+  readonly needsConstructor: boolean;
   /** Opens its own functions to allocate and to free. */
   openBlocks(path: string): BlockSource & { close(): void };
   /** How it is tuned by the environment; `null` when offheap knows no profiles for it. */

@@ -232,12 +232,25 @@ export function planLaunch(
   return { allocator, library, shim, before, tuning: tuning.variables, notes };
 }
 
+/**
+ * The order in which the two are named. glibc's dynamic linker runs the constructors of what is named
+ * later first; those of musl and macOS go in the order of the names.
+ */
+function preloadOrder(
+  allocator: AllocatorName,
+  library: ResolvedLibrary,
+  shim: ResolvedLibrary,
+): readonly ResolvedLibrary[] {
+  const shimLast = allocatorNamed(allocator).library?.needsConstructor !== true;
+  return shimLast || hostTarget().libc !== "glibc" ? [library, shim] : [shim, library];
+}
+
 /** The variables that put a program under the plan's allocator, without the check inside it. */
 export function plannedVariables(plan: LaunchPlan): Record<string, string> {
-  const { library, shim, before, tuning } = plan;
+  const { allocator, library, shim, before, tuning } = plan;
   if (library === null) return {};
   const { preloadVariable: variable } = launchPlatform();
-  const names = [library, shim].map(({ path }) => preloadName(path));
+  const names = preloadOrder(allocator, library, shim).map(({ path }) => preloadName(path));
   return recordSettings(before, { [variable]: appendPreload(before[variable], names), ...tuning });
 }
 

@@ -51,6 +51,13 @@ static int mi_owns(void *function, const void *address, size_t size) {
     return owns(address) && owns((const char *)address + within);
 }
 
+static int tcmalloc_owns(void *function, const void *address, size_t size) {
+    int (*ownership)(const void *);
+    *(void **)&ownership = function;
+    (void)size;
+    return ownership(address) == 1; /* MallocExtension_kOwned */
+}
+
 static int answers_all(void *function) {
     (void)function;
     return 1;
@@ -59,6 +66,7 @@ static int answers_all(void *function) {
 static const struct allocator ALLOCATORS[] = {
     {"jemalloc", JEMALLOC_PREFIX "mallctl", mallctl_counter, mallctl_owns, mallctl_answers_all},
     {"mimalloc", "mi_is_in_heap_region", NULL, mi_owns, answers_all},
+    {"tcmalloc", "MallocExtension_GetOwnership", NULL, tcmalloc_owns, answers_all},
     {"system", SYSTEM_SYMBOL, NULL, system_owns, NULL},
 };
 
