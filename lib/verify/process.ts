@@ -73,7 +73,7 @@ function checkSymbol(claim: Claim, object: string): Finding {
 }
 
 /** malloc and free must come from one object, and that from the allocator's. */
-function checkOwner(malloc: SymbolLocation, claim: Claim): Finding {
+function checkServingObject(malloc: SymbolLocation, claim: Claim): Finding {
   const free = system().findSymbol("free");
   if (!system().mallocTellsServer) {
     const detail = `malloc is defined by "${malloc.object}", which says nothing of who serves it ` +
@@ -136,7 +136,7 @@ function unknownProcess(detail: string): ProcessFinding {
     version: null,
     verified: false,
     object: null,
-    evidence: [{ scope: "process", check: "owner", outcome: "unavailable", detail }],
+    evidence: [{ scope: "process", check: "serving-object", outcome: "unavailable", detail }],
   };
 }
 
@@ -213,7 +213,7 @@ function examineClaim(
   const asked = askAllocator(claim, object, shim, controls);
   const evidence = [
     examine("process", "symbol", "fail", () => checkSymbol(claim, object)),
-    examine("process", "owner", "fail", () => checkOwner(malloc, claim)),
+    examine("process", "serving-object", "fail", () => checkServingObject(malloc, claim)),
     mappingEvidence("process", object),
     ...asked.evidence,
   ];

@@ -14,7 +14,7 @@ export type EvidenceScope = "library" | "process";
  * What was looked at:
  * - `symbol`: the allocator's symbol, its address and object file;
  * - `version`: the version function was called and gave a version;
- * - `owner`: the object that serves `malloc` is the allocator's;
+ * - `serving-object`: the object that serves `malloc` is the allocator's;
  * - `ownership`: the allocator knows a fresh block as its own, and denies foreign addresses;
  * - `counter`: its counters moved by the size that was allocated;
  * - `entries`: every other entry point (`calloc`, `posix_memalign`, C++'s operators, …) is the
@@ -25,7 +25,7 @@ export type EvidenceScope = "library" | "process";
 export type EvidenceCheck =
   | "symbol"
   | "version"
-  | "owner"
+  | "serving-object"
   | "ownership"
   | "counter"
   | "entries"

@@ -140,7 +140,7 @@ for (const allocator of ALLOCATORS) {
     assert.match(text, /^library +hash +pass +sha256 [0-9a-f]{64} is the manifest's$/m);
     const mapping = ` "${builtLibrary(allocator, "preload")}" is mapped into this process\n`;
     assert.equal(text.split(mapping).length, 3, "a long detail is whole, and on one line");
-    assert.match(text, /^process +owner +pass +malloc is served by/m);
+    assert.match(text, /^process +serving-object +pass +malloc is served by/m);
   });
 }
 

@@ -107,7 +107,7 @@ test("only a verified process counts, and only under the name that was asked for
 test("the explanation leaves out evidence about the library, and a version that is not known", () => {
   const evidence = [
     { scope: "library", check: "symbol", outcome: "fail", detail: "about the library" },
-    { scope: "process", check: "owner", outcome: "fail", detail: "about the process" },
+    { scope: "process", check: "serving-object", outcome: "fail", detail: "about the process" },
     { scope: "process", check: "mapping", outcome: "unavailable", detail: "not looked at" },
   ] as const;
   const unknown = { processAllocator: "unknown", processAllocatorVersion: null } as const;
@@ -118,6 +118,6 @@ test("the explanation leaves out evidence about the library, and a version that 
     evidence,
   };
   const message = explainMismatch(verification, "mimalloc");
-  assert.match(message, /served by unknown \(not verified\)\. owner: about the process\. Start /);
+  assert.match(message, /served by unknown \(not verified\)\. serving-object: about the process\. Start /);
   assert.doesNotMatch(message, /library|looked/);
 });

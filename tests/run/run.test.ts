@@ -292,7 +292,7 @@ test("libraries at paths with spaces and colons are preloaded", async () => {
   const found = JSON.parse(stdout) as Verification;
   assert.equal(found.processAllocatorVerified, true);
   const served = found.evidence.find(({ scope, check }) =>
-    scope === "process" && check === "owner"
+    scope === "process" && check === "serving-object"
   );
   assert.match(String(served?.detail), /with space:and colon/);
 });

@@ -149,7 +149,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
       const library = builtLibrary(allocator);
       const found = await verifyZones(library);
       assert.deepEqual([found.allocator, found.verified, found.object], [allocator, true, library]);
-      const owner = found.evidence.find(({ check }) => check === "owner");
+      const owner = found.evidence.find(({ check }) => check === "serving-object");
       assert.equal(owner?.outcome, "unavailable");
       assert.match(owner?.detail ?? "", /says nothing of who serves it here/);
     },

@@ -332,7 +332,7 @@ test("verified needs ownership or a counter, and nothing that failed", () => {
     outcome,
     detail: "",
   });
-  const presence = (["symbol", "version", "owner", "hash", "mapping"] as const)
+  const presence = (["symbol", "version", "serving-object", "hash", "mapping"] as const)
     .map((check) => item(check, "pass"));
   assert.equal(isVerified([]), false);
   assert.equal(isVerified(presence), false, "presence alone proves nothing");
@@ -342,7 +342,7 @@ test("verified needs ownership or a counter, and nothing that failed", () => {
     assert.equal(isVerified([...presence, item(check, "unavailable")]), false, check);
     assert.equal(isVerified([...presence, item(check, "fail")]), false, check);
     assert.equal(isVerified([item(check, "pass"), item("mapping", "unavailable")]), true, check);
-    for (const other of ["symbol", "version", "owner", "hash", "mapping"] as const) {
+    for (const other of ["symbol", "version", "serving-object", "hash", "mapping"] as const) {
       assert.equal(isVerified([item(check, "pass"), item(other, "fail")]), false, other);
     }
   }

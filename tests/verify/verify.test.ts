@@ -47,11 +47,11 @@ function assertPasses(found: Verification, scope: string, checks: readonly strin
 }
 
 const ALL_OF_LIBRARY = ["symbol", "version", "ownership", "hash", "mapping"];
-const ALL_OF_PROCESS = ["symbol", "version", "owner", "ownership", "entries", "mapping"];
+const ALL_OF_PROCESS = ["symbol", "version", "serving-object", "ownership", "entries", "mapping"];
 
 /** musl tells no version, and has no counters. */
 const ALL_OF_LIBC = IS_MUSL
-  ? ["symbol", "owner", "ownership", "entries", "mapping"]
+  ? ["symbol", "serving-object", "ownership", "entries", "mapping"]
   : [...ALL_OF_PROCESS, "counter"];
 
 /** mimalloc counts for the whole process, and may have committed a block before. */
@@ -188,7 +188,7 @@ interface Lie {
   readonly lie: string;
   readonly flags: readonly string[];
   /** The item of evidence that speaks against it, and what it says. */
-  readonly check: "symbol" | "owner" | "ownership" | "counter";
+  readonly check: "symbol" | "serving-object" | "ownership" | "counter";
   readonly detail: RegExp;
 }
 
@@ -233,7 +233,7 @@ const LIES: readonly Lie[] = [
   {
     lie: "allocator without a name",
     flags: ["-DDECOY_NAMELESS", "-Dmi_version=nothing_known"],
-    check: "owner",
+    check: "serving-object",
     detail: /malloc is served by ".*verify-lie-\d+\.so"/,
   },
 ];
@@ -250,7 +250,9 @@ LIES.forEach(({ lie, flags, check, detail }, index) => {
     const item = against.find((one) => one.check === check);
     assert.match(String(item?.detail), detail, JSON.stringify(against));
     assert.equal(found.memoryAllocatorVerified, true, "the library beside it is real");
-    const nameless = check === "owner" ? /has no symbol by which offheap knows an allocator/ : /./;
+    const nameless = check === "serving-object"
+      ? /has no symbol by which offheap knows an allocator/
+      : /./;
     assert.match(find(found, "process", "symbol").detail, nameless);
   });
 });
@@ -265,11 +267,11 @@ test("a library calls its own functions, not those of the same names that are pr
   }
 });
 
-test("a malloc whose free is another object's fails as owner", async () => {
+test("a malloc whose free is another object's fails as the serving object", async () => {
   const library = compileShared("doctor-decoy.c", "verify-malloc-only.so", ["-DFORWARDS"]);
   const found = await verify({}, [library]);
   assertProcess(found, "unknown", false);
-  assert.match(find(found, "process", "owner").detail, /-only\.so", but free by ".*libc/);
+  assert.match(find(found, "process", "serving-object").detail, /-only\.so", but free by ".*libc/);
 });
 
 test("a tcmalloc that cannot be asked is named and not verified", async () => {
@@ -277,7 +279,7 @@ test("a tcmalloc that cannot be asked is named and not verified", async () => {
   const library = compileShared("decoy-malloc.c", "verify-tcmalloc.so", flags);
   const found = await verify({}, [library]);
   assertProcess(found, "tcmalloc", false);
-  assertPasses(found, "process", ["symbol", "owner", "mapping"]);
+  assertPasses(found, "process", ["symbol", "serving-object", "mapping"]);
   assert.equal(find(found, "process", "ownership").outcome, "unavailable");
 });
 
@@ -293,7 +295,7 @@ test(
     const found = await verify({ allocator: "system" }, [TCMALLOC.path]);
     assertProcess(found, "tcmalloc", true);
     assert.match(String(found.processAllocatorVersion), /^2\.\d+/);
-    assertPasses(found, "process", ["symbol", "owner", "mapping", "version", "ownership"]);
+    assertPasses(found, "process", ["symbol", "serving-object", "mapping", "version", "ownership"]);
     assertPasses(found, "process", ["counter", "entries"]);
     assert.equal(found.memoryAllocatorVerified, true);
     const variables = { LD_PRELOAD: TCMALLOC.path };
