@@ -19,7 +19,6 @@ import { Command } from "commander";
 import { positive } from "../tools/common.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
-import { runtimeCommand } from "../tests/support/runtime.ts";
 import { installPackage } from "./packaged.ts";
 
 const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
@@ -49,7 +48,7 @@ interface Result {
 }
 
 function launcher(...args: string[]): [string, ...string[]] {
-  return runtimeCommand(CLI, ...args);
+  return [process.execPath, CLI, ...args];
 }
 
 /** What `run` preloads, as the command itself sees it. */

@@ -7,7 +7,10 @@
 import process from "node:process";
 import { LaunchError } from "../errors.ts";
 import type { Variant } from "../library/manifest.ts";
-import type { BinaryTraits } from "./types.ts";
+import { PRELOAD_VARIABLES } from "../system/preload.ts";
+
+/** A format of programs and libraries. */
+export type ProgramFormat = "elf" | "macho";
 
 /** How a system puts a library in front of a program's C library, and what follows from that. */
 export interface LaunchPlatform {
@@ -20,7 +23,7 @@ export interface LaunchPlatform {
   /** The same in words. */
   readonly unfitNames: string;
   /** The format of its programs. */
-  readonly format: BinaryTraits["format"];
+  readonly format: ProgramFormat;
   /** The variant of an allocator's library that serves `malloc` when it is preloaded. */
   readonly variant: Variant;
   /** The same with guards against misuse of memory; a sentence on why there is none. */
@@ -36,7 +39,7 @@ export interface LaunchPlatform {
 
 /** ELF systems: `ld.so(8)`. */
 const ELF_PLATFORM: LaunchPlatform = {
-  preloadVariable: "LD_PRELOAD",
+  preloadVariable: PRELOAD_VARIABLES.linux,
   separators: /[\s:]/,
   // "$LIB", "$ORIGIN" and "$PLATFORM", in braces or not, stand for something else.
   unfit: /[\s:$]/,
@@ -55,7 +58,7 @@ export const LAUNCH_PLATFORMS: Readonly<Partial<Record<string, LaunchPlatform>>>
   freebsd: ELF_PLATFORM,
   // dyld(1). What lies in /usr/bin runs without any DYLD variable, and passes none on.
   darwin: {
-    preloadVariable: "DYLD_INSERT_LIBRARIES",
+    preloadVariable: PRELOAD_VARIABLES.darwin,
     separators: /:/,
     unfit: /:/,
     unfitNames: "colons",

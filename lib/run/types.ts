@@ -5,7 +5,7 @@
  * @module
  */
 import type { CheckedFile, OpenedFile } from "./checked-file.ts";
-import type { LaunchPlatform } from "./platforms.ts";
+import type { LaunchPlatform, ProgramFormat } from "./platforms.ts";
 
 /** A C library that a program or shared library is made for; `null` where it cannot be told. */
 export type LibcName = "glibc" | "musl" | null;
@@ -13,7 +13,7 @@ export type LibcName = "glibc" | "musl" | null;
 /** What a program's or library's binary is made for. */
 export interface BinaryTraits {
   /** The format. */
-  readonly format: "elf" | "macho";
+  readonly format: ProgramFormat;
   /** The word size. */
   readonly bits: 32 | 64;
   /** The processor by Node's name, or `machine N`. */

@@ -6,10 +6,10 @@
 import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { VerificationError } from "../errors.ts";
-import { LAUNCH_PLATFORMS } from "../run/platforms.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { ALLOCATORS, findAllocator } from "../allocators/mod.ts";
 import { ALLOCATOR_VARIABLE, type AllocatorChoice, selectAllocator } from "../allocators/policy.ts";
+import { preloadVariable } from "../system/preload.ts";
 import type { Verification } from "./types.ts";
 import { verifyAllocator } from "./verify.ts";
 
@@ -47,11 +47,11 @@ export function requireAllocator(expected?: AllocatorChoice): Verification {
 }
 
 function howToChange(expected: string): string {
-  const platform = LAUNCH_PLATFORMS[process.platform];
-  return platform === undefined
+  const variable = preloadVariable(process.platform);
+  return variable === undefined
     ? "This system has no way to put another allocator in front of a process."
     : `Start the program with "offheap run --allocator ${expected} -- …", and see that nothing in ` +
-      `between, such as a process manager, drops ${platform.preloadVariable}.`;
+      `between, such as a process manager, drops ${variable}.`;
 }
 
 /** Why a process is not under the allocator that was expected, and what to do. */

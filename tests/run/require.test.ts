@@ -118,6 +118,9 @@ test("the explanation leaves out evidence about the library, and a version that 
     evidence,
   };
   const message = explainMismatch(verification, "mimalloc");
-  assert.match(message, /served by unknown \(not verified\)\. serving-object: about the process\. Start /);
+  assert.match(
+    message,
+    /served by unknown \(not verified\)\. serving-object: about the process\. Start /,
+  );
   assert.doesNotMatch(message, /library|looked/);
 });
