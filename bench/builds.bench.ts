@@ -21,7 +21,7 @@ import { hostTarget } from "../lib/library/target.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
-import { isZig } from "../packages/build/cross.ts";
+import { isZig } from "../packages/build/toolchain/zig.ts";
 import { ROOT } from "../tools/runtimes.ts";
 import { debianBuild, type NamedBuild, RATIO_LIMIT } from "./builds/debian-builds.ts";
 import { BUILD_PATTERNS, measurePattern } from "./builds/measure.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { Variant } from "../lib/library/manifest.ts";
-import type { AllocatorName } from "../packages/build/pins.ts";
+import type { AllocatorName } from "../packages/build/plan/pins.ts";
 import { ROOT } from "./runtimes.ts";
 
 /**

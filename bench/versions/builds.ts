@@ -11,10 +11,10 @@ import { BuildError } from "../../lib/errors.ts";
 import { launchPlatform } from "../../lib/run/platforms.ts";
 import { libraryVersion } from "../../lib/library/version.ts";
 import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
-import { JEMALLOC_RECIPE } from "../../packages/build/jemalloc.ts";
-import { MIMALLOC_RECIPE } from "../../packages/build/mimalloc.ts";
+import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
+import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { buildNative, type BuildOptions } from "../../packages/build/mod.ts";
-import { type AllocatorName, pinnedVersions } from "../../packages/build/pins.ts";
+import { type AllocatorName, pinnedVersions } from "../../packages/build/plan/pins.ts";
 import { launcherPrefix, neutralEnvironment, packageVersion } from "../suite/prepare.ts";
 import type { MissingSubject } from "../suite/results.ts";
 

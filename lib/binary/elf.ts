@@ -7,7 +7,7 @@
 import { OffheapError } from "../../ffi/errors.ts";
 import { ByteReader, type ByteSource } from "./bytes.ts";
 import { type ElfSymbol, readSymbols } from "./elf-symbols.ts";
-import { type ElfVersion, readVersions } from "./elf-versions.ts";
+import { type ElfVersion, readVersions } from "../../packages/build/check/elf-versions.ts";
 import {
   DYNAMIC,
   FLAGS,
@@ -20,7 +20,7 @@ import {
 import { type NamedSource, withFile, withSource } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
-export type { ElfVersion } from "./elf-versions.ts";
+export type { ElfVersion } from "../../packages/build/check/elf-versions.ts";
 
 /** A file is not an ELF file, or it is cut off or damaged. */
 export class ElfError extends OffheapError {

@@ -20,14 +20,14 @@ import {
   readSections,
 } from "./macho-commands.ts";
 import { COMMAND, FILE_TYPES, INTERPOSING_TYPE, THREAD_LOCAL_TYPES } from "./macho-constants.ts";
-import { type MachOExport, readExports } from "./macho-exports.ts";
+import { type MachOExport, readExports } from "../../packages/build/check/macho-exports.ts";
 import { findSlice, isOtherMachO, type MachOSlice, readSlices } from "./macho-fat.ts";
-import { verifySignature } from "./macho-hashes.ts";
+import { verifySignature } from "../../packages/build/check/macho-hashes.ts";
 import { describeSignature, findSignature, type MachOSignature } from "./macho-signature.ts";
 
 export type { DylibKind } from "./macho-constants.ts";
 export type { MachODylib, MachOMinimum } from "./macho-commands.ts";
-export type { MachOExport } from "./macho-exports.ts";
+export type { MachOExport } from "../../packages/build/check/macho-exports.ts";
 export type { MachOSlice } from "./macho-fat.ts";
 export type { MachOSignature } from "./macho-signature.ts";
 

@@ -11,11 +11,11 @@ import { isWithin } from "../../lib/library/ownership.ts";
 import { hostTarget, type Target } from "../../lib/library/target.ts";
 import { releasedVariants } from "../../lib/library/targets.ts";
 import { type BuildSet, buildSet, findSet, type Workshop } from "./build-set.ts";
-import { isZig } from "./cross.ts";
-import { makePrivateDirectory, requirePrivate } from "./output.ts";
-import { planBuild, plansOf } from "./plan.ts";
-import { cacheOf, fetchSources } from "./sources.ts";
-import { findToolchain, missingCompiler } from "./toolchain.ts";
+import { isZig } from "./toolchain/zig.ts";
+import { makePrivateDirectory, requirePrivate } from "./store/output.ts";
+import { planBuild, plansOf } from "./plan/libraries.ts";
+import { cacheOf, fetchSources } from "./store/sources.ts";
+import { findToolchain, missingCompiler } from "./toolchain/compiler.ts";
 import type { BuildOptions, BuildProgress, BuildResult, Toolchain } from "./types.ts";
 
 /** What a build for this machine begins with. */

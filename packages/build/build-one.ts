@@ -9,15 +9,15 @@ import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
 import { hostTarget, type Target } from "../../lib/library/target.ts";
-import { checkLibrary, checkLoads } from "./check.ts";
-import { GLIBC_FLOOR } from "./cross.ts";
-import { sha256File } from "./files.ts";
-import { hashInputs } from "./inputs.ts";
-import { HOST_COMPILER_LIBRARIES } from "./library-limits.ts";
-import { install } from "./output.ts";
-import { runTool } from "./shell.ts";
+import { checkLibrary, checkLoads } from "./check/library.ts";
+import { GLIBC_FLOOR } from "./toolchain/zig.ts";
+import { sha256File } from "./store/hashes.ts";
+import { hashInputs } from "./plan/inputs.ts";
+import { HOST_COMPILER_LIBRARIES } from "./check/limits.ts";
+import { install } from "./store/output.ts";
+import { runTool } from "./toolchain/shell.ts";
 import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
-import { unpack } from "./unpack.ts";
+import { unpack } from "./store/unpack.ts";
 
 /** What one build of a library needs. */
 export interface BuildContext {

@@ -8,11 +8,11 @@ import { join } from "node:path";
 import type { Variant } from "../../lib/library/manifest.ts";
 import type { Target } from "../../lib/library/target.ts";
 import { buildOne } from "./build-one.ts";
-import { lockDirectory } from "./lock.ts";
-import { removeLeftovers, requireSpace, TEMPORARY_PREFIX } from "./output.ts";
-import { findCurrent, type Plan } from "./plan.ts";
-import { isNoSpace, noSpace } from "./shell.ts";
-import { requirePrograms } from "./toolchain.ts";
+import { lockDirectory } from "./store/lock.ts";
+import { removeLeftovers, requireSpace, TEMPORARY_PREFIX } from "./store/output.ts";
+import { findCurrent, type Plan } from "./plan/libraries.ts";
+import { isNoSpace, noSpace } from "./toolchain/shell.ts";
+import { requirePrograms } from "./toolchain/compiler.ts";
 import type { BuildProgress, BuildResult, Source, Toolchain } from "./types.ts";
 
 /** Libraries of one target and variant. */

@@ -19,10 +19,10 @@ import {
   missingPlans,
   type Workshop,
 } from "./build-set.ts";
-import { findZig, missingZig, targetsFor, type Zig, zigToolchain } from "./cross.ts";
-import { makePrivateDirectory } from "./output.ts";
-import { type Plan, planBuild, plansOf } from "./plan.ts";
-import { fetchSources, requireCache } from "./sources.ts";
+import { findZig, missingZig, targetsFor, type Zig, zigToolchain } from "./toolchain/zig.ts";
+import { makePrivateDirectory } from "./store/output.ts";
+import { type Plan, planBuild, plansOf } from "./plan/libraries.ts";
+import { fetchSources, requireCache } from "./store/sources.ts";
 import type { BuildOptions, BuildProgress, BuildResult, Source } from "./types.ts";
 
 /** Where in the user's cache zig keeps what it made before. */

@@ -18,9 +18,9 @@ import {
 } from "./display.ts";
 import { releasedVariants, TARGETS } from "../../lib/library/targets.ts";
 import { formatBytes } from "../../lib/units.ts";
-import { targetsFor } from "./cross.ts";
+import { targetsFor } from "./toolchain/zig.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
-import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./options.ts";
+import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./plan/options.ts";
 
 /** The values of the options that {@linkcode addBuildOptions} adds, as commander gives them. */
 export interface BuildArguments {

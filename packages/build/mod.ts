@@ -8,8 +8,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { buildForHost } from "./build-host.ts";
 import { buildTargets } from "./build-targets.ts";
-import { checkOptions } from "./options.ts";
-import { toolEnvironment } from "./shell.ts";
+import { checkOptions } from "./plan/options.ts";
+import { toolEnvironment } from "./toolchain/shell.ts";
 import type { BuildOptions, BuildProgress, BuildResult } from "./types.ts";
 
 export type { BuildOptions, BuildProgress, BuildResult, BuildStep, BuildUnit } from "./types.ts";

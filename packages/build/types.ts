@@ -5,10 +5,10 @@
  */
 import type { Target } from "../../lib/library/target.ts";
 import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
-import type { CrossTarget } from "./cross.ts";
-import type { SourceContext } from "./fetch.ts";
-import type { ExportNames } from "./link.ts";
-import type { AllocatorName } from "./pins.ts";
+import type { CrossTarget } from "./toolchain/zig.ts";
+import type { SourceContext } from "./store/fetch.ts";
+import type { ExportNames } from "./recipe/link.ts";
+import type { AllocatorName } from "./plan/pins.ts";
 
 /** The steps of one library. */
 export type BuildStep = "source" | "unpack" | "compile" | "check";

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { manifestOf } from "../../lib/library/resolve.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
-import { isZig } from "../../packages/build/cross.ts";
+import { isZig } from "../../packages/build/toolchain/zig.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { buildMainPackage } from "./main-package.ts";
 import { MAIN_PACKAGE, platformPackageName } from "./manifest.ts";

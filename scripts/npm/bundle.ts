@@ -33,7 +33,7 @@ const LIBRARY: Bundle = {
  * package.
  */
 const COMMAND_LINE: Bundle = {
-  entries: ["lib/cli.js", "packages/build/probe.js"],
+  entries: ["lib/cli.js", "packages/build/check/probe.js"],
   options: [
     "--minify-syntax",
     "--minify-identifiers",

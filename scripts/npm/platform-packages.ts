@@ -9,7 +9,7 @@ import { buildDirectory, libraryFileName, packagedFile } from "../../lib/library
 import { librariesOf, type LibraryName, type Variant } from "../../lib/library/manifest.ts";
 import { manifestOf, manifestPath } from "../../lib/library/resolve.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
-import { sha256File } from "../../packages/build/files.ts";
+import { sha256File } from "../../packages/build/store/hashes.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { copyParts, licenceText, writeJson } from "./files.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./manifest.ts";

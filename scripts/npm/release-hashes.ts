@@ -17,7 +17,7 @@ import {
 import { librariesOf, type LibraryManifest } from "../../lib/library/manifest.ts";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
-import { sha256File } from "../../packages/build/files.ts";
+import { sha256File } from "../../packages/build/store/hashes.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 
 /** Where the module lies, below the root of a checkout. */

@@ -13,7 +13,7 @@ import { ownRuntime } from "./process.ts";
 import type { BuilderInput } from "./types.ts";
 
 /** Modules that no other one imports: the two entries, and what the build starts as a process. */
-export const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts", "packages/build/probe.ts"];
+export const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts", "packages/build/check/probe.ts"];
 
 /** A relative import in a declaration; the compiler leaves the sources' extension in it. */
 const SPECIFIER = /(\bfrom |\bimport\(|\bimport )"(\.{1,2}\/[^"\n]+)\.ts"/g;

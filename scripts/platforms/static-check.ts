@@ -18,11 +18,11 @@ import {
   type Variant,
 } from "../../lib/library/manifest.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
-import { checkLibrary } from "../../packages/build/check.ts";
-import { GLIBC_FLOOR } from "../../packages/build/cross.ts";
-import { JEMALLOC_RECIPE } from "../../packages/build/jemalloc.ts";
-import { MIMALLOC_RECIPE } from "../../packages/build/mimalloc.ts";
-import { SHIM_RECIPE } from "../../packages/build/shim.ts";
+import { checkLibrary } from "../../packages/build/check/library.ts";
+import { GLIBC_FLOOR } from "../../packages/build/toolchain/zig.ts";
+import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
+import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
+import { SHIM_RECIPE } from "../../packages/build/recipe/shim.ts";
 import type { Recipe } from "../../packages/build/types.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import type { ColumnResult } from "./types.ts";

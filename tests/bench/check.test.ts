@@ -12,7 +12,7 @@ import {
 import { compare, forgotten, judge, TIMES } from "../../bench/check/compare.ts";
 import { COUNTED } from "../../bench/check/instructions.ts";
 import { findValgrind } from "../../bench/check/valgrind.ts";
-import { SHIM_FILES } from "../../packages/build/shim.ts";
+import { SHIM_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";

@@ -6,7 +6,7 @@ import { ElfError, readElfVersions } from "../../lib/binary/elf.ts";
 import { BuildError } from "../../lib/errors.ts";
 import type { LibcName, Target } from "../../lib/library/target.ts";
 import { targetName } from "../../lib/library/target.ts";
-import { checkLibrary, type Expectation } from "../../packages/build/check.ts";
+import { checkLibrary, type Expectation } from "../../packages/build/check/library.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { readDamaged } from "../support/damage.ts";
 import { llvmTool } from "../support/llvm.ts";

@@ -11,11 +11,11 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { runAutoconf } from "../../packages/build/autoconf.ts";
-import { DebianSources } from "../../packages/build/debian.ts";
-import { DownloadError } from "../../packages/build/download.ts";
-import type { SourceContext } from "../../packages/build/fetch.ts";
-import { completeJemalloc } from "../../packages/build/jemalloc-source.ts";
+import { runAutoconf } from "../../packages/build/recipe/autoconf.ts";
+import { DebianSources } from "../../packages/build/store/debian.ts";
+import { DownloadError } from "../../packages/build/store/download.ts";
+import type { SourceContext } from "../../packages/build/store/fetch.ts";
+import { completeJemalloc } from "../../packages/build/recipe/jemalloc-source.ts";
 import type { Source } from "../../packages/build/types.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { pathWith } from "../support/fake-allocator.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { limitZeroing } from "../../packages/build/jemalloc-zeroing.ts";
+import { limitZeroing } from "../../packages/build/recipe/jemalloc-zeroing.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 
 const DECISION = "\t\tneeds_memset = pages_purge_forced(addr, size);\n";

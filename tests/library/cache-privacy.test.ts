@@ -19,7 +19,7 @@ import { runtimeInfo } from "../../ffi/mod.ts";
 import { preloadName } from "../../lib/run/preload-path.ts";
 import { cacheExposure, fileExposure } from "../../lib/library/ownership.ts";
 import { buildNative } from "../../packages/build/mod.ts";
-import { pinsFor } from "../../packages/build/pins.ts";
+import { pinsFor } from "../../packages/build/plan/pins.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { fakeMimalloc } from "../support/fake-allocator.ts";
 import { fileOf, fill, makeRelease, type Release } from "../support/release.ts";

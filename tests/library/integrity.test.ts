@@ -7,7 +7,7 @@ import { packagedFile } from "../../lib/library/directories.ts";
 import { LibraryLoadError } from "../../lib/errors.ts";
 import { librariesOf } from "../../lib/library/manifest.ts";
 import { notFound, systemUnusable } from "../../lib/library/not-found.ts";
-import { sha256File } from "../../packages/build/files.ts";
+import { sha256File } from "../../packages/build/store/hashes.ts";
 import {
   RELEASE_HASHES_FILE,
   releaseHashes,

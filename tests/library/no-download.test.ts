@@ -57,7 +57,7 @@ test("no module behind mod.ts, and none behind a command but build, knows a way 
   }
   // That the search sees something: the build is what downloads, and starts compilers.
   const build = waysOut(modulesFrom("lib/cli.ts", /./));
-  assert.ok(build.includes("packages/build/download.ts"), String(build));
+  assert.ok(build.includes("packages/build/store/download.ts"), String(build));
 });
 
 test("importing, opening, verifying and reporting reach no network and start no process", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { JEMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import { MIMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
-import { MEMORY_FILES } from "../../packages/build/shim.ts";
+import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing } from "../support/sanitizers.ts";

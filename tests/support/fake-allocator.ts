@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { OPERATOR_SYMBOLS } from "../../ffi/overrides.ts";
 import { hostTarget } from "../../lib/library/target.ts";
-import { MIMALLOC_RECIPE } from "../../packages/build/mimalloc.ts";
+import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { temporaryDirectory } from "./compile.ts";
 
 /** What the operators call that is not exported. */

@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { hostTarget } from "../../lib/library/target.ts";
-import type { AllocatorName } from "../../packages/build/pins.ts";
+import type { AllocatorName } from "../../packages/build/plan/pins.ts";
 import { type DebianFile, debianFile } from "./debian.ts";
 
 /** Which package of which suite has an allocator. */

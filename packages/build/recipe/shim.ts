@@ -1,0 +1,124 @@
+/**
+ * How offheap's own C shim is built.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { MEASURE_SYMBOLS, MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
+import { BuildError } from "../../../lib/errors.ts";
+import { LINK_FLAGS, nameFlags, type ObjectFormat, objectFormat, writeExports } from "./link.ts";
+import { symbolNames } from "./symbols.ts";
+import type { Recipe } from "../types.ts";
+
+/** The source file that defines the version of the binary interface. */
+const SHIM_FILE = "offheap.c";
+
+/** What serves memory, in `ffi/native`; it needs no other part of the shim. */
+export const MEMORY_FILES: readonly string[] = [
+  "memory.c",
+  "account.c",
+  "functions.c",
+  "heap.c",
+  "magazine.c",
+  "transfer.c",
+  "measure.c",
+  "node-api.c",
+  "platform/posix.c",
+  "platform/windows.c",
+  "platform/system-malloc.c",
+  "platform/system-malloc-windows.c",
+];
+
+/** All source files of the shim, in `ffi/native`. What is not for a system is empty there. */
+export const SHIM_FILES: readonly string[] = [
+  SHIM_FILE,
+  "background.c",
+  "execute.c",
+  "become.c",
+  "launched.c",
+  "serving/serving.c",
+  "serving/allocators.c",
+  "serving/elf.c",
+  "serving/elf-foreign.c",
+  "serving/elf-operators.c",
+  "serving/elf-symbols.c",
+  "serving/macos.c",
+  ...MEMORY_FILES,
+];
+
+const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS];
+
+/**
+ * Functions of the C library's that a preloaded shim stands in front of, see `background.c` and
+ * `become.c`.
+ */
+const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
+  elf: [
+    "pthread_create",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "fexecve",
+  ],
+  macho: [],
+  pe: [],
+};
+
+/** What Node looks for in an addon, see `node-api.c`. */
+const ADDON_ENTRY = "napi_register_module_v1";
+
+const SYSTEM_FLAGS: Readonly<Record<string, readonly string[]>> = {
+  linux: ["-fPIC", "-fvisibility=hidden", "-pthread", "-ldl"],
+  freebsd: ["-fPIC", "-fvisibility=hidden", "-pthread"],
+  darwin: ["-fPIC", "-fvisibility=hidden"],
+  win32: [],
+};
+
+/** How the shim is built. Its version is that of its binary interface. */
+export const SHIM_RECIPE: Recipe = {
+  name: "offheap",
+  exports: (target) =>
+    symbolNames(TABLES, [
+      ADDON_ENTRY,
+      ...INTERPOSED[objectFormat(target)],
+      ...(target.platform === "linux" ? ["execveat"] : []),
+    ]),
+  space: 2 ** 20,
+  tools: [],
+  flags: (variant, target, cross) => [
+    "-std=gnu11",
+    "-O2",
+    ...(variant === "debug" ? ["-g"] : cross ? ["-g0", "-s"] : []),
+    "-Wall",
+    "-Wextra",
+    ...SYSTEM_FLAGS[target.platform] ?? [],
+    ...LINK_FLAGS[objectFormat(target)],
+  ],
+  version(directory) {
+    const text = readFileSync(join(directory, SHIM_FILE), "utf8");
+    const match = /#define\s+(?:OFFHEAP_)?ABI_VERSION\s+(\d+)/.exec(text);
+    if (match?.[1] === undefined) {
+      throw new BuildError(`Cannot build the shim: ${SHIM_FILE} defines no ABI_VERSION.`);
+    }
+    return match[1];
+  },
+  async build(job) {
+    const format = objectFormat(job.target);
+    await job.run([
+      ...job.toolchain.compiler,
+      "-shared",
+      "-o",
+      job.output,
+      ...SHIM_FILES,
+      ...SHIM_RECIPE.flags(job.variant, job.target, job.toolchain.cross !== null),
+      ...nameFlags(format, job.output),
+      ...writeExports(format, job.exports, dirname(job.output)),
+    ]);
+    return { features: [] };
+  },
+};
