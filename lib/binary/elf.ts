@@ -7,7 +7,6 @@
 import { OffheapError } from "../../ffi/errors.ts";
 import { ByteReader, type ByteSource } from "./bytes.ts";
 import { type ElfSymbol, readSymbols } from "./elf-symbols.ts";
-import { type ElfVersion, readVersions } from "../../packages/build/check/elf-versions.ts";
 import {
   DYNAMIC,
   FLAGS,
@@ -20,7 +19,6 @@ import {
 import { type NamedSource, withFile, withSource } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
-export type { ElfVersion } from "../../packages/build/check/elf-versions.ts";
 
 /** A file is not an ELF file, or it is cut off or damaged. */
 export class ElfError extends OffheapError {
@@ -94,13 +92,12 @@ export function readElfExports(place: string | NamedSource): ElfSymbol[] {
 }
 
 /**
- * Reads the versions of symbols that the ELF file at a path asks of the libraries it needs, such as
- * `GLIBC_2.17` of `libc.so.6`: it cannot be loaded where a library has not all of them.
+ * Opens the ELF file at a path, for what a program itself has no use for.
  *
- * @throws {ElfError} as {@linkcode readElf} does.
+ * @throws {ElfError} as {@linkcode readElf} does, also when `read` throws a RangeError.
  */
-export function readElfVersions(path: string): ElfVersion[] {
-  return withFile(path, (source) => guarded(path, () => parseVersions(source, path)));
+export function readElfImage<T>(path: string, read: (image: ElfImage) => T): T {
+  return withFile(path, (source) => guarded(path, () => read(openImage(source, path))));
 }
 
 function guarded<T>(name: string, read: () => T): T {
@@ -114,13 +111,22 @@ function guarded<T>(name: string, read: () => T): T {
   }
 }
 
-interface Image {
+/** An open ELF file. */
+export interface ElfImage {
+  /** Its bytes. */
   readonly file: ByteReader;
+  /** Its program headers. */
   readonly segments: readonly Segment[];
+  /** The values of the dynamic section's entries, by tag. */
   readonly dynamic: ReadonlyMap<number, readonly number[]>;
 }
 
-function openImage(source: ByteSource, name: string): Image {
+/** Where in the file is what an entry of the dynamic section points to; 0 without such an entry. */
+export function dynamicOffset({ segments, dynamic }: ElfImage, tag: number): number {
+  return toOffset(segments, dynamic.get(tag)?.[0] ?? 0);
+}
+
+function openImage(source: ByteSource, name: string): ElfImage {
   const ident = source.read(0, 16);
   if (ident[0] !== 0x7f || ident[1] !== 0x45 || ident[2] !== 0x4c || ident[3] !== 0x46) {
     throw new ElfError(`Cannot read "${name}": it is not an ELF file.`);
@@ -136,12 +142,13 @@ function openImage(source: ByteSource, name: string): Image {
 }
 
 function parse(source: ByteSource, name: string): ElfFile {
-  const { file, segments, dynamic } = openImage(source, name);
+  const image = openImage(source, name);
+  const { file, segments, dynamic } = image;
   const machine = file.u16(18);
   const type = file.u16(16);
   const interpreter = segments.find((segment) => segment.type === SEGMENT.interpreter);
   const tls = segments.find((segment) => segment.type === SEGMENT.tls);
-  const strings = toOffset(segments, dynamic.get(DYNAMIC.strings)?.[0] ?? 0);
+  const strings = dynamicOffset(image, DYNAMIC.strings);
   const names = (tag: number): string[] =>
     (dynamic.get(tag) ?? []).map((index) => file.string(strings + index));
   const flags = dynamic.get(DYNAMIC.flags)?.[0] ?? 0;
@@ -165,23 +172,12 @@ function parse(source: ByteSource, name: string): ElfFile {
 }
 
 function parseExports(source: ByteSource, name: string): ElfSymbol[] {
-  const { file, segments, dynamic } = openImage(source, name);
-  const offsetOf = (tag: number): number => toOffset(segments, dynamic.get(tag)?.[0] ?? 0);
-  return readSymbols(file, {
-    symbols: offsetOf(DYNAMIC.symbols),
-    strings: offsetOf(DYNAMIC.strings),
-    hash: offsetOf(DYNAMIC.hash),
-    gnuHash: offsetOf(DYNAMIC.gnuHash),
-  });
-}
-
-function parseVersions(source: ByteSource, name: string): ElfVersion[] {
-  const { file, segments, dynamic } = openImage(source, name);
-  const offsetOf = (tag: number): number => toOffset(segments, dynamic.get(tag)?.[0] ?? 0);
-  return readVersions(file, {
-    first: offsetOf(DYNAMIC.versions),
-    count: dynamic.get(DYNAMIC.versionCount)?.[0] ?? 0,
-    strings: offsetOf(DYNAMIC.strings),
+  const image = openImage(source, name);
+  return readSymbols(image.file, {
+    symbols: dynamicOffset(image, DYNAMIC.symbols),
+    strings: dynamicOffset(image, DYNAMIC.strings),
+    hash: dynamicOffset(image, DYNAMIC.hash),
+    gnuHash: dynamicOffset(image, DYNAMIC.gnuHash),
   });
 }
 

@@ -20,14 +20,11 @@ import {
   readSections,
 } from "./macho-commands.ts";
 import { COMMAND, FILE_TYPES, INTERPOSING_TYPE, THREAD_LOCAL_TYPES } from "./macho-constants.ts";
-import { type MachOExport, readExports } from "../../packages/build/check/macho-exports.ts";
 import { findSlice, isOtherMachO, type MachOSlice, readSlices } from "./macho-fat.ts";
-import { verifySignature } from "../../packages/build/check/macho-hashes.ts";
 import { describeSignature, findSignature, type MachOSignature } from "./macho-signature.ts";
 
 export type { DylibKind } from "./macho-constants.ts";
 export type { MachODylib, MachOMinimum } from "./macho-commands.ts";
-export type { MachOExport } from "../../packages/build/check/macho-exports.ts";
 export type { MachOSlice } from "./macho-fat.ts";
 export type { MachOSignature } from "./macho-signature.ts";
 
@@ -84,30 +81,19 @@ export function readMachO(path: string, arch?: string): MachOFile {
 }
 
 /**
- * Reads what the Mach-O file at a path exports, sorted by name; names are as C has them.
+ * Opens the Mach-O file at a path, for what a program itself has no use for.
  *
  * @param arch As for {@linkcode readMachO}.
- * @throws {MachOError} as {@linkcode readMachO} does.
+ * @throws {MachOError} as {@linkcode readMachO} does, also when `read` throws a RangeError.
  */
-export function readMachOExports(path: string, arch?: string): MachOExport[] {
+export function readMachOImage<T>(
+  path: string,
+  read: (image: MachOImage) => T,
+  arch?: string,
+): T {
   return withFile(
     path,
-    (source) => guarded(path, () => readExports(openSlice(source, path, arch).image)),
-  );
-}
-
-/**
- * Computes each hash of the code signature of the Mach-O file at a path anew. This reads the whole
- * file. A certificate, where there is one, is not looked at.
- *
- * @param arch As for {@linkcode readMachO}.
- * @returns What is wrong, each as a clause; nothing when the signature is valid.
- * @throws {MachOError} as {@linkcode readMachO} does.
- */
-export function verifyMachOSignature(path: string, arch?: string): string[] {
-  return withFile(
-    path,
-    (source) => guarded(path, () => verifySignature(openSlice(source, path, arch).image)),
+    (source) => guarded(path, () => read(openSlice(source, path, arch).image)),
   );
 }
 

@@ -4,13 +4,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { ByteReader } from "../../lib/binary/bytes.ts";
-import {
-  MachOError,
-  type MachOFile,
-  readMachO,
-  readMachOExports,
-  verifyMachOSignature,
-} from "../../lib/binary/macho.ts";
+import { MachOError, type MachOFile, readMachO } from "../../lib/binary/macho.ts";
+import { readMachOExports } from "../../packages/build/check/macho-exports.ts";
+import { verifyMachOSignature } from "../../packages/build/check/macho-hashes.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { readDamaged } from "../support/damage.ts";
 import { llvmTool } from "../support/llvm.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ByteReader } from "../../../lib/binary/bytes.ts";
+import { DYNAMIC } from "../../../lib/binary/elf-constants.ts";
+import { dynamicOffset, type ElfImage, readElfImage } from "../../../lib/binary/elf.ts";
 
 /** More than any library has: the lists of a damaged file may run in circles. */
 const MOST_VERSIONS = 10_000;
@@ -16,26 +17,30 @@ export interface ElfVersion {
   readonly version: string;
 }
 
-/** Where the needed versions stand: offsets in the file, and how many libraries there are. */
-export interface VersionTables {
-  /** The first library's entry (DT_VERNEED). */
-  readonly first: number;
-  /** How many libraries there are (DT_VERNEEDNUM). */
-  readonly count: number;
-  /** `.dynstr`. */
-  readonly strings: number;
+/**
+ * Reads the versions of symbols that the ELF file at a path asks of the libraries it needs, such as
+ * `GLIBC_2.17` of `libc.so.6`: it cannot be loaded where a library has not all of them.
+ *
+ * @throws {ElfError} when it is not an ELF file, or is truncated or damaged.
+ */
+export function readElfVersions(path: string): ElfVersion[] {
+  return readElfImage(path, readVersions);
 }
 
 /** The needed versions in order; both entries have the same layout in 32 and 64 bits. */
-export function readVersions(file: ByteReader, tables: VersionTables): ElfVersion[] {
+function readVersions(image: ElfImage): ElfVersion[] {
+  const { file, dynamic } = image;
+  const first = dynamicOffset(image, DYNAMIC.versions);
+  const strings = dynamicOffset(image, DYNAMIC.strings);
+  const count = first > 0 ? dynamic.get(DYNAMIC.versionCount)?.[0] ?? 0 : 0;
   const found: ElfVersion[] = [];
   // An entry points to the next by a distance; 0 marks the last one.
-  for (let left = tables.count, at = tables.first; left > 0 && tables.first > 0; left--) {
-    const library = file.string(tables.strings + file.u32(at + 4));
+  for (let left = count, at = first; left > 0; left--) {
+    const library = file.string(strings + file.u32(at + 4));
     let version = at + file.u32(at + 8);
     for (let more = file.u16(at + 2); more > 0; more--) {
       if (found.length === MOST_VERSIONS) throw new RangeError("too many versions");
-      found.push({ library, version: file.string(tables.strings + file.u32(version + 8)) });
+      found.push({ library, version: file.string(strings + file.u32(version + 8)) });
       version += file.u32(version + 12);
     }
     const distance = file.u32(at + 12);

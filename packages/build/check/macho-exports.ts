@@ -6,6 +6,7 @@
 import { ByteReader } from "../../../lib/binary/bytes.ts";
 import { baseAddress, findCommand, type MachOImage } from "../../../lib/binary/macho-commands.ts";
 import { COMMAND, DYLD_INFO_COMMANDS } from "../../../lib/binary/macho-constants.ts";
+import { type readMachO, readMachOImage } from "../../../lib/binary/macho.ts";
 
 /** A symbol that other files can use. */
 export interface MachOExport {
@@ -30,8 +31,17 @@ const ABSOLUTE = 0x02;
 
 const LONGEST_NAME = 65536;
 
-/** The exports, sorted by name. */
-export function readExports(image: MachOImage): MachOExport[] {
+/**
+ * Reads what the Mach-O file at a path exports, sorted by name; names are as C has them.
+ *
+ * @param arch As for {@linkcode readMachO}.
+ * @throws {MachOError} as {@linkcode readMachO} does.
+ */
+export function readMachOExports(path: string, arch?: string): MachOExport[] {
+  return readMachOImage(path, readExports, arch);
+}
+
+function readExports(image: MachOImage): MachOExport[] {
   const trie = triePlace(image);
   const found = trie === null ? readSymbolTable(image) : readTrie(image, trie.at, trie.size);
   return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { ByteReader } from "../../../lib/binary/bytes.ts";
 import type { MachOImage } from "../../../lib/binary/macho-commands.ts";
+import { type readMachO, readMachOImage } from "../../../lib/binary/macho.ts";
 import {
   type CodeDirectory,
   findSignature,
@@ -17,8 +18,19 @@ import {
 /** From here on stand a certificate, which covers the code directories, and tickets: no hashes. */
 const FIRST_UNHASHED_SLOT = 0x10000;
 
-/** What is wrong with a file's signature; nothing when it is valid. */
-export function verifySignature(image: MachOImage): string[] {
+/**
+ * Computes each hash of the code signature of the Mach-O file at a path. This reads the whole
+ * file. A certificate, where there is one, is not looked at.
+ *
+ * @param arch As for {@linkcode readMachO}.
+ * @returns What is wrong, each as a clause; nothing when the signature is valid.
+ * @throws {MachOError} as {@linkcode readMachO} does.
+ */
+export function verifyMachOSignature(path: string, arch?: string): string[] {
+  return readMachOImage(path, verifySignature, arch);
+}
+
+function verifySignature(image: MachOImage): string[] {
   const parts = findSignature(image);
   if (parts === null) return ["it has no code signature"];
   if (parts.directories.length === 0) return ["its signature has no code directory"];

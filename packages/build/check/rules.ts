@@ -3,16 +3,14 @@
  *
  * @module
  */
-import { type ElfFile, readElf, readElfExports, readElfVersions } from "../../../lib/binary/elf.ts";
-import {
-  type MachOFile,
-  readMachO,
-  readMachOExports,
-  verifyMachOSignature,
-} from "../../../lib/binary/macho.ts";
+import { type ElfFile, readElf, readElfExports } from "../../../lib/binary/elf.ts";
+import { type MachOFile, readMachO } from "../../../lib/binary/macho.ts";
 import { type PeFile, readPe, readPeExports } from "../../../lib/binary/pe.ts";
 import type { LibraryName, Variant } from "../../../lib/library/manifest.ts";
 import type { Target } from "../../../lib/library/target.ts";
+import { readElfVersions } from "./elf-versions.ts";
+import { readMachOExports } from "./macho-exports.ts";
+import { verifyMachOSignature } from "./macho-hashes.ts";
 import type { ExportNames } from "../recipe/link.ts";
 
 /** What is expected of a library. */
