@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BUILD_PACKAGE } from "./packages.ts";
 import process from "node:process";
 import { inspect } from "node:util";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
@@ -211,7 +212,7 @@ const LOAD_ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /static TLS|initial-exec TLS resolves to dynamic/,
     " The library was built for linking, not for loading at run time: preload it with " +
-    '"offheap run", or build one that can be loaded with "offheap build".',
+    `"offheap run", or build one that can be loaded with "npx ${BUILD_PACKAGE}".`,
   ],
   [
     /wrong ELF class|invalid ELF header|file too short|not a mach-o|not a valid Win32|exec format error/i,

@@ -42,6 +42,9 @@ export function requireFrom(user: string): NodeJS.Require {
   return process.getBuiltinModule("node:module").createRequire(user);
 }
 
+/** The package that builds the libraries; its version is offheap's. */
+export const BUILD_PACKAGE = "@offheap/build";
+
 /**
  * The directory of a package as a module sees it.
  *

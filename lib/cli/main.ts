@@ -5,15 +5,15 @@
  */
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { readEnvironment, startOrCurrentEnvironment } from "../environment.ts";
-import { BuildError, LaunchError } from "../errors.ts";
+import { startOrCurrentEnvironment } from "../environment.ts";
+import { LaunchError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../run/plan.ts";
 import { launchPlatform } from "../run/platforms.ts";
 import { needsLink } from "../run/preload-path.ts";
 import { DEFAULT_PROFILE, PROFILE_NAMES } from "../allocators/profiles.ts";
 import { requirementOf } from "../run/requirement.ts";
 import { runCommand } from "../run/run.ts";
-import { cachedBuildsDirectory, cacheDirectory, cacheVariables } from "../library/directories.ts";
+import { BUILD_COMMAND } from "../library/build-command.ts";
 import { ALLOCATOR_NAMES, KNOWN_ALLOCATORS } from "../allocators/mod.ts";
 import { VERSION } from "../version.ts";
 import {
@@ -171,26 +171,10 @@ function addLaunching(program: Command): void {
     });
 }
 
-/** The build's own options are read only when it is asked for: it brings zx and more with it. */
-async function addBuild(program: Command, args: readonly string[]): Promise<void> {
-  const command = program.command("build")
-    .description("build jemalloc, mimalloc and offheap's shim into this user's cache");
-  if (commandName(args) !== "build") return;
-  const { addBuildOptions, runBuild } = await import("../../packages/build/command.ts");
-  addBuildOptions(command)
-    .action((values) => runBuild(values, () => cachedBuildsDirectory(requireCache())));
-}
-
-function requireCache(): string {
-  const cache = cacheDirectory(readEnvironment(), process.platform);
-  if (cache === null) {
-    throw new BuildError(
-      "Cannot build into this user's cache: neither " +
-        `${cacheVariables(process.platform).join(" nor ")} is set to an absolute path. ` +
-        "Name a directory with --out.",
-    );
-  }
-  return cache;
+/** Until 0.1 the build was a command of this one. */
+function addBuild(program: Command): void {
+  program.command("build", { hidden: true }).allowUnknownOption().allowExcessArguments()
+    .action(() => program.error(`error: the libraries are built by "${BUILD_COMMAND}"`));
 }
 
 /** The command among the arguments; `undefined` when there are only options. */
@@ -198,16 +182,20 @@ function commandName(args: readonly string[]): string | undefined {
   return args.find((word) => !word.startsWith("-"));
 }
 
-async function createProgram(args: readonly string[], setStatus: SetStatus): Promise<Command> {
+function createProgram(setStatus: SetStatus): Command {
   const program = new Command("offheap")
     .description("mimalloc and jemalloc for Deno, Bun and Node: run under them, and prove it")
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError("(offheap --help lists the commands and options)");
+    .showHelpAfterError("(offheap --help lists the commands and options)")
+    .addHelpText(
+      "after",
+      `\nThe allocators' libraries are packages; "${BUILD_COMMAND}" builds them.`,
+    );
   addReports(program, setStatus);
   addLaunching(program);
-  await addBuild(program, args);
+  addBuild(program);
   for (const command of program.commands) {
     command.exitOverride()
       .showHelpAfterError(`(offheap ${command.name()} --help lists the options)`);
@@ -237,7 +225,7 @@ function statusOf(error: unknown, args: readonly string[]): number {
 export async function main(args: readonly string[]): Promise<number> {
   quietExperimentalWarnings();
   let status: number = STATUS.ok;
-  const program = await createProgram(args, (value) => {
+  const program = createProgram((value) => {
     status = value;
   });
   try {

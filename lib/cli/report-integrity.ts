@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BUILD_COMMAND } from "../library/build-command.ts";
 import { basename, dirname } from "node:path";
 import process from "node:process";
 import {
@@ -57,7 +58,7 @@ function printReport({ version, target, release, libraries }: IntegrityReport): 
 function explainUnproven({ libraries, target }: IntegrityReport): string | null {
   if (libraries.length === 0) {
     return `Cannot verify anything: no library is installed for ${target}. Install ` +
-      `${platformPackage(target)}, or build the libraries with "offheap build".`;
+      `${platformPackage(target)}, or build the libraries with "${BUILD_COMMAND}".`;
   }
   if (libraries.some(({ verdict }) => verdict === "intact")) return null;
   return "Cannot verify any library: none of them has a manifest or is of this release.";

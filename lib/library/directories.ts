@@ -76,12 +76,12 @@ export function cachedSourcesDirectory(cache: string): string {
   return pathsOf(cache).join(cache, "sources");
 }
 
-/** Where `offheap build` puts what it builds: `<cache>/native`. */
+/** Where `@offheap/build` puts what it builds: `<cache>/native`. */
 export function cachedBuildsDirectory(cache: string): string {
   return pathsOf(cache).join(cache, "native");
 }
 
-/** Where `offheap build` puts the libraries: `<cache>/native/<target>/<variant>`. */
+/** Where `@offheap/build` puts the libraries: `<cache>/native/<target>/<variant>`. */
 export function cachedBuildDirectory(cache: string, target: string, variant: Variant): string {
   return pathsOf(cache).join(cachedBuildsDirectory(cache), target, variant);
 }

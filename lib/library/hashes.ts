@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { BUILD_COMMAND } from "./build-command.ts";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
@@ -101,7 +102,7 @@ export function readManifest(path: string): ManifestFile | null {
     const why = error instanceof Error ? error.message : String(error);
     throw new LibraryLoadError(
       `Cannot load "${path}": its manifest "${file}" cannot be used (${why}). ` +
-        'Build it anew with "offheap build --force".',
+        BUILD_AGAIN,
       [],
       { cause: error },
     );
@@ -142,14 +143,14 @@ export function missingFromRelease(place: Place, path: string): string | null {
   return `it is missing, and offheap ${VERSION} was released with it in ${released.package}`;
 }
 
-const BUILD_ANEW = 'Build it anew with "offheap build --force".';
+const BUILD_AGAIN = `Build it anew with "${BUILD_COMMAND} --force".`;
 
 /** What to do about a file of offheap's own that cannot be used, as a sentence, by its place. */
 const OWN_REMEDIES: Partial<Record<LibraryOrigin, (place: Place) => string>> = {
   build: () => 'Build it anew with "npm run build:native -- --force".',
   package: ({ released }) => `Install ${released?.package} ${VERSION} anew.`,
   executable: () => "Copy it and its manifest beside the program anew.",
-  cache: () => BUILD_ANEW,
+  cache: () => BUILD_AGAIN,
 };
 
 /** The remedy for a place that offheap fills; `null` for a path that somebody named, or a system's. */
@@ -160,7 +161,7 @@ export function ownRemedy(place: Place): string | null {
 /** Compares a library with its manifest, and, where it is one of a package, with the release. */
 export function judge(place: Place, sha256: string, beside: ManifestFile | null): Judgement {
   const own = ownRemedy(place);
-  const remedy = own ?? BUILD_ANEW;
+  const remedy = own ?? BUILD_AGAIN;
   const altered = (why: string): Judgement => ({ verdict: "altered", why, remedy });
   if (beside !== null && beside.manifest.sha256 !== sha256) {
     return altered(

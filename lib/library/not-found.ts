@@ -4,6 +4,7 @@
  * @module
  */
 import { findAllocator } from "../allocators/mod.ts";
+import { BUILD_COMMAND } from "./build-command.ts";
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { VERSION } from "../version.ts";
@@ -54,12 +55,12 @@ function remedyFor(
   if (released && isAbsent(attempts, "build") && isAbsent(attempts, "package")) {
     const missing = platformPackage(target);
     return `: the package ${missing} is not installed. Install it with "npm install ` +
-      `${missing}@${VERSION}", or build the libraries with "offheap build".`;
+      `${missing}@${VERSION}", or build the libraries with "${BUILD_COMMAND}".`;
   }
   // Without the option all that a release has is built.
   const flag = releasedVariants(target).includes(variant) ? "" : ` --variant ${variant}`;
   const or = name === "offheap" ? "" : `, or name a file with ${LIBRARY_VARIABLE}`;
-  return `. Build it with "offheap build${flag}"${or}.`;
+  return `. Build it with "${BUILD_COMMAND}${flag}"${or}.`;
 }
 
 /** The error for a library that none of its places has. */
@@ -73,7 +74,7 @@ export function notFound(
   if (named !== null) {
     const by = named.origin === "option" ? "was named" : `${LIBRARY_VARIABLE} names`;
     const otherwise = installationOf(name) === null
-      ? 'the installed package\'s is taken, or what "offheap build" made'
+      ? `the installed package's is taken, or what "${BUILD_COMMAND}" made`
       : "the system's own is taken";
     return new LibraryLoadError(
       `Cannot find ${label} at "${named.paths.join()}", which ${by}: no such file. Check the path, ` +

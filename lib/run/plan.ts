@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BUILD_COMMAND } from "../library/build-command.ts";
 import process from "node:process";
 import { readEnvironment, readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
@@ -98,7 +99,7 @@ function tuneAllocator(
     throw new LaunchError(
       `Cannot run a command under "${library.path}": it does not tell its version, and so is not ` +
         `a ${allocator} that offheap knows. ${
-          known.installation ?? 'Take one that "offheap build" made'
+          known.installation ?? `Take one that "${BUILD_COMMAND}" made`
         }.`,
     );
   }
@@ -120,7 +121,7 @@ function requireGuards({ path, manifest }: ResolvedLibrary): void {
   throw new LaunchError(
     `Cannot run a command with --secure under "${path}": it was not built with offheap's guards ` +
       "against misuse, which are for Linux, and stops less of it than the system's allocator " +
-      'does. Build one with "offheap build --variant secure --force", and name no other library.',
+      `does. Build one with "${BUILD_COMMAND} --variant secure --force", and name no other library.`,
   );
 }
 

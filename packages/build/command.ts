@@ -4,8 +4,9 @@
  * @module
  */
 import process from "node:process";
-import { type Command, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { formatTable } from "../../lib/cli/output.ts";
+import { VERSION } from "../../lib/version.ts";
 import { librariesOf, type LibraryName, type Variant } from "../../lib/library/manifest.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import {
@@ -22,8 +23,8 @@ import { targetsFor } from "./toolchain/zig.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./plan/options.ts";
 
-/** The values of the options that {@linkcode addBuildOptions} adds, as commander gives them. */
-export interface BuildArguments {
+/** The values of the options, as commander gives them. */
+interface BuildArguments {
   /** `--allocator`. */
   readonly allocator: NonNullable<BuildOptions["allocator"]>;
   /** `--jemalloc-version`. */
@@ -55,9 +56,34 @@ const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGTERM: 143,
 };
 
-/** Adds the build's options to a command. */
-export function addBuildOptions(command: Command): Command {
-  return command
+/**
+ * Runs the build's command line, and sets the exit status: 1 for a build that failed, 2 for wrong
+ * usage.
+ *
+ * @param name The command's name.
+ * @param builds As for {@linkcode runBuild}.
+ */
+export async function runBuildCommand(name: string, builds?: () => string): Promise<void> {
+  const command = createCommand(name)
+    .action((values: BuildArguments) => runBuild(values, builds));
+  try {
+    await command.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    console.error(error instanceof Error ? `error: ${error.message}` : error);
+    process.exitCode = 1;
+  }
+}
+
+/** The build's command, with its options. */
+function createCommand(name: string): Command {
+  return new Command(name)
+    .description("Builds jemalloc, mimalloc and offheap's shim.")
+    .version(VERSION)
+    .exitOverride()
     .addOption(
       new Option("--allocator <name>", "which allocator to build, beside the shim")
         .choices(ALLOCATOR_CHOICES).default("all"),
@@ -92,7 +118,7 @@ export function addBuildOptions(command: Command): Command {
  * given; absent for the checkout's.
  * @throws {BuildError} when it cannot be done.
  */
-export async function runBuild(
+async function runBuild(
   values: BuildArguments,
   builds?: () => string,
 ): Promise<void> {

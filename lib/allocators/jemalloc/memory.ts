@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BUILD_COMMAND } from "../../library/build-command.ts";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";
@@ -34,7 +35,7 @@ export const openJemallocMemory: MemoryOpener = ({ path, manifest }, shim) => {
       if (knowsOwn) return address !== NULL && calls.sallocx(address, 0) > 0;
       throw new UnsupportedOperationError(
         `Cannot ask jemalloc for the owner of an address: "${path}" was not built by offheap with ` +
-          'safe look-ups, and would crash at a wrong address. Build it with "offheap build".',
+          `safe look-ups, and would crash at a wrong address. Build it with "${BUILD_COMMAND}".`,
       );
     },
     collect() {

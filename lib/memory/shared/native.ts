@@ -7,6 +7,7 @@ import { foreign } from "../../../ffi/mod.ts";
 import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
 import type { Calls } from "../../../ffi/types.ts";
 import { LibraryLoadError } from "../../errors.ts";
+import { BUILD_COMMAND } from "../../library/build-command.ts";
 import { resolveLibrary } from "../../library/resolve.ts";
 
 /** The shim's memory functions. */
@@ -26,7 +27,7 @@ function requireVersion(path: string): void {
   if (version === ABI_VERSION) return;
   throw new LibraryLoadError(
     `Cannot use offheap's shim "${path}": its interface is version ${version}, and this offheap ` +
-      `needs version ${ABI_VERSION}. Build it again with "offheap build --force".`,
+      `needs version ${ABI_VERSION}. Build it again with "${BUILD_COMMAND} --force".`,
     [{ origin: "path", path, outcome: `interface version ${version}` }],
   );
 }

@@ -5,7 +5,11 @@
  */
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { JEMALLOC_SHIM_SYMBOLS, JEMALLOC_SYMBOLS, jemallocPrefix } from "../../../ffi/symbols/jemalloc.ts";
+import {
+  JEMALLOC_SHIM_SYMBOLS,
+  JEMALLOC_SYMBOLS,
+  jemallocPrefix,
+} from "../../../ffi/symbols/jemalloc.ts";
 import {
   MALLOC_SYMBOLS,
   OPERATOR_SYMBOLS,

@@ -6,7 +6,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MIMALLOC_SHIM_SYMBOLS, MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
-import { MALLOC_SYMBOLS, OPERATOR_SYMBOLS, OPTIONAL_MALLOC_SYMBOLS } from "../../../ffi/overrides.ts";
+import {
+  MALLOC_SYMBOLS,
+  OPERATOR_SYMBOLS,
+  OPTIONAL_MALLOC_SYMBOLS,
+} from "../../../ffi/overrides.ts";
 import { BuildError } from "../../../lib/errors.ts";
 import type { Variant } from "../../../lib/library/manifest.ts";
 import type { Target } from "../../../lib/library/target.ts";
