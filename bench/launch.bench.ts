@@ -103,7 +103,7 @@ const { rounds, json } = new Command()
 
 const work = mkdtempSync(join(tmpdir(), "offheap-bench-launch-"));
 try {
-  const cli = join(await installPackage(work), "dist", "lib", "cli.js");
+  const cli = join(await installPackage(work), "dist", "cli.cjs");
   const { found } = await findRuntimes(parseRuntimeNames(["node26", "node22"]));
   const plain: Case = { name: "plain", command: ["sh", "-c", "exec true"] };
   const cases: readonly Case[] = [

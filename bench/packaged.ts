@@ -5,7 +5,6 @@
  */
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import workspace from "../package.json" with { type: "json" };
 import { buildMissing } from "../tools/common.ts";
 import { buildAll } from "../scripts/npm/build.ts";
 import { MAIN_PACKAGE } from "../scripts/npm/manifest.ts";
@@ -20,10 +19,8 @@ import { ROOT } from "../tools/runtimes.ts";
 export async function installPackage(project: string): Promise<string> {
   buildMissing();
   const modules = join(project, "node_modules");
-  await buildAll({ out: modules, builder: "tsc" });
-  for (const name of [...Object.keys(workspace.dependencies), "@koromix"]) {
-    symlinkSync(join(ROOT, "node_modules", name), join(modules, name), "junction");
-  }
+  await buildAll({ out: modules, builder: "esbuild" });
+  symlinkSync(join(ROOT, "node_modules", "@koromix"), join(modules, "@koromix"), "junction");
   writeFileSync(join(project, "package.json"), "{}\n");
   mkdirSync(join(project, "cache"));
   return join(modules, MAIN_PACKAGE);

@@ -10,8 +10,7 @@ import { Command, Option } from "commander";
 import { ROOT } from "../tools/runtimes.ts";
 import { buildAll } from "./npm/build.ts";
 import { moduleSpecifier } from "./npm/dnt.ts";
-import { BUILDERS } from "./npm/main-package.ts";
-import type { BuilderName } from "./npm/types.ts";
+import { type BuilderName, BUILDERS } from "./npm/main-package.ts";
 
 /** The command line's options. */
 interface Options {
@@ -28,7 +27,7 @@ const program = new Command("npm run build:npm --")
       "-b, --builder <name>",
       "what compiles the main package; dnt runs in Deno and is on JSR",
     )
-      .choices(Object.keys(BUILDERS)).default("tsc"),
+      .choices(BUILDERS).default("esbuild"),
   )
   .option("--dnt <module>", "load dnt from this file or URL, not the pinned one", moduleSpecifier)
   .option("-o, --out <directory>", "where the packages go", join(ROOT, "build", "npm"))

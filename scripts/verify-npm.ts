@@ -36,11 +36,10 @@ import {
   TIMES_HEAD,
   timesRows,
 } from "./npm/limits.ts";
-import { BUILDERS } from "./npm/main-package.ts";
+import { type BuilderName, BUILDERS } from "./npm/main-package.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./npm/manifest.ts";
 import { cleanEnvironment, npmScript, run } from "./npm/process.ts";
 import { type Registry, startRegistry } from "./npm/registry.ts";
-import type { BuilderName } from "./npm/types.ts";
 import { ROOT } from "../tools/runtimes.ts";
 
 /** Other programs run meanwhile, on most machines; `npm run bench:import` takes the limits exactly. */
@@ -59,7 +58,7 @@ const program = new Command("npm run verify:npm --")
   .description("Installs the packed npm packages from a registry on loopback, and tries them.")
   .addOption(
     new Option("-b, --builder <name>", "what compiles the main package")
-      .choices(Object.keys(BUILDERS)).default("tsc"),
+      .choices(BUILDERS).default("esbuild"),
   )
   .option("--dnt <module>", "load dnt from this file or URL, not the pinned one", moduleSpecifier)
   .option("--rounds <count>", "how often times are measured", positive, 9)

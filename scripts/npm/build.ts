@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { BUILD_PACKAGE } from "../../ffi/packages.ts";
+import { hostTarget } from "../../lib/library/target.ts";
 import { manifestOf } from "../../lib/library/resolve.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { isZig } from "../../packages/build/toolchain/zig.ts";
 import { ROOT } from "../../tools/runtimes.ts";
-import { buildMainPackage } from "./main-package.ts";
+import { buildBuildPackage } from "./build-package.ts";
+import { type BuilderName, buildMainPackage, replaceDirectory } from "./main-package.ts";
 import { MAIN_PACKAGE, platformPackageName } from "./manifest.ts";
 import {
   buildPlatformPackage,
@@ -17,13 +20,13 @@ import {
   platformContent,
 } from "./platform-packages.ts";
 import { releaseHashes } from "./release-hashes.ts";
-import type { BuilderName } from "./types.ts";
+import { tryBuildPackage, tryMainPackage } from "./trial.ts";
 
 /** How the packages are made. */
 export interface BuildAllOptions {
   /** The directory that gets a directory for each package. */
   readonly out: string;
-  /** What compiles the main package. */
+  /** What makes the main package's JavaScript. */
   readonly builder: BuilderName;
   /** What dnt is loaded from. */
   readonly dnt?: string;
@@ -45,7 +48,7 @@ export interface BuiltPackage {
 
 /** What was made, and what was not. */
 export interface BuiltPackages {
-  /** What compiled the main package. */
+  /** What made the main package's JavaScript. */
   readonly ran: string;
   /** The packages, the main one last: what it depends on is published first. */
   readonly packages: readonly BuiltPackage[];
@@ -84,7 +87,7 @@ function requireRelease(contents: readonly PlatformContent[]): void {
 }
 
 /**
- * Makes the packages.
+ * Makes the packages. What was there before stays when a new one does not work.
  *
  * @throws {Error} when one cannot be made, or a target is missing that has to be there.
  */
@@ -107,14 +110,39 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
   if (allTargets) requireRelease(ready);
   const targets = (nameAll ? contents : ready).map(({ target }) => target);
   const hashes = releaseHashes(root, ready.map(({ target }) => target));
-  const ran = await buildMainPackage({ ...main, builder, dnt, targets, contents: ready, hashes });
-  // Those of targets that are not built any more as well.
-  rmSync(scope, { recursive: true, force: true });
-  const packages = ready.map((content) => {
-    const name = platformPackageName(content.target.name);
-    const directory = join(out, name);
-    buildPlatformPackage(content, directory);
-    return { name, directory };
-  });
-  return { ran, packages: [...packages, main], absent };
+  // Within the checkout a compiler finds its packages.
+  mkdirSync(join(ROOT, "build"), { recursive: true });
+  const work = mkdtempSync(join(ROOT, "build", ".npm-"));
+  try {
+    const ran = await buildMainPackage(work, { builder, dnt, targets, hashes });
+    buildBuildPackage(join(work, "build-package"));
+    await tryMainPackage(join(work, "package"), installPlatform(ready, work));
+    await tryBuildPackage(join(work, "build-package"));
+    // Those of targets that are not built any more as well.
+    rmSync(scope, { recursive: true, force: true });
+    const platforms = ready.map((content) => {
+      const name = platformPackageName(content.target.name);
+      const directory = join(out, name);
+      buildPlatformPackage(content, directory);
+      return { name, directory };
+    });
+    const build = { name: BUILD_PACKAGE, directory: join(out, BUILD_PACKAGE) };
+    replaceDirectory(join(work, "build-package"), build.directory);
+    replaceDirectory(join(work, "package"), main.directory);
+    return { ran, packages: [...platforms, build, main], absent };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Makes the host's platform package where the main one finds it; the directory, if there is one. */
+function installPlatform(
+  contents: readonly PlatformContent[],
+  directory: string,
+): string | undefined {
+  const content = contents.find(({ target }) => target.name === hostTarget().name);
+  if (content === undefined) return undefined;
+  const place = join(directory, "node_modules", platformPackageName(content.target.name));
+  buildPlatformPackage(content, place);
+  return place;
 }

@@ -1,17 +1,16 @@
 /**
- * The main package's code by dnt, which is on JSR only and runs in Deno only: in a process of its
- * own, whatever runtime builds.
+ * The main package's JavaScript by dnt, which is on JSR only and runs in Deno only: in a process of
+ * its own, whatever runtime builds. Its modules go through the same esbuild as the sources, and have
+ * to give the same bytes.
  *
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findRuntimes, ROOT, RUNTIMES } from "../../tools/runtimes.ts";
-import { listFiles } from "./files.ts";
-import { ENTRIES } from "./tsc.ts";
-import type { BuilderInput } from "./types.ts";
+import { buildJavaScript } from "./javascript.ts";
 
 /**
  * The pinned dnt. 0.42.3 rewrites `import.meta` and `new.target` for a polyfill that it does not
@@ -21,6 +20,9 @@ const DNT = "jsr:@deno/dnt@0.43.2";
 
 /** No lock file: dnt is no dependency of this checkout, and `deno.lock` would make it one. */
 const DENO: readonly string[] = ["run", "-A", "--quiet", "--no-lock"];
+
+/** Modules that no other one imports. */
+const ENTRIES: readonly string[] = ["mod.ts", "lib/cli.ts"];
 
 /** The program that Deno runs. */
 const RUN_DNT = fileURLToPath(new URL("run-dnt.ts", import.meta.url));
@@ -43,18 +45,15 @@ export interface DntOptions {
   readonly skipNpmInstall: true;
   /** No CommonJS. */
   readonly scriptModule: false;
-  /** Types lie in `types/`. */
-  readonly declaration: "separate";
-  /** No maps of declarations. */
-  readonly declarationMap: false;
+  /** Declarations are the compiler's. */
+  readonly declaration: false;
   /** How it is compiled; for the latest target there are no polyfills. */
   readonly compilerOptions: {
     readonly target: "Latest";
     readonly lib: readonly ["ESNext"];
-    readonly sourceMap: true;
     readonly skipLibCheck: true;
   };
-  /** The manifest, to which dnt adds; the one that is published is written over it. */
+  /** The manifest that dnt writes; another one is published. */
   readonly package: Readonly<Record<string, unknown>>;
 }
 
@@ -73,29 +72,28 @@ async function findDeno(): Promise<string> {
   throw new Error(`Cannot build with dnt: it runs in Deno. ${missing[0]?.reason}`);
 }
 
-/**
- * The source map counts the lines of dnt's copy of the sources, and this checkout's are published.
- * A file that dnt adds, for a shim, has no source here.
- */
-function requireSameLines(sources: string, copy: string): void {
-  const count = (path: string): number => readFileSync(path, "utf8").trimEnd().split("\n").length;
-  for (const path of listFiles(copy)) {
-    const own = join(sources, path);
-    if (!existsSync(own) || count(own) === count(join(copy, path))) continue;
-    throw new Error(
-      `Cannot take what dnt made: its source "${path}" must have the lines of this checkout's`,
-    );
-  }
+/** What dnt's modules are held to. */
+export interface DntInput {
+  /** The sources. */
+  readonly sources: string;
+  /** The JavaScript that esbuild made of them. */
+  readonly dist: string;
+  /** A directory to work in. */
+  readonly work: string;
+  /** What dnt is loaded from, when it is another than the pinned one. */
+  readonly dnt?: string | undefined;
 }
 
 /**
- * Builds with dnt. There is no falling back: what a release is made with has to be known.
+ * Makes modules of the sources by dnt, bundles them, and requires the bytes that there are.
+ * There is no falling back: what a release is made with has to be known.
  *
- * @throws {Error} when Deno is not there, dnt cannot be loaded or fails, or it changed the sources.
+ * @returns Where dnt came from.
+ * @throws {Error} when Deno is not there, dnt cannot be loaded or fails, or made anything else.
  */
-export async function buildWithDnt(
-  { sources, directory, manifest, dnt = DNT }: BuilderInput,
-): Promise<string> {
+export async function requireSameByDnt(input: DntInput): Promise<string> {
+  const { sources, dist, work, dnt = DNT } = input;
+  const directory = join(work, "dnt");
   const options: DntOptions = {
     entryPoints: ENTRIES.map((path, index) => ({
       name: index === 0 ? "." : `./${path.replace(/\.ts$/, "")}`,
@@ -108,10 +106,9 @@ export async function buildWithDnt(
     typeCheck: false,
     skipNpmInstall: true,
     scriptModule: false,
-    declaration: "separate",
-    declarationMap: false,
-    compilerOptions: { target: "Latest", lib: ["ESNext"], sourceMap: true, skipLibCheck: true },
-    package: manifest,
+    declaration: false,
+    compilerOptions: { target: "Latest", lib: ["ESNext"], skipLibCheck: true },
+    package: { name: "offheap", version: "0.0.0" },
   };
   const words = [...DENO, RUN_DNT, dnt, JSON.stringify(options)];
   const { status, stderr, error } = spawnSync(await findDeno(), words, {
@@ -123,6 +120,32 @@ export async function buildWithDnt(
       `Cannot build with dnt: ${error?.message || stderr.trim() || `status ${status}`}`,
     );
   }
-  requireSameLines(sources, join(directory, "src"));
+  const bundled = join(work, "dnt-dist");
+  buildJavaScript(bundled, { modules: join(directory, "esm"), extension: ".js" });
+  for (const file of readdirSync(dist).filter((name) => name.endsWith(".cjs"))) {
+    requireSame(
+      file,
+      readFileSync(join(dist, file), "utf8"),
+      readFileSync(join(bundled, file), "utf8"),
+    );
+  }
   return `dnt from ${dnt}`;
+}
+
+/** A line of a bundle that names the module which follows; dnt's have another extension. */
+const MODULE_LINE = /^(\/\/ \S+)\.[jt]s$/;
+
+function requireSame(file: string, own: string, other: string): void {
+  const [lines = [], others = []] = [own, other].map((text) =>
+    text.split("\n").map((line) => line.replace(MODULE_LINE, "$1"))
+  );
+  const index = lines.findIndex((line, at) => line !== others[at]);
+  if (index < 0 && lines.length === others.length) return;
+  const shown = (line: string | undefined): string => JSON.stringify(line?.slice(0, 200));
+  throw new Error(
+    `Cannot take what dnt made: line ${index + 1} of ${file} would be ${
+      shown(others[index])
+    }, and ` +
+      `is ${shown(lines[index])} of the sources`,
+  );
 }

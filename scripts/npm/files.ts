@@ -3,17 +3,26 @@
  *
  * @module
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, posix, relative, sep } from "node:path";
 import { ROOT } from "../../tools/runtimes.ts";
 
-/** The sources of the main package: what its two entries, mod.ts and lib/cli.ts, can reach. */
+/** The sources of both packages: what their entries can reach. */
 export const SOURCE_PARTS: readonly string[] = ["mod.ts", "ffi", "lib", "packages/build"];
 
-/** The C sources, from which `offheap build` makes the shim. */
+/** The C sources, from which `@offheap/build` makes the shim. */
 export const NATIVE_SOURCES = "ffi/native";
 
-/** The texts that the main package has besides, as they are. */
+/** The texts that each package has besides, as they are. */
 export const TEXTS: readonly string[] = ["LICENSE", "THIRD-PARTY-NOTICES.md"];
 
 /** The files below a directory, with `/` between names, sorted. */
@@ -52,4 +61,57 @@ export function licenceText(allocator: string): string {
     `Cannot give ${allocator}'s licence: THIRD-PARTY-NOTICES.md must have its text in a code ` +
       `block below "## ${allocator}"`,
   );
+}
+
+/** Comments that have lines of their own; nothing else of ours begins a line like that. */
+const COMMENTS = /^[ \t]*(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm;
+
+/**
+ * Empties the comments, a third of what would be packed: the declarations repeat those that users
+ * read. The lines stay, as the source map counts them.
+ */
+function withoutComments(text: string): string {
+  return text.replace(COMMENTS, (comment) => comment.replace(/[^\n]/g, ""));
+}
+
+/** Empties the comments of the files below a directory that `from` names. */
+export function dropComments(directory: string, from: (path: string) => boolean): void {
+  for (const path of listFiles(directory).filter(from)) {
+    const file = join(directory, path);
+    writeFileSync(file, withoutComments(readFileSync(file, "utf8")));
+  }
+}
+
+/**
+ * Removes the files that an entry does not lead to.
+ *
+ * @param imports What a file imports: the specifier without its extension is the first group.
+ */
+export function keepReachable(directory: string, entry: string, imports: RegExp): void {
+  const extension = entry.slice(entry.indexOf("."));
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    const text = readFileSync(join(directory, path), "utf8");
+    for (const [, specifier = ""] of text.matchAll(imports)) {
+      const next = posix.join(posix.dirname(path), specifier + extension);
+      // An example in a comment names a module as its reader would.
+      if (existsSync(join(directory, next))) visit(next);
+    }
+  };
+  visit(entry);
+  for (const path of listFiles(directory)) {
+    if (!reached.has(path)) rmSync(join(directory, path));
+  }
+  removeEmptyDirectories(directory);
+}
+
+function removeEmptyDirectories(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(directory, entry.name);
+    removeEmptyDirectories(path);
+    if (readdirSync(path).length === 0) rmdirSync(path);
+  }
 }

@@ -2,16 +2,22 @@
  * The published JavaScript, by esbuild: one file for the library and one for each command, since a
  * runtime takes longer for a hundred small modules than for everything in them.
  *
- * They are CommonJS, which every tool can load: `require` in all of them, `import` in Node, Deno and
+ * offheap's are CommonJS, which every tool can load: `require` in all of them, `import` in Node, Deno and
  * bundlers. There is one module, and so one state, however a program loads it.
  *
  * @module
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type BuildOptions, buildSync, type Metafile } from "esbuild";
+import { type BuildOptions, buildSync, type Metafile, version } from "esbuild";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
 import { ROOT } from "../../tools/runtimes.ts";
+
+/** The bundler, with its version. */
+export const ESBUILD: string = `esbuild ${version}`;
+
+/** A package's JavaScript. */
+export type PackageName = "offheap" | "build";
 
 /** A file that is made. */
 interface Bundle {
@@ -19,10 +25,8 @@ interface Bundle {
   readonly entry: string;
   /** The file. */
   readonly file: string;
-  /** The lines before the modules. */
-  readonly banner: string;
   /** What is particular about it. */
-  readonly options: Pick<BuildOptions, "minifyIdentifiers" | "sourcemap" | "sourcesContent">;
+  readonly options: BuildOptions;
 }
 
 /** A Node that is too old for the library is told so, with its version as an expression. */
@@ -35,12 +39,19 @@ function refusal(): string {
 /** The name of what takes the place of `import.meta.url`. */
 const OWN_URL = "offheapUrl";
 
-const STRICT = '"use strict";';
-
 /** What a bundler puts in the place of `__filename` may be nothing, or a path that is none. */
 const OWN_URL_LINE = `var ${OWN_URL} = typeof __filename === "string" && ` +
   'require("node:path").isAbsolute(__filename) ' +
   '? require("node:url").pathToFileURL(__filename).href : undefined;';
+
+/** CommonJS, with what takes the place of `import.meta.url`. */
+function commonJs(...before: readonly string[]): BuildOptions {
+  return {
+    format: "cjs",
+    banner: { js: ['"use strict";', ...before, OWN_URL_LINE].join("\n") },
+    define: { "import.meta.url": OWN_URL },
+  };
+}
 
 /**
  * The library may be bundled again, into what has no `require`. Its names and lines stay as they
@@ -50,25 +61,49 @@ const LIBRARY: Bundle = {
   entry: "mod",
   // The one extension that Deno takes for CommonJS wherever the file is.
   file: "mod.cjs",
-  banner: [
-    STRICT,
-    "var require = globalThis.process.getBuiltinModule;",
-    `if (require === undefined) throw new Error(${refusal()});`,
-    OWN_URL_LINE,
-  ].join("\n"),
-  options: { sourcemap: "linked", sourcesContent: false },
+  options: {
+    ...commonJs(
+      "var require = globalThis.process.getBuiltinModule;",
+      `if (require === undefined) throw new Error(${refusal()});`,
+    ),
+    sourcemap: "linked",
+    sourcesContent: false,
+  },
 };
 
-/** A command has the packages that it needs in it, and runs what it does not need at no time. */
+/** Code that nobody quotes; of long lines a runtime would show all when something throws. */
+const SMALL: BuildOptions = {
+  minifyIdentifiers: true,
+  minifyWhitespace: true,
+  lineLimit: 200,
+};
+
+/** The command has the packages that it needs in it; what a command does not need is not executed. */
 const COMMAND: Bundle = {
   entry: "lib/cli",
   file: "cli.cjs",
-  banner: [STRICT, OWN_URL_LINE].join("\n"),
-  options: { minifyIdentifiers: true },
+  options: { ...commonJs(), ...SMALL },
 };
 
-/** What the published JavaScript is made of. */
+/** The build's modules are as deep below their package as they are below a checkout. */
+function buildModule(entry: string, file: string): Bundle {
+  const options: BuildOptions = {
+    format: "esm",
+    packages: "external",
+    ...SMALL,
+  };
+  return { entry: `packages/build/${entry}`, file: `build/${file}.mjs`, options };
+}
+
+const BUNDLES: Readonly<Record<PackageName, readonly Bundle[]>> = {
+  offheap: [LIBRARY, COMMAND],
+  build: [buildModule("main", "main"), buildModule("check/probe", "probe")],
+};
+
+/** What JavaScript is made of. */
 export interface JavaScriptOptions {
+  /** The package; `offheap` when absent. */
+  readonly name?: PackageName;
   /** The directory of the modules; this checkout when absent. */
   readonly modules?: string;
   /** The modules' extension; `.ts` when absent. */
@@ -81,18 +116,18 @@ export interface JavaScriptOptions {
 }
 
 /**
- * Makes `mod.cjs` with its source map, and `cli.cjs`.
+ * Makes a package's JavaScript: of `offheap` `mod.cjs` with its source map, and `cli.cjs`.
  *
  * @param out The directory that gets the files.
  * @returns For each file, what esbuild tells of its inputs.
  * @throws {Error} when esbuild fails; it has printed why by then.
  */
 export function buildJavaScript(out: string, options: JavaScriptOptions = {}): Metafile[] {
-  return [LIBRARY, COMMAND].map((bundle) => buildBundle(bundle, out, options));
+  return BUNDLES[options.name ?? "offheap"].map((bundle) => buildBundle(bundle, out, options));
 }
 
 function buildBundle(
-  { entry, file, banner, options }: Bundle,
+  { entry, file, options }: Bundle,
   out: string,
   { modules = ROOT, extension = ".ts", inCheckout = false }: JavaScriptOptions,
 ): Metafile {
@@ -103,16 +138,14 @@ function buildBundle(
     outfile: join(out, file),
     bundle: true,
     platform: "node",
-    format: "cjs",
     target: "es2024",
     // Not by what configuration is found above the modules.
     tsconfigRaw: { compilerOptions: { strict: true, verbatimModuleSyntax: true } },
     minifySyntax: true,
     legalComments: "none",
-    banner: { js: banner },
-    define: { "import.meta.url": inCheckout ? JSON.stringify(url) : OWN_URL },
     logLevel: "warning",
     ...options,
+    ...(inCheckout ? { define: { "import.meta.url": JSON.stringify(url) } } : {}),
     metafile: true,
   });
   return metafile;

@@ -36,7 +36,7 @@ export interface Comparison {
 /** The builtin modules that the compiled module takes when it is loaded. */
 export function builtinsOf(module: string): string[] {
   const names = [
-    ...readFileSync(module, "utf8").matchAll(/^const .* = \w+\("(node:[a-z\d_/]+)"\);/gm),
+    ...readFileSync(module, "utf8").matchAll(/\brequire\("(node:[a-z\d_/]+)"\)/g),
   ];
   return [...new Set(names.map(([, name = ""]) => name))].sort();
 }

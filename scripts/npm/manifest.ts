@@ -4,9 +4,12 @@
  * @module
  */
 import { koffiPackage } from "../../ffi/adapters/koffi.ts";
+import { BUILD_PACKAGE } from "../../ffi/packages.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
+import { NATIVE_SOURCES } from "./files.ts";
 import workspace from "../../package.json" with { type: "json" };
+import buildWorkspace from "../../packages/build/package.json" with { type: "json" };
 
 /** What may stand in a `package.json`. */
 export type Manifest = Readonly<Record<string, unknown>>;
@@ -48,25 +51,21 @@ export function platformPackageName(target: string): string {
 }
 
 /**
- * What may be missing: the platform packages, and koffi's ready-made packages for the same systems,
- * which Node 22 and 24 need. koffi itself has an install script, which package managers refuse or
- * warn of, for a compiler that is not needed where there is such a package.
+ * koffi's ready-made packages, which Node 22 and 24 need. koffi itself has an install script, which
+ * package managers refuse or warn of, for a compiler that is not needed where there is such a
+ * package.
  */
-function optionalDependencies(targets: readonly ReleaseTarget[]): Record<string, string> {
-  const koffi = targets.map(({ platform, arch }) => koffiPackage(platform, arch));
-  return Object.fromEntries([
-    ...koffi.map((name) => [name, workspace.dependencies.koffi] as const),
-    ...targets.map(({ name }) => [platformPackageName(name), VERSION] as const),
-  ]);
+function koffiPackages(targets: readonly ReleaseTarget[]): Record<string, string> {
+  const names = targets.map(({ platform, arch }) => koffiPackage(platform, arch));
+  return Object.fromEntries(names.map((name) => [name, workspace.dependencies.koffi]));
 }
 
 /**
- * The main package's manifest.
+ * The main package's manifest. It depends on nothing: what its command needs is in the command.
  *
- * @param targets The targets whose platform packages it names.
+ * @param targets The targets whose platform packages it names; they may be missing.
  */
 export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manifest {
-  const { koffi: _koffi, ...dependencies } = workspace.dependencies;
   return {
     name: MAIN_PACKAGE,
     ...common(),
@@ -75,7 +74,7 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
     license: workspace.license,
     type: "commonjs",
     engines: ENGINES,
-    bin: { offheap: "dist/lib/cli.js" },
+    bin: { offheap: "dist/cli.cjs" },
     main: "./dist/mod.cjs",
     types: "./types/mod.d.ts",
     // Bun runs the sources as they are; Node and Deno refuse TypeScript inside node_modules. What
@@ -85,8 +84,32 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
       "./package.json": "./package.json",
     },
     files: ["dist", "src", "types", "THIRD-PARTY-NOTICES.md"],
+    optionalDependencies: {
+      ...koffiPackages(targets),
+      ...Object.fromEntries(targets.map(({ name }) => [platformPackageName(name), VERSION])),
+    },
+    // Packages are looked for from where it is, also where they stay in archives.
+    preferUnplugged: true,
+  };
+}
+
+/** The manifest of the build; its dependencies are those of its own directory. */
+export function buildManifest(): Manifest {
+  const { description, license, dependencies } = buildWorkspace;
+  return {
+    name: BUILD_PACKAGE,
+    ...common(),
+    description,
+    keywords: KEYWORDS,
+    license,
+    type: "module",
+    engines: ENGINES,
+    bin: { "offheap-build": "dist/build/main.mjs" },
+    exports: { "./package.json": "./package.json" },
+    files: ["dist", NATIVE_SOURCES, "THIRD-PARTY-NOTICES.md"],
     dependencies,
-    optionalDependencies: optionalDependencies(targets),
+    // A library that was built is opened once.
+    optionalDependencies: koffiPackages(TARGETS),
     // The C sources have to be files of their own, for a compiler.
     preferUnplugged: true,
   };

@@ -27,7 +27,7 @@ async function load(specifier: string): Promise<Dnt> {
   }
   throw new Error(
     `@deno/dnt could not be loaded from "${specifier}" (${why}). See that JSR can be reached, or ` +
-      "use --builder=tsc.",
+      "use --builder=esbuild.",
   );
 }
 

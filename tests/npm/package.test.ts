@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import module from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -8,15 +9,19 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
 import { koffiPackage } from "../../ffi/adapters/koffi.ts";
+import { BUILD_PACKAGE } from "../../ffi/packages.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
 import workspace from "../../package.json" with { type: "json" };
 import { buildAll } from "../../scripts/npm/build.ts";
-import { BUNDLED_LIBRARY, COMMAND_FILES, toCommonJs } from "../../scripts/npm/common-js.ts";
 import { listFiles } from "../../scripts/npm/files.ts";
-import { ENGINES, mainManifest, platformManifest } from "../../scripts/npm/manifest.ts";
-import { decodeMappings, encodeMappings, type Segment } from "../../scripts/npm/source-maps.ts";
+import {
+  buildManifest,
+  ENGINES,
+  mainManifest,
+  platformManifest,
+} from "../../scripts/npm/manifest.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -25,10 +30,16 @@ const TARGET = hostTarget().name;
 const PLATFORM = `@offheap/${TARGET}`;
 
 const out = temporaryDirectory();
-const built = await buildAll({ out, builder: "tsc" });
+const built = await buildAll({ out, builder: "esbuild" });
 const main = join(out, "offheap");
 const files = listFiles(main);
 const manifest = readJson(join(main, "package.json"));
+
+/** What `findEntry` gives for a place that is mapped. */
+interface SourceMapping {
+  readonly originalSource: string;
+  readonly originalLine: number;
+}
 
 function readJson(path: string): Record<string, unknown> {
   return JSON.parse(readFileSync(path, "utf8"));
@@ -43,11 +54,11 @@ function sha256(path: string): string {
 }
 
 test("the main package's manifest names what is there", () => {
-  assert.match(built.ran, /^tsc \d+\.\d+\.\d+$/);
+  assert.match(built.ran, /^esbuild \d+\.\d+\.\d+$/);
   assert.equal(manifest["name"], "offheap");
   assert.equal(manifest["version"], VERSION);
-  assert.deepEqual(manifest["bin"], { offheap: "dist/lib/cli.js" });
-  assert.match(text("dist/lib/cli.js"), /^#!\/usr\/bin\/env node\n/);
+  assert.deepEqual(manifest["bin"], { offheap: "dist/cli.cjs" });
+  assert.match(text("dist/cli.cjs"), /^#!\/usr\/bin\/env node\n/);
   const { ".": entry } = manifest["exports"] as { ".": Record<string, string> };
   assert.deepEqual(Object.keys(entry), ["types", "bun", "default"], "a runtime takes the first");
   assert.equal(manifest["main"], entry["default"], "for what does not know exports");
@@ -58,11 +69,13 @@ test("the main package's manifest names what is there", () => {
   }
 });
 
-test("dependencies are this checkout's, pinned; the platforms' and koffi's may be missing", () => {
-  const { koffi: version, ...workspaces } = workspace.dependencies;
+test("it depends on nothing but the platforms' packages and koffi's, which may be missing", () => {
+  const { koffi: version } = workspace.dependencies;
   const optional = manifest["optionalDependencies"] as Record<string, string>;
-  assert.deepEqual(manifest["dependencies"], workspaces);
-  const names = built.packages.map(({ name }) => name).filter((name) => name !== "offheap");
+  assert.equal(manifest["dependencies"], undefined);
+  const names = built.packages.map(({ name }) => name).filter((name) =>
+    !["offheap", BUILD_PACKAGE].includes(name)
+  );
   assert.ok(names.includes(PLATFORM));
   const expected = [
     [koffiPackage(process.platform, process.arch), version],
@@ -79,8 +92,9 @@ test("koffi comes ready-made, for each system: its own package has an install sc
   const packages = locked["packages"] as Record<string, Record<string, unknown>>;
   assert.equal(packages["node_modules/koffi"]?.["hasInstallScript"], true);
   const brought = Object.keys({
-    ...mainManifest()["dependencies"] as object,
     ...mainManifest()["optionalDependencies"] as object,
+    ...buildManifest()["dependencies"] as object,
+    ...buildManifest()["optionalDependencies"] as object,
   });
   assert.ok(!brought.includes("koffi"));
   for (const name of brought.filter((name) => !name.startsWith("@offheap/"))) {
@@ -118,14 +132,46 @@ test("the packages have what programs need, and nothing of this machine", () => 
       assert.doesNotMatch(content, /sourcesContent/, path);
     }
   }
-  assert.ok(files.includes("dist/ffi/native/offheap.c"), "the command builds the shim from it");
-  assert.ok(files.includes("dist/packages/build/probe.js"), "the build starts it");
+  assert.ok(!files.some((path) => path.endsWith(".c")), "the build's package has the C");
+});
+
+test("the build's package has the C that it compiles, and what it depends on pinned", () => {
+  const directory = join(out, BUILD_PACKAGE);
+  const published = readJson(join(directory, "package.json"));
+  assert.equal(published["version"], VERSION);
+  const [path = ""] = Object.values(published["bin"] as Record<string, string>);
+  assert.match(readFileSync(join(directory, path), "utf8"), /^#!\/usr\/bin\/env node\n/);
+  for (const file of ["dist/build/probe.mjs", "ffi/native/offheap.c", "README.md", "LICENSE"]) {
+    assert.ok(existsSync(join(directory, file)), file);
+  }
+  const locked = readJson(join(ROOT, "package-lock.json"));
+  const packages = locked["packages"] as Record<string, Record<string, unknown>>;
+  const dependencies = Object.entries(published["dependencies"] as Record<string, string>);
+  assert.ok(dependencies.length > 0);
+  for (const [name, version] of dependencies) {
+    assert.equal(version, packages[`node_modules/${name}`]?.["version"], name);
+  }
+});
+
+test("the licence of each package whose code is in the command is there", () => {
+  const notices = text("THIRD-PARTY-NOTICES.md");
+  const titles = [...notices.matchAll(/^## (.*)$/gm)].map(([, title = ""]) => title);
+  for (const name of ["commander", "cli-table3", "string-width", "emoji-regex"]) {
+    const title = titles.find((found) => found.startsWith(`${name} `));
+    assert.notEqual(title, undefined, name);
+    const section = notices.slice(notices.indexOf(`## ${title}`));
+    assert.match(
+      section.split(/^## /m)[1] ?? "",
+      /Copyright .*Permission is hereby granted/s,
+      name,
+    );
+  }
 });
 
 test("loading it loads one file: a hundred modules take a runtime longer than all of their code", () => {
   const code = text("dist/mod.cjs");
-  assert.ok([...code.matchAll(/offheapBuiltin\("node:[^"]+"\)/g)].length > 5);
-  assert.doesNotMatch(code, /(?<![#.\w])require\("|\bimport\(|^import |\bimport\.meta/m);
+  assert.ok([...code.matchAll(/\brequire\("node:[^"]+"\)/g)].length > 5);
+  assert.doesNotMatch(code, /(?<![#.\w])require\("(?!node:)|\bimport\(|^import |\bimport\.meta/m);
 });
 
 test("the package's README is for who installed it: its links lead to the repository's pages", () => {
@@ -186,61 +232,16 @@ test("the source map leads from the bundle to the sources' lines", () => {
   const compiled = text("dist/mod.cjs").split("\n");
   assert.equal(compiled.at(-1), "");
   assert.ok(text("dist/mod.cjs").includes("//# sourceMappingURL=mod.cjs.map"));
-  const lines = decodeMappings(map.mappings);
-  const wanted = ["class OffheapError ", "function readElf(", "function openAllocator("];
+  const wanted = ["OffheapError = class", "function readElf(", "function openAllocator("];
+  if (module.SourceMap === undefined) return;
+  const sourceMap = new module.SourceMap(map);
   for (const words of wanted) {
     const index = compiled.findIndex((line) => line.includes(words));
     const column = compiled[index]?.indexOf(words) ?? -1;
-    const segment = lines[index]?.findLast(([from]) => from <= column);
-    const [, source = -1, line = -1] = segment ?? [];
-    const original = text(map.sources[source].slice(3)).split("\n")[line];
-    assert.ok(original?.includes(words), `${words}: ${original}`);
+    const entry = sourceMap.findEntry(index, column) as SourceMapping;
+    const original = text(entry.originalSource.slice(3)).split("\n")[entry.originalLine];
+    assert.ok(original?.includes(words.replace("OffheapError = ", "")), `${words}: ${original}`);
   }
-});
-
-test("an ES module is made CommonJS line by line, or refused", () => {
-  const module = `#!/usr/bin/env node
-import process2 from "node:process";
-import { a as b, c } from "./chunk.js";
-import"./side.js";
-// a comment
-var d = () => import("./late.js"), e = import.meta.url;
-export {
-  d as f,
-  e
-};
-`;
-  const { text: made, linesBefore } = toCommonJs(module, COMMAND_FILES);
-  const lines = made.split("\n");
-  assert.deepEqual(lines.slice(0, 2), ["#!/usr/bin/env node", '"use strict";']);
-  assert.equal(lines[linesBefore + 4], "// a comment", "behind the hashbang");
-  for (
-    const part of [
-      'const process2 = require("node:process");',
-      'const { a: b, c } = require("./chunk.js");',
-      'require("./side.js");',
-      'Promise.resolve().then(() => require("./late.js")), e = offheapMeta.url;',
-      "exports.f = d;\nexports.e = e;",
-    ]
-  ) assert.ok(made.includes(part), part);
-  const shell = "const text = `\nexport A=1\nimport`;\n";
-  assert.ok(toCommonJs(shell, COMMAND_FILES).text.endsWith(shell), "a text is no statement");
-  const refused = ['import x from "zx";', 'await import("zx");', "export default 1;", "await f();"];
-  for (const left of refused) {
-    const convert = (): unknown => toCommonJs(`${left}\n`, BUNDLED_LIBRARY);
-    assert.throws(convert, /Cannot make CommonJS of a module: it has "/, left);
-  }
-});
-
-test("mappings survive being decoded and encoded", () => {
-  const lines: Segment[][] = [
-    [[0, 0, 0, 0], [15, 0, 0, 16], [1000, 2, 70_000, 3]],
-    [],
-    [[4, 1, 0, 0], [5, 0, 12, 99]],
-  ];
-  assert.deepEqual(decodeMappings(encodeMappings(lines)), lines);
-  assert.equal(encodeMappings([[[0, 0, 0, 0]], [[2, 0, 1, 4]]]), "AAAA;EACI");
-  assert.throws(() => decodeMappings("AA!A"), RangeError);
 });
 
 test("a Node that is too old gets a sentence, from the module and from the command", async () => {
@@ -248,7 +249,7 @@ test("a Node that is too old gets a sentence, from the module and from the comma
   const imported = await runChild(runtimeCommand(script, join(main, "dist", "mod.cjs")));
   assert.equal(imported.status, 1);
   assert.match(imported.stderr, /Cannot load offheap in Node 20\.20\.2: offheap needs Node 22\.12/);
-  const cli = join(main, "dist", "lib", "cli.js");
+  const cli = join(main, "dist", "cli.cjs");
   for (const [command, status] of [["verify", 1], ["run", 125]] as const) {
     const ran = await runChild(runtimeCommand(script, cli, command));
     assert.equal(
@@ -265,7 +266,7 @@ test(
   "a real Node 20 can link the module and the command, and gets the sentence",
   skipUnless(existsSync(NODE20), "Node 20 is not in build/foreign; npm run verify:npm fetches it"),
   async () => {
-    for (const path of ["dist/mod.cjs", "dist/lib/cli.js"]) {
+    for (const path of ["dist/mod.cjs", "dist/cli.cjs"]) {
       const { status, stderr } = await runChild([NODE20, join(main, path)]);
       assert.match(
         stderr,
@@ -311,18 +312,19 @@ test("a platform package has the libraries as they were built, manifests and lic
 });
 
 test(
-  "run loads none of the packages for arguments and tables",
+  "the command needs no package beside its platform's",
   skipUnless(process.platform === "linux", "it is about LD_PRELOAD"),
   async () => {
     cpSync(join(ROOT, "node_modules", "@koromix"), join(out, "node_modules", "@koromix"), {
       recursive: true,
     });
     cpSync(join(out, PLATFORM), join(out, "node_modules", PLATFORM), { recursive: true });
-    const cli = join(main, "dist", "lib", "cli.js");
+    const cli = join(main, "dist", "cli.cjs");
     const ran = await runChild(runtimeCommand(cli, "run", "-p", "low-memory", "--", "echo", "ran"));
     assert.deepEqual([ran.stdout, ran.status], ["ran\n", 0], ran.stderr);
-    const other = await runChild(runtimeCommand(cli, "info"));
-    assert.match(other.stderr, /commander/, "they are not there to be loaded");
+    const other = await runChild(runtimeCommand(cli, "verify"));
+    assert.match(other.stdout, /│|scope/, "a table is drawn");
+    assert.equal(other.status, 0, other.stderr);
     rmSync(join(out, "node_modules"), { recursive: true });
   },
 );
@@ -355,7 +357,7 @@ test("importing a platform package tells its directory, and offheap finds it by 
 test("a release wants every target", async () => {
   const root = temporaryDirectory();
   await assert.rejects(
-    buildAll({ out: join(root, "out"), builder: "tsc", allTargets: true, root }),
+    buildAll({ out: join(root, "out"), builder: "esbuild", allTargets: true, root }),
     (error: Error) =>
       error.message.startsWith("Cannot make all packages: these targets are not built:") &&
       TARGETS.every(({ name }) => error.message.includes(`@offheap/${name}: no `)),
@@ -372,7 +374,7 @@ test("a library that its manifest does not cover is not packaged", async () => {
   }
   writeFileSync(join(root, release, "libmimalloc.so"), "altered");
   await assert.rejects(
-    buildAll({ out: join(root, "out"), builder: "tsc", root }),
+    buildAll({ out: join(root, "out"), builder: "esbuild", root }),
     /libmimalloc\.so": its sha256 is [0-9a-f]{64}, but its manifest says [0-9a-f]{64}/,
   );
 });
@@ -387,7 +389,7 @@ test("a library for another target is not packaged", async () => {
   const path = join(root, release, "liboffheap.so.json");
   writeFileSync(path, JSON.stringify({ ...readJson(path), target: "linux-riscv64-gnu" }));
   await assert.rejects(
-    buildAll({ out: join(root, "out"), builder: "tsc", root }),
+    buildAll({ out: join(root, "out"), builder: "esbuild", root }),
     /liboffheap\.so": its target is \S+, but its manifest says linux-riscv64-gnu/,
   );
 });

@@ -56,7 +56,7 @@ let packages: string | undefined;
 async function builtPackages(): Promise<string> {
   if (packages !== undefined) return packages;
   packages = temporaryDirectory();
-  await buildAll({ out: packages, builder: "tsc" });
+  await buildAll({ out: packages, builder: "esbuild" });
   return packages;
 }
 

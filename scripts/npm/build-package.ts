@@ -1,0 +1,24 @@
+/**
+ * The package `@offheap/build`: the build, with offheap's C beside it.
+ *
+ * @module
+ */
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../tools/runtimes.ts";
+import { copyParts, NATIVE_SOURCES, TEXTS, writeJson } from "./files.ts";
+import { buildJavaScript } from "./javascript.ts";
+import { buildManifest } from "./manifest.ts";
+
+/**
+ * Makes the package.
+ *
+ * @param directory The package's directory, which is made.
+ */
+export function buildBuildPackage(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  buildJavaScript(join(directory, "dist"), { name: "build" });
+  copyParts([...TEXTS, NATIVE_SOURCES], directory);
+  copyFileSync(join(ROOT, "packages", "build", "README.md"), join(directory, "README.md"));
+  writeJson(join(directory, "package.json"), buildManifest());
+}
