@@ -1,13 +1,14 @@
 /**
  * The main package's JavaScript by dnt, which is on JSR only and runs in Deno only: in a process of
  * its own, whatever runtime builds. Its modules go through the same esbuild as the sources, and have
- * to give the same bytes.
+ * to give the same bytes. What is published is made of the sources: of those, esbuild keeps breaks
+ * between lines, and chooses short names by how often letters occur in them.
  *
  * @module
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findRuntimes, ROOT, RUNTIMES } from "../../tools/runtimes.ts";
 import { buildJavaScript } from "./javascript.ts";
@@ -76,8 +77,6 @@ async function findDeno(): Promise<string> {
 export interface DntInput {
   /** The sources. */
   readonly sources: string;
-  /** The JavaScript that esbuild made of them. */
-  readonly dist: string;
   /** A directory to work in. */
   readonly work: string;
   /** What dnt is loaded from, when it is another than the pinned one. */
@@ -85,14 +84,14 @@ export interface DntInput {
 }
 
 /**
- * Makes modules of the sources by dnt, bundles them, and requires the bytes that there are.
+ * Makes modules of the sources by dnt, and requires that esbuild makes the same of both.
  * There is no falling back: what a release is made with has to be known.
  *
  * @returns Where dnt came from.
  * @throws {Error} when Deno is not there, dnt cannot be loaded or fails, or made anything else.
  */
 export async function requireSameByDnt(input: DntInput): Promise<string> {
-  const { sources, dist, work, dnt = DNT } = input;
+  const { sources, work, dnt = DNT } = input;
   const directory = join(work, "dnt");
   const options: DntOptions = {
     entryPoints: ENTRIES.map((path, index) => ({
@@ -120,32 +119,28 @@ export async function requireSameByDnt(input: DntInput): Promise<string> {
       `Cannot build with dnt: ${error?.message || stderr.trim() || `status ${status}`}`,
     );
   }
-  const bundled = join(work, "dnt-dist");
-  buildJavaScript(bundled, { modules: join(directory, "esm"), extension: ".js" });
-  for (const file of readdirSync(dist).filter((name) => name.endsWith(".cjs"))) {
-    requireSame(
-      file,
-      readFileSync(join(dist, file), "utf8"),
-      readFileSync(join(bundled, file), "utf8"),
-    );
-  }
+  const own = join(work, "own-dist");
+  const other = join(work, "dnt-dist");
+  buildJavaScript(own, { modules: sources, comparable: true });
+  buildJavaScript(other, { modules: join(directory, "esm"), extension: ".js", comparable: true });
+  for (const file of readdirSync(own)) requireSame(join(own, file), join(other, file));
   return `dnt from ${dnt}`;
 }
 
-/** A line of a bundle that names the module which follows; dnt's have another extension. */
-const MODULE_LINE = /^(\/\/ \S+)\.[jt]s$/;
+/** What a bundle calls a module by: its path, with the extension that its kind has. */
+const MODULE_NAME = /"([\w./-]+)\.[jt]s"\(\)/g;
 
-function requireSame(file: string, own: string, other: string): void {
-  const [lines = [], others = []] = [own, other].map((text) =>
-    text.split("\n").map((line) => line.replace(MODULE_LINE, "$1"))
+function requireSame(own: string, other: string): void {
+  const [text = "", otherText = ""] = [own, other].map((path) =>
+    readFileSync(path, "utf8").replaceAll(MODULE_NAME, '"$1"()')
   );
-  const index = lines.findIndex((line, at) => line !== others[at]);
-  if (index < 0 && lines.length === others.length) return;
-  const shown = (line: string | undefined): string => JSON.stringify(line?.slice(0, 200));
+  if (text === otherText) return;
+  let at = 0;
+  while (text[at] === otherText[at]) at++;
+  const around = (from: string): string =>
+    JSON.stringify(from.slice(Math.max(at - 60, 0), at + 60));
   throw new Error(
-    `Cannot take what dnt made: line ${index + 1} of ${file} would be ${
-      shown(others[index])
-    }, and ` +
-      `is ${shown(lines[index])} of the sources`,
+    `Cannot take what dnt made: ${basename(own)} would have ${around(otherText)} and has ` +
+      `${around(text)} of the sources`,
   );
 }

@@ -113,6 +113,8 @@ export interface JavaScriptOptions {
    * this checkout built. Published JavaScript does not.
    */
   readonly inCheckout?: boolean;
+  /** Whether names stay as they are, and nothing of how the modules were laid out: to compare. */
+  readonly comparable?: boolean;
 }
 
 /**
@@ -129,7 +131,7 @@ export function buildJavaScript(out: string, options: JavaScriptOptions = {}): M
 function buildBundle(
   { entry, file, options }: Bundle,
   out: string,
-  { modules = ROOT, extension = ".ts", inCheckout = false }: JavaScriptOptions,
+  { modules = ROOT, extension = ".ts", inCheckout = false, comparable = false }: JavaScriptOptions,
 ): Metafile {
   const url = pathToFileURL(join(ROOT, "lib", "library", "origins.ts")).href;
   const { metafile } = buildSync({
@@ -145,6 +147,9 @@ function buildBundle(
     legalComments: "none",
     logLevel: "warning",
     ...options,
+    ...(comparable
+      ? { minifyWhitespace: true, minifyIdentifiers: false, sourcemap: false, lineLimit: 0 }
+      : {}),
     ...(inCheckout ? { define: { "import.meta.url": JSON.stringify(url) } } : {}),
     metafile: true,
   });

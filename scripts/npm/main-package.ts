@@ -58,7 +58,7 @@ export async function buildMainPackage(
   writeReleaseHashes(sources, options.hashes);
   const metafiles = buildJavaScript(dist, { modules: sources });
   const same = options.builder === "dnt"
-    ? `, and the same by ${await requireSameByDnt({ sources, dist, work, dnt: options.dnt })}`
+    ? `, and the same by ${await requireSameByDnt({ sources, work, dnt: options.dnt })}`
     : "";
   writeDeclarations(directory);
   copyParts(TEXTS, directory);

@@ -47,11 +47,13 @@ interface VersionedFile {
 
 const FILES: readonly VersionedFile[] = [
   { path: "package.json", before: /^ {2}"version": "/gm, count: 1 },
-  // Once for the lock file, once for the root among its packages.
+  { path: "packages/build/package.json", before: /^ {2}"version": "/gm, count: 1 },
+  // Once for the lock file, once each for the root and the build among its packages.
   {
     path: "package-lock.json",
-    before: /(?<=^\{\n {2}"name": "[^"]*",\n|^ {4}"": \{\n {6}"name": "[^"]*",\n)\s*"version": "/gm,
-    count: 2,
+    before:
+      /(?<=^\{\n {2}"name": "[^"]*",\n|^ {4}"(?:packages\/build)?": \{\n {6}"name": "[^"]*",\n)\s*"version": "/gm,
+    count: 3,
   },
   { path: "deno.json", before: /^ {2}"version": "/gm, count: 1 },
   { path: "lib/version.ts", before: /^export const VERSION = "/gm, count: 1 },

@@ -77,11 +77,12 @@ test("one command changes every file that has the version, and nothing else in t
     git(root, "diff", "--name-only").trim().split("\n").sort(),
     [...BUMPED_FILES].sort(),
   );
-  for (const path of ["package.json", "deno.json"]) {
+  for (const path of ["package.json", "packages/build/package.json", "deno.json"]) {
     assert.equal(JSON.parse(read(root, path)).version, next);
   }
   const lock = JSON.parse(read(root, "package-lock.json"));
-  assert.deepEqual([lock.version, lock.packages[""].version], [next, next]);
+  const versions = [lock, lock.packages[""], lock.packages["packages/build"]];
+  assert.deepEqual(versions.map(({ version }) => version), [next, next, next]);
   assert.match(
     read(root, "lib/version.ts"),
     new RegExp(`^export const VERSION = "${next}";$`, "m"),
@@ -91,7 +92,7 @@ test("one command changes every file that has the version, and nothing else in t
   const counts = Object.fromEntries(
     changes.map(([added, removed, path]) => [path, [added, removed]]),
   );
-  assert.deepEqual(counts["package-lock.json"], ["2", "2"]);
+  assert.deepEqual(counts["package-lock.json"], ["3", "3"]);
   for (const path of ["package.json", "deno.json", "lib/version.ts"]) {
     assert.deepEqual(counts[path], ["1", "1"]);
   }
