@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { BUILD_COMMAND } from "../../lib/library/build-command.ts";
 import { cacheDirectory, cachedSourcesDirectory } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import type { Verification } from "../../lib/verify/types.ts";
@@ -19,6 +20,7 @@ import { skipUnless } from "../support/skip.ts";
 // What a group may write to is not taken from the cache.
 process.umask(0o022);
 
+const BUILD = join(ROOT, "packages", "build", "main.ts");
 const PARTS = ["ffi", "lib", "scripts", "packages", "mod.ts", "package.json"];
 
 /** The user's archives of mimalloc; without one the build would need the network. */
@@ -34,7 +36,7 @@ const hasSources = () =>
   skipUnless(SOURCES !== null, "no source of mimalloc is in the user's cache");
 
 test(
-  "offheap build fills the cache, and a copy without a build of its own takes the libraries there",
+  "offheap-build fills the cache, and a copy without a build of its own takes the libraries there",
   hasSources(),
   async () => {
     const copy = temporaryDirectory();
@@ -46,15 +48,18 @@ test(
     const variables = { XDG_CACHE_HOME: cache, OFFHEAP_ALLOCATOR: "mimalloc" };
     const offheap = (...args: string[]): Promise<ChildResult> =>
       runChild(runtimeCommand(join(copy, "lib", "cli.ts"), ...args), { variables });
+    const build = (...args: string[]): Promise<ChildResult> =>
+      runChild(runtimeCommand(join(copy, "packages", "build", "main.ts"), ...args), { variables });
 
     const before = await offheap("run", "--", "echo", "started");
     assert.equal(before.status, 125);
     assert.equal(before.stdout, "");
-    assert.match(before.stderr, /^offheap: Cannot find mimalloc.*"offheap build"/);
+    assert.match(before.stderr, /^offheap: Cannot find mimalloc/);
+    assert.ok(before.stderr.includes(`"${BUILD_COMMAND}"`), before.stderr);
 
     // The cache is all that it may take: no archive is downloaded, and apt is not asked.
     const options = ["--allocator", "mimalloc", "--no-debian", "--upstream", "file:///nonexistent"];
-    const built = await offheap("build", ...options);
+    const built = await build(...options);
     assert.equal(built.status, 0, built.stdout + built.stderr);
     const target = join(cache, "offheap", "native", hostTarget().name);
     const mimalloc = ["libmimalloc.so", "libmimalloc.so.json"];
@@ -67,7 +72,7 @@ test(
     }
     assert.ok(!existsSync(join(copy, "build")), "the checkout is left alone");
 
-    const again = await offheap("build", ...options);
+    const again = await build(...options);
     assert.equal(again.status, 0, again.stderr);
     assert.match(again.stdout, /^Nothing to do\.$/m);
 
@@ -85,15 +90,28 @@ test(
   },
 );
 
-test("offheap build without a home to put a cache in says what to do", async () => {
+test("wrong usage of offheap-build ends with status 2", async () => {
+  const { status, stdout, stderr } = await runChild(runtimeCommand(BUILD, "--variant", "none"));
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.match(stderr, /^error: option '--variant <name>' argument 'none' is invalid/);
+});
+
+test("offheap build says which command builds", async () => {
+  const command = runtimeCommand(join(ROOT, "lib", "cli.ts"), "build", "--force");
+  const { status, stdout, stderr } = await runChild(command);
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.ok(stderr.startsWith(`error: the libraries are built by "${BUILD_COMMAND}"\n`), stderr);
+});
+
+test("offheap-build without a home to put a cache in says what to do", async () => {
   const variables = { XDG_CACHE_HOME: undefined, HOME: undefined };
-  const command = runtimeCommand(join(ROOT, "lib", "cli.ts"), "build", "--allocator", "mimalloc");
+  const command = runtimeCommand(BUILD, "--allocator", "mimalloc");
   const { status, stdout, stderr } = await runChild(command, { variables });
   assert.equal(status, 1);
   assert.equal(stdout, "");
   assert.match(
     stderr,
-    /^offheap: Cannot build into this user's cache: neither XDG_CACHE_HOME nor HOME .* --out\.\n$/,
+    /^error: Cannot build into this user's cache: neither XDG_CACHE_HOME nor HOME .* --out\.\n$/,
   );
 });
 

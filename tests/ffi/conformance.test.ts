@@ -204,7 +204,7 @@ test("a library with static TLS says to preload it or to build another", linux()
   assert.throws(() => foreign().open(greedy, table), {
     name: "LibraryLoadError",
     message:
-      /(static|initial-exec) TLS.* preload it with "offheap run", or build .* with "offheap build"/s,
+      /(static|initial-exec) TLS.* preload it with "offheap run", or build .* with "npx @offheap\/build"/s,
   });
 });
 

@@ -55,7 +55,7 @@ function directoriesOf({ cache, cacheDirectory }: Release): { above: string; ins
 }
 
 test(
-  "offheap build makes the cache's directories for its user alone, whatever the umask",
+  "offheap-build makes the cache's directories for its user alone, whatever the umask",
   withModes(),
   async () => {
     // The directory above is there: Deno and Bun would make it, with the umask, for themselves.

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { BUILD_COMMAND } from "../../lib/library/build-command.ts";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { packagedFile } from "../../lib/library/directories.ts";
 import { LibraryLoadError } from "../../lib/errors.ts";
@@ -69,7 +70,7 @@ for (const origin of ["package", "cache"] as const) {
     const whole = sha256File(path);
     const remedy = origin === "package"
       ? `Install ${PACKAGE} ${VERSION} anew.`
-      : 'Build it anew with "offheap build --force".';
+      : `Build it anew with "${BUILD_COMMAND} --force".`;
     await release.use((offheap) => {
       for (const position of [0, 18, size >> 2, size >> 1, size - 1]) {
         flip(path, position);
@@ -163,7 +164,7 @@ for (const origin of ["package", "cache"] as const) {
     const path = join(directory, fileOf("jemalloc"));
     const remedy = origin === "package"
       ? `Install ${PACKAGE} ${VERSION} anew.`
-      : 'Build it anew with "offheap build --force".';
+      : `Build it anew with "${BUILD_COMMAND} --force".`;
     rmSync(`${path}.json`);
     await release.use((offheap) => {
       for (const _ of ["altered", "as it was"]) {

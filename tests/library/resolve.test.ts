@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { BUILD_COMMAND } from "../../lib/library/build-command.ts";
 import type { LibraryLoadError } from "../../lib/errors.ts";
 import type { LibraryRequest, ResolvedLibrary } from "../../lib/library/resolve.ts";
 import { systemLibraryPaths } from "../../lib/library/system-libraries.ts";
@@ -145,7 +146,10 @@ test("the places are looked at in their order, and each that had nothing is repo
   for (const { origin, path } of error.attempts) {
     assert.ok(error.message.includes(`\n  ${origin}: ${path}: no such file`), error.message);
   }
-  assert.match(error.message, /^Cannot find jemalloc\. Build it with "offheap build", or name /);
+  assert.ok(
+    error.message.startsWith(`Cannot find jemalloc. Build it with "${BUILD_COMMAND}", or name `),
+    error.message,
+  );
 });
 
 test("a place that cannot have the library says why", async () => {
@@ -161,11 +165,14 @@ test("a place that cannot have the library says why", async () => {
     },
     { origin: "system", path: "-", outcome: "a system has none of this kind" },
   ]);
-  assert.match(message, /^Cannot find jemalloc \(secure\)\. .*"offheap build --variant secure"/);
+  assert.match(
+    message,
+    /^Cannot find jemalloc \(secure\)\. .*"npx @offheap\/build@\S+ --variant secure"/,
+  );
   const release = refusal(() => resolve({ name: "offheap" }, variables));
   assert.match(
     release.message,
-    /^Cannot find offheap's own library\. Build it with "offheap build"\. /,
+    /^Cannot find offheap's own library\. Build it with "npx @offheap\/build@\S+"\. /,
   );
   assert.equal(release.attempts[1]?.outcome, `no ${PACKAGE}`);
 });
@@ -355,7 +362,7 @@ test("what is no regular file is refused at once, and so is what cannot be looke
 const REMEDIES = {
   build: 'Build it anew with "npm run build:native -- --force".',
   package: `Install ${PACKAGE} ${VERSION} anew.`,
-  cache: 'Build it anew with "offheap build --force".',
+  cache: `Build it anew with "${BUILD_COMMAND} --force".`,
 } as const;
 
 /** Uses the path of jemalloc's library in each place that offheap fills, the others being empty. */

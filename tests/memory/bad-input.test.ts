@@ -438,7 +438,10 @@ test("a library whose static TLS finds no room says to preload it or to build on
   assert.throws(() => foreign().open(path, { mallctl: JEMALLOC_SYMBOLS.mallctl }), (error) => {
     assert.ok(error instanceof offheap.LibraryLoadError, String(error));
     assert.match(error.message, /^Cannot load ".*static-tls\.so": .*static TLS/);
-    assert.match(error.message, /preload it with "offheap run", or build one .*"offheap build"\.$/);
+    assert.match(
+      error.message,
+      /preload it with "offheap run", or build one .*"npx @offheap\/build"\.$/,
+    );
     assert.deepEqual(error.attempts.map((attempt) => attempt.path), [path]);
     assert.match(String(error.attempts[0]?.outcome), /static TLS/);
     return true;

@@ -330,7 +330,7 @@ test("a script runs under the allocator by its interpreter", async () => {
 
 test("a missing library is refused, with the path and what to do", async () => {
   const stderr = await refused(["--library", "/nonexistent/libx.so", "--", "echo", "started"]);
-  assert.match(stderr, /\/nonexistent\/libx\.so.*offheap build|offheap build.*\/nonexistent/s);
+  assert.match(stderr, /\/nonexistent\/libx\.so.*@offheap\/build|@offheap\/build.*\/nonexistent/s);
 });
 
 test("a library for another machine is refused", async () => {
