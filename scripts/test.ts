@@ -98,6 +98,7 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   const variables = {
     OFFHEAP_TEST_BUNDLE: await bundlePrograms(),
     NODE_COMPILE_CACHE: join(ROOT, "build", "tests", "compile-cache"),
+    ...(options.everywhere ? { OFFHEAP_TEST_EVERYWHERE: "1" } : {}),
   };
   const runtimes = found.map((runtime) => ({ ...runtime, prefix, variables }));
   const start = performance.now();

@@ -32,31 +32,36 @@ export interface Rule {
 
 /** In one runtime, where all of them would take the same way. */
 const isOnce = ({ runtime }: Place): boolean => runtime === "node26";
+/** The same on a push; in each runtime with `--everywhere`. */
+const isUsual = (place: Place): boolean => place.everywhere || isOnce(place);
+/** Only with `--everywhere`. */
+const isThorough = (place: Place): boolean => place.everywhere && isOnce(place);
 const isLinux = ({ target }: Place): boolean => target.platform === "linux";
+
+/** Files of a folder. */
+function within(folder: string, ...names: readonly string[]): string[] {
+  return names.map((name) => `${folder}/${name}`);
+}
 
 /** The rules; a file that none names runs everywhere. */
 export const RULES: readonly Rule[] = [
   {
     files: [
-      ...["analysis", "check", "churn", "report", "suite", "versions"].map((name) =>
-        `bench/${name}`
-      ),
-      ...[
-        "project/marked-text",
-        "npm/dnt",
-        "npm/next",
-        "npm/tools",
-        "project/platforms",
-        "npm/release",
-        "project/test-runner",
-        "project/workflows",
-      ],
+      ...within("bench", "analysis", "check", "churn", "report", "suite", "versions"),
+      ...within("project", "marked-text", "platforms", "test-runner", "workflows"),
+      ...within("npm", "dnt", "next", "release", "tools"),
     ],
     fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
   },
   {
-    files: ["run/background", "run/children"],
+    files: ["npm/next"],
+    fits: isThorough,
+    reason:
+      "npm/tools bundles by webpack, rollup and esbuild on each push; Next is tried each night",
+  },
+  {
+    files: within("run", "background", "children"),
     fits: (place) => isLinux(place) && isOnce(place),
     reason: "it is about programs that offheap starts; run looks at what the runtimes do",
   },
@@ -66,19 +71,59 @@ export const RULES: readonly Rule[] = [
     reason: "it is about type checkers, not about the runtime that starts them; once will do",
   },
   {
-    files: [
-      "build/build",
-      "build/secure",
-      "build/sources",
-      ...["configure", "source", "zeroing"].map((n) => `build/jemalloc-${n}`),
-    ],
+    files: within(
+      "build",
+      ...["build", "secure", "sources", "jemalloc-configure", "jemalloc-source"],
+      "jemalloc-zeroing",
+    ),
     fits: isOnce,
-    reason: "what it tries is alike in all runtimes; build-process and cli-build build in each",
+    reason: "what it tries is alike in all runtimes; build/command builds in each",
   },
   {
     files: ["build/build"],
     fits: ({ pinned }) => pinned,
     reason: "it would build the pinned versions in place of the one to be tested",
+  },
+  {
+    files: [
+      ...within("allocators", "malloc-conf", "mimalloc-variables", "policy"),
+      ...within("binary", "elf", "library", "macho", "pe"),
+      ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
+      ...within("run", "exact-text", "macho", "preload-path", "profiles", "program"),
+      ...within("verify", "versions"),
+      ...within("watch", "cgroup", "health"),
+    ],
+    fits: isUsual,
+    reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
+  },
+  {
+    files: [
+      ...within("ffi", "shim"),
+      ...within("memory", "native"),
+      ...within("verify", "operators"),
+    ],
+    fits: isUsual,
+    reason: "it is about C in programs that are no runtimes; each night starts them from each",
+  },
+  {
+    files: within("run", "refusals", "successors"),
+    fits: (place) => isLinux(place) && isUsual(place),
+    reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
+  },
+  {
+    files: ["memory/model-variants"],
+    fits: isUsual,
+    reason: "memory/model runs in each runtime, and here it is other libraries that differ",
+  },
+  {
+    files: within("bench", "latency", "service", "workloads"),
+    fits: isUsual,
+    reason: "it is about the benchmarks' programs; each night tries them in each runtime",
+  },
+  {
+    files: [...within("build", "build-process", "targets"), "library/cache-privacy"],
+    fits: isUsual,
+    reason: "it is about compilers, locks and files; build/command builds in each runtime",
   },
   {
     files: [

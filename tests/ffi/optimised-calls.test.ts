@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { foreign } from "../../ffi/mod.ts";
 import { callIndirectly } from "../../ffi/optimised-calls.ts";
+import { effort } from "../support/effort.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -16,7 +17,9 @@ test(
   "workers that are ended while native calls are compiled do not end the process",
   inNode26,
   async () => {
-    const { status, signal, stdout, stderr } = await runChild(runtimeCommand(SCRIPT, "workers"));
+    const { status, signal, stdout, stderr } = await runChild(
+      runtimeCommand(SCRIPT, "workers", String(effort(8, 30))),
+    );
     assert.equal(signal, null, stderr);
     assert.equal(status, 0, stderr);
     assert.equal(stdout, "all ended\n");
@@ -24,7 +27,7 @@ test(
 );
 
 test("a process that ends while native calls are compiled ends well", inNode26, async () => {
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < effort(3, 12); round++) {
     const children = [1, 2, 3, 4].map(() => runChild(runtimeCommand(SCRIPT, "main")));
     for (const { status, signal, stdout, stderr } of await Promise.all(children)) {
       assert.equal(signal, null, stderr);

@@ -15,6 +15,7 @@
  *   prints each operation before it is done: the last one is what crashed.
  */
 import { test } from "node:test";
+import { effort } from "../support/effort.ts";
 import {
   modelLimit,
   requireCoverage,
@@ -24,7 +25,7 @@ import {
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
   test(`${allocator}: random programs find memory as the model has it`, modelLimit(), async () => {
-    const wanted = wantedOperations(120_000);
+    const wanted = wantedOperations(effort(30_000, 120_000));
     requireCoverage(await runModel(`release ${allocator}`, { allocator }, wanted), wanted);
   });
 }

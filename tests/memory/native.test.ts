@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { JEMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import { MIMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
+import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing } from "../support/sanitizers.ts";
@@ -21,17 +21,11 @@ function build(name: string, sources: readonly string[]): string {
   const program = join(directory, name);
   const driver = join(FIXTURES, "shim-driver.c");
   const flags = ["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
-  const files = [driver, ...sources];
-  execFileSync("cc", [
-    ...flags,
-    ...ADDRESS_SANITIZERS,
-    `-I${NATIVE}`,
-    ...files,
-    "-o",
-    program,
-    "-ldl",
-  ]);
-  return program;
+  return compileTo(program, {
+    options: [...flags, ...ADDRESS_SANITIZERS, `-I${NATIVE}`],
+    sources: [driver, ...sources],
+    after: ["-ldl"],
+  });
 }
 
 test(

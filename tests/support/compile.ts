@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { compileTo } from "./built-once.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
@@ -48,8 +48,12 @@ function compile(source: string, output: string, flags: readonly string[]): stri
     copyFileSync(prebuilt, path);
     return path;
   }
-  execFileSync("cc", ["-O1", "-Wall", "-Werror", join(FIXTURES, source), "-o", path, ...flags]);
-  return path;
+  const isInput = (flag: string): boolean => /\.(c|o)$/.test(flag);
+  return compileTo(path, {
+    options: ["-O1", "-Wall", "-Werror", ...flags.filter((flag) => /^-[DI]/.test(flag))],
+    sources: [join(FIXTURES, source), ...flags.filter(isInput)],
+    after: flags.filter((flag) => !isInput(flag)),
+  });
 }
 
 /** Compiles `tests/fixtures/<source>` to a shared library and gives its path. */

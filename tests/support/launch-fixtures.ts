@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileTo } from "./built-once.ts";
 import { temporaryDirectory } from "./compile.ts";
 
 const SOURCE = `#include <stdio.h>
@@ -42,9 +43,9 @@ export function launchFixtures(): LaunchFixtures {
   const source = join(directory, "arguments.c");
   writeFileSync(source, SOURCE);
   const program = join(directory, "arguments");
-  execFileSync("cc", [source, "-o", program]);
+  compileTo(program, { sources: [source] });
   const library = join(directory, "libexample.so");
-  execFileSync("cc", ["-shared", "-fPIC", "-Wl,--no-as-needed", source, "-o", library]);
+  compileTo(library, { options: ["-shared", "-fPIC", "-Wl,--no-as-needed"], sources: [source] });
   return {
     directory,
     program,

@@ -4,14 +4,13 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { builtOnce } from "./built-once.ts";
 import { FIXTURES, ROOT } from "./runtime.ts";
 import { skipUnless } from "./skip.ts";
 
-const OUTPUT = join(ROOT, "build", "zig-fixtures");
 const OWN_ZIG = join(ROOT, "node_modules", ".bin", "zig");
 const LIMIT_MS = 240_000;
 /** Without the sanitizer, whose runtime zig would first make for each target: 20 seconds each. */
@@ -59,23 +58,10 @@ export function zigFixture(
   target: string,
   arguments_: readonly string[],
 ): string {
-  const text = readFileSync(join(FIXTURES, source));
+  const text = readFileSync(join(FIXTURES, source), "utf8");
   const command = ["cc", "-target", target, ...FLAGS, source, "-o", output, ...arguments_];
-  const key = createHash("sha256").update(JSON.stringify([version, command])).update(text)
-    .digest("hex").slice(0, 16);
-  const path = join(OUTPUT, key, output);
-  if (existsSync(path)) return path;
-  mkdirSync(OUTPUT, { recursive: true });
-  const work = mkdtempSync(join(OUTPUT, ".work-"));
-  try {
-    const inputs = command.map((word) => (word === source ? join(FIXTURES, source) : word));
-    zig(inputs, work);
-    renameSync(work, join(OUTPUT, key));
-  } catch (error) {
-    // Another runtime was faster.
-    if (!existsSync(path)) throw error;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return path;
+  const directory = builtOnce([version, command, text], (work) => {
+    zig(command.map((word) => (word === source ? join(FIXTURES, source) : word)), work);
+  });
+  return join(directory, output);
 }

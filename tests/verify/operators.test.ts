@@ -8,6 +8,7 @@ import { hostTarget } from "../../lib/library/target.ts";
 import { examineProcess } from "../../lib/watch/doctor/doctor.ts";
 import { debianAllocator, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
 import { withChild } from "../support/child.ts";
+import { compileTo } from "../support/built-once.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
 import {
   builtLibrary,
@@ -39,18 +40,12 @@ const onLinux = skipUnless(IS_LINUX, "needs Linux");
 function compileOperators(output: string, flags: readonly string[]): string {
   const path = join(temporaryDirectory(), output);
   const source = join(FIXTURES, "operators.cpp");
-  execFileSync("g++", [
-    "-std=c++17",
-    "-O0",
-    "-Wall",
-    "-Werror",
-    ...flags,
-    source,
-    "-o",
-    path,
-    "-ldl",
-  ]);
-  return path;
+  return compileTo(path, {
+    compiler: "g++",
+    options: ["-std=c++17", "-O0", "-Wall", "-Werror", ...flags],
+    sources: [source],
+    after: ["-ldl"],
+  });
 }
 
 /** What a program prints in which all operators do what C++ says, and the library they come from. */
@@ -65,7 +60,8 @@ test(
   async () => {
     const program = join(temporaryDirectory(), "own-operators");
     const source = join(FIXTURES, "own-operators.cpp");
-    execFileSync("g++", ["-O0", "-Wall", "-Werror", "-rdynamic", source, "-o", program]);
+    const options = ["-O0", "-Wall", "-Werror", "-rdynamic"];
+    compileTo(program, { compiler: "g++", options, sources: [source] });
     assert.deepEqual(execFileSync(program, { encoding: "utf8" }), "100 blocks\n");
     for (const allocator of [...ALLOCATORS, "system"]) {
       const ran = await runChild(offheapCommand("run", "--allocator", allocator, "--", program));

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { compileProgram } from "../support/compile.ts";
+import { directory, refused, run, script } from "../support/launch.ts";
+import { effort } from "../support/effort.ts";
+
+/** Ways in which the launched process becomes another program without the preload or the check. */
+const WAYS_AROUND: readonly (readonly [string, readonly string[], string])[] = [
+  ["env -i", ["env", "-i", "/bin/echo", "started"], "LD_PRELOAD"],
+  ["env -u", ["env", "-u", "LD_PRELOAD", "/bin/echo", "started"], "LD_PRELOAD"],
+  ["another preload", ["env", "LD_PRELOAD=/x.so", "/bin/echo", "started"], "LD_PRELOAD"],
+  ["env without the requirement", ["env", "OFFHEAP_REQUIRE=", "/bin/echo", "x"], "OFFHEAP_REQUIRE"],
+  ["a shell's exec", ["sh", "-c", "unset LD_PRELOAD; exec /bin/echo started"], "LD_PRELOAD"],
+];
+
+for (const [what, command, variable] of WAYS_AROUND) {
+  test(`what becomes another program without the check ends with 125: ${what}`, async () => {
+    const stderr = await refused(["--", ...command]);
+    assert.match(
+      stderr,
+      new RegExp(`/bin/echo" was to take its place without ${variable}: refused`),
+    );
+    const children = ["sh", "-c", '"$@"; echo $?', "sh", ...command] as const;
+    const { stdout } = await run(["--", ...children]);
+    assert.match(stdout, /\n0\n$/, "its children are their own masters");
+  });
+}
+
+test("with --no-inherit the program may become what it likes", async () => {
+  const command = ["sh", "-c", "exec env -i /bin/echo started"] as const;
+  const { stdout, stderr } = await run(["--no-inherit", "--", ...command]);
+  assert.equal(stdout, "started\n", stderr);
+});
+
+test("each function that becomes another program is looked at", async () => {
+  const program = compileProgram("execute.c", "execute");
+  const names: string[] = [];
+  for (
+    const name of ["execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"]
+  ) {
+    const kept = await run(["--", program, name, "keep"]);
+    assert.equal(kept.stdout, "one two\n", `${name}: ${kept.stderr}`);
+    const stderr = await refused(["--", program, name, "drop"]);
+    assert.match(stderr, /was to take its place without LD_PRELOAD: refused/, name);
+    names.push(name);
+  }
+  const each = 'program=$1; shift; for name; do "$program" "$name" drop; done; true';
+  const children = await run(["--", "sh", "-c", each, "sh", program, ...names]);
+  assert.equal(children.stdout, "one two\n".repeat(names.length), children.stderr);
+});
+
+test("a second preload variable, which the dynamic linker takes, is looked at as well", async () => {
+  const program = compileProgram("execute.c", "execute-twice");
+  const stderr = await refused(["--", program, "execve", "twice"]);
+  assert.match(stderr, /was to take its place without LD_PRELOAD: refused/);
+});
+
+test("a program that cannot be executed ends nothing: the call fails as it does elsewhere", async () => {
+  for (const program of ["/nonexistent/program", "offheap-knows-no-such-program"]) {
+    const { status, stderr } = await run(["--", "env", "-i", program]);
+    assert.equal(status, 127, stderr);
+    assert.doesNotMatch(stderr, /offheap: /);
+  }
+});
+
+test("under the system's allocator there is nothing that a successor could lose", async () => {
+  const command = ["sh", "-c", "unset LD_PRELOAD; exec /bin/echo started"] as const;
+  const { stdout, stderr } = await run(["-a", "system", "--", ...command]);
+  assert.equal(stdout, "started\n", stderr);
+});
+
+test("a script whose env would leave the check out is refused, by whatever name env goes", async () => {
+  const copy = join(directory, "another-env");
+  copyFileSync("/usr/bin/env", copy);
+  const lines: readonly (readonly [string, RegExp])[] = [
+    ["/usr/bin/env -S LD_PRELOAD= echo started", /makes "env" set LD_PRELOAD/],
+    ["/usr/bin/env -S ${NOPE}LD_PRELOAD= echo started", /makes "env" set LD_PRELOAD/],
+    ["/usr/bin/env -S OFFHEAP_REQUIRE= echo started", /makes "env" set OFFHEAP_REQUIRE/],
+    ["/usr/bin/env -S MALLOC_CONF=narenas:1 echo started", /makes "env" set MALLOC_CONF/],
+    ["/usr/bin/env -S /usr/bin/env -u LD_PRELOAD echo started", /start another "env"/],
+    [`${copy} -S -u LD_PRELOAD /bin/echo started`, /was to take its place without LD_PRELOAD/],
+    [`/usr/bin/env -S ${copy} -i /bin/echo started`, /was to take its place without LD_PRELOAD/],
+  ];
+  for (const [index, [line, message]] of lines.entries()) {
+    const path = script(`around-${index}`, `#!${line}\n`);
+    assert.match(await refused(["-a", "jemalloc", "--", path]), message, line);
+  }
+});
+
+test("what is executed is what was checked: a link that changes meanwhile makes no difference", async () => {
+  const [dynamic, fixed] = ["dynamic", "static"].map((name) =>
+    compileProgram("hello.c", `flip-${name}`, [
+      `-DTEXT="${name}"`,
+      ...(name === "static" ? ["-static"] : []),
+    ])
+  );
+  const link = join(directory, "flipping");
+  const flip = spawn("sh", [
+    "-c",
+    'while :; do ln -sfn "$1" "$3"; ln -sfn "$2" "$3"; done',
+    "sh",
+    String(dynamic),
+    String(fixed),
+    link,
+  ]);
+  try {
+    await once(flip, "spawn");
+    const statuses = new Set<number | null>();
+    const rounds = effort(8, 20);
+    for (let round = 0; round < rounds || (round < 40 && !statuses.has(125)); round++) {
+      const { status, stdout, stderr } = await run(["--", link]);
+      assert.ok(stdout === "dynamic\n" || status === 125 || status === 127, `${stdout}${stderr}`);
+      statuses.add(status);
+    }
+    assert.ok(statuses.has(125), "the link was never another while it was looked at");
+  } finally {
+    flip.kill("SIGKILL");
+  }
+});
