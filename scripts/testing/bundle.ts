@@ -1,5 +1,5 @@
 /**
- * What children of tests start: the command line, the fixtures and the workloads as few JavaScript
+ * What children of tests start: the command line, the fixtures and the benchmarks as few JavaScript
  * files. A runtime takes longer to read a hundred TypeScript modules than most tests take. The
  * sources themselves are started by `tests/project/sources.test.ts`.
  *
@@ -32,20 +32,26 @@ const KEPT_MS = 2 * 60 * 60 * 1000;
 
 /** The programs: single files, and all files of a directory. */
 const PROGRAMS: readonly string[] = ["mod.ts", "lib/cli.ts"];
-const DIRECTORIES: readonly string[] = ["tests/fixtures", "bench/workloads"];
+const DIRECTORIES: readonly string[] = [
+  "tests/fixtures",
+  "examples/off-heap",
+  "bench",
+  "bench/workloads",
+];
+
+/** Programs that start themselves as workers, by their own addresses. */
+const OWN_WORKERS = /[\\/](?:tests[\\/]fixtures|examples)[\\/]/;
 
 /**
  * Modules look for the checkout's files from where they are: they keep the addresses of their
- * sources. A fixture keeps its own, by which it starts itself as a worker.
+ * sources.
  */
 const sourceAddresses: Plugin = {
   name: "source-addresses",
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
-      if (!text.includes("import.meta.url") || path.startsWith(join(ROOT, "tests"))) {
-        return null;
-      }
+      if (!text.includes("import.meta.url") || OWN_WORKERS.test(path)) return null;
       const address = JSON.stringify(pathToFileURL(path).href);
       return { contents: text.replaceAll("import.meta.url", address), loader: "ts" };
     });

@@ -111,6 +111,11 @@ export const RULES: readonly Rule[] = [
     reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
   },
   {
+    files: ["cli/reports"],
+    fits: isUsual,
+    reason: "what is printed is alike in all runtimes; cli/cli has each command run in each",
+  },
+  {
     files: ["memory/model-variants"],
     fits: isUsual,
     reason: "memory/model runs in each runtime, and here it is other libraries that differ",

@@ -5,7 +5,14 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+import {
+  type ChildResult,
+  FIXTURES,
+  programOf,
+  ROOT,
+  runChild,
+  runtimeCommand,
+} from "../support/runtime.ts";
 
 const EXAMPLES = join(ROOT, "examples", "off-heap");
 const GUIDE = readFileSync(join(ROOT, "docs", "user-guide", "off-heap-memory.md"), "utf8");
@@ -60,7 +67,7 @@ function examplesOf(path: string): Program[] {
 async function runAll(programs: readonly Program[]): Promise<[Program, ChildResult][]> {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }\n');
-  const module = JSON.stringify(pathToFileURL(join(ROOT, "mod.ts")).href);
+  const module = JSON.stringify(pathToFileURL(programOf(join(ROOT, "mod.ts"))).href);
   const results: [Program, ChildResult][] = [];
   const waiting = [...programs.entries()];
   const work = async (): Promise<void> => {

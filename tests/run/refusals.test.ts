@@ -242,13 +242,13 @@ test("--secure refuses a library without guards, and says which to take", async 
 });
 
 test("wrong usage of run ends with 125 and a hint; of the others with 2", async () => {
-  for (const args of [["--allocator", "tcmalloc", "--", "true"], ["--no-such-option"], []]) {
+  for (const args of [["--allocator", "hoard", "--", "true"], ["--no-such-option"], []]) {
     const { status, stderr } = await run(args);
     assert.equal(status, 125, stderr);
     assert.match(stderr, /error: /);
   }
-  const unknown = await run(["--allocator", "tcmalloc", "--", "true"]);
-  assert.match(unknown.stderr, /auto, jemalloc, mimalloc, system/);
+  const unknown = await run(["--allocator", "hoard", "--", "true"]);
+  assert.match(unknown.stderr, /auto, jemalloc, mimalloc, tcmalloc, system/);
   assert.equal((await runChild(offheapCommand("verify", "--expect", "nothing"))).status, 2);
   assert.equal((await runChild(offheapCommand("no-such-command"))).status, 2);
 });
