@@ -138,5 +138,6 @@ export type {
   Verification,
 } from "./lib/verify/types.ts";
 export { requireAllocator } from "./lib/verify/require.ts";
-export { verifyAllocator, type VerifyOptions } from "./lib/verify/verify.ts";
+export type { VerifyOptions } from "./lib/verify/options.ts";
+export { verifyAllocator } from "./lib/verify/verify.ts";
 export { VERSION } from "./lib/version.ts";

@@ -4,27 +4,15 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { foreign } from "../../ffi/mod.ts";
-import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
+import { JEMALLOC_PREFIX } from "../../ffi/symbols/jemalloc.ts";
 import { readOptions } from "./jemalloc/mallctl.ts";
 import { openJemallocMemory } from "./jemalloc/memory.ts";
-import { openJemallocProbe } from "./jemalloc/probe.ts";
+import { openJemalloc, openJemallocProbe } from "./jemalloc/probe.ts";
 import { JEMALLOC_TUNING } from "./jemalloc/tuning.ts";
-import type { BlockSource } from "./probe.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
 /** jemalloc's version as it stands in its file: `5.3.0-0-g` and the commit's 40 digits. */
 const VERSION = /\b(\d+\.\d+\.\d+)-\d+-g[0-9a-f]{40}\b/;
-
-function openBlocks(path: string): BlockSource & { close(): void } {
-  const { mallocx, dallocx } = JEMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { mallocx, dallocx }, JEMALLOC_PREFIX);
-  return {
-    allocate: (size) => calls.mallocx(size, 0),
-    free: (address) => calls.dallocx(address, 0),
-    close,
-  };
-}
 
 /** jemalloc. */
 export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
@@ -39,7 +27,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
     // One that is made for linking cannot be loaded at run time, so its file is read.
     readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
     needsConstructor: false,
-    openBlocks,
+    open: openJemalloc,
     tuning: JEMALLOC_TUNING,
   },
   openMemory: openJemallocMemory,

@@ -9,10 +9,9 @@ import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { OffheapError } from "../errors.ts";
 import { openMimallocMemory } from "./mimalloc/memory.ts";
 import { readOptions } from "./mimalloc/options.ts";
-import { openMimallocProbe } from "./mimalloc/probe.ts";
+import { openMimalloc, openMimallocProbe } from "./mimalloc/probe.ts";
 import { MIMALLOC_TUNING } from "./mimalloc/tuning.ts";
 import { decodeMimallocVersion } from "./mimalloc/version.ts";
-import type { BlockSource } from "./probe.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
 /** A version in a library's real name: `libmimalloc.3.1.5.dylib`. */
@@ -35,12 +34,6 @@ function readVersion(path: string): string | null {
   }
 }
 
-function openBlocks(path: string): BlockSource & { close(): void } {
-  const { mi_malloc, mi_free } = MIMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { mi_malloc, mi_free });
-  return { allocate: calls.mi_malloc, free: calls.mi_free, close };
-}
-
 /** mimalloc. */
 export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
   name: "mimalloc",
@@ -56,7 +49,7 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
     installation: null,
     readVersion,
     needsConstructor: false,
-    openBlocks,
+    open: openMimalloc,
     tuning: MIMALLOC_TUNING,
   },
   openMemory: openMimallocMemory,

@@ -45,3 +45,11 @@ export interface BlockSource {
   /** Gives it back. */
   free(address: Address): void;
 }
+
+/** A library that is open: what it answers, and its blocks. Closing the probe ends both. */
+export interface OpenedLibrary {
+  /** Its answers. */
+  readonly probe: AllocatorProbe;
+  /** Its own functions to allocate and to free. */
+  readonly blocks: BlockSource;
+}

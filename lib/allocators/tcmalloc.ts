@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { foreign } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { TCMALLOC_SYMBOLS } from "../../ffi/symbols/tcmalloc.ts";
-import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import type { Calls } from "../../ffi/types.ts";
+import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
 import type { AllocatorDescriptor, OptionValue } from "./types.ts";
 
 /** `MallocExtension_kOwned`. */
@@ -27,14 +28,29 @@ const VERSION = /\bgperftools (\d+\.\d+(?:\.\d+)?)\b/;
 /** Far above what other threads allocate meanwhile. */
 const COUNTER_BYTES = 96 << 20;
 
+const { tc_version, MallocExtension_GetOwnership, MallocExtension_GetNumericProperty } =
+  TCMALLOC_SYMBOLS;
+const QUESTIONS = { tc_version, MallocExtension_GetOwnership, MallocExtension_GetNumericProperty };
+
 function missing(symbol: string): RangeError {
   return new RangeError(`this tcmalloc has no ${symbol}, by which it could be asked`);
 }
 
 /** Opens the tcmalloc in an object; `null` for the process itself. */
-function openTcmallocProbe(object: string | null): AllocatorProbe {
-  const { tc_malloc: _, tc_free: __, ...questions } = TCMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(object, questions);
+function openProbe(object: string | null): AllocatorProbe {
+  const { calls, close } = foreign().open(object, QUESTIONS);
+  return probeOf(calls, close);
+}
+
+function open(path: string): OpenedLibrary {
+  const { calls, close } = foreign().open(path, TCMALLOC_SYMBOLS);
+  return {
+    probe: probeOf(calls, close),
+    blocks: { allocate: calls.tc_malloc, free: calls.tc_free },
+  };
+}
+
+function probeOf(calls: Calls<typeof QUESTIONS>, close: () => void): AllocatorProbe {
   const { tc_version, MallocExtension_GetOwnership, MallocExtension_GetNumericProperty } = calls;
   // What has one of the names only is something else, which is not called for a string.
   const isWhole = MallocExtension_GetOwnership !== undefined &&
@@ -64,7 +80,6 @@ function openTcmallocProbe(object: string | null): AllocatorProbe {
 }
 
 function readOptions(object: string | null): Record<string, OptionValue> {
-  const { MallocExtension_GetNumericProperty } = TCMALLOC_SYMBOLS;
   const { calls, close } = foreign().open(object, { MallocExtension_GetNumericProperty });
   try {
     const options: Record<string, OptionValue> = {};
@@ -79,18 +94,12 @@ function readOptions(object: string | null): Record<string, OptionValue> {
   }
 }
 
-function openBlocks(path: string): BlockSource & { close(): void } {
-  const { tc_malloc, tc_free } = TCMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { tc_malloc, tc_free });
-  return { allocate: calls.tc_malloc, free: calls.tc_free, close };
-}
-
 /** tcmalloc. */
 export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
   name: "tcmalloc",
   source: "elsewhere",
   mark: { symbols: ["tc_version", "MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"] },
-  openProbe: openTcmallocProbe,
+  openProbe,
   readOptions,
   library: {
     systemFiles: {
@@ -100,7 +109,7 @@ export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
     installation: "Install gperftools' (Debian's package is libtcmalloc-minimal4)",
     readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
     needsConstructor: true,
-    openBlocks,
+    open,
     tuning: null,
   },
   // The shim binds no functions of it. Where it serves the process, the system's blocks are its own.

@@ -7,7 +7,7 @@
 import type { MEMORY_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Calls } from "../../ffi/types.ts";
 import type { AllocatorKind } from "./memory.ts";
-import type { AllocatorProbe, BlockSource } from "./probe.ts";
+import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
 import type { ProfileEnvironment, ProfileOption, Profiles } from "./profiles.ts";
 
 /** Environment variables by name. */
@@ -78,8 +78,8 @@ export interface AllocatorLibrary {
    * which asks it about them before `main`, then has to come after.
    */
   readonly needsConstructor: boolean;
-  /** Opens its own functions to allocate and to free. */
-  openBlocks(path: string): BlockSource & { close(): void };
+  /** Loads it, and opens what it answers about itself together with its blocks. */
+  open(path: string): OpenedLibrary;
   /** How it is tuned by the environment; `null` when offheap knows no profiles for it. */
   readonly tuning: Tuning | null;
 }

@@ -9,7 +9,7 @@ import type { AllocatorName } from "../allocators/mod.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
-import type { OwnBlocks } from "../verify/verify.ts";
+import type { OwnBlocks } from "../verify/own-blocks.ts";
 import { type Arena, type ArenaOptions, BumpArena } from "./arena/arena.ts";
 import { type BlockAllocator, StoreAllocator } from "./blocks/block-allocator.ts";
 import { type Block, claimBlock, NativeBlock, ownBlock } from "./blocks/block.ts";

@@ -11,7 +11,7 @@ import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
 import type { Variant } from "../library/manifest.ts";
 import { ownOptions, requireFlag } from "../options.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
-import { type OwnBlocks, proveOwnBlocks } from "../verify/verify.ts";
+import { type OwnBlocks, proveOwnBlocks } from "../verify/own-blocks.ts";
 import { type Allocator, NativeAllocator } from "./allocator.ts";
 import type { AllocatorKind } from "../allocators/memory.ts";
 import { type LeakLevel, leakLevel, type LeakReport, LeakTracker } from "./leaks.ts";

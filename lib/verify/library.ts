@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { allocatorNamed, type LoadableAllocator } from "../allocators/mod.ts";
-import type { BlockSource } from "../allocators/probe.ts";
+import type { OpenedLibrary } from "../allocators/probe.ts";
 import type { ResolvedLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";
 import type { ForeignAddress } from "../system/types.ts";
@@ -40,56 +39,27 @@ function checkHash({ manifest, sha256, path }: ResolvedLibrary): Finding {
 }
 
 /**
- * Opens one library's blocks for as long as `use` runs.
- *
- * @throws {LibraryLoadError} when the library cannot be loaded.
- */
-export function withLibraryBlocks<R>(
-  name: LoadableAllocator,
-  path: string,
-  use: (blocks: BlockSource) => R,
-): R {
-  const blocks = allocatorNamed(name).library.openBlocks(path);
-  try {
-    return use(blocks);
-  } finally {
-    blocks.close();
-  }
-}
-
-/**
- * Loads a library and gathers the evidence.
+ * Gathers the evidence about a library that is open.
  *
  * @param controls Addresses that the allocator must deny.
- * @throws {LibraryLoadError} when the library cannot be loaded.
- * @throws {SymbolError} when it is another library.
  */
 export function verifyLibrary(
-  name: LoadableAllocator,
   library: ResolvedLibrary,
+  { probe, blocks }: OpenedLibrary,
   controls: readonly ForeignAddress[],
 ): LibraryFinding {
   const { path } = library;
-  const probe = allocatorNamed(name).openProbe(path, null);
-  try {
-    const asked = withLibraryBlocks(
-      name,
-      path,
-      (blocks) => interrogate("library", probe, blocks, controls),
-    );
-    const evidence = [
-      examine("library", "symbol", "fail", () => checkSymbol(path, probe.symbol)),
-      examine("library", "hash", "fail", () => checkHash(library)),
-      mappingEvidence("library", path),
-      ...asked,
-    ];
-    const told = asked.some(({ check, outcome }) => check === "version" && outcome === "pass");
-    return {
-      version: told ? probe.version?.() ?? null : null,
-      verified: isVerified(evidence),
-      evidence,
-    };
-  } finally {
-    probe.close();
-  }
+  const asked = interrogate("library", probe, blocks, controls);
+  const evidence = [
+    examine("library", "symbol", "fail", () => checkSymbol(path, probe.symbol)),
+    examine("library", "hash", "fail", () => checkHash(library)),
+    mappingEvidence("library", path),
+    ...asked,
+  ];
+  const told = asked.some(({ check, outcome }) => check === "version" && outcome === "pass");
+  return {
+    version: told ? probe.version?.() ?? null : null,
+    verified: isVerified(evidence),
+    evidence,
+  };
 }

@@ -1,6 +1,6 @@
 /**
  * Which library offheap's own blocks come from: the instance that serves the process, where it is
- * the allocator asked for; what was loaded before; else what the usual places have.
+ * the allocator asked for; else what the usual places have.
  *
  * @module
  */
@@ -81,16 +81,6 @@ function servingLibrary(name: LoadableAllocator): ResolvedLibrary | null {
 }
 
 /**
- * What was found before in this thread, by what was asked. It stays when a file is replaced: a
- * library that is loaded does not change, and the new file would be a second copy beside it.
- */
-const known = new Map<string, ResolvedLibrary>();
-
-function keyOf(name: string, named: string | undefined, variant: Variant | undefined): string {
-  return JSON.stringify([name, named, variant ?? "release"]);
-}
-
-/**
  * Finds the library.
  *
  * @throws {LibraryLoadError} when there is none, or it may not be loaded.
@@ -100,17 +90,6 @@ export function findOwnLibrary(
   request: OwnLibraryRequest,
 ): ResolvedLibrary {
   const { library: path, variant } = request;
-  const before = known.get(keyOf(name, path ?? readVariable(LIBRARY_VARIABLE), variant));
-  if (before !== undefined) return before;
   return (servingAllocator(request) === name ? servingLibrary(name) : null) ??
     resolveLibrary({ name, path, variant });
-}
-
-/** Keeps to a library that was loaded and proven. */
-export function keepOwnLibrary(
-  name: LoadableAllocator,
-  { library: path, variant }: OwnLibraryRequest,
-  library: ResolvedLibrary,
-): void {
-  known.set(keyOf(name, path ?? readVariable(LIBRARY_VARIABLE), variant), library);
 }

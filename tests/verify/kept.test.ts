@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { foreign } from "../../ffi/mod.ts";
@@ -28,13 +28,13 @@ import { skipUnless } from "../support/skip.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 
-/** How many libraries are opened meanwhile: nobody is asked without that. */
-function countOpened(action: () => void): number {
+/** The libraries that are opened meanwhile: nobody is asked without that. */
+function openedBy(action: () => void): (string | null)[] {
   const adapter = foreign();
   const { open } = adapter;
-  let count = 0;
+  const paths: (string | null)[] = [];
   adapter.open = (...args: Parameters<typeof open>) => {
-    count++;
+    paths.push(args[0]);
     return open.apply(adapter, args) as never;
   };
   try {
@@ -42,8 +42,25 @@ function countOpened(action: () => void): number {
   } finally {
     adapter.open = open;
   }
-  return count;
+  return paths;
 }
+
+function countOpened(action: () => void): number {
+  return openedBy(action).length;
+}
+
+test("a verification opens its library once, and an allocator that is opened later asks no more", () => {
+  for (const allocator of ALLOCATORS) {
+    const library = realpathSync(builtLibrary(allocator));
+    const opened = openedBy(() => verifyAllocator({ allocator, library, refresh: true }));
+    assert.equal(opened.filter((path) => path === library).length, 1);
+    const first = openAllocator({ allocator, library });
+    const second = openedBy(() => openAllocator({ allocator, library }).close());
+    first.close();
+    // Its functions for memory; no questions.
+    assert.equal(second.filter((path) => path === library).length, 1);
+  }
+});
 
 test("an answer is kept, by what was asked, and refresh asks again", () => {
   for (const allocator of [...ALLOCATORS, "system"] as const) {

@@ -3,7 +3,7 @@ import { copyFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Evidence, Verification } from "../../lib/verify/types.ts";
-import type { VerifyOptions } from "../../lib/verify/verify.ts";
+import type { VerifyOptions } from "../../lib/verify/options.ts";
 import { callApi } from "../support/api.ts";
 import { copyCheckout } from "../support/checkout.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";

@@ -6,7 +6,7 @@
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { type JemallocCalls, lookupArena, readMallctl } from "./mallctl.ts";
-import type { AllocatorProbe } from "../probe.ts";
+import type { AllocatorProbe, OpenedLibrary } from "../probe.ts";
 
 /** Larger than what a thread cache would hand out without counting it at once. */
 const COUNTER_BYTES = 1 << 20;
@@ -43,6 +43,23 @@ function askableRegion(calls: JemallocCalls): number | null {
 export function openJemallocProbe(object: string | null): AllocatorProbe {
   const { mallctl } = JEMALLOC_SYMBOLS;
   const { calls, close } = foreign().open(object, { mallctl }, JEMALLOC_PREFIX);
+  return probeOf(calls, close);
+}
+
+/** Loads a jemalloc. */
+export function openJemalloc(path: string): OpenedLibrary {
+  const { mallctl, mallocx, dallocx } = JEMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { mallctl, mallocx, dallocx }, JEMALLOC_PREFIX);
+  return {
+    probe: probeOf(calls, close),
+    blocks: {
+      allocate: (size) => calls.mallocx(size, 0),
+      free: (address) => calls.dallocx(address, 0),
+    },
+  };
+}
+
+function probeOf(calls: JemallocCalls, close: () => void): AllocatorProbe {
   return {
     symbol: `${JEMALLOC_PREFIX}mallctl`,
     shimName: "jemalloc",

@@ -5,9 +5,9 @@
  */
 import { foreign } from "../../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
-import type { Address } from "../../../ffi/types.ts";
+import type { Address, Calls } from "../../../ffi/types.ts";
 import { decodeMimallocVersion } from "./version.ts";
-import type { AllocatorProbe } from "../probe.ts";
+import type { AllocatorProbe, OpenedLibrary } from "../probe.ts";
 
 /**
  * Release builds do not count single allocations, but every build counts the bytes it commits.
@@ -18,14 +18,26 @@ const COUNTER_BYTES = 96 << 20;
 /** How far from its start a byte of a large block is surely known to be in a region. */
 const KNOWN_BYTES = 4096;
 
+const { mi_version, mi_is_in_heap_region, mi_process_info } = MIMALLOC_SYMBOLS;
+const QUESTIONS = { mi_version, mi_is_in_heap_region, mi_process_info };
+
 /** Opens the mimalloc in an object; `null` for the process itself. */
 export function openMimallocProbe(object: string | null): AllocatorProbe {
-  const { mi_version, mi_is_in_heap_region, mi_process_info } = MIMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(object, {
-    mi_version,
-    mi_is_in_heap_region,
-    mi_process_info,
-  });
+  const { calls, close } = foreign().open(object, QUESTIONS);
+  return probeOf(calls, close);
+}
+
+/** Loads a mimalloc. */
+export function openMimalloc(path: string): OpenedLibrary {
+  const { mi_malloc, mi_free } = MIMALLOC_SYMBOLS;
+  const { calls, close } = foreign().open(path, { ...QUESTIONS, mi_malloc, mi_free });
+  return {
+    probe: probeOf(calls, close),
+    blocks: { allocate: calls.mi_malloc, free: calls.mi_free },
+  };
+}
+
+function probeOf(calls: Calls<typeof QUESTIONS>, close: () => void): AllocatorProbe {
   return {
     symbol: "mi_version",
     shimName: "mimalloc",

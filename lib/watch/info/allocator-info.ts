@@ -13,7 +13,8 @@ import type { OptionValue } from "../../allocators/types.ts";
 import { system } from "../../system/mod.ts";
 import { pathToOpen } from "../../verify/process.ts";
 import type { LibraryReport } from "../../verify/types.ts";
-import { verifyAllocator, type VerifyOptions } from "../../verify/verify.ts";
+import type { VerifyOptions } from "../../verify/options.ts";
+import { verifyAllocator } from "../../verify/verify.ts";
 
 /** What {@linkcode getAllocatorInfo} tells. */
 export interface AllocatorInfo {

@@ -13,7 +13,8 @@ import { hostTarget } from "../../library/target.ts";
 import { FIGURES, withPermissions } from "../../permissions.ts";
 import type { AllocatorName, ProcessAllocator } from "../../allocators/mod.ts";
 import { system } from "../../system/mod.ts";
-import { verifyAllocator, type VerifyOptions } from "../../verify/verify.ts";
+import type { VerifyOptions } from "../../verify/options.ts";
+import { verifyAllocator } from "../../verify/verify.ts";
 import { VERSION } from "../../version.ts";
 import { readMemory } from "./memory.ts";
 
