@@ -10,7 +10,7 @@ import { GLIBC_SYMBOLS, libcLibrary } from "../../ffi/symbols/libc.ts";
 import { foreign } from "../../ffi/mod.ts";
 import { readBytes } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
-import { findBehindProgram } from "./link-map.ts";
+import { findAfterProgram } from "./link-map.ts";
 import type { SymbolLocation } from "./types.ts";
 import type { OpenFlags } from "./unix.ts";
 
@@ -41,5 +41,5 @@ export function findGlibcSymbol(
   inProgram: SymbolLocation,
   flags: OpenFlags,
 ): SymbolLocation | null {
-  return isDefined(inProgram.address) ? inProgram : findBehindProgram(name, flags);
+  return isDefined(inProgram.address) ? inProgram : findAfterProgram(name, flags);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { REPLACED } from "./types.ts";
 
 /** One line of `/proc/PID/maps`. */
 export interface Mapping {
@@ -19,7 +20,6 @@ export interface Mapping {
 }
 
 const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$/;
-const DELETED = " (deleted)";
 
 /** Reads the text of a `/proc/PID/maps`. */
 export function parseMaps(text: string): Mapping[] {
@@ -27,8 +27,8 @@ export function parseMaps(text: string): Mapping[] {
   for (const line of text.split("\n")) {
     const [, start = "", end = "", permissions = "", name = ""] = LINE.exec(line) ?? [];
     if (start === "") continue;
-    const deleted = name.endsWith(DELETED);
-    const path = deleted ? name.slice(0, -DELETED.length) : name;
+    const deleted = name.endsWith(REPLACED);
+    const path = deleted ? name.slice(0, -REPLACED.length) : name;
     mappings.push({
       start: Number.parseInt(start, 16),
       end: Number.parseInt(end, 16),
@@ -44,4 +44,13 @@ export function parseMaps(text: string): Mapping[] {
 /** The mapping that an address lies in. */
 export function findMapping(mappings: readonly Mapping[], address: number): Mapping | undefined {
   return mappings.find(({ start, end }) => address >= start && address < end);
+}
+
+/** The files that are mapped; of one that was removed or replaced since, with {@linkcode REPLACED}. */
+export function mappedFiles(mappings: readonly Mapping[]): Set<string> {
+  return new Set(
+    mappings.flatMap(({ path, deleted }) =>
+      path === null ? [] : [deleted ? `${path}${REPLACED}` : path]
+    ),
+  );
 }

@@ -12,6 +12,7 @@ import { findGlibcSymbol } from "./glibc-symbols.ts";
 import { findMuslSymbol, findMuslSymbolIn } from "./musl-symbols.ts";
 import { executablePath } from "./executable.ts";
 import { holdForeignMemory } from "./linux-foreign.ts";
+import { mappedFiles, parseMaps } from "./linux-maps.ts";
 import {
   findSymbol as findAny,
   findSymbolIn,
@@ -70,20 +71,6 @@ function foreignAddresses(): ForeignAddress[] {
   return addresses;
 }
 
-function mappedFiles(): Set<string> {
-  return parseMappedFiles(readProcess("maps"));
-}
-
-/** The files named in the text of a `/proc/PID/maps`. */
-export function parseMappedFiles(maps: string): Set<string> {
-  const files = new Set<string>();
-  for (const line of maps.split("\n")) {
-    const path = /^\S+ \S+ \S+ \S+ \S+\s+(\/.*)$/.exec(line)?.[1];
-    if (path !== undefined) files.add(path);
-  }
-  return files;
-}
-
 /** Linux. */
 export const LINUX: SystemPort = {
   libc: detect,
@@ -92,7 +79,7 @@ export const LINUX: SystemPort = {
   executable: executablePath,
   foreignAddresses,
   holdForeignMemory: () => holdForeignMemory(OPEN_FLAGS),
-  mappedFiles,
+  mappedFiles: () => mappedFiles(parseMaps(readProcess("maps"))),
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,
   pageSize,

@@ -7,7 +7,7 @@
 import { libcLibrary } from "../../ffi/symbols/libc.ts";
 import { NULL } from "../../ffi/types.ts";
 import { readElfExports } from "../binary/elf.ts";
-import { findBehindProgram } from "./link-map.ts";
+import { findAfterProgram } from "./link-map.ts";
 import type { SymbolLocation } from "./types.ts";
 import { findSymbol, findSymbolIn, locate, objectPath, type OpenFlags, unixCalls } from "./unix.ts";
 
@@ -44,5 +44,5 @@ export function findMuslSymbol(
 ): SymbolLocation | null {
   return readElfExports(PROGRAM).some((symbol) => symbol.name === name)
     ? inProgram
-    : findBehindProgram(name, flags, findMuslSymbolIn);
+    : findAfterProgram(name, flags, findMuslSymbolIn);
 }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { foreign } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { findGlibcSymbol } from "../../lib/system/glibc-symbols.ts";
-import { parseMappedFiles } from "../../lib/system/linux.ts";
+import { mappedFiles, parseMaps } from "../../lib/system/linux-maps.ts";
 import { system } from "../../lib/system/mod.ts";
 import { type Claim, identifyObject } from "../../lib/verify/identify.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
@@ -156,7 +156,7 @@ test("maps name files, with spaces and colons in them, and nothing else", () => 
     "7ffd00000000-7ffd00001000 rw-p 00000000 00:00 0                          [stack]",
     "",
   ];
-  assert.deepEqual([...parseMappedFiles(maps.join("\n"))], [
+  assert.deepEqual([...mappedFiles(parseMaps(maps.join("\n")))], [
     "/usr/bin/a program",
     "/opt/x:y/lib.so.1 (deleted)",
   ]);

@@ -9,7 +9,7 @@ import { withOpened } from "../../run/checked-file.ts";
 import { ELF } from "../../run/elf.ts";
 import type { ProgramFile } from "../../run/types.ts";
 import { type Binding, readBindings } from "./bindings.ts";
-import { AUXILIARY, DEBUG_SYMBOLS, parseAuxiliary, readLinkMap } from "./link-map.ts";
+import { AUXILIARY, DEBUG_SYMBOLS, parseAuxiliary, readLinkMap } from "./linker-list.ts";
 import { type Mapping, parseMaps } from "../../system/linux-maps.ts";
 import { listLinked, listMapped, type LoadedObject, type ObjectList } from "./objects.ts";
 import { findPreloaded, readPreload } from "./preload.ts";

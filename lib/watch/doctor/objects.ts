@@ -19,7 +19,7 @@ import type { NamedSource } from "../../binary/file-source.ts";
 import { imageSource } from "./image-source.ts";
 import type { ProcessMemory } from "./process-source.ts";
 import { ALLOCATORS, type KnownAllocator } from "../../allocators/mod.ts";
-import type { LinkEntry } from "./link-map.ts";
+import type { LinkEntry } from "../../system/link-map.ts";
 import { findMapping, type Mapping } from "../../system/linux-maps.ts";
 
 /** A mapped program or library. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
 import { DoctorError } from "../../errors.ts";
+import { type MemoryFile, openMemoryFile } from "../../system/linux-memory.ts";
 
 /** The files of `/proc/PID` that are read. */
 export type ProcessFile = "auxv" | "cmdline" | "environ" | "maps" | "status";
@@ -103,33 +104,29 @@ function memoryRefusal(pid: number): DoctorError {
 }
 
 function openMemory(pid: number, path: string): ProcessMemory {
-  let descriptor: number;
+  let file: MemoryFile;
   try {
-    descriptor = openSync(path, "r");
+    file = openMemoryFile(path);
   } catch (error) {
     throw REFUSED.includes(errorCode(error)) && !isPermissionRefusal(error)
       ? memoryRefusal(pid)
       : translate(pid, path, error);
   }
   function read(address: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    let done = 0;
+    let bytes: Uint8Array | null;
     try {
-      while (done < length) {
-        const count = readSync(descriptor, bytes, done, length - done, address + done);
-        if (count === 0) break;
-        done += count;
-      }
+      bytes = file.read(address, length);
     } catch (error) {
+      // The process may have ended meanwhile.
       throw new RangeError(unreadable(pid, address, length), { cause: error });
     }
-    if (done < length) throw new RangeError(unreadable(pid, address, length));
+    if (bytes === null) throw new RangeError(unreadable(pid, address, length));
     return bytes;
   }
   return {
     read,
     word: (address) => Number(new DataView(read(address, 8).buffer).getBigUint64(0, true)),
-    close: () => closeSync(descriptor),
+    close: () => file.close(),
   };
 }
 

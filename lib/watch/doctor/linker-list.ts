@@ -1,21 +1,11 @@
 /**
- * The dynamic linker's own list of what it loaded into a process, read from the process's memory:
- * the way debuggers take (`struct r_debug` and `struct link_map` of `link.h`). It is in the order in
- * which symbols are searched, but for objects that were opened later for themselves.
+ * Where another process's dynamic linker keeps its list of what it loaded: the way debuggers take, by
+ * `struct r_debug` of `link.h`.
  *
  * @module
  */
+import { type LinkEntry, readLinkEntries } from "../../system/link-map.ts";
 import type { ProcessMemory } from "./process-source.ts";
-
-/** One object that the dynamic linker loaded. */
-export interface LinkEntry {
-  /** What is to be added to the addresses in its file. */
-  readonly base: number;
-  /** The name by which it was loaded; empty for the program. */
-  readonly name: string;
-  /** Where its dynamic section is. */
-  readonly dynamic: number;
-}
 
 /** Entries of the auxiliary vector (`AT_*`). */
 export const AUXILIARY = { headers: 3, headerSize: 4, headerCount: 5, secure: 23 } as const;
@@ -31,14 +21,10 @@ const DT_DEBUG = 21;
 const DYNAMIC_ENTRY_BYTES = 16;
 const ELF_HEADER_BYTES = 64;
 
-/** Where `struct r_debug` has its list, and `struct link_map` its fields. */
+/** Where `struct r_debug` has its list. */
 const DEBUG_LIST = 8;
-const ENTRY = { base: 0, name: 8, dynamic: 16, next: 24 } as const;
 
-const MOST_OBJECTS = 10_000;
-const LONGEST_NAME = 4096;
 const PAGE = 4096;
-const DECODER = new TextDecoder();
 
 interface Segment {
   readonly type: number;
@@ -71,20 +57,10 @@ export function readLinkMap(
   auxiliary: ReadonlyMap<number, number>,
   exported: ReadonlyMap<string, number>,
 ): LinkEntry[] {
-  const entries: LinkEntry[] = [];
   const debug = findDebug(memory, auxiliary, exported);
-  let at = debug === 0 ? 0 : memory.word(debug + DEBUG_LIST);
-  if (at === 0) throw new RangeError("the dynamic linker has not set up its list of objects");
-  while (at !== 0) {
-    if (entries.length >= MOST_OBJECTS) throw new RangeError("its list of objects has no end");
-    entries.push({
-      base: memory.word(at + ENTRY.base),
-      name: readString(memory, memory.word(at + ENTRY.name)),
-      dynamic: memory.word(at + ENTRY.dynamic),
-    });
-    at = memory.word(at + ENTRY.next);
-  }
-  return entries;
+  const first = debug === 0 ? 0 : memory.word(debug + DEBUG_LIST);
+  if (first === 0) throw new RangeError("the dynamic linker has not set up its list of objects");
+  return readLinkEntries(memory.read, first);
 }
 
 function findDebug(
@@ -125,17 +101,4 @@ function findBase(table: number, segments: readonly Segment[]): number {
   if (headers !== undefined) return table - headers.address;
   const first = segments.find(({ type }) => type === SEGMENT.load)?.address ?? 0;
   return table - ELF_HEADER_BYTES - (first - first % PAGE);
-}
-
-/** Reads up to the ends of pages, as the next page may not be there. */
-function readString(memory: ProcessMemory, address: number): string {
-  const bytes: number[] = [];
-  for (let at = address; bytes.length < LONGEST_NAME;) {
-    const chunk = memory.read(at, Math.min(256, PAGE - at % PAGE));
-    const end = chunk.indexOf(0);
-    bytes.push(...(end < 0 ? chunk : chunk.subarray(0, end)));
-    if (end >= 0) return DECODER.decode(Uint8Array.from(bytes));
-    at += chunk.length;
-  }
-  throw new RangeError(`the name at 0x${address.toString(16)} has no end`);
 }
