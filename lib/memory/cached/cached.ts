@@ -135,8 +135,7 @@ export class CachedMemory implements CachedAllocator {
   readonly #slots: Float64Array<ArrayBuffer>;
   readonly #calls: MemoryCalls;
   readonly #source: Address;
-  #refills = 0;
-  #drains = 0;
+  readonly #counters = { refills: 0, drains: 0 };
   #open = true;
 
   /** Opens magazines of a source. */
@@ -231,8 +230,7 @@ export class CachedMemory implements CachedAllocator {
     return {
       blocks: counts.reduce((sum, count) => sum + count, 0),
       bytes: counts.reduce((sum, count, index) => sum + count * (CLASS_SIZES[index] ?? 0), 0),
-      refills: this.#refills,
-      drains: this.#drains,
+      ...this.#counters,
       live: null,
     };
   }
@@ -252,14 +250,14 @@ export class CachedMemory implements CachedAllocator {
 
   /** Fills a class's empty magazine to half; how many blocks there are now. */
   #refill(index: number): number {
-    this.#refills++;
+    this.#counters.refills++;
     const wanted = Math.ceil((CLASS_CAPACITIES[index] ?? 1) / 2);
     return this.#magazines.refill(index, wanted, CLASS_SIZES[index] ?? 0);
   }
 
   /** Frees the older half of a class's full magazine; how many blocks are left. */
   #drain(index: number): number {
-    this.#drains++;
+    this.#counters.drains++;
     return this.#magazines.drain(index, Math.ceil((this.#counts[index] ?? 0) / 2));
   }
 
