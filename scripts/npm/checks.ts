@@ -4,10 +4,20 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { koffiPackage } from "../../ffi/adapters/koffi.ts";
+import { BUILD_PACKAGE } from "../../ffi/packages.ts";
+import { cacheDirectory, cachedSourcesDirectory } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -136,6 +146,35 @@ export async function checkCommand({ client, options }: Project): Promise<void> 
   assert.equal(report.processAllocatorVerified, true, client.title);
 }
 
+/**
+ * `npx @offheap/build` in a project whose platform package is missing: it builds into the user's
+ * cache, and offheap takes the library from there. With the sources of the user who verifies, if
+ * there are any.
+ */
+export async function checkBuild({ client, options }: Project): Promise<void> {
+  const env = options.env;
+  const sources = cachedSourcesOf(cacheDirectory(process.env, process.platform));
+  const cache = cacheDirectory(env, process.platform) ?? "";
+  if (sources !== null) cpSync(sources, cachedSourcesDirectory(cache), { recursive: true });
+  const place = join(options.cwd, "node_modules", platformPackageName(hostTarget().name));
+  renameSync(place, `${options.cwd}.platform`);
+  try {
+    const build = [...client.npx ?? [], `${BUILD_PACKAGE}@${VERSION}`, "--allocator", "mimalloc"];
+    await run([...build, "--variant", "release"], options);
+    const variables = { ...env, OFFHEAP_ALLOCATOR: "mimalloc" };
+    const text = await run([...client.offheap, "verify", "--json"], { ...options, env: variables });
+    const { library, memoryAllocatorVerified } = JSON.parse(text);
+    assert.deepEqual([library.origin, memoryAllocatorVerified], ["cache", true], text);
+  } finally {
+    renameSync(`${options.cwd}.platform`, place);
+  }
+}
+
+function cachedSourcesOf(cache: string | null): string | null {
+  const sources = cache === null ? null : cachedSourcesDirectory(cache);
+  return sources !== null && existsSync(sources) ? sources : null;
+}
+
 /** Type-checks a strict program. */
 export async function checkTypes({ client, options }: Project): Promise<void> {
   const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
@@ -168,6 +207,9 @@ export async function checkRefusal(project: Project, registry: Registry): Promis
   assert.match(command.stderr, sentence);
 }
 
+/** The row of {@linkcode installedSizes} that is no size. */
+export const NUMBER_OF_PACKAGES = "number of packages";
+
 /** The sizes on disk of what an installation brought, in bytes. */
 export function installedSizes({ options }: Project): Record<string, number> {
   const modules = join(options.cwd, "node_modules");
@@ -177,7 +219,7 @@ export function installedSizes({ options }: Project): Record<string, number> {
     offheap: size(join(modules, "offheap")),
     "its platform package": size(join(modules, platformPackageName(hostTarget().name))),
     "all packages": size(modules),
-    "number of packages":
+    [NUMBER_OF_PACKAGES]:
       readdirSync(modules).flatMap((name) =>
         name.startsWith("@") ? readdirSync(join(modules, name)) : name.startsWith(".") ? [] : [name]
       ).length,

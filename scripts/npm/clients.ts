@@ -25,6 +25,8 @@ export interface Client {
   readonly run: readonly string[];
   /** The command in front of the arguments of `offheap`. */
   readonly offheap: readonly string[];
+  /** npm's way to run a package that is not installed. */
+  readonly npx?: readonly string[];
   /** The programs to try. */
   readonly programs: readonly string[];
   /** The end of the module that `import` leads to. */
@@ -51,6 +53,7 @@ function node(title: string, binary: string, ...options: string[]): Client {
     install: [...npm, "install", "offheap", ...options],
     run: [binary],
     offheap: [...npm, "exec", "--", "offheap"],
+    npx: [...npm, "exec", "--yes", "--"],
     programs: BOTH,
     module: COMPILED,
     local: true,

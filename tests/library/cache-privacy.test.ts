@@ -23,11 +23,14 @@ import { pinsFor } from "../../packages/build/plan/pins.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { fakeMimalloc } from "../support/fake-allocator.ts";
 import { fileOf, fill, makeRelease, type Release } from "../support/release.ts";
-import { offheapCommand, runChild } from "../support/runtime.ts";
+import { ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 // What a group may write to is not taken from the cache.
 process.umask(0o022);
+
+/** The command `offheap-build`. */
+const BUILD = join(ROOT, "packages", "build", "main.ts");
 
 const withModes = () => skipUnless(process.platform !== "win32", "Windows has no modes");
 const asRoot = () => skipUnless(process.getuid?.() === 0, "giving a file away needs root");
@@ -62,8 +65,8 @@ test(
     const cacheHome = temporaryDirectory();
     const cache = join(cacheHome, "offheap");
     const which = ["--allocator", "mimalloc", "--variant", "release"];
-    const args = ["build", ...which, "--source", fakeMimalloc()];
-    const command = ["sh", "-c", 'umask 0; exec "$@"', "sh", ...offheapCommand(...args)] as const;
+    const build = runtimeCommand(BUILD, ...which, "--source", fakeMimalloc());
+    const command = ["sh", "-c", 'umask 0; exec "$@"', "sh", ...build] as const;
     const variables = { XDG_CACHE_HOME: cacheHome };
     const { status, stdout, stderr } = await runChild([...command], { variables });
     assert.equal(status, 0, stdout + stderr);
@@ -305,10 +308,10 @@ test("a build does not begin a cache in a directory of another user", asRoot(), 
   mkdirSync(above);
   chownSync(above, SOMEBODY, SOMEBODY);
   const variables = { XDG_CACHE_HOME: undefined, HOME: home };
-  const args = ["build", "--allocator", "mimalloc", "--source", fakeMimalloc()];
-  const { status, stderr } = await runChild(offheapCommand(...args), { variables });
+  const command = runtimeCommand(BUILD, "--allocator", "mimalloc", "--source", fakeMimalloc());
+  const { status, stderr } = await runChild(command, { variables });
   assert.equal(status, 1);
-  assert.match(stderr, /^offheap: Cannot use the cache ".*": ".*\.cache" belongs to user 12345/);
+  assert.match(stderr, /^error: Cannot use the cache ".*": ".*\.cache" belongs to user 12345/);
   assert.ok(!existsSync(join(above, "offheap")));
 });
 
