@@ -98,7 +98,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: [
-      ...within("ffi", "shim"),
+      ...within("ffi", "failures", "shim"),
       ...within("memory", "native"),
       ...within("verify", "operators"),
     ],
@@ -133,6 +133,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       "run/run",
+      "ffi/failures",
       "ffi/shim",
       "run/preload-path",
       "run/exec",

@@ -38,7 +38,6 @@ test("with --no-inherit the program may become what it likes", async () => {
 
 test("each function that becomes another program is looked at", async () => {
   const program = compileProgram("execute.c", "execute");
-  const names: string[] = [];
   for (
     const name of ["execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"]
   ) {
@@ -46,11 +45,9 @@ test("each function that becomes another program is looked at", async () => {
     assert.equal(kept.stdout, "one two\n", `${name}: ${kept.stderr}`);
     const stderr = await refused(["--", program, name, "drop"]);
     assert.match(stderr, /was to take its place without LD_PRELOAD: refused/, name);
-    names.push(name);
+    const child = await run(["--", program, name, "child"]);
+    assert.equal(child.stdout, "one two\n", `${name} in a child: ${child.stderr}`);
   }
-  const each = 'program=$1; shift; for name; do "$program" "$name" drop; done; true';
-  const children = await run(["--", "sh", "-c", each, "sh", program, ...names]);
-  assert.equal(children.stdout, "one two\n".repeat(names.length), children.stderr);
 });
 
 test("a second preload variable, which the dynamic linker takes, is looked at as well", async () => {
