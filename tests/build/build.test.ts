@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { BuildError } from "../../lib/errors.ts";
@@ -18,6 +18,7 @@ import { requireSpace } from "../../packages/build/store/output.ts";
 import { SHIM_RECIPE } from "../../packages/build/recipe/shim.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { fakeMimalloc, pathWith } from "../support/fake-allocator.ts";
+import { builtLibrary } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 // What a group may write to is not taken from the cache.
@@ -30,9 +31,18 @@ interface Place {
   readonly cacheDirectory: string;
 }
 
+/** A fresh place, in which the shim is built already: an allocator's build needs it. */
 function place(): Place {
   const directory = temporaryDirectory();
-  return { outDirectory: join(directory, "out"), cacheDirectory: join(directory, "cache") };
+  const outDirectory = join(directory, "out");
+  const shim = builtLibrary("offheap");
+  mkdirSync(outDirectory);
+  if (existsSync(shim)) {
+    for (const file of [shim, `${shim}.json`]) {
+      copyFileSync(file, join(outDirectory, basename(file)));
+    }
+  }
+  return { outDirectory, cacheDirectory: join(directory, "cache") };
 }
 
 function buildFake(source: string, options: BuildOptions): ReturnType<typeof buildNative> {
