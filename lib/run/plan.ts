@@ -246,13 +246,18 @@ function preloadOrder(
   return shimLast || hostTarget().libc !== "glibc" ? [library, shim] : [shim, library];
 }
 
+/** The variables that preload the allocator and the shim, or the shim alone, and tune it. */
+export function preloadVariables(plan: LaunchPlan): Record<string, string> {
+  const { allocator, library, shim, before, tuning } = plan;
+  const { preloadVariable: variable } = launchPlatform();
+  const preloaded = library === null ? [shim] : preloadOrder(allocator, library, shim);
+  const names = preloaded.map(({ path }) => preloadName(path));
+  return recordSettings(before, { [variable]: appendPreload(before[variable], names), ...tuning });
+}
+
 /** The variables that put a program under the plan's allocator, without the check inside it. */
 export function plannedVariables(plan: LaunchPlan): Record<string, string> {
-  const { allocator, library, shim, before, tuning } = plan;
-  if (library === null) return {};
-  const { preloadVariable: variable } = launchPlatform();
-  const names = preloadOrder(allocator, library, shim).map(({ path }) => preloadName(path));
-  return recordSettings(before, { [variable]: appendPreload(before[variable], names), ...tuning });
+  return plan.library === null ? {} : preloadVariables(plan);
 }
 
 /**

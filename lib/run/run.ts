@@ -15,21 +15,8 @@ import { becomeProgram } from "./exec.ts";
 import { handProcessOn } from "./handover.ts";
 import { launchHost } from "./host.ts";
 import { currentIdentity, thisProcess } from "./identity.ts";
-import {
-  recordSettings,
-  REQUIRE_VARIABLE,
-  RESTORE_VARIABLE,
-  SHIM_VARIABLES,
-} from "./own-variables.ts";
-import {
-  appendPreload,
-  type LaunchOptions,
-  type LaunchPlan,
-  planLaunch,
-  plannedVariables,
-} from "./plan.ts";
-import { launchPlatform } from "./platforms.ts";
-import { preloadName } from "./preload-path.ts";
+import { REQUIRE_VARIABLE, RESTORE_VARIABLE, SHIM_VARIABLES } from "./own-variables.ts";
+import { type LaunchOptions, type LaunchPlan, planLaunch, preloadVariables } from "./plan.ts";
 import { requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
@@ -90,19 +77,14 @@ function commandEnvironment(
   inherit: boolean,
   start: StartEnvironment,
 ): string[] {
-  const { before, shim } = plan;
-  const { preloadVariable: variable } = launchPlatform();
-  const preload = appendPreload(ownVariable(planned, variable) ?? before[variable], [
-    preloadName(shim.path),
-  ]);
   const changed: Record<string, string> = {
-    ...recordSettings(before, { ...planned, [variable]: preload }),
+    ...planned,
     [REQUIRE_VARIABLE]: `${thisProcess()}:${requirementOf(plan)}`,
   };
   for (const name of SHIM_VARIABLES) {
     if (name in planned) changed[name] = `${thisProcess()}:`;
   }
-  const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, before, changed) };
+  const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, plan.before, changed) };
   const ours = { ...changed, ...restore };
   return [
     ...entriesBefore(target.environment, start).filter((entry) => {
@@ -141,7 +123,7 @@ export function runCommand(options: RunOptions): never {
   const [command = "", ...args] = startArguments(words);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(launch, start.variables);
-  const planned = plannedVariables(plan);
+  const planned = preloadVariables(plan);
   const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(planned)];
   const { before: environment } = plan;
   const target = resolveLaunchTarget({ command, args, environment, sets }, launchHost());

@@ -8,7 +8,7 @@ import { hostTarget } from "../../lib/library/target.ts";
 import { REQUIRE_VARIABLE } from "../../lib/run/own-variables.ts";
 import { FIRST_PROCESS } from "../../lib/run/requirement.ts";
 import { launchEnvironment } from "../../mod.ts";
-import { MEMORY_FILES } from "../../packages/build/shim.ts";
+import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
