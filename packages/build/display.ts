@@ -5,7 +5,7 @@
  */
 import { Listr, type ListrTaskWrapper, type SimpleRenderer } from "listr2";
 import type { DefaultRenderer } from "listr2";
-import type { BuildProgress, BuildStep, BuildUnit } from "./types.ts";
+import type { BuildProgress, BuildStep, LibraryId } from "./types.ts";
 
 const STEP_TITLES: Readonly<Record<BuildStep, string>> = {
   source: "getting the source",
@@ -23,9 +23,9 @@ export interface Display extends BuildProgress {
 /** What has a row of its own. */
 export interface Grouping {
   /** The row's title. */
-  readonly title: (unit: BuildUnit) => string;
+  readonly title: (unit: LibraryId) => string;
   /** What the row says of a step. */
-  readonly text: (unit: BuildUnit, step: BuildStep) => string;
+  readonly text: (unit: LibraryId, step: BuildStep) => string;
   /** Whether a row ends with a library, or with all of a target's. */
   readonly ends: "library" | "target";
 }

@@ -6,13 +6,13 @@
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { buildForHost } from "./build-host.ts";
-import { buildTargets } from "./build-targets.ts";
+import { buildForHost } from "./host.ts";
+import { buildTargets } from "./targets.ts";
 import { checkOptions } from "./plan/options.ts";
 import { toolEnvironment } from "./toolchain/shell.ts";
-import type { BuildOptions, BuildProgress, BuildResult } from "./types.ts";
+import type { BuildContext, BuildOptions, BuildProgress, BuildResult } from "./types.ts";
 
-export type { BuildOptions, BuildProgress, BuildResult, BuildStep, BuildUnit } from "./types.ts";
+export type { BuildOptions, BuildProgress, BuildResult, BuildStep, LibraryId } from "./types.ts";
 
 const SILENT: BuildProgress = { step() {}, done() {}, ended() {}, note() {} };
 
@@ -29,7 +29,6 @@ export async function buildNative(options: BuildOptions = {}): Promise<BuildResu
   const { target, progress = SILENT } = options;
   const environment = toolEnvironment(options.environment ?? process.env);
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  return target === undefined
-    ? await buildForHost({ options, environment, root, progress })
-    : await buildTargets({ target, options, environment, root, progress });
+  const context: BuildContext = { options, environment, root, progress, signal: options.signal };
+  return target === undefined ? await buildForHost(context) : await buildTargets(target, context);
 }

@@ -16,17 +16,17 @@ export type BuildStep = "source" | "unpack" | "compile" | "check";
 /** How far a build came, for a display. */
 export interface BuildProgress {
   /** A step of one library begins, such as `compile`. */
-  step(unit: BuildUnit, step: BuildStep): void;
+  step(unit: LibraryId, step: BuildStep): void;
   /** One library is ready. */
-  done(unit: BuildUnit): void;
+  done(unit: LibraryId): void;
   /** All libraries of one target and variant are ready, or one failed. */
-  ended(unit: Omit<BuildUnit, "name">, error?: unknown): void;
+  ended(unit: Omit<LibraryId, "name">, error?: unknown): void;
   /** Something worth a line of its own, such as the wait for another build. */
   note(text: string): void;
 }
 
 /** One library of one build. */
-export interface BuildUnit {
+export interface LibraryId {
   /** The library. */
   readonly name: LibraryName;
   /** The target. */
@@ -74,6 +74,46 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** Told of the steps. */
   readonly progress?: BuildProgress;
+}
+
+/** What is the same for all libraries of a build. */
+export interface BuildContext {
+  /** The options. */
+  readonly options: BuildOptions;
+  /** The environment of the tools. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The directory of a checkout or package. */
+  readonly root: string;
+  /** Told of the steps. */
+  readonly progress: BuildProgress;
+  /** Ends the work. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One library that is wanted, and the sources that would do. */
+export interface LibraryPlan {
+  /** How it is built. */
+  readonly recipe: Recipe;
+  /** The hashes of sources that would do; the preferred one first. */
+  readonly identities: readonly string[];
+  /** Gets the source. */
+  fetch(context: SourceContext): Promise<Source>;
+}
+
+/** The libraries of one target and variant. */
+export interface VariantPlan {
+  /** The libraries. */
+  readonly libraries: readonly LibraryPlan[];
+  /** Where they go. */
+  readonly outDirectory: string;
+  /** The variant. */
+  readonly variant: Variant;
+  /** The target. */
+  readonly target: Target;
+  /** Whether a library that this compiler made will do. */
+  readonly accepts: (compiler: string) => boolean;
+  /** Builds also what is up to date. */
+  readonly force: boolean;
 }
 
 /** What became of one library. */
@@ -129,7 +169,7 @@ export interface Toolchain {
 }
 
 /** All that a recipe needs to build one library. */
-export interface Job {
+export interface LibraryBuild {
   /** The variant. */
   readonly variant: Variant;
   /** The target. */
@@ -144,7 +184,7 @@ export interface Job {
   readonly shared: string | null;
   /** Where the library's file has to be. */
   readonly output: string;
-  /** Runs a command in {@linkcode Job.directory}; its standard output. */
+  /** Runs a command in {@linkcode LibraryBuild.directory}; its standard output. */
   run(command: readonly string[], environment?: Readonly<Record<string, string>>): Promise<string>;
 }
 
@@ -181,6 +221,6 @@ export interface Recipe {
   readonly prepare?: (source: Source, context: SourceContext) => Promise<Source>;
   /** The version that a source directory says it is. */
   version(directory: string): string;
-  /** Builds. */
-  build(job: Job): Promise<Built>;
+  /** Makes the library. */
+  compile(build: LibraryBuild): Promise<Built>;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { libraryFileName } from "../../../lib/library/directories.ts";
 import { librariesOf, type LibraryManifest, type Variant } from "../../../lib/library/manifest.ts";
 import type { Target } from "../../../lib/library/target.ts";
-import { fetchGiven, fetchPinned, type SourceContext } from "../store/fetch.ts";
+import { fetchGiven, fetchPinned } from "../store/fetch.ts";
 import { hashDirectory } from "../store/hashes.ts";
 import { hashInputs } from "./inputs.ts";
 import { JEMALLOC_RECIPE } from "../recipe/jemalloc.ts";
@@ -16,17 +16,14 @@ import { readFinished } from "../store/output.ts";
 import { ownSources } from "../root.ts";
 import { type AllocatorName, type Pin, pinsFor } from "./pins.ts";
 import { SHIM_RECIPE } from "../recipe/shim.ts";
-import type { BuildOptions, BuildResult, Recipe, Source } from "../types.ts";
-
-/** One library that is wanted, and the sources that would do. */
-export interface Plan {
-  /** How it is built. */
-  readonly recipe: Recipe;
-  /** The hashes of sources that would do; the preferred one first. */
-  readonly identities: readonly string[];
-  /** Gets the source. */
-  fetch(context: SourceContext): Promise<Source>;
-}
+import type {
+  BuildOptions,
+  BuildResult,
+  LibraryPlan,
+  Recipe,
+  Source,
+  VariantPlan,
+} from "../types.ts";
 
 const ALLOCATOR_RECIPES: Readonly<Record<AllocatorName, Recipe>> = {
   mimalloc: MIMALLOC_RECIPE,
@@ -38,7 +35,7 @@ const ALLOCATOR_RECIPES: Readonly<Record<AllocatorName, Recipe>> = {
  *
  * @throws {BuildError} for a version that is not pinned.
  */
-export function planBuild(options: BuildOptions): Plan[] {
+export function planBuild(options: BuildOptions): LibraryPlan[] {
   const { allocator = "all", source } = options;
   const names: readonly AllocatorName[] = allocator === "all"
     ? ["mimalloc", "jemalloc"]
@@ -55,12 +52,12 @@ export function planBuild(options: BuildOptions): Plan[] {
   ];
 }
 
-/** Those of the plans that a variant has. */
-export function plansOf(variant: Variant, plans: readonly Plan[]): Plan[] {
-  return plans.filter(({ recipe }) => librariesOf(variant).includes(recipe.name));
+/** Those of the libraries that a variant has. */
+export function librariesWith(variant: Variant, all: readonly LibraryPlan[]): LibraryPlan[] {
+  return all.filter(({ recipe }) => librariesOf(variant).includes(recipe.name));
 }
 
-function planShim(): Plan {
+function planShim(): LibraryPlan {
   const path = ownSources();
   const identity = hashDirectory(path);
   const source: Source = {
@@ -75,7 +72,7 @@ function planShim(): Plan {
   return { recipe: SHIM_RECIPE, identities: [identity], fetch: () => Promise.resolve(source) };
 }
 
-function planPinned(recipe: Recipe, pins: readonly Pin[]): Plan {
+function planPinned(recipe: Recipe, pins: readonly Pin[]): LibraryPlan {
   const archives = pins.flatMap((pin) => [pin.upstream, pin.debian]);
   return {
     recipe,
@@ -84,7 +81,7 @@ function planPinned(recipe: Recipe, pins: readonly Pin[]): Plan {
   };
 }
 
-function planGiven(recipe: Recipe, given: string, version: string | undefined): Plan {
+function planGiven(recipe: Recipe, given: string, version: string | undefined): LibraryPlan {
   return {
     recipe,
     identities: [],
@@ -97,28 +94,15 @@ function planGiven(recipe: Recipe, given: string, version: string | undefined): 
   };
 }
 
-/** What is the same for all libraries of a build. */
-export interface PlanContext {
-  /** Where the libraries go. */
-  readonly outDirectory: string;
-  /** The variant. */
-  readonly variant: Variant;
-  /** The target. */
-  readonly target: Target;
-  /** Whether a library that this compiler made will do. */
-  readonly accepts: (compiler: string) => boolean;
-}
-
 /** The result for a library that is up to date; `null` when it has to be built. */
 export function findCurrent(
-  plan: Plan,
-  context: PlanContext,
+  plan: LibraryPlan,
+  { outDirectory, variant, target, accepts }: VariantPlan,
   identities: readonly string[] = plan.identities,
 ): BuildResult | null {
-  const { outDirectory, variant, target } = context;
   const { recipe } = plan;
   const manifest = readFinished(outDirectory, recipe.name, target.platform);
-  if (manifest === null || !context.accepts(manifest.compiler)) return null;
+  if (manifest === null || !accepts(manifest.compiler)) return null;
   const { compiler } = manifest;
   const index = identities.findIndex((identity) =>
     hashInputs({ recipe, identity, variant, target, compiler }) === manifest.inputs

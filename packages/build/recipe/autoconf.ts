@@ -6,20 +6,11 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DownloadError } from "../store/download.ts";
-import type { DebianSources } from "../store/debian.ts";
+import type { SourceContext } from "../store/fetch.ts";
 import { findProgram, runTool } from "../toolchain/shell.ts";
 
-/** What autoconf needs around it. */
-export interface AutoconfContext {
-  /** A directory that is removed after the build. */
-  readonly temporary: string;
-  /** The environment of the tools. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Debian's packages, or `null` when they may not be asked for. */
-  readonly debian: DebianSources | null;
-  /** Ends the work. */
-  readonly signal?: AbortSignal | undefined;
-}
+/** What autoconf needs of it. */
+type AutoconfContext = Pick<SourceContext, "temporary" | "environment" | "debian" | "signal">;
 
 /**
  * Autoconf and what of its dependencies it uses: a minimal Debian has part of perl only, and an old

@@ -11,7 +11,7 @@ import type { Target } from "../../../lib/library/target.ts";
 import { copyOperators, operatorLines } from "./operators.ts";
 import { ownSources } from "../root.ts";
 import type { AllocatorName } from "../plan/pins.ts";
-import type { Job } from "../types.ts";
+import type { LibraryBuild } from "../types.ts";
 
 /** What stands before the names of the allocator's own functions. */
 export const INNER_PREFIX = "inner_";
@@ -58,24 +58,24 @@ export function guardFeatures(target: Target, variant: Variant): readonly string
  * Compiles the layer.
  *
  * @param defines Macros that it needs, as compiler flags.
- * @returns The name of the object file in the job's directory.
+ * @returns The name of the object file in the build's directory.
  */
 export async function compileGuard(
-  job: Job,
+  build: LibraryBuild,
   allocator: AllocatorName,
   defines: readonly string[] = [],
 ): Promise<string> {
-  const files = guardFiles(allocator, job.target, job.variant);
-  for (const file of files) copyFileSync(join(ownSources(), file), join(job.directory, file));
+  const files = guardFiles(allocator, build.target, build.variant);
+  for (const file of files) copyFileSync(join(ownSources(), file), join(build.directory, file));
   const sources = files.filter((file) => file.endsWith(".c"));
-  copyOperators(job.directory);
+  copyOperators(build.directory);
   const lines = [
     ...sources.map((file) => `#include "${file}"`),
     ...operatorLines("guard"),
   ];
-  writeFileSync(join(job.directory, `${UNIT}.c`), `${lines.join("\n")}\n`);
-  await job.run([
-    ...job.toolchain.compiler,
+  writeFileSync(join(build.directory, `${UNIT}.c`), `${lines.join("\n")}\n`);
+  await build.run([
+    ...build.toolchain.compiler,
     "-c",
     ...FLAGS,
     ...defines,

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { BuildError } from "../../../lib/errors.ts";
 import type { Target } from "../../../lib/library/target.ts";
 import { objectFormat } from "./link.ts";
-import type { Job } from "../types.ts";
+import type { LibraryBuild } from "../types.ts";
 
 /** What a run of configure depends on. */
 export interface ConfigureRequest {
@@ -60,7 +60,7 @@ export const SIZE_CHECKS: readonly string[] = [
  * without the library's own `-s` all of mingw-w64 a second time (two minutes), and without an
  * option for the sanitizer, which is on where nothing is optimised, its runtime (20 seconds).
  */
-function programFlags({ target }: Job, strips: boolean): readonly string[] {
+function programFlags({ target }: LibraryBuild, strips: boolean): readonly string[] {
   return [
     "-fno-sanitize=undefined",
     ...(strips ? ["-s"] : []),
@@ -79,8 +79,8 @@ interface CrossSettings {
 }
 
 /** What configure is told besides when zig is the compiler. */
-function crossSettings(job: Job, strips: boolean): CrossSettings {
-  const { target, toolchain: { cross }, shared } = job;
+function crossSettings(build: LibraryBuild, strips: boolean): CrossSettings {
+  const { target, toolchain: { cross }, shared } = build;
   if (cross === null) return { args: [], variables: {} };
   return {
     args: [
@@ -104,13 +104,13 @@ function crossSettings(job: Job, strips: boolean): CrossSettings {
  * @throws {BuildError} when it fails, or chose an unwinder that crashes.
  */
 export async function configure(
-  job: Job,
+  build: LibraryBuild,
   { options, headers, strips }: ConfigureRequest,
 ): Promise<string> {
-  const { compiler, cross } = job.toolchain;
-  const { args, variables } = crossSettings(job, strips);
-  const flags = cross === null ? [] : programFlags(job, strips);
-  const printed = await job.run(["./configure", ...args, ...options], {
+  const { compiler, cross } = build.toolchain;
+  const { args, variables } = crossSettings(build, strips);
+  const flags = cross === null ? [] : programFlags(build, strips);
+  const printed = await build.run(["./configure", ...args, ...options], {
     CC: [...compiler, ...flags, ...headers].join(" "),
     ...variables,
   });

@@ -31,11 +31,11 @@ import {
   nameFlags,
   type ObjectFormat,
   objectFormat,
+  symbolNames,
   writeExports,
 } from "./link.ts";
 import { addOperators, operatorFiles } from "./operators.ts";
-import { symbolNames } from "./symbols.ts";
-import type { Job, Recipe } from "../types.ts";
+import type { LibraryBuild, Recipe } from "../types.ts";
 
 const JOBS = 2;
 const UNIT = "offheap-unit.c";
@@ -168,54 +168,54 @@ function configureOptions(variant: Variant, target: Target): string[] {
 }
 
 /** The guarding layer's object file, where there is one. */
-async function guardObjects(job: Job): Promise<string[]> {
-  if (!hasGuard(job.target, job.variant)) return [];
+async function guardObjects(build: LibraryBuild): Promise<string[]> {
+  if (!hasGuard(build.target, build.variant)) return [];
   // Its makefile takes what was renamed for private, and gives that a prefix of its own.
-  const names = job.toolchain.cross === null
+  const names = build.toolchain.cross === null
     ? GUARDED.map((name) => `-D${INNER_PREFIX}${name}=je_${INNER_PREFIX}${name}`)
     : [];
-  return [await compileGuard(job, "jemalloc", names)];
+  return [await compileGuard(build, "jemalloc", names)];
 }
 
-async function make(job: Job): Promise<void> {
+async function make(build: LibraryBuild): Promise<void> {
   const flags = [
-    ...await guardObjects(job),
+    ...await guardObjects(build),
     ...LINK_FLAGS.elf,
-    ...nameFlags("elf", job.output),
+    ...nameFlags("elf", build.output),
     // Make hands its variables to a shell: a path of the checkout's may hold anything.
-    ...writeExports("elf", job.exports, job.directory, () => "exports.map"),
+    ...writeExports("elf", build.exports, build.directory, () => "exports.map"),
   ];
-  await job.run([
+  await build.run([
     "make",
     `-j${JOBS}`,
     "build_lib_shared",
-    `EXTRA_CFLAGS=${VARIANT_FLAGS[job.variant].join(" ")}`,
+    `EXTRA_CFLAGS=${VARIANT_FLAGS[build.variant].join(" ")}`,
     `EXTRA_LDFLAGS=${flags.join(" ")}`,
-  ], { CC: job.toolchain.compiler.join(" ") });
-  copyFileSync(join(job.directory, "lib/libjemalloc.so.2"), job.output);
+  ], { CC: build.toolchain.compiler.join(" ") });
+  copyFileSync(join(build.directory, "lib/libjemalloc.so.2"), build.output);
 }
 
 /** The sources that jemalloc's makefile lists, with macOS's zone where it is wanted. */
-function sourcesOf(job: Job): string[] {
-  const makefile = readFileSync(join(job.directory, "Makefile.in"), "utf8");
+function sourcesOf(build: LibraryBuild): string[] {
+  const makefile = readFileSync(join(build.directory, "Makefile.in"), "utf8");
   const list = /^C_SRCS := ((?:.*\\\n)*.*)$/m.exec(makefile)?.[1] ?? "";
   const sources = [...list.matchAll(/\bsrc\/\w+\.c\b/g)].map(([path]) => path);
   if (!sources.includes("src/jemalloc.c")) {
     throw new BuildError("Cannot build jemalloc: its Makefile.in lists no src/jemalloc.c.");
   }
-  const hasZone = job.variant === "preload" && objectFormat(job.target) === "macho";
+  const hasZone = build.variant === "preload" && objectFormat(build.target) === "macho";
   return hasZone ? [...sources, "src/zone.c"] : sources;
 }
 
 /** The libraries that configure found to be needed; zig has libgcc's functions itself. */
-function librariesOf(job: Job): string[] {
-  const makefile = readFileSync(join(job.directory, "Makefile"), "utf8");
+function librariesOf(build: LibraryBuild): string[] {
+  const makefile = readFileSync(join(build.directory, "Makefile"), "utf8");
   const line = /^LIBS := *(.*)$/m.exec(makefile)?.[1] ?? "";
   return line.split(/\s+/).filter((flag) => flag !== "" && flag !== "-lgcc");
 }
 
-function writeUnit(job: Job, format: ObjectFormat): void {
-  const text = exportingUnit(format, job.exports, {
+function writeUnit(build: LibraryBuild, format: ObjectFormat): void {
+  const text = exportingUnit(format, build.exports, {
     head: [],
     headers: [
       "jemalloc/internal/jemalloc_preamble.h",
@@ -224,34 +224,34 @@ function writeUnit(job: Job, format: ObjectFormat): void {
     body: SIZE_CHECKS,
     source: "src/jemalloc.c",
   });
-  writeFileSync(join(job.directory, UNIT), text);
+  writeFileSync(join(build.directory, UNIT), text);
 }
 
 /** All sources by one command: make's own way would take three times as long with zig. */
-async function compileDirectly(job: Job, headers: readonly string[]): Promise<void> {
-  const format = objectFormat(job.target);
+async function compileDirectly(build: LibraryBuild, headers: readonly string[]): Promise<void> {
+  const format = objectFormat(build.target);
   // It renames internal functions, which are hidden here anyway.
-  writeFileSync(join(job.directory, "include/jemalloc/internal/private_namespace.h"), "");
-  writeUnit(job, format);
-  await job.run([
-    ...job.toolchain.compiler,
+  writeFileSync(join(build.directory, "include/jemalloc/internal/private_namespace.h"), "");
+  writeUnit(build, format);
+  await build.run([
+    ...build.toolchain.compiler,
     "-shared",
     "-o",
-    job.output,
+    build.output,
     ...CROSS_FLAGS[format],
-    ...OPTIMISATION[job.variant],
-    ...VARIANT_FLAGS[job.variant],
+    ...OPTIMISATION[build.variant],
+    ...VARIANT_FLAGS[build.variant],
     "-D_GNU_SOURCE",
     "-D_REENTRANT",
     "-Iinclude",
     "-I.",
     ...headers,
-    ...sourcesOf(job).map((source) => source === "src/jemalloc.c" ? UNIT : source),
-    ...await guardObjects(job),
-    ...librariesOf(job),
+    ...sourcesOf(build).map((source) => source === "src/jemalloc.c" ? UNIT : source),
+    ...await guardObjects(build),
+    ...librariesOf(build),
     ...LINK_FLAGS[format],
-    ...nameFlags(format, job.output),
-    ...writeExports(format, job.exports, dirname(job.output)),
+    ...nameFlags(format, build.output),
+    ...writeExports(format, build.exports, dirname(build.output)),
   ]);
 }
 
@@ -289,23 +289,25 @@ export const JEMALLOC_RECIPE: Recipe = {
     }
     return match[1];
   },
-  async build(job) {
-    const headers = objectFormat(job.target) === "macho" ? writeDarwinHeaders(job.directory) : [];
-    const limited = limitZeroing(job.directory);
+  async compile(build) {
+    const headers = objectFormat(build.target) === "macho"
+      ? writeDarwinHeaders(build.directory)
+      : [];
+    const limited = limitZeroing(build.directory);
     // The guarding layer has its own.
-    if (objectFormat(job.target) === "elf" && !hasGuard(job.target, job.variant)) {
-      addOperators("jemalloc", join(job.directory, "src/jemalloc.c"));
+    if (objectFormat(build.target) === "elf" && !hasGuard(build.target, build.variant)) {
+      addOperators("jemalloc", join(build.directory, "src/jemalloc.c"));
     }
-    const printed = await configure(job, {
-      options: configureOptions(job.variant, job.target),
+    const printed = await configure(build, {
+      options: configureOptions(build.variant, build.target),
       headers,
-      strips: OPTIMISATION[job.variant].includes("-s"),
+      strips: OPTIMISATION[build.variant].includes("-s"),
     });
-    await (job.toolchain.cross === null ? make(job) : compileDirectly(job, headers));
+    await (build.toolchain.cross === null ? make(build) : compileDirectly(build, headers));
     return {
       features: [
-        ...(hasGuard(job.target, job.variant) ? [] : VARIANT_FEATURES[job.variant]),
-        ...guardFeatures(job.target, job.variant),
+        ...(hasGuard(build.target, build.variant) ? [] : VARIANT_FEATURES[build.variant]),
+        ...guardFeatures(build.target, build.variant),
         "safe-lookup",
         ...(limited ? ["zeroing-limit"] : []),
         ...(configured(printed, "stats") ? ["statistics"] : []),

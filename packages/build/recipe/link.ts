@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { SymbolTable } from "../../../ffi/types.ts";
 import type { Target } from "../../../lib/library/target.ts";
 
 /** How a platform's libraries are laid out. */
@@ -23,6 +24,23 @@ export interface ExportNames {
   readonly required: readonly string[];
   /** Exported where the source has them. */
   readonly optional: readonly string[];
+}
+
+/**
+ * The names of symbol tables' rows.
+ *
+ * @param more Names that are required besides.
+ */
+export function symbolNames(
+  tables: readonly SymbolTable[],
+  more: readonly string[] = [],
+): ExportNames {
+  const rows = tables.flatMap((table) => Object.entries(table));
+  const required = rows.filter(([, row]) => row.optional !== true).map(([name]) => name);
+  return {
+    required: [...new Set([...required, ...more])],
+    optional: rows.filter(([, row]) => row.optional === true).map(([name]) => name),
+  };
 }
 
 /**

@@ -24,11 +24,11 @@ import {
   nameFlags,
   type ObjectFormat,
   objectFormat,
+  symbolNames,
   writeExports,
 } from "./link.ts";
 import { addOperators, operatorFiles } from "./operators.ts";
-import { symbolNames } from "./symbols.ts";
-import type { Job, Recipe } from "../types.ts";
+import type { LibraryBuild, Recipe } from "../types.ts";
 
 /**
  * Whether mimalloc counts its live bytes, which costs too much to be on: the figures are in
@@ -148,14 +148,14 @@ const EXPORTS: Readonly<Record<ObjectFormat, ExportNames>> = {
  * The unit for formats whose exports the sources mark. mimalloc's own marks would export all that
  * it has, so they are switched on only behind the header: the code goes by them, too.
  */
-function writeUnit(job: Job, format: ObjectFormat): void {
-  const text = exportingUnit(format, job.exports, {
+function writeUnit(build: LibraryBuild, format: ObjectFormat): void {
+  const text = exportingUnit(format, build.exports, {
     head: ["#ifndef _DEFAULT_SOURCE", "#define _DEFAULT_SOURCE", "#endif"],
     headers: ["mimalloc.h"],
     body: ["#define MI_SHARED_LIB 1", "#define MI_SHARED_LIB_EXPORT 1"],
     source: SOURCE,
   });
-  writeFileSync(join(job.directory, UNIT), text);
+  writeFileSync(join(build.directory, UNIT), text);
 }
 
 interface Units {
@@ -163,27 +163,27 @@ interface Units {
   readonly flags: readonly string[];
 }
 
-async function prepareUnits(job: Job, format: ObjectFormat): Promise<Units> {
+async function prepareUnits(build: LibraryBuild, format: ObjectFormat): Promise<Units> {
   if (format === "elf") {
-    if (hasGuard(job.target, job.variant)) {
-      return { sources: [SOURCE, await compileGuard(job, "mimalloc")], flags: [] };
+    if (hasGuard(build.target, build.variant)) {
+      return { sources: [SOURCE, await compileGuard(build, "mimalloc")], flags: [] };
     }
-    addOperators("mimalloc", join(job.directory, SOURCE));
+    addOperators("mimalloc", join(build.directory, SOURCE));
     return { sources: [SOURCE], flags: [] };
   }
-  writeUnit(job, format);
-  const headers = format === "macho" ? writeDarwinHeaders(job.directory) : [];
-  if (job.variant !== "preload") return { sources: [UNIT], flags: headers };
-  const zone = ZONE_SOURCES.find((file) => existsSync(join(job.directory, file)));
+  writeUnit(build, format);
+  const headers = format === "macho" ? writeDarwinHeaders(build.directory) : [];
+  if (build.variant !== "preload") return { sources: [UNIT], flags: headers };
+  const zone = ZONE_SOURCES.find((file) => existsSync(join(build.directory, file)));
   if (zone === undefined) {
     throw new BuildError("Cannot build mimalloc for macOS: this version has no malloc zone.");
   }
   // One file would define the same names twice. `0` is "defined" to the first, and false.
   const object = "offheap-zone.o";
-  await job.run([
-    ...job.toolchain.compiler,
+  await build.run([
+    ...build.toolchain.compiler,
     "-c",
-    ...MIMALLOC_RECIPE.flags(job.variant, job.target, true).filter((flag) => flag !== "-s"),
+    ...MIMALLOC_RECIPE.flags(build.variant, build.target, true).filter((flag) => flag !== "-s"),
     "-DMI_SHARED_LIB",
     "-DMI_SHARED_LIB_EXPORT",
     "-DMI_OSX_ZONE=1",
@@ -229,30 +229,30 @@ export const MIMALLOC_RECIPE: Recipe = {
     }
     return decodeMimallocVersion(Number(match[1]));
   },
-  async build(job) {
-    const format = objectFormat(job.target);
-    const { sources, flags } = await prepareUnits(job, format);
-    await job.run([
-      ...job.toolchain.compiler,
+  async compile(build) {
+    const format = objectFormat(build.target);
+    const { sources, flags } = await prepareUnits(build, format);
+    await build.run([
+      ...build.toolchain.compiler,
       "-shared",
       "-o",
-      job.output,
-      ...MIMALLOC_RECIPE.flags(job.variant, job.target, job.toolchain.cross !== null),
+      build.output,
+      ...MIMALLOC_RECIPE.flags(build.variant, build.target, build.toolchain.cross !== null),
       ...flags,
       "-Iinclude",
       "-I.",
       ...sources,
-      ...nameFlags(format, job.output),
-      ...writeExports(format, job.exports, dirname(job.output)),
-      ...LIBRARIES[job.target.platform] ?? [],
+      ...nameFlags(format, build.output),
+      ...writeExports(format, build.exports, dirname(build.output)),
+      ...LIBRARIES[build.target.platform] ?? [],
     ]);
-    if (hasGuard(job.target, job.variant)) {
-      return { features: guardFeatures(job.target, job.variant) };
+    if (hasGuard(build.target, build.variant)) {
+      return { features: guardFeatures(build.target, build.variant) };
     }
-    const guarded = job.variant === "secure" && HEADERS.some((header) => {
-      const path = join(job.directory, header);
+    const guarded = build.variant === "secure" && HEADERS.some((header) => {
+      const path = join(build.directory, header);
       return existsSync(path) && readFileSync(path, "utf8").includes("MI_GUARDED");
     });
-    return { features: [...VARIANT_FEATURES[job.variant], ...(guarded ? ["guarded"] : [])] };
+    return { features: [...VARIANT_FEATURES[build.variant], ...(guarded ? ["guarded"] : [])] };
   },
 };

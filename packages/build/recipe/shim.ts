@@ -7,8 +7,14 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MEASURE_SYMBOLS, MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
 import { BuildError } from "../../../lib/errors.ts";
-import { LINK_FLAGS, nameFlags, type ObjectFormat, objectFormat, writeExports } from "./link.ts";
-import { symbolNames } from "./symbols.ts";
+import {
+  LINK_FLAGS,
+  nameFlags,
+  type ObjectFormat,
+  objectFormat,
+  symbolNames,
+  writeExports,
+} from "./link.ts";
 import type { Recipe } from "../types.ts";
 
 /** The source file that defines the version of the binary interface. */
@@ -107,17 +113,17 @@ export const SHIM_RECIPE: Recipe = {
     }
     return match[1];
   },
-  async build(job) {
-    const format = objectFormat(job.target);
-    await job.run([
-      ...job.toolchain.compiler,
+  async compile(build) {
+    const format = objectFormat(build.target);
+    await build.run([
+      ...build.toolchain.compiler,
       "-shared",
       "-o",
-      job.output,
+      build.output,
       ...SHIM_FILES,
-      ...SHIM_RECIPE.flags(job.variant, job.target, job.toolchain.cross !== null),
-      ...nameFlags(format, job.output),
-      ...writeExports(format, job.exports, dirname(job.output)),
+      ...SHIM_RECIPE.flags(build.variant, build.target, build.toolchain.cross !== null),
+      ...nameFlags(format, build.output),
+      ...writeExports(format, build.exports, dirname(build.output)),
     ]);
     return { features: [] };
   },

@@ -9,8 +9,7 @@ import process from "node:process";
 import { BuildError } from "../../../lib/errors.ts";
 import { cacheDirectory, cachedSourcesDirectory } from "../../../lib/library/directories.ts";
 import { DebianSources } from "./debian.ts";
-import type { Plan } from "../plan/libraries.ts";
-import type { BuildOptions, Source } from "../types.ts";
+import type { BuildContext, BuildOptions, LibraryPlan, Source } from "../types.ts";
 
 /** The user's cache; `null` when the environment names no home. */
 export function cacheOf(options: BuildOptions): string | null {
@@ -39,12 +38,10 @@ export function requireCache(options: BuildOptions): string {
  * @throws {BuildError} when one cannot be had.
  */
 export async function fetchSources(
-  plans: readonly Plan[],
+  plans: readonly LibraryPlan[],
   temporary: string,
-  options: BuildOptions,
-  environment: Readonly<Record<string, string>>,
-  signal: AbortSignal | undefined,
-): Promise<Map<Plan, Source>> {
+  { options, environment, signal }: BuildContext,
+): Promise<Map<LibraryPlan, Source>> {
   const apt = join(temporary, "apt");
   mkdirSync(apt);
   const cache = requireCache(options);
@@ -61,7 +58,7 @@ export async function fetchSources(
   const outcomes = await Promise.allSettled(
     plans.map(async (plan) => [plan, await plan.fetch(context)] as const),
   );
-  const sources = new Map<Plan, Source>();
+  const sources = new Map<LibraryPlan, Source>();
   for (const outcome of outcomes) {
     if (outcome.status === "rejected") throw outcome.reason;
     sources.set(...outcome.value);

@@ -10,33 +10,21 @@ import type { Variant } from "../../lib/library/manifest.ts";
 import { isWithin } from "../../lib/library/ownership.ts";
 import { hostTarget, type Target } from "../../lib/library/target.ts";
 import { releasedVariants } from "../../lib/library/targets.ts";
-import { type BuildSet, buildSet, findSet, type Workshop } from "./build-set.ts";
+import { buildVariant, findVariant } from "./variant.ts";
 import { isZig } from "./toolchain/zig.ts";
 import { makePrivateDirectory, requirePrivate } from "./store/output.ts";
-import { planBuild, plansOf } from "./plan/libraries.ts";
+import { librariesWith, planBuild } from "./plan/libraries.ts";
 import { cacheOf, fetchSources } from "./store/sources.ts";
 import { findToolchain, missingCompiler } from "./toolchain/compiler.ts";
-import type { BuildOptions, BuildProgress, BuildResult, Toolchain } from "./types.ts";
-
-/** What a build for this machine begins with. */
-export interface HostRequest {
-  /** The options. */
-  readonly options: BuildOptions;
-  /** The environment of the tools. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** The directory of a checkout or package. */
-  readonly root: string;
-  /** Told of the steps. */
-  readonly progress: BuildProgress;
-}
+import type { BuildContext, BuildOptions, BuildResult, Toolchain, VariantPlan } from "./types.ts";
 
 /**
  * Builds the variant that was asked for, or all that a release has for this machine.
  *
  * @throws {BuildError} when one cannot be built; those before it stay.
  */
-export async function buildForHost(request: HostRequest): Promise<BuildResult[]> {
-  const { options, environment } = request;
+export async function buildForHost(context: BuildContext): Promise<BuildResult[]> {
+  const { options, environment } = context;
   const target = hostTarget();
   if (target.platform !== "linux") {
     throw new BuildError(
@@ -47,13 +35,13 @@ export async function buildForHost(request: HostRequest): Promise<BuildResult[]>
   const variants = options.variant === undefined
     ? releasedVariants(target.name)
     : [options.variant];
-  const plans = planBuild(options);
+  const libraries = planBuild(options);
   const toolchain = await findToolchain(environment);
   const results: BuildResult[] = [];
   for (const variant of variants) {
-    const set: BuildSet = {
-      plans: plansOf(variant, plans),
-      outDirectory: directoryOf(request, target, variant),
+    const plan: VariantPlan = {
+      libraries: librariesWith(variant, libraries),
+      outDirectory: directoryOf(context, target, variant),
       variant,
       target,
       // What zig made for this target runs on any machine, on this one as well.
@@ -61,13 +49,13 @@ export async function buildForHost(request: HostRequest): Promise<BuildResult[]>
         toolchain === null || compiler === toolchain.version || isZig(compiler),
       force: options.force === true,
     };
-    results.push(...await buildVariant(set, toolchain, request));
+    results.push(...await buildHere(plan, toolchain, context));
   }
   return results;
 }
 
 /** Where a variant goes: below a directory that was named, as it lies in a package. */
-function directoryOf({ options, root }: HostRequest, target: Target, variant: Variant): string {
+function directoryOf({ options, root }: BuildContext, target: Target, variant: Variant): string {
   const { outDirectory } = options;
   if (outDirectory === undefined) {
     return join(buildsDirectory(options, root), target.name, variant);
@@ -81,39 +69,32 @@ export function buildsDirectory(options: BuildOptions, root: string): string {
   return named === undefined ? join(root, "build", "native") : resolve(named);
 }
 
-async function buildVariant(
-  set: BuildSet,
+async function buildHere(
+  plan: VariantPlan,
   toolchain: Toolchain | null,
-  { options, environment, progress }: HostRequest,
+  context: BuildContext,
 ): Promise<BuildResult[]> {
-  const { outDirectory, target, variant } = set;
+  const { outDirectory, target: { name: target }, variant } = plan;
+  const { options, progress } = context;
   // What is found there counts as built, and what is built there will be loaded from there.
   const cache = cacheOf(options);
   const inCache = cache !== null && isWithin(cache, outDirectory);
   if (inCache) requirePrivate(cache, outDirectory);
-  const current = findSet(set);
+  const current = findVariant(plan);
   if (current !== null) return current;
   if (toolchain === null) throw missingCompiler();
   if (inCache) makePrivateDirectory(cache, outDirectory);
-  const { signal } = options;
-  const workshop: Workshop = {
-    environment,
-    progress,
-    signal,
-    fetch: (plans, temporary) => {
-      for (const { recipe } of plans) {
-        progress.step({ name: recipe.name, target: target.name, variant }, "source");
-      }
-      return fetchSources(plans, temporary, options, environment, signal);
-    },
-  };
-  const unit = { target: target.name, variant };
   try {
-    const results = await buildSet(set, toolchain, workshop);
-    progress.ended(unit);
+    const results = await buildVariant(plan, toolchain, context, (libraries, temporary) => {
+      for (const { recipe: { name } } of libraries) {
+        progress.step({ name, target, variant }, "source");
+      }
+      return fetchSources(libraries, temporary, context);
+    });
+    progress.ended({ target, variant });
     return results;
   } catch (error) {
-    progress.ended(unit, error);
+    progress.ended({ target, variant }, error);
     throw error;
   }
 }

@@ -7,8 +7,8 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BuildError } from "../../lib/errors.ts";
 import { libraryFileName } from "../../lib/library/directories.ts";
-import type { LibraryManifest, Variant } from "../../lib/library/manifest.ts";
-import { hostTarget, type Target } from "../../lib/library/target.ts";
+import type { LibraryManifest } from "../../lib/library/manifest.ts";
+import { hostTarget } from "../../lib/library/target.ts";
 import { checkLibrary, checkLoads } from "./check/library.ts";
 import { GLIBC_FLOOR } from "./toolchain/zig.ts";
 import { sha256File } from "./store/hashes.ts";
@@ -16,29 +16,19 @@ import { hashInputs } from "./plan/inputs.ts";
 import { HOST_COMPILER_LIBRARIES } from "./check/limits.ts";
 import { install } from "./store/output.ts";
 import { runTool } from "./toolchain/shell.ts";
-import type { BuildProgress, BuildResult, Recipe, Source, Toolchain } from "./types.ts";
+import type { BuildContext, BuildResult, Recipe, Source, Toolchain, VariantPlan } from "./types.ts";
 import { unpack } from "./store/unpack.ts";
 
-/** What one build of a library needs. */
-export interface BuildContext {
-  /** Where the library goes. */
-  readonly outDirectory: string;
-  /** A directory on the same disk, removed after the build. */
-  readonly temporary: string;
-  /** The variant. */
-  readonly variant: Variant;
-  /** The target. */
-  readonly target: Target;
+/** Where, how and by what a library is built. */
+export interface LibraryPlace {
+  /** The variant that it belongs to. */
+  readonly plan: VariantPlan;
   /** The compiler. */
   readonly toolchain: Toolchain;
+  /** A directory on the same disk, removed after the build. */
+  readonly temporary: string;
   /** A directory that the variants of one target share; `null` without. */
   readonly shared: string | null;
-  /** The environment of the tools. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Told of the steps. */
-  readonly progress: BuildProgress;
-  /** Ends the work. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -46,16 +36,17 @@ export interface BuildContext {
  *
  * @throws {BuildError} when a step fails; nothing is moved then.
  */
-export async function buildOne(
+export async function buildLibrary(
   recipe: Recipe,
   source: Source,
-  context: BuildContext,
+  { plan, toolchain, temporary, shared }: LibraryPlace,
+  { environment, signal, progress }: BuildContext,
 ): Promise<BuildResult> {
-  const { target, variant, toolchain, environment, signal, progress } = context;
-  const work = join(context.temporary, recipe.name);
+  const { target, variant, outDirectory } = plan;
+  const work = join(temporary, recipe.name);
   mkdirSync(work, { recursive: true });
-  const unit = { name: recipe.name, target: target.name, variant };
-  progress.step(unit, "unpack");
+  const id = { name: recipe.name, target: target.name, variant };
+  progress.step(id, "unpack");
   const directory = await unpack(source.path, join(work, "source"), environment, signal);
   const version = recipe.version(directory);
   if (source.version !== "" && source.version !== version) {
@@ -66,14 +57,14 @@ export async function buildOne(
   }
   const exports = recipe.exports(target, variant);
   const output = join(work, libraryFileName(recipe.name, target.platform));
-  progress.step(unit, "compile");
-  const { features } = await recipe.build({
+  progress.step(id, "compile");
+  const { features } = await recipe.compile({
     variant,
     target,
     toolchain,
     directory,
     exports,
-    shared: context.shared,
+    shared,
     output,
     run: (command, extra) =>
       runTool(command, {
@@ -83,7 +74,7 @@ export async function buildOne(
         action: `build ${recipe.name} ${version}`,
       }),
   });
-  progress.step(unit, "check");
+  progress.step(id, "check");
   const cross = toolchain.cross !== null;
   const exported = checkLibrary(output, target, {
     name: recipe.name,
@@ -119,7 +110,7 @@ export async function buildOne(
     bytes: statSync(output).size,
     sha256: sha256File(output),
   };
-  const path = install(context.outDirectory, output, manifest, target.platform);
+  const path = install(outDirectory, output, manifest, target.platform);
   const reason = `${recipe.name} ${version} ${source.reason}`;
-  return { ...unit, version, path, outcome: "built", reason, manifest };
+  return { ...id, version, path, outcome: "built", reason, manifest };
 }
