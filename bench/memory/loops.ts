@@ -57,7 +57,7 @@ export function koffiPairs(koffi: Koffi, size: number): Loop {
   };
 }
 
-/** As `offheap_measure_churn` in ffi/native/measure.c; the first blocks are not part of it. */
+/** As `loops_churn` in loops.c; the first blocks are not part of it. */
 export function churn(
   cached: CachedAllocator,
   live: number,

@@ -67,6 +67,8 @@ static int execute_file(int file, char *const argv[], char *const envp[]) {
 
 #endif
 
+_Static_assert(CHECKED_FIELDS == 6, "lib/run/exec.ts writes as many");
+
 /* The kernel's numbers, as JavaScript has them: some are too large for a double, and rounded. */
 static int is_checked(int file, const double *checked) {
     struct stat found;

@@ -5,19 +5,23 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "memory.h"
+
+static int is_arena(double number) {
+    return number >= 0 && number < JEMALLOC_ARENAS;
+}
 
 /* The source of one heap: of an arena by its number for jemalloc, of a mi_heap_t for mimalloc. */
 EXPORT double offheap_heap_open(double allocator, double heap) {
     const struct source *base = to_source(allocator);
+    if (base->kind == JEMALLOC && !is_arena(heap)) return 0;
     struct source *source = malloc(sizeof *source);
     if (source == NULL) return 0;
     *source = *base;
     source->next = NULL;
     if (base->kind == JEMALLOC) {
-        source->flags = (((int)heap + 1) << JEMALLOC_ARENA_SHIFT) | JEMALLOC_TCACHE_NONE;
+        source->flags = (int)(((uint32_t)heap + 1) << JEMALLOC_ARENA_SHIFT | JEMALLOC_TCACHE_NONE);
     } else {
         source->heap = to_pointer(heap);
         source->methods = &MIMALLOC_HEAP_METHODS;
@@ -45,9 +49,10 @@ static struct source *allocator_of(double address) {
     return to_pointer(address);
 }
 
-/* Keeps an empty arena for the next heap; 0, or ENOMEM when there is no memory to note it. */
+/* Keeps an empty arena for the next heap; 0, ENOMEM when there is no memory to note it, or EINVAL. */
 EXPORT int offheap_arena_keep(double allocator, double arena) {
     struct source *source = allocator_of(allocator);
+    if (!is_arena(arena)) return EINVAL;
     struct spare *spare = malloc(sizeof *spare);
     if (spare == NULL) return ENOMEM;
     spare->arena = (int)arena;
@@ -71,35 +76,19 @@ EXPORT int offheap_arena_reuse(double allocator) {
     return arena;
 }
 
-struct area {
-    void *blocks;
-    size_t reserved, committed, used, block_size;
-};
-
-static _Bool add_area(const void *heap, const struct area *area, void *block, size_t size, void *sums) {
+static _Bool add_area(const void *heap, const struct mi_area *area, void *block, size_t size, void *sums) {
     (void)heap, (void)block, (void)size;
     double *out = sums;
     out[0] += (double)area->used * (double)area->block_size;
     out[1] += (double)area->committed;
     out[2] += (double)area->reserved;
-    out[3] += (double)area->used;
     return 1;
 }
 
-typedef _Bool (*mi_visitor)(const void *, const struct area *, void *, size_t, void *);
-
-/*
- * Sums over the areas of a mimalloc heap: bytes allocated, committed and reserved, and blocks. The
- * first five fields of mi_heap_area_t are the same in mimalloc 2.0 to 3.4.
- */
-EXPORT int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums) {
-    _Bool (*visit)(const void *, _Bool, mi_visitor, void *);
-    void *object = open_object(path, NULL, 0);
-    if (object == NULL) return ENOENT;
-    *(void **)&visit = find_in_object(object, "mi_heap_visit_blocks");
-    if (visit == NULL) return ENOENT;
-    memset(sums, 0, 4 * sizeof *sums);
+/* Sums over the areas of a mimalloc heap, by its source: bytes allocated, committed and reserved. */
+EXPORT void offheap_mimalloc_heap_areas(double heap, double *sums) {
+    const struct source *of = to_source(heap);
+    for (int i = 0; i < 3; i++) sums[i] = 0;
     /* It answers false for an empty heap, which leaves the sums at 0. */
-    visit(to_pointer(heap), 0, add_area, sums);
-    return 0;
+    of->call.mi_heap_visit_blocks(of->heap, 0, add_area, sums);
 }

@@ -10,22 +10,23 @@
 #include <string.h>
 
 #include "memory.h"
+#include "owned.h"
 
 /* The layout that lib/memory/shared/magazines.ts reads: this header, counts, and then slots. */
 #define HEADER_BYTES 64
 
 struct magazines {
+    struct owned owned;
     const struct source *source;
-    struct magazines *next;
     int32_t classes;
     int32_t capacity;
 };
 
 _Static_assert(sizeof(struct magazines) <= HEADER_BYTES, "the header holds it");
+_Static_assert(offsetof(struct magazines, owned) == 0, "what is owned is the whole");
 
-static thread_key_type owned_key;
-static once_type owned_once = ONCE_NEW;
-static int owned_failed;
+/* Of classes, and of slots of a class. */
+#define MOST ((size_t)1 << 20)
 
 static int32_t *counts_of(struct magazines *magazines) {
     return (int32_t *)((char *)magazines + HEADER_BYTES);
@@ -39,11 +40,14 @@ static double *slots_of(struct magazines *magazines) {
     return (double *)((char *)counts_of(magazines) + counts_bytes(magazines->classes));
 }
 
+/* Not by a size: a block of an aligned allocation may be of a larger class than its magazine. */
 static void free_all(const struct source *source, const double *slots, size_t count) {
     for (size_t i = 0; i < count; i++) source->call.free(to_pointer(slots[i]));
 }
 
-static void give_back(struct magazines *magazines) {
+/* Also what a thread that ends does. */
+static void give_back(struct owned *owned) {
+    struct magazines *magazines = (struct magazines *)owned;
     int32_t *counts = counts_of(magazines);
     double *slots = slots_of(magazines);
     for (int32_t class = 0; class < magazines->classes; class++) {
@@ -54,32 +58,18 @@ static void give_back(struct magazines *magazines) {
     magazines->source->call.free(magazines);
 }
 
-THREAD_END(thread_ends, first) {
-    if (process_is_ending()) return;
-    for (struct magazines *each = first, *next; each != NULL; each = next) {
-        next = each->next;
-        give_back(each);
-    }
-}
-
-static void make_key(void) {
-    owned_failed = make_thread_key(&owned_key, thread_ends);
-}
-
 /* Empty magazines of the calling thread, or 0. They are given back when it ends. */
 EXPORT double offheap_magazines_open(double source, double classes, double capacity) {
     const struct source *from = to_source(source);
-    run_once(&owned_once, make_key);
-    if (owned_failed != 0) return 0;
-    size_t bytes = HEADER_BYTES + counts_bytes((int32_t)classes) +
-                   (size_t)classes * (size_t)capacity * sizeof(double);
+    size_t rows = to_size(classes), slots = to_size(capacity);
+    if (rows > MOST || slots > MOST) return 0;
+    size_t bytes = HEADER_BYTES + counts_bytes((int32_t)rows) + rows * slots * sizeof(double);
     struct magazines *magazines = from->methods->allocate(from, bytes, HEADER_BYTES, 1);
     if (magazines == NULL) return 0;
     magazines->source = from;
-    magazines->classes = (int32_t)classes;
-    magazines->capacity = (int32_t)capacity;
-    magazines->next = thread_value(owned_key);
-    if (set_thread_value(owned_key, magazines) == 0) return to_address(magazines);
+    magazines->classes = (int32_t)rows;
+    magazines->capacity = (int32_t)slots;
+    if (own(&magazines->owned, give_back) == 0) return to_address(magazines);
     from->call.free(magazines);
     return 0;
 }
@@ -87,33 +77,28 @@ EXPORT double offheap_magazines_open(double source, double classes, double capac
 /* Frees every block in the magazines, and the magazines. By the thread that opened them. */
 EXPORT void offheap_magazines_close(double address) {
     struct magazines *closing = to_pointer(address);
-    struct magazines *first = thread_value(owned_key);
-    if (first == closing) {
-        set_thread_value(owned_key, closing->next);
-    } else {
-        while (first->next != closing) first = first->next;
-        first->next = closing->next;
-    }
-    give_back(closing);
+    disown(&closing->owned);
+    give_back(&closing->owned);
 }
 
 /* Allocates up to `count` blocks of a size into slots; how many there were. */
 EXPORT double offheap_refill(double source, double slots, double count, double size) {
     const struct source *from = to_source(source);
     double *to = to_pointer(slots);
-    size_t wanted = to_size(count);
+    size_t wanted = to_length(count);
     for (size_t i = 0; i < wanted; i++) {
         void *block = from->call.malloc(to_size(size));
         if (block == NULL) return (double)i;
         to[i] = to_address(block);
     }
-    return count;
+    return (double)wanted;
 }
 
 /* Frees the blocks in the first `drained` of `count` slots, and moves the others to the front. */
 EXPORT void offheap_drain(double source, double slots, double drained, double count) {
     double *first = to_pointer(slots);
-    size_t gone = to_size(drained);
+    size_t all = to_length(count), gone = to_length(drained);
+    if (gone > all) gone = all;
     free_all(to_source(source), first, gone);
-    memmove(first, first + gone, (to_size(count) - gone) * sizeof *first);
+    memmove(first, first + gone, (all - gone) * sizeof *first);
 }

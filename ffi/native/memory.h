@@ -1,15 +1,12 @@
 /*
  * What the parts of the shim that serve memory share: where blocks come from.
- *
- * Sizes and addresses cross from JavaScript as doubles, which hold each of them exactly up to 2^53
- * and which every runtime passes fastest.
  */
 #ifndef OFFHEAP_MEMORY_H
 #define OFFHEAP_MEMORY_H
 
 #include <stddef.h>
-#include <stdint.h>
 
+#include "numbers.h"
 #include "platform/platform.h"
 
 enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
@@ -18,9 +15,23 @@ enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
 #define JEMALLOC_ZERO 0x40
 #define JEMALLOC_TCACHE_NONE 0x100
 #define JEMALLOC_ARENA_SHIFT 20
+/* The numbers of arenas that these flags have room for, from 0 on: jemalloc's MALLOCX_ARENA_LIMIT. */
+#define JEMALLOC_ARENAS 4095
+
+_Static_assert((uint64_t)JEMALLOC_ARENAS << JEMALLOC_ARENA_SHIFT <= UINT32_MAX, "they fit the flags");
 
 /* Every block is aligned at least to this, as C's max_align_t is. */
 #define LEAST_ALIGNMENT 16
+
+/* The first fields of mimalloc's mi_heap_area_t, the same in 2.0 to 3.7. */
+struct mi_area {
+    void *blocks;
+    size_t reserved, committed, used, block_size;
+};
+
+/* mi_block_visit_fun */
+typedef _Bool (*mi_visitor)(const void *heap, const struct mi_area *area, void *block, size_t size,
+                            void *argument);
 
 /* An allocator's functions, bound once a process. */
 struct functions {
@@ -43,6 +54,7 @@ struct functions {
     void *(*mi_heap_malloc_aligned)(void *heap, size_t size, size_t alignment);
     void *(*mi_heap_zalloc_aligned)(void *heap, size_t size, size_t alignment);
     void *(*mi_heap_realloc_aligned)(void *heap, void *block, size_t size, size_t alignment);
+    _Bool (*mi_heap_visit_blocks)(const void *heap, _Bool blocks, mi_visitor visitor, void *argument);
 };
 
 struct source;
@@ -55,7 +67,8 @@ struct methods {
     void (*release)(const struct source *source, void *block);
 };
 
-/* How blocks of one heap of mimalloc are. */
+/* How blocks of each kind are, and those of one heap of mimalloc. */
+extern const struct methods METHODS[SYSTEM + 1];
 extern const struct methods MIMALLOC_HEAP_METHODS;
 
 /* Where blocks come from: an allocator as a whole, or one heap of it. */
@@ -80,19 +93,6 @@ struct source {
 
 /* Blocks that an account has deposited are nobody's from now on; see transfer.c. */
 void forget_depositor(double account);
-
-static inline void *to_pointer(double address) {
-    return (void *)(intptr_t)address;
-}
-
-static inline double to_address(const void *pointer) {
-    return (double)(intptr_t)pointer;
-}
-
-/* NaN, what is below 0 and what no size_t holds become the greatest size, which nobody has. */
-static inline size_t to_size(double size) {
-    return size >= 0 && size < 0x1p63 ? (size_t)size : SIZE_MAX;
-}
 
 static inline const struct source *to_source(double address) {
     return to_pointer(address);

@@ -49,6 +49,8 @@ static napi_value wrap(napi_env env, napi_callback_info info) {
     if (node.get_cb_info(env, info, &count, arguments, NULL, NULL) != 0 || count != 2) return NULL;
     if (node.get_value_double(env, arguments[0], &address) != 0) return NULL;
     if (node.get_value_double(env, arguments[1], &length) != 0) return NULL;
+    /* Node would end the process for what is no length. */
+    if (!(length > 0 && length < 0x1p53)) return NULL;
     void *bytes = to_pointer(address);
     int status = node.create_external_arraybuffer(env, bytes, to_size(length), leave, NULL, &buffer);
     return status == 0 ? buffer : NULL;

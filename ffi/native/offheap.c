@@ -25,7 +25,7 @@
 
 #include "platform/platform.h"
 
-#define ABI_VERSION 5
+#define ABI_VERSION 6
 
 EXPORT int offheap_abi_version(void) {
     return ABI_VERSION;
@@ -51,7 +51,6 @@ EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
 
 #else
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,18 +60,27 @@ EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
 
 #include "execute.h"
 #include "launched.h"
+#include "numbers.h"
 #include "serving/serving.h"
 
 #define REQUIRE "OFFHEAP_REQUIRE"
 #define RESTORE "OFFHEAP_RESTORE"
 
+/* glibc's struct mallinfo2, which its older headers do not have. */
+struct mallinfo2_layout {
+    size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
+};
+
+static struct mallinfo2_layout (*mallinfo2_fn)(void);
+static once_type mallinfo2_once = ONCE_NEW;
+
+static void find_mallinfo2(void) {
+    *(void **)&mallinfo2_fn = find_in_program("mallinfo2");
+}
+
 /* glibc's bytes in use by malloc, in all arenas and in mapped blocks. 0, or ENOSYS. */
 EXPORT int offheap_glibc_in_use(uint64_t *bytes) {
-    struct mallinfo2_layout {
-        size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
-    };
-    struct mallinfo2_layout (*mallinfo2_fn)(void);
-    *(void **)&mallinfo2_fn = dlsym(RTLD_DEFAULT, "mallinfo2");
+    run_once(&mallinfo2_once, find_mallinfo2);
     if (mallinfo2_fn == NULL) return ENOSYS;
     struct mallinfo2_layout info = mallinfo2_fn();
     *bytes = (uint64_t)info.uordblks + info.hblkhd;
@@ -124,7 +132,7 @@ static void say(const char *text) {
 
 /* Whether an allocator serves malloc here: 1, or 0 with the reason in `why`. */
 EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
-    struct answer answer = {why, (size_t)length};
+    struct answer answer = {why, to_length(length)};
     return is_serving(allocator, "", &answer);
 }
 

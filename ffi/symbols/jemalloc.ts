@@ -35,5 +35,5 @@ export function jemallocPrefix(platform: string): string {
 /** The prefix on this system. */
 export const JEMALLOC_PREFIX: string = jemallocPrefix(process.platform);
 
-/** What the shim binds in jemalloc besides the C library's names: `BINDINGS` in memory.c. */
+/** What the shim binds in jemalloc besides the C library's names: `BINDINGS` in bind.c. */
 export const JEMALLOC_SHIM_SYMBOLS: readonly string[] = ["mallocx", "rallocx", "dallocx"];

@@ -36,7 +36,7 @@ export const MIMALLOC_SYMBOLS = {
   mi_heap_destroy: { parameters: ["pointer"], result: "void" },
 } as const satisfies SymbolTable;
 
-/** What the shim binds in mimalloc: `BINDINGS` and `offheap_mimalloc_heap_areas` in memory.c. */
+/** What the shim binds in mimalloc: `BINDINGS` in bind.c. */
 export const MIMALLOC_SHIM_SYMBOLS: readonly string[] = [
   "mi_malloc",
   "mi_calloc",

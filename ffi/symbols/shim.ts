@@ -27,11 +27,8 @@ export const MEMORY_SYMBOLS = {
   offheap_heap_open: { parameters: ["pointerAsDouble", "f64"], result: "pointerAsDouble" },
   // void offheap_heap_close(double heap)
   offheap_heap_close: { parameters: ["pointerAsDouble"], result: "void" },
-  // int offheap_mimalloc_heap_areas(const char *path, double heap, double *sums)
-  offheap_mimalloc_heap_areas: {
-    parameters: ["cstring", "pointerAsDouble", "buffer"],
-    result: "i32",
-  },
+  // void offheap_mimalloc_heap_areas(double heap, double *sums)
+  offheap_mimalloc_heap_areas: { parameters: ["pointerAsDouble", "buffer"], result: "void" },
   // int offheap_arena_keep(double allocator, double arena); errno
   offheap_arena_keep: { parameters: ["pointerAsDouble", "f64"], result: "i32" },
   // int offheap_arena_reuse(double allocator); -1 when none was kept
@@ -98,7 +95,7 @@ export const MEMORY_SYMBOLS = {
   // void offheap_account_lost(double source, double *out)
   offheap_account_lost: { parameters: ["pointerAsDouble", "buffer"], result: "void" },
   // double offheap_ticket_put(double source, double secret, double block, double size,
-  //   double alignment, double free, double depositor)
+  //   double alignment, double release, double depositor)
   offheap_ticket_put: {
     parameters: [
       "pointerAsDouble",
@@ -126,16 +123,4 @@ export const MEMORY_SYMBOLS = {
   },
   // double offheap_ticket_count(double source)
   offheap_ticket_count: { parameters: ["pointerAsDouble"], result: "f64" },
-} as const satisfies SymbolTable;
-
-/** The loops in C that benchmarks compare with. */
-export const MEASURE_SYMBOLS = {
-  // double offheap_measure_pairs(double source, double size, double count); nanoseconds
-  offheap_measure_pairs: { parameters: ["pointerAsDouble", "f64", "f64"], result: "f64" },
-  // double offheap_measure_churn(double source, double live, double count, const int32_t *picks,
-  //   const int32_t *sizes, double length); nanoseconds
-  offheap_measure_churn: {
-    parameters: ["pointerAsDouble", "f64", "f64", "buffer", "buffer", "f64"],
-    result: "f64",
-  },
 } as const satisfies SymbolTable;

@@ -25,13 +25,13 @@ export interface NativeHeaps {
   destroy(heap: number, source: Address): void;
   /** Whether its blocks have to be freed before. */
   readonly wantEmpty: boolean;
-  /** What it holds. */
-  counters(heap: number): HeapCounters;
+  /** What it holds, by its own source. */
+  counters(heap: number, source: Address): HeapCounters;
 }
 
 /** An allocator's functions that are not called often. */
 export interface AllocatorKind {
-  /** Its number in the shim: `enum kind` in memory.c. */
+  /** Its number in the shim: `enum kind` in memory.h. */
   readonly number: 1 | 2 | 3;
   /** The bytes that a size would have set aside. */
   goodSize(size: number): number;

@@ -61,6 +61,7 @@ static void *whole_of(const void *block) {
 }
 
 void *system_aligned(size_t alignment, size_t size) {
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0) return NULL;
     size_t around = alignment + sizeof(struct note);
     if (size > SIZE_MAX - around) return NULL;
     char *whole = malloc(size + around);

@@ -6,7 +6,6 @@
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
-import { OffheapError } from "../../errors.ts";
 import type { MemoryOpener } from "../types.ts";
 
 /**
@@ -40,15 +39,9 @@ export const openMimallocMemory: MemoryOpener = ({ path }, shim) => {
       },
       destroy: (heap) => calls.mi_heap_destroy(heap as Address),
       wantEmpty: false,
-      counters(heap) {
-        const sums = new Float64Array(4);
-        const status = shim.offheap_mimalloc_heap_areas(path, heap as Address, sums);
-        if (status !== 0) {
-          throw new OffheapError(
-            "ERR_OFFHEAP_STATISTICS",
-            `Cannot read the statistics of a mimalloc heap: error number ${status}.`,
-          );
-        }
+      counters(_, source) {
+        const sums = new Float64Array(3);
+        shim.offheap_mimalloc_heap_areas(source, sums);
         const [allocated = 0, resident = 0, mapped = 0] = sums;
         return { allocated, resident, mapped };
       },

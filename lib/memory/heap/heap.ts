@@ -107,8 +107,8 @@ export class IsolatedHeap extends StoreAllocator implements Heap, Owner {
 
   statistics(): HeapStatistics {
     this.#requireOpen("read the statistics of a heap");
-    const { heaps, number, account } = this.#native;
-    return { ...heaps.counters(number), blocks: account.blocks };
+    const { heaps, number, source, account } = this.#native;
+    return { ...heaps.counters(number, source), blocks: account.blocks };
   }
 
   destroy(): void {

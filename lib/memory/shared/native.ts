@@ -14,7 +14,7 @@ import { resolveLibrary } from "../../library/resolve.ts";
 export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;
 
 /** The version of the shim's binary interface that this code calls: `ABI_VERSION` in offheap.c. */
-const ABI_VERSION = 5;
+const ABI_VERSION = 6;
 
 let shim: string | undefined;
 let opened: MemoryCalls | undefined;

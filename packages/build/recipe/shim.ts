@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { MEASURE_SYMBOLS, MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
+import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
 import { BuildError } from "../../../lib/errors.ts";
 import {
   LINK_FLAGS,
@@ -23,12 +23,13 @@ const SHIM_FILE = "offheap.c";
 /** What serves memory, in `ffi/native`; it needs no other part of the shim. */
 export const MEMORY_FILES: readonly string[] = [
   "memory.c",
+  "bind.c",
   "account.c",
   "functions.c",
   "heap.c",
   "magazine.c",
   "transfer.c",
-  "measure.c",
+  "owned.c",
   "node-api.c",
   "platform/posix.c",
   "platform/windows.c",
@@ -53,7 +54,7 @@ export const SHIM_FILES: readonly string[] = [
   ...MEMORY_FILES,
 ];
 
-const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS, MEASURE_SYMBOLS];
+const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS];
 
 /**
  * Functions of the C library's that a preloaded shim stands in front of, see `background.c` and
