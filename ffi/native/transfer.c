@@ -15,18 +15,56 @@ struct ticket {
     double secret;
     double block, size, alignment;
     /* The function that frees it; 0 for the allocator's own. */
-    double free;
+    double release;
     /* The account of the allocator that gave it up, see account.c; 0 when that is closed. */
     double depositor;
 };
 
-static lock_type waiting_lock = LOCK_FREE;
-static struct ticket *waiting;
+/*
+ * Those that wait, in rows by their numbers, which count up: as long as there are as many rows as
+ * tickets, each is found at once.
+ */
+enum { FIRST_ROWS = 64 };
+static struct ticket *first_rows[FIRST_ROWS];
+static struct ticket **rows = first_rows;
+static size_t row_count = FIRST_ROWS, waiting;
 static double last;
+static lock_type waiting_lock = LOCK_FREE;
+
+_Static_assert((FIRST_ROWS & (FIRST_ROWS - 1)) == 0, "a number's last bits are its row");
+
+#define EACH_WAITING(it)                                                       \
+    for (size_t row = 0; row < row_count; row++)                               \
+        for (struct ticket *it = rows[row]; it != NULL; it = it->next)
+
+static struct ticket **row_of(struct ticket **all, size_t count, double number) {
+    return &all[to_size(number) & (count - 1)];
+}
+
+static void put_into(struct ticket **row, struct ticket *ticket) {
+    ticket->next = *row;
+    *row = ticket;
+}
+
+/* Twice as many rows. Without memory for them there are more tickets in each. */
+static void add_rows(void) {
+    size_t count = 2 * row_count;
+    struct ticket **more = calloc(count, sizeof *more);
+    if (more == NULL) return;
+    for (size_t i = 0; i < row_count; i++) {
+        for (struct ticket *each = rows[i], *next; each != NULL; each = next) {
+            next = each->next;
+            put_into(row_of(more, count, each->number), each);
+        }
+    }
+    if (rows != first_rows) free(rows);
+    rows = more;
+    row_count = count;
+}
 
 /* Deposits a block; its ticket's number, or 0 when there is no memory for one. */
 EXPORT double offheap_ticket_put(double source, double secret, double block, double size,
-                                 double alignment, double free, double depositor) {
+                                 double alignment, double release, double depositor) {
     struct ticket *ticket = malloc(sizeof *ticket);
     if (ticket == NULL) return 0;
     ticket->source = to_source(source);
@@ -34,19 +72,20 @@ EXPORT double offheap_ticket_put(double source, double secret, double block, dou
     ticket->block = block;
     ticket->size = size;
     ticket->alignment = alignment;
-    ticket->free = free;
+    ticket->release = release;
     ticket->depositor = depositor;
     lock(&waiting_lock);
+    if (waiting >= row_count) add_rows();
+    waiting++;
     double number = ++last;
     ticket->number = number;
-    ticket->next = waiting;
-    waiting = ticket;
+    put_into(row_of(rows, row_count, number), ticket);
     unlock(&waiting_lock);
     return number;
 }
 
 static struct ticket **find(double number) {
-    struct ticket **link = &waiting;
+    struct ticket **link = row_of(rows, row_count, number);
     while (*link != NULL && (*link)->number != number) link = &(*link)->next;
     return link;
 }
@@ -75,8 +114,11 @@ EXPORT int offheap_ticket_take(double source, double number, double secret, doub
         out[0] = found->block;
         out[1] = found->size;
         out[2] = found->alignment;
-        out[3] = found->free;
-        if (take != 0) *link = found->next;
+        out[3] = found->release;
+        if (take != 0) {
+            *link = found->next;
+            waiting--;
+        }
     }
     unlock(&waiting_lock);
     if (status == TAKEN && take != 0) free(found);
@@ -87,8 +129,8 @@ EXPORT int offheap_ticket_take(double source, double number, double secret, doub
 EXPORT int offheap_ticket_at(double address) {
     int held = 0;
     lock(&waiting_lock);
-    for (struct ticket *each = waiting; each != NULL && !held; each = each->next) {
-        held = address >= each->block && address < each->block + each->size;
+    EACH_WAITING(each) {
+        if (address >= each->block && address < each->block + each->size) held = 1;
     }
     unlock(&waiting_lock);
     return held;
@@ -98,7 +140,7 @@ EXPORT int offheap_ticket_at(double address) {
 EXPORT double offheap_ticket_count(double source) {
     double count = 0;
     lock(&waiting_lock);
-    for (struct ticket *each = waiting; each != NULL; each = each->next) {
+    EACH_WAITING(each) {
         if (each->source == to_source(source)) count++;
     }
     unlock(&waiting_lock);
@@ -107,12 +149,12 @@ EXPORT double offheap_ticket_count(double source) {
 
 /*
  * The sizes of an allocator's blocks that wait to be claimed, and that an account has deposited or
- * nobody who is still there: the first `room` of them. How many there are.
+ * nobody who is still there: as many of them as there is `room` for. How many there are.
  */
 EXPORT double offheap_ticket_sizes(double source, double depositor, double *sizes, double room) {
-    size_t count = 0, most = to_size(room);
+    size_t count = 0, most = to_length(room);
     lock(&waiting_lock);
-    for (struct ticket *each = waiting; each != NULL; each = each->next) {
+    EACH_WAITING(each) {
         if (each->source != to_source(source)) continue;
         if (each->depositor != depositor && each->depositor != 0) continue;
         if (count < most) sizes[count] = each->size;
@@ -124,7 +166,7 @@ EXPORT double offheap_ticket_sizes(double source, double depositor, double *size
 
 void forget_depositor(double account) {
     lock(&waiting_lock);
-    for (struct ticket *each = waiting; each != NULL; each = each->next) {
+    EACH_WAITING(each) {
         if (each->depositor == account) each->depositor = 0;
     }
     unlock(&waiting_lock);
