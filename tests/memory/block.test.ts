@@ -269,6 +269,24 @@ for (const name of NAMES) {
     });
   });
 
+  test(`${name}: the C functions have no memory for a number that is no size`, () => {
+    withAllocator(name, ({ raw }) => {
+      const block = raw.malloc(10);
+      for (const size of [NaN, -1, -Infinity, Infinity, 2 ** 63, 2 ** 64, Number.MAX_VALUE]) {
+        const given = [
+          raw.malloc(size),
+          raw.calloc(1, size),
+          raw.calloc(size, 2),
+          raw.realloc(block, size),
+          raw.alignedAlloc(64, size),
+          raw.alignedAlloc(size, 64),
+        ];
+        assert.deepEqual(given, given.map(() => 0), String(size));
+      }
+      raw.free(block);
+    });
+  });
+
   test(`${name}: a transferred block is claimed once, by the same allocator only`, () => {
     withAllocator(name, (memory) => {
       const block = memory.allocate(100, { alignment: 256 });

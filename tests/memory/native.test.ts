@@ -8,56 +8,84 @@ import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
-import { ADDRESS_SANITIZERS, sanitizersMissing } from "../support/sanitizers.ts";
+import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
 const directory = temporaryDirectory();
 
-const missing = sanitizersMissing(ADDRESS_SANITIZERS);
-const sanitized = skipUnless(missing === null, `the compiler has no sanitizers (${missing})`);
+function sanitized(flags: readonly string[]) {
+  const missing = sanitizersMissing(flags);
+  return skipUnless(missing === null, `the compiler has no sanitizers (${missing})`);
+}
 
-function build(name: string, sources: readonly string[]): string {
+function build(
+  name: string,
+  sources: readonly string[],
+  sanitizers: readonly string[] = ADDRESS_SANITIZERS,
+): string {
   const program = join(directory, name);
   const driver = join(FIXTURES, "shim-driver.c");
   const flags = ["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
   return compileTo(program, {
-    options: [...flags, ...ADDRESS_SANITIZERS, `-I${NATIVE}`],
+    options: [...flags, ...sanitizers, `-I${NATIVE}`],
     sources: [driver, ...sources],
     after: ["-ldl"],
   });
 }
 
-test(
-  "the shim's memory functions touch nothing out of place and leak nothing",
-  sanitized,
-  async () => {
-    const program = build("driver", MEMORY_FILES.map((name) => join(NATIVE, name)));
+/** The sources, one of them with a part replaced. */
+function broken(name: string, part: string, by: string): string[] {
+  const path = join(directory, name);
+  const text = readFileSync(join(NATIVE, name), "utf8");
+  const changed = text.replaceAll(part, () => by);
+  assert.notEqual(changed, text);
+  writeFileSync(path, changed);
+  return MEMORY_FILES.map((file) => file === name ? path : join(NATIVE, file));
+}
+
+for (
+  const [finding, flags] of [
+    ["touch nothing out of place and leak nothing", ADDRESS_SANITIZERS],
+    ["have no race", THREAD_SANITIZER],
+  ] as const
+) {
+  test(`the shim's memory functions ${finding}`, sanitized(flags), async () => {
+    const program = build("driver", MEMORY_FILES.map((name) => join(NATIVE, name)), flags);
     const libraries = [builtLibrary("jemalloc"), builtLibrary("mimalloc")];
     const variables = { ASAN_OPTIONS: "detect_leaks=1" };
     const { status, stdout, stderr } = await runChild([program, ...libraries], { variables });
     assert.equal(stderr, "");
     assert.equal(stdout, "done\n");
     assert.equal(status, 0);
+  });
+}
+
+test(
+  "the sanitizers do see a block that the shim forgets",
+  sanitized(ADDRESS_SANITIZERS),
+  async () => {
+    const sources = broken(
+      "owned.c",
+      "owned_failed = make_thread_key(&owned_key, thread_ends);",
+      "(void)thread_ends; owned_failed = make_thread_key(&owned_key, NULL);",
+    );
+    const { status, stderr } = await runChild([build("forgetful", sources)]);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /LeakSanitizer: detected memory leaks/);
   },
 );
 
-test("the sanitizers do see a block that the shim forgets", sanitized, async () => {
-  const broken = join(directory, "owned.c");
-  const text = readFileSync(join(NATIVE, "owned.c"), "utf8");
-  const changed = text.replace(
-    "owned_failed = make_thread_key(&owned_key, thread_ends);",
-    () => "(void)thread_ends; owned_failed = make_thread_key(&owned_key, NULL);",
-  );
-  assert.notEqual(changed, text);
-  writeFileSync(broken, changed);
-  const others = MEMORY_FILES.filter((name) => name !== "owned.c").map((name) =>
-    join(NATIVE, name)
-  );
-  const { status, stderr } = await runChild([build("broken", [...others, broken])]);
-  assert.notEqual(status, 0);
-  assert.match(stderr, /LeakSanitizer: detected memory leaks/);
-});
+test(
+  "the sanitizers do see a lock that the shim forgets",
+  sanitized(THREAD_SANITIZER),
+  async () => {
+    const sources = broken("heap.c", " lock(&spare_lock);", " (void)spare_lock;");
+    const { status, stderr } = await runChild([build("racing", sources, THREAD_SANITIZER)]);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /ThreadSanitizer: data race/);
+  },
+);
 
 test("what the shim binds in the allocators is what the tables export for it", () => {
   const text = readFileSync(join(NATIVE, "bind.c"), "utf8");
