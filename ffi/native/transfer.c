@@ -9,7 +9,7 @@
 
 struct ticket {
     struct ticket *next;
-    double number;
+    int64_t number;
     const struct source *source;
     /* Known to whoever was given the handle: numbers can be guessed. */
     double secret;
@@ -28,7 +28,7 @@ enum { FIRST_ROWS = 64 };
 static struct ticket *first_rows[FIRST_ROWS];
 static struct ticket **rows = first_rows;
 static size_t row_count = FIRST_ROWS, waiting;
-static double last;
+static int64_t last;
 static lock_type waiting_lock = LOCK_FREE;
 
 _Static_assert((FIRST_ROWS & (FIRST_ROWS - 1)) == 0, "a number's last bits are its row");
@@ -37,8 +37,8 @@ _Static_assert((FIRST_ROWS & (FIRST_ROWS - 1)) == 0, "a number's last bits are i
     for (size_t row = 0; row < row_count; row++)                               \
         for (struct ticket *it = rows[row]; it != NULL; it = it->next)
 
-static struct ticket **row_of(struct ticket **all, size_t count, double number) {
-    return &all[to_size(number) & (count - 1)];
+static struct ticket **row_of(struct ticket **all, size_t count, int64_t number) {
+    return &all[(size_t)number & (count - 1)];
 }
 
 static void put_into(struct ticket **row, struct ticket *ticket) {
@@ -47,7 +47,7 @@ static void put_into(struct ticket **row, struct ticket *ticket) {
 }
 
 /* Twice as many rows. Without memory for them there are more tickets in each. */
-static void add_rows(void) {
+__attribute__((noinline, cold)) static void add_rows(void) {
     size_t count = 2 * row_count;
     struct ticket **more = calloc(count, sizeof *more);
     if (more == NULL) return;
@@ -77,14 +77,13 @@ EXPORT double offheap_ticket_put(double source, double secret, double block, dou
     lock(&waiting_lock);
     if (waiting >= row_count) add_rows();
     waiting++;
-    double number = ++last;
-    ticket->number = number;
+    int64_t number = ticket->number = ++last;
     put_into(row_of(rows, row_count, number), ticket);
     unlock(&waiting_lock);
-    return number;
+    return (double)number;
 }
 
-static struct ticket **find(double number) {
+static struct ticket **find(int64_t number) {
     struct ticket **link = row_of(rows, row_count, number);
     while (*link != NULL && (*link)->number != number) link = &(*link)->next;
     return link;
@@ -93,7 +92,7 @@ static struct ticket **find(double number) {
 /* How a claim ends; lib/memory/blocks/transfer.ts has the same numbers. */
 enum { TAKEN = 0, UNKNOWN = 1, OTHER_ALLOCATOR = 2, CLAIMED_BEFORE = 3, OTHER_SIZE = 4 };
 
-static int judge(const struct ticket *found, double source, double number, double secret, double size) {
+static int judge(const struct ticket *found, double source, int64_t number, double secret, double size) {
     if (found == NULL) return number >= 1 && number <= last ? CLAIMED_BEFORE : UNKNOWN;
     if (found->secret != secret) return UNKNOWN;
     if (found->source != to_source(source)) return OTHER_ALLOCATOR;
@@ -106,10 +105,13 @@ static int judge(const struct ticket *found, double source, double number, doubl
  */
 EXPORT int offheap_ticket_take(double source, double number, double secret, double size, double take,
                                double *out) {
+    /* No ticket has the number 0. */
+    int64_t asked = number >= 1 && number < 0x1p53 ? (int64_t)number : 0;
+    if ((double)asked != number) asked = 0;
     lock(&waiting_lock);
-    struct ticket **link = find(number);
+    struct ticket **link = find(asked);
     struct ticket *found = *link;
-    int status = judge(found, source, number, secret, size);
+    int status = judge(found, source, asked, secret, size);
     if (status == TAKEN) {
         out[0] = found->block;
         out[1] = found->size;

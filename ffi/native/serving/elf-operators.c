@@ -62,9 +62,11 @@ static void *by_aligned_alloc(size_t size) {
 static void *by_memalign(size_t size) {
     return memalign(ALIGNMENT, size);
 }
+#ifdef __linux__
 static void *by_valloc(size_t size) {
     return valloc(size);
 }
+#endif
 
 static void *operator_of(const char *symbol) {
     struct definition server, found;
@@ -102,7 +104,9 @@ DELETE(by_delete_array_aligned, "_ZdaPvSt11align_val_t", (void *, size_t), (bloc
 const struct entry SYSTEM_ENTRIES[] = {
     {"aligned_alloc", 2 * ALIGNMENT, by_aligned_alloc, free},
     {"memalign", ALIGNMENT, by_memalign, free},
+#ifdef __linux__
     {"valloc", LOOKUP_STEP, by_valloc, free},
+#endif
     {"operator new", 1, by_new, by_delete},
     {"operator new[]", 1, by_new_array, by_delete_array},
     {"operator new (nothrow)", 1, by_new_nothrow, by_delete},
