@@ -24,7 +24,7 @@ export const MALLOC_SYMBOLS: readonly string[] = [
 
 /**
  * C++'s operators `new` and `delete`, plain and of arrays, sized, aligned and without exceptions, as
- * they are called where `size_t` is `unsigned long`: `ffi/native/operators.h` defines them.
+ * they are called where `size_t` is `unsigned long`: `ffi/native/operators.c` defines them.
  */
 export const OPERATOR_SYMBOLS: readonly string[] = [
   // C23's, with which it has the sizes in common.

@@ -1,113 +1,121 @@
 /*
- * C++'s operator new when memory has run out: the program's new-handler is called until there is
- * memory or there is no handler; then std::bad_alloc is thrown. Handlers and exceptions belong to the
- * C++ runtime library, which no allocator may need: it is looked up in the process, where it may also
- * have been loaded after the start, by an addon.
+ * C++'s operators new and delete, see operators.h. This follows an allocator's own source in one unit,
+ * so that an allocation takes no step more than malloc and a deletion is free itself. The unit defines
+ * one of OFFHEAP_JEMALLOC, OFFHEAP_MIMALLOC and OFFHEAP_GUARD.
  */
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "operators.h"
 
-/* The headers tell of them only if they are asked to, which is for the allocator's source to decide. */
-#ifndef RTLD_NEXT
-#define RTLD_NEXT ((void *)-1l)
+#define OFFHEAP_TEXT(name) #name
+#define OFFHEAP_NAME(name) OFFHEAP_TEXT(name)
+#define OFFHEAP_OPERATOR __attribute__((visibility("default")))
+#define OFFHEAP_SAME_AS(name) __attribute__((visibility("default"), alias(OFFHEAP_NAME(name))))
+
+#if defined(OFFHEAP_JEMALLOC)
+
+#define OFFHEAP_FREE je_free
+#define OFFHEAP_MALLOC je_malloc
+#define OFFHEAP_ALIGNED(size, alignment) je_aligned_alloc(alignment, size)
+#define OFFHEAP_FREE_SIZED(block, size) \
+    do { if ((block) != NULL) je_sdallocx_noflags(block, size); } while (0)
+
+/* jemalloc's fast path ends in a jump to what it is given. */
+#define OFFHEAP_GIVE(name, failed) return imalloc_fastpath(size, &name##_slow);
+#define OFFHEAP_SLOW(name, failed)                                           \
+    static __attribute__((noinline)) void *name##_slow(size_t size) {          \
+        void *block = malloc_default(size);                                      \
+        return __builtin_expect(block != NULL, 1) ? block : failed(size, 0);     \
+    }
+
+#else
+
+#if defined(OFFHEAP_GUARD)
+
+/* The guarding layer's, which defines the C library's names. */
+#define OFFHEAP_FREE free
+#define OFFHEAP_MALLOC malloc
+#define OFFHEAP_ALIGNED(size, alignment) aligned_alloc(alignment, size)
+#define OFFHEAP_FREE_SIZED(block, size) do { (void)(size); free(block); } while (0)
+
+#elif defined(OFFHEAP_MIMALLOC)
+
+#define OFFHEAP_FREE mi_free
+#define OFFHEAP_MALLOC mi_malloc
+#define OFFHEAP_ALIGNED(size, alignment) mi_malloc_aligned(size, alignment)
+#define OFFHEAP_FREE_SIZED(block, size) mi_free_size(block, size)
+
 #endif
 
-_Bool offheap_operators_elsewhere;
+#define OFFHEAP_SLOW(name, failed)
+#define OFFHEAP_GIVE(name, failed)                                           \
+    void *block = OFFHEAP_MALLOC(size);                                        \
+    return __builtin_expect(block != NULL, 1) ? block : failed(size, 0);
 
-void *offheap_next_operators[OFFHEAP_PLACES];
+#endif
 
-#define OFFHEAP_OWN(name) {#name, (void *)name},
-static const struct {
-    const char *name;
-    void *address;
-} OPERATORS_HERE[] = {OFFHEAP_OPERATORS(OFFHEAP_OWN)};
+#define OFFHEAP_GIVE_ALIGNED(failed)                                         \
+    void *block = OFFHEAP_ALIGNED(size, alignment);                            \
+    return __builtin_expect(block != NULL, 1) ? block : failed(size, alignment);
 
-/* By the program's own list: a search from here would begin with this library, which is symbolic. */
-__attribute__((constructor)) static void look_for_other_operators(void) {
-    void *program = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
-    if (program == NULL) return;
-    for (size_t i = 0; i < OFFHEAP_PLACES; i++) {
-        void *first = dlsym(program, OPERATORS_HERE[i].name);
-        if (first != NULL && first != OPERATORS_HERE[i].address) offheap_operators_elsewhere = 1;
+/* A form that others are built on. */
+#define OFFHEAP_FIRST(result, name, parameters, body) OFFHEAP_OPERATOR result name parameters { body }
+
+/* A form that C++ builds on another: where that is elsewhere, it is a call of the next. */
+#define OFFHEAP_FORM(result, name, parameters, arguments, body)              \
+    OFFHEAP_OPERATOR result name parameters;                                   \
+    static __attribute__((noinline, cold)) result name##_elsewhere parameters { \
+        void *next = offheap_next_operators[OFFHEAP_PLACE_##name];               \
+        if (next != NULL) return ((__typeof__(&name))next) arguments;            \
+        body                                                                     \
+    }                                                                          \
+    OFFHEAP_OPERATOR result name parameters {                                  \
+        if (__builtin_expect(offheap_operators_elsewhere, 0)) return name##_elsewhere arguments; \
+        body                                                                     \
     }
-    dlclose(program);
-    /* Now, as a search that fails allocates: nobody expects that of an allocation. */
-    for (size_t i = 0; offheap_operators_elsewhere && i < OFFHEAP_PLACES; i++) {
-        offheap_next_operators[i] = dlsym(RTLD_NEXT, OPERATORS_HERE[i].name);
-    }
+
+/* A reference to std::nothrow, which nobody reads. */
+typedef const void *offheap_tag;
+
+void *offheap_new_attempt(size_t size, size_t alignment) {
+    return alignment == 0 ? OFFHEAP_MALLOC(size) : OFFHEAP_ALIGNED(size, alignment);
 }
 
-typedef void (*NewHandler)(void);
+OFFHEAP_SLOW(_Znwm, offheap_new_failed)
+OFFHEAP_FIRST(void *, _Znwm, (size_t size), OFFHEAP_GIVE(_Znwm, offheap_new_failed))
+OFFHEAP_FORM(void *, _Znam, (size_t size), (size), OFFHEAP_GIVE(_Znwm, offheap_new_failed))
+OFFHEAP_SLOW(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed)
+OFFHEAP_FORM(void *, _ZnwmRKSt9nothrow_t, (size_t size, offheap_tag tag), (size, tag),
+             OFFHEAP_GIVE(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed))
+OFFHEAP_FORM(void *, _ZnamRKSt9nothrow_t, (size_t size, offheap_tag tag), (size, tag),
+             OFFHEAP_GIVE(_ZnwmRKSt9nothrow_t, offheap_new_nothrow_failed))
+OFFHEAP_FIRST(void *, _ZnwmSt11align_val_t, (size_t size, size_t alignment),
+              OFFHEAP_GIVE_ALIGNED(offheap_new_failed))
+OFFHEAP_FORM(void *, _ZnamSt11align_val_t, (size_t size, size_t alignment), (size, alignment),
+             OFFHEAP_GIVE_ALIGNED(offheap_new_failed))
+OFFHEAP_FORM(void *, _ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, offheap_tag tag),
+             (size, alignment, tag), OFFHEAP_GIVE_ALIGNED(offheap_new_nothrow_failed))
+OFFHEAP_FORM(void *, _ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, offheap_tag tag),
+             (size, alignment, tag), OFFHEAP_GIVE_ALIGNED(offheap_new_nothrow_failed))
 
-static const char *const RUNTIMES[] = {"libstdc++.so.6", "libc++.so.1"};
+/* What is known of a block, other than its size, is passed over; of an aligned one its size, too: its
+   size class is not that of the size alone. */
+void _ZdlPv(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
+void _ZdlPvSt11align_val_t(void *) OFFHEAP_SAME_AS(OFFHEAP_FREE);
+OFFHEAP_FORM(void, _ZdaPv, (void *block), (block), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdlPvRKSt9nothrow_t, (void *block, offheap_tag tag), (block, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvRKSt9nothrow_t, (void *block, offheap_tag tag), (block, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvSt11align_val_t, (void *block, size_t alignment), (block, alignment),
+             OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdlPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, offheap_tag tag),
+             (block, alignment, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, offheap_tag tag),
+             (block, alignment, tag), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdlPvm, (void *block, size_t size), (block, size), OFFHEAP_FREE_SIZED(block, size);)
+OFFHEAP_FORM(void, _ZdaPvm, (void *block, size_t size), (block, size), OFFHEAP_FREE_SIZED(block, size);)
+OFFHEAP_FORM(void, _ZdlPvmSt11align_val_t, (void *block, size_t size, size_t alignment),
+             (block, size, alignment), OFFHEAP_FREE(block);)
+OFFHEAP_FORM(void, _ZdaPvmSt11align_val_t, (void *block, size_t size, size_t alignment),
+             (block, size, alignment), OFFHEAP_FREE(block);)
 
-/* A function of a library that is loaded; NULL stands for all that the program sees. */
-static void *function_of(const char *library, const char *name) {
-    void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
-    if (handle == NULL) return NULL;
-    void *found = dlsym(handle, name);
-    dlclose(handle);
-    return found;
-}
-
-/* A function of the C++ runtime library itself, whoever has another of the name. */
-static void *runtime_function(const char *name) {
-    void *found = NULL;
-    for (size_t i = 0; found == NULL && i < sizeof RUNTIMES / sizeof *RUNTIMES; i++) {
-        found = function_of(RUNTIMES[i], name);
-    }
-    return found;
-}
-
-/* A function that only a C++ runtime library has, which may be linked into the program. */
-static void *process_function(const char *name) {
-    void *found = function_of(NULL, name);
-    return found != NULL ? found : runtime_function(name);
-}
-
-static NewHandler new_handler(void) {
-    NewHandler (*get)(void) = (NewHandler(*)(void))process_function("_ZSt15get_new_handlerv");
-    return get == NULL ? NULL : get();
-}
-
-static void say(const char *sentence) {
-    size_t length = 0;
-    while (sentence[length] != '\0') length++;
-    if (write(STDERR_FILENO, sentence, length) < 0) return; /* there is nobody to tell */
-}
-
-__attribute__((noreturn)) static void throw_bad_alloc(void) {
-    void (*throw)(void) = (void (*)(void))process_function("_ZSt17__throw_bad_allocv");
-    if (throw != NULL) throw();
-    say("offheap: Cannot allocate memory for operator new: there is no more, and no C++ runtime library in "
-            "this process to throw std::bad_alloc.\n");
-    abort();
-}
-
-void *offheap_new_failed(size_t size, size_t alignment) {
-    for (;;) {
-        NewHandler handler = new_handler();
-        if (handler == NULL) throw_bad_alloc();
-        handler();
-        void *block = offheap_new_attempt(size, alignment);
-        if (block != NULL) return block;
-    }
-}
-
-/* C cannot catch what a handler throws. The runtime library's own operator can: it calls the throwing
-   one, which is ours, and gives NULL for an exception. */
-void *offheap_new_nothrow_failed(size_t size, size_t alignment) {
-    static const char tag;
-    if (new_handler() == NULL) return NULL;
-    if (alignment == 0) {
-        void *(*plain)(size_t, const char *) =
-                (void *(*)(size_t, const char *))runtime_function("_ZnwmRKSt9nothrow_t");
-        return plain == NULL ? NULL : plain(size, &tag);
-    }
-    void *(*aligned)(size_t, size_t, const char *) =
-            (void *(*)(size_t, size_t, const char *))runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t");
-    return aligned == NULL ? NULL : aligned(size, alignment, &tag);
-}
+/* What C23 has of the kind, and some allocators besides: it must not free another's either. */
+OFFHEAP_OPERATOR void free_sized(void *block, size_t size) { OFFHEAP_FREE_SIZED(block, size); }
+void free_aligned_sized(void *, size_t, size_t) OFFHEAP_SAME_AS(OFFHEAP_FREE);

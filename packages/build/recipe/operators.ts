@@ -11,7 +11,7 @@ import { objectFormat } from "./link.ts";
 import { ownSources } from "../root.ts";
 import type { AllocatorName } from "../plan/pins.ts";
 
-const FILES: readonly string[] = ["operators.h", "operators.c"];
+const FILES: readonly string[] = ["operators.h", "operators.c", "operators-failed.c"];
 
 /** The files of offheap's own C that go into an allocator's library. */
 export function operatorFiles(target: Target): readonly string[] {
@@ -27,8 +27,7 @@ export function copyOperators(directory: string): void {
 export function operatorLines(over: AllocatorName | "guard"): string[] {
   return [
     `#define OFFHEAP_${over.toUpperCase()}`,
-    "#define OFFHEAP_OPERATORS_HERE",
-    ...FILES.map((file) => `#include "${file}"`),
+    ...FILES.filter((file) => file.endsWith(".c")).map((file) => `#include "${file}"`),
   ];
 }
 
