@@ -205,8 +205,7 @@ class Mark implements ArenaMark {
 }
 
 /** An arena of an allocator. */
-export class BumpArena implements Arena, Owner {
-  readonly #cursor: Cursor;
+export class BumpArena extends Cursor implements Arena, Owner {
   readonly #chunks: Chunks;
   readonly #owners: Owners;
   readonly #reference: WeakRef<Owner>;
@@ -225,21 +224,21 @@ export class BumpArena implements Arena, Owner {
     const { chunkSize = FIRST_CHUNK } = ownOptions(action, options, ARENA_OPTIONS);
     requireWhole(action, "the chunk size", chunkSize, MIN_CHUNK, MAX_CHUNK);
     store.requireOpen(action);
-    this.#chunks = new Chunks(store, trace);
-    this.#cursor = new Cursor(this, this.#chunks, chunkSize);
+    const chunks = new Chunks(store, trace);
+    super(chunks, chunkSize);
+    this.#chunks = chunks;
     this.#owners = owners;
     this.#reference = owners.add(this);
     watch(this, this.#chunks);
   }
 
   allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer> {
-    const cursor = this.#cursor;
-    const offset = (cursor.offset + ALIGNMENT - 1) & -ALIGNMENT;
+    const offset = (this.offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (end <= cursor.limit && (size | 0) === size && size >= 0 && options === undefined) {
-      cursor.offset = end;
-      cursor.allocations++;
-      return new Uint8Array(cursor.buffer as ArrayBuffer, offset, size);
+    if (end <= this.limit && (size | 0) === size && size >= 0 && options === undefined) {
+      this.offset = end;
+      this.allocations++;
+      return new Uint8Array(this.buffer as ArrayBuffer, offset, size);
     }
     requireSize(ACTION, size);
     const [buffer, at] = this.#place(size, options, 1);
@@ -252,13 +251,12 @@ export class BumpArena implements Arena, Owner {
     options?: ArenaAllocateOptions,
   ): ViewOf<C> {
     const size = elementSize(ACTION, type) * length;
-    const cursor = this.#cursor;
-    const offset = (cursor.offset + ALIGNMENT - 1) & -ALIGNMENT;
+    const offset = (this.offset + ALIGNMENT - 1) & -ALIGNMENT;
     const end = offset + size;
-    if (options === undefined && end <= cursor.limit && (length | 0) === length && length >= 0) {
-      cursor.offset = end;
-      cursor.allocations++;
-      return new type(cursor.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
+    if (options === undefined && end <= this.limit && (length | 0) === length && length >= 0) {
+      this.offset = end;
+      this.allocations++;
+      return new type(this.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);
     requireSize(ACTION, size);
@@ -289,7 +287,7 @@ export class BumpArena implements Arena, Owner {
     if (!ArrayBuffer.isView(view)) {
       throw new TypeError(`Cannot ${action}: it must be a view; got ${inspect(view)}`);
     }
-    const address = this.#cursor.addressOf(view.buffer);
+    const address = this.segmentAddress(view.buffer);
     if (address !== undefined) return address + view.byteOffset as Address;
     throw new BlockError("foreign", `Cannot ${action}: it is not of this arena, or has ended.`);
   }
@@ -302,7 +300,7 @@ export class BumpArena implements Arena, Owner {
 
   mark(): ArenaMark {
     this.#requireOpen("mark an arena");
-    const mark = new Mark(this.#cursor.mark());
+    const mark = new Mark(this.newPosition());
     this.#marks.push(mark);
     return mark;
   }
@@ -331,7 +329,7 @@ export class BumpArena implements Arena, Owner {
   }
 
   statistics(): ArenaStatistics {
-    const { used, allocations } = this.#cursor;
+    const { used, allocations } = this;
     this.#peak = Math.max(this.#peak, used);
     const { count: chunks, size: capacity } = this.#chunks;
     return { chunks, capacity, used, allocations, peak: this.#peak };
@@ -350,7 +348,7 @@ export class BumpArena implements Arena, Owner {
 
   [INSPECT](): string {
     const { capacity, used, chunks, allocations } = this.statistics();
-    const { first } = this.#cursor;
+    const { firstAddress: first } = this;
     const address = first === undefined ? undefined : shownAddress(first, this.#open);
     const state = this.#open ? this.#holds.any ? "held" : "open" : "freed";
     return summarize("Arena", { capacity, used, chunks, allocations, address, state });
@@ -364,7 +362,7 @@ export class BumpArena implements Arena, Owner {
     if (!this.#open) return [];
     const report = this.#chunks.report();
     // What something else may be using stays allocated.
-    this.#finish(this.#cursor.end());
+    this.#finish(this.detachAll());
     return [report];
   }
 
@@ -399,15 +397,15 @@ export class BumpArena implements Arena, Owner {
       zeroed = flagOption(ACTION, "zeroed", own.zeroed);
     }
     this.#requireOpen(ACTION);
-    const [buffer, at] = this.#cursor.place(size, alignment);
+    const [buffer, at] = this.place(size, alignment);
     if (zeroed) new Uint8Array(buffer, at, size).fill(0);
     return [buffer, at];
   }
 
   /** Ends all allocations after a position. */
   #rewind(position: Position): void {
-    const { used } = this.#cursor;
-    this.#cursor.rewind(position, this.#holds.any);
+    const { used } = this;
+    this.rewindTo(position, this.#holds.any);
     this.#peak = Math.max(this.#peak, used);
   }
 }

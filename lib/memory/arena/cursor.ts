@@ -16,7 +16,7 @@ import { type Chunk, CHUNK_ALIGNMENT, type Chunks } from "./chunks.ts";
 const GROWN_CHUNK = 1024 * 1024;
 
 /** Every buffer of an arena keeps the arena, so that chunks are collected with the last view. */
-const keepers = new WeakMap<ArrayBuffer, object>();
+const keepers = new WeakMap<ArrayBuffer, Cursor>();
 
 /** A buffer over a part of a chunk. */
 interface Segment {
@@ -43,7 +43,7 @@ export interface Position {
 /** Before the first allocation. */
 export const START: Position = { segments: 0, chunk: -1, begin: 0, before: 0, allocations: 0 };
 
-/** The position of one arena. */
+/** The position of one arena, which extends it: the hot path then reads fields of its own. */
 export class Cursor {
   /** The segment that is filled. */
   buffer: ArrayBuffer | null = null;
@@ -53,7 +53,6 @@ export class Cursor {
   limit = -1;
   /** How many allocations there are. */
   allocations = 0;
-  readonly #arena: object;
   readonly #chunks: Chunks;
   /** The chunks that are filled in turn. */
   readonly #filled: Chunk[] = [];
@@ -66,13 +65,8 @@ export class Cursor {
   #begin = 0;
   #before = 0;
 
-  /**
-   * No chunks yet.
-   *
-   * @param arena What the buffers keep from being collected.
-   */
-  constructor(arena: object, chunks: Chunks, firstChunk: number) {
-    this.#arena = arena;
+  /** No chunks yet. */
+  constructor(chunks: Chunks, firstChunk: number) {
     this.#chunks = chunks;
     this.#nextChunk = roundUp(firstChunk, CHUNK_ALIGNMENT);
     this.#maxChunk = Math.max(GROWN_CHUNK, this.#nextChunk);
@@ -84,12 +78,12 @@ export class Cursor {
   }
 
   /** The address of the first segment, when there is one. */
-  get first(): Address | undefined {
+  get firstAddress(): Address | undefined {
     return this.#segments[0]?.address;
   }
 
   /** The address of a segment's first byte. */
-  addressOf(segment: ArrayBufferLike): Address | undefined {
+  segmentAddress(segment: ArrayBufferLike): Address | undefined {
     return this.#segments.findLast(({ buffer }) => buffer === segment)?.address;
   }
 
@@ -113,7 +107,7 @@ export class Cursor {
   }
 
   /** This position. What is placed from now on is in other segments than what was placed before. */
-  mark(): Position {
+  newPosition(): Position {
     this.#closeSegment();
     return {
       segments: this.#segments.length,
@@ -130,7 +124,7 @@ export class Cursor {
    * @param keepsChunks Whether the chunks of single allocations are kept, too.
    * @throws {BlockError} when something else has detached one of the buffers.
    */
-  rewind(position: Position, keepsChunks: boolean): void {
+  rewindTo(position: Position, keepsChunks: boolean): void {
     if (this.#segments.slice(position.segments).some(isElsewhere)) {
       throw new BlockError(
         "detached",
@@ -150,7 +144,7 @@ export class Cursor {
   }
 
   /** Detaches all buffers; whether something else had not detached one before. */
-  end(): boolean {
+  detachAll(): boolean {
     const own = this.#segments.filter((segment) => !isElsewhere(segment));
     for (const { buffer } of own) detach(buffer);
     this.#closeSegment();
@@ -204,7 +198,7 @@ export class Cursor {
   }
 
   #push(segment: Segment): void {
-    keepers.set(segment.buffer, this.#arena);
+    keepers.set(segment.buffer, this);
     this.#segments.push(segment);
   }
 
