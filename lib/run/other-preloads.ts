@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { ALLOCATORS } from "../allocators/mod.ts";
 import { ElfError, readElfExports } from "../binary/elf.ts";
@@ -64,12 +64,15 @@ function identity(path: string): string | null {
   }
 }
 
-/** This process was started with the same list: what a bare name led to is mapped here. */
+/**
+ * This process was started with the same list: what a bare name led to is mapped here, by that name
+ * or as what a link of that name leads to.
+ */
 function mappedAs(name: string): string[] {
   const maps = process.platform === "linux" ? readTextIfPresent("/proc/self/maps") ?? "" : "";
-  return parseMaps(maps).flatMap(({ path }) =>
-    path !== null && basename(path) === basename(name) ? [path] : []
-  );
+  const paths = new Set(parseMaps(maps).flatMap(({ path }) => path?.startsWith("/") ? path : []));
+  const beside = new Set([...paths].map((path) => join(dirname(path), basename(name))));
+  return [...[...paths].filter((path) => basename(path) === basename(name)), ...beside];
 }
 
 function findFile(name: string): string | null {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { LeakTracker } from "../../lib/memory/leaks.ts";
 import { type AllocatorStatistics, type LeakReport, openAllocator } from "../../mod.ts";
 import { bundleProgram, installedDirectory } from "../support/bundle.ts";
 import { collectingCommand } from "../support/collecting.ts";
@@ -211,4 +214,15 @@ test("the level comes from the variable where the program does not say, and is c
   );
   assert.throws(() => openAllocator({ leaks: "loud" as "all" }), RangeError);
   assert.throws(() => openAllocator({ onLeak: 5 } as never), TypeError);
+});
+
+test("what was open at the end is told with its article, and with how to learn where it began", async () => {
+  const tracker = new LeakTracker("jemalloc", "sampled", undefined);
+  const warned = once(process, "warning");
+  tracker.closed([tracker.describe({ kind: "arena", size: 64, trace: null }, "closed")]);
+  const [warning] = await warned;
+  assert.match(
+    warning.message,
+    /detached:\n {2}An arena of 64 bytes was not freed\.\nOFFHEAP_LEAKS=all shows where each was allocated\.$/,
+  );
 });
