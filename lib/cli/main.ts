@@ -13,7 +13,7 @@ import { needsLink } from "../run/preload-path.ts";
 import { DEFAULT_PROFILE, PROFILE_NAMES } from "../allocators/profiles.ts";
 import { requirementOf } from "../run/requirement.ts";
 import { runCommand } from "../run/run.ts";
-import { BUILD_COMMAND } from "../library/build-command.ts";
+import { BUILD_COMMAND } from "../build-command.ts";
 import { ALLOCATOR_NAMES, KNOWN_ALLOCATORS } from "../allocators/mod.ts";
 import { VERSION } from "../version.ts";
 import {

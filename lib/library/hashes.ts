@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BUILD_COMMAND } from "./build-command.ts";
+import { BUILD_COMMAND } from "../build-command.ts";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";

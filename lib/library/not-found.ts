@@ -4,7 +4,7 @@
  * @module
  */
 import { findAllocator } from "../allocators/mod.ts";
-import { BUILD_COMMAND } from "./build-command.ts";
+import { BUILD_COMMAND } from "../build-command.ts";
 import { readVariable } from "../environment.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { VERSION } from "../version.ts";

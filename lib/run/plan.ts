@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BUILD_COMMAND } from "../library/build-command.ts";
+import { BUILD_COMMAND } from "../build-command.ts";
 import process from "node:process";
 import { readEnvironment, readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";

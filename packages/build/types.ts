@@ -5,8 +5,7 @@
  */
 import type { Target } from "../../lib/library/target.ts";
 import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
-import type { CrossTarget } from "./toolchain/zig.ts";
-import type { SourceContext } from "./store/fetch.ts";
+import type { DebianSources } from "./store/debian.ts";
 import type { ExportNames } from "./recipe/link.ts";
 import type { AllocatorName } from "./plan/pins.ts";
 
@@ -136,6 +135,24 @@ export interface BuildResult {
   readonly manifest: LibraryManifest;
 }
 
+/** Where sources may come from. */
+export interface SourceContext {
+  /** The user's cache. */
+  readonly cache: string;
+  /** The directory in it that keeps archives. */
+  readonly sources: string;
+  /** A directory that is removed after the build. */
+  readonly temporary: string;
+  /** The base URL in place of upstream's; `undefined` for upstream itself. */
+  readonly upstream: string | undefined;
+  /** Debian's sources, or `null` when they may not be asked. */
+  readonly debian: DebianSources | null;
+  /** The environment of the tools. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Ends the work. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A source that is ready to be unpacked or used. */
 export interface Source {
   /** The version it says it is. */
@@ -154,6 +171,14 @@ export interface Source {
   readonly identity: string;
   /** Why this one, in a sentence. */
   readonly reason: string;
+}
+
+/** What the tools call a target. */
+export interface CrossTarget {
+  /** Zig's name; with the oldest glibc whose symbols may be used. */
+  readonly zig: string;
+  /** The name for configure's `--host`. */
+  readonly host: string;
 }
 
 /** The compiler and what else the build calls. */

@@ -7,11 +7,11 @@ import { test } from "node:test";
 import { BuildError } from "../../lib/errors.ts";
 import { deriveDeb822, deriveList } from "../../packages/build/store/apt-sources.ts";
 import { DownloadError } from "../../packages/build/store/download.ts";
-import { fetchPinned, type SourceContext } from "../../packages/build/store/fetch.ts";
+import { fetchPinned } from "../../packages/build/store/fetch.ts";
 import { sha256 } from "../../packages/build/store/hashes.ts";
 import { versionScript } from "../../packages/build/recipe/link.ts";
 import { type Pin, pinnedVersions, pinsFor } from "../../packages/build/plan/pins.ts";
-import type { Source } from "../../packages/build/types.ts";
+import type { Source, SourceContext } from "../../packages/build/types.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 
 // What a group may write to is not taken from the cache.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BUILD_COMMAND } from "../../library/build-command.ts";
+import { BUILD_COMMAND } from "../../build-command.ts";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";

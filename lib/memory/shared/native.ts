@@ -7,7 +7,7 @@ import { foreign } from "../../../ffi/mod.ts";
 import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
 import type { Calls } from "../../../ffi/types.ts";
 import { LibraryLoadError } from "../../errors.ts";
-import { BUILD_COMMAND } from "../../library/build-command.ts";
+import { BUILD_COMMAND } from "../../build-command.ts";
 import { resolveLibrary } from "../../library/resolve.ts";
 
 /** The shim's memory functions. */

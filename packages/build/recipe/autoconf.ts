@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DownloadError } from "../store/download.ts";
-import type { SourceContext } from "../store/fetch.ts";
+import type { SourceContext } from "../types.ts";
 import { findProgram, runTool } from "../toolchain/shell.ts";
 
 /** What autoconf needs of it. */

@@ -17,9 +17,8 @@ import { join } from "node:path";
 import { BuildError } from "../../../lib/errors.ts";
 import { runAutoconf } from "./autoconf.ts";
 import { DownloadError } from "../store/download.ts";
-import type { SourceContext } from "../store/fetch.ts";
 import { makePrivateDirectory } from "../store/output.ts";
-import type { Source } from "../types.ts";
+import type { Source, SourceContext } from "../types.ts";
 import { unpack } from "../store/unpack.ts";
 
 /** What jemalloc's version has in place of a commit that is not known. */

@@ -9,29 +9,10 @@ import { copyFileSync, existsSync, renameSync, rmSync, statSync } from "node:fs"
 import { basename, join, resolve } from "node:path";
 import { BuildError } from "../../../lib/errors.ts";
 import { download, DownloadError } from "./download.ts";
-import type { DebianSources } from "./debian.ts";
 import { hashDirectory, sha256File } from "./hashes.ts";
 import { makePrivateDirectory, requirePrivate } from "./output.ts";
 import type { Pin } from "../plan/pins.ts";
-import type { Recipe, Source } from "../types.ts";
-
-/** Where sources may come from. */
-export interface SourceContext {
-  /** The user's cache. */
-  readonly cache: string;
-  /** The directory in it that keeps archives. */
-  readonly sources: string;
-  /** A directory that is removed after the build. */
-  readonly temporary: string;
-  /** The base URL in place of upstream's; `undefined` for upstream itself. */
-  readonly upstream: string | undefined;
-  /** Debian's sources, or `null` when they may not be asked. */
-  readonly debian: DebianSources | null;
-  /** The environment of the tools. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Ends the work. */
-  readonly signal?: AbortSignal | undefined;
-}
+import type { Recipe, Source, SourceContext } from "../types.ts";
 
 /** `null` when a way has nothing to offer, a {@linkcode DownloadError} when it led nowhere. */
 type Way = (pin: Pin, context: SourceContext) => Promise<Source | null>;

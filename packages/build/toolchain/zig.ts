@@ -11,15 +11,7 @@ import { BuildError } from "../../../lib/errors.ts";
 import type { Target } from "../../../lib/library/target.ts";
 import { TARGETS } from "../../../lib/library/targets.ts";
 import { findProgram, runTool } from "./shell.ts";
-import type { Toolchain } from "../types.ts";
-
-/** What the tools call a target. */
-export interface CrossTarget {
-  /** Zig's name; with the oldest glibc whose symbols may be used. */
-  readonly zig: string;
-  /** The name for configure's `--host`. */
-  readonly host: string;
-}
+import type { CrossTarget, Toolchain } from "../types.ts";
 
 const CROSS_TARGETS: Readonly<Record<string, CrossTarget>> = {
   "linux-x64-gnu": { zig: "x86_64-linux-gnu.2.17", host: "x86_64-linux-gnu" },

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { BUILD_PACKAGE } from "../../ffi/packages.ts";
-import { VERSION } from "../version.ts";
+import { BUILD_PACKAGE } from "../ffi/packages.ts";
+import { VERSION } from "./version.ts";
 
 /** The command that builds the libraries of this version into the user's cache. */
 export const BUILD_COMMAND: string = `npx ${BUILD_PACKAGE}@${VERSION}`;
