@@ -48,7 +48,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("bench", "analysis", "check", "churn", "report", "suite", "versions"),
-      ...within("project", "marked-text", "platforms", "test-runner", "workflows"),
+      ...within("project", "imports", "marked-text", "platforms", "test-runner", "workflows"),
       ...within("npm", "dnt", "next", "release", "tools"),
     ],
     fits: isOnce,

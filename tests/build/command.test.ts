@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { BUILD_COMMAND } from "../../lib/library/build-command.ts";
+import { BUILD_COMMAND } from "../../lib/build-command.ts";
 import { cacheDirectory, cachedSourcesDirectory } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import type { Verification } from "../../lib/verify/types.ts";

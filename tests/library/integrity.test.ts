@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { BUILD_COMMAND } from "../../lib/library/build-command.ts";
+import { BUILD_COMMAND } from "../../lib/build-command.ts";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { packagedFile } from "../../lib/library/directories.ts";
 import { LibraryLoadError } from "../../lib/errors.ts";

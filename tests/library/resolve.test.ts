@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { BUILD_COMMAND } from "../../lib/library/build-command.ts";
+import { BUILD_COMMAND } from "../../lib/build-command.ts";
 import type { LibraryLoadError } from "../../lib/errors.ts";
 import type { LibraryRequest, ResolvedLibrary } from "../../lib/library/resolve.ts";
 import { systemLibraryPaths } from "../../lib/library/system-libraries.ts";
