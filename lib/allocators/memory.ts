@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { Address } from "../../ffi/types.ts";
+import type { MEMORY_SYMBOLS } from "../../ffi/symbols/shim.ts";
+import type { Address, Calls } from "../../ffi/types.ts";
+
+/** The shim's memory functions. */
+export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;
 
 /** What a heap's own counters say, in bytes. */
 export interface HeapCounters {

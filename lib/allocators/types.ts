@@ -4,9 +4,7 @@
  *
  * @module
  */
-import type { MEMORY_SYMBOLS } from "../../ffi/symbols/shim.ts";
-import type { Calls } from "../../ffi/types.ts";
-import type { AllocatorKind } from "./memory.ts";
+import type { AllocatorKind, MemoryCalls } from "./memory.ts";
 import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
 import type { ProfileEnvironment, ProfileOption, Profiles } from "./profiles.ts";
 
@@ -85,10 +83,7 @@ export interface AllocatorLibrary {
 }
 
 /** Opens what memory for JavaScript needs of an allocator. */
-export type MemoryOpener = (
-  library: LibraryFile,
-  shim: Calls<typeof MEMORY_SYMBOLS>,
-) => AllocatorKind;
+export type MemoryOpener = (library: LibraryFile, shim: MemoryCalls) => AllocatorKind;
 
 /** All that offheap knows of one allocator. */
 export interface AllocatorDescriptor<

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address } from "../../ffi/types.ts";
-import type { MemoryCalls } from "./shared/native.ts";
+import type { MemoryCalls } from "../allocators/memory.ts";
 
 /**
  * Functions that take a context as their first argument, as many C libraries call the allocator that

@@ -13,9 +13,9 @@ import { ownOptions, requireFlag } from "../options.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { type OwnBlocks, proveOwnBlocks } from "../verify/own-blocks.ts";
 import { type Allocator, NativeAllocator } from "./allocator.ts";
-import type { AllocatorKind } from "../allocators/memory.ts";
+import type { AllocatorKind, MemoryCalls } from "../allocators/memory.ts";
 import { type LeakLevel, leakLevel, type LeakReport, LeakTracker } from "./leaks.ts";
-import { type MemoryCalls, memoryCalls } from "./shared/native.ts";
+import { memoryCalls } from "./shared/native.ts";
 
 /**
  * Which allocator to open, and how it watches.

@@ -5,7 +5,7 @@
  */
 import type { Address } from "../../ffi/types.ts";
 import { ClosedError } from "../errors.ts";
-import type { MemoryCalls } from "./shared/native.ts";
+import type { MemoryCalls } from "../allocators/memory.ts";
 
 /**
  * The C functions of the allocator, as thin as the runtime's FFI allows. Nothing is checked and

@@ -10,7 +10,8 @@ import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "./keys.ts";
 import { readStatistic, refreshStatistics, runMallctl } from "./mallctl.ts";
-import type { MemoryOpener } from "../types.ts";
+import type { AllocatorKind, MemoryCalls } from "../memory.ts";
+import type { LibraryFile } from "../types.ts";
 
 /** What offheap's build of jemalloc is marked by when `sallocx` may be asked about any address. */
 const SAFE_LOOKUP = "safe-lookup";
@@ -22,7 +23,10 @@ const MOST_ARENAS = 4095;
 const OUT_OF_MEMORY = 11;
 
 /** Opens jemalloc's functions. */
-export const openJemallocMemory: MemoryOpener = ({ path, manifest }, shim) => {
+export function openJemallocMemory(
+  { path, manifest }: LibraryFile,
+  shim: MemoryCalls,
+): AllocatorKind {
   const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
   const { calls } = foreign().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
@@ -76,4 +80,4 @@ export const openJemallocMemory: MemoryOpener = ({ path, manifest }, shim) => {
       },
     },
   };
-};
+}

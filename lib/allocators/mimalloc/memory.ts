@@ -6,7 +6,8 @@
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
-import type { MemoryOpener } from "../types.ts";
+import type { AllocatorKind, MemoryCalls } from "../memory.ts";
+import type { LibraryFile } from "../types.ts";
 
 /**
  * Its memory lies above: a debug build of mimalloc 2 asserts that an address it is asked about is
@@ -15,7 +16,7 @@ import type { MemoryOpener } from "../types.ts";
 const LEAST_ADDRESS: number = 32 * 2 ** 20;
 
 /** Opens mimalloc's functions. */
-export const openMimallocMemory: MemoryOpener = ({ path }, shim) => {
+export function openMimallocMemory({ path }: LibraryFile, shim: MemoryCalls): AllocatorKind {
   const { mi_good_size, mi_is_in_heap_region, mi_collect, mi_heap_new, mi_heap_destroy } =
     MIMALLOC_SYMBOLS;
   const { calls } = foreign().open(path, {
@@ -47,4 +48,4 @@ export const openMimallocMemory: MemoryOpener = ({ path }, shim) => {
       },
     },
   };
-};
+}

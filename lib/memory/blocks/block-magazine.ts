@@ -10,7 +10,7 @@ import type { Address } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "../shared/buffers.ts";
 import { Magazines } from "../shared/magazines.ts";
-import type { MemoryCalls } from "../shared/native.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 import { watch } from "../shared/reclaim.ts";
 
 /** The maximum of blocks that are kept. */

@@ -13,7 +13,7 @@ import { Holds, holdUntil } from "../shared/holds.ts";
 import { BlockMagazine } from "./block-magazine.ts";
 import type { LeakTracker } from "../leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
-import type { MemoryCalls } from "../shared/native.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 import {
   detachedError,
   isHeld,

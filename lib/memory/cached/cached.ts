@@ -6,7 +6,7 @@
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../../errors.ts";
 import { Magazines } from "../shared/magazines.ts";
-import type { MemoryCalls } from "../shared/native.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 import { watch } from "../shared/reclaim.ts";
 import {
   CLASS_CAPACITIES,

@@ -8,7 +8,7 @@ import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "./buffers.ts";
-import type { MemoryCalls } from "./native.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 import { type Reclaimable, unwatch, watch } from "./reclaim.ts";
 
 /** What a store has in use. */

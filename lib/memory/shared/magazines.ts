@@ -9,7 +9,7 @@ import { foreign } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "./buffers.ts";
-import type { MemoryCalls } from "./native.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 import { type Reclaimable, unwatch } from "./reclaim.ts";
 
 /** The layout of magazine.c: a header, each magazine's count, and each magazine's slots. */

@@ -5,13 +5,10 @@
  */
 import { foreign } from "../../../ffi/mod.ts";
 import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
-import type { Calls } from "../../../ffi/types.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 import { LibraryLoadError } from "../../errors.ts";
 import { BUILD_COMMAND } from "../../build-command.ts";
 import { resolveLibrary } from "../../library/resolve.ts";
-
-/** The shim's memory functions. */
-export type MemoryCalls = Calls<typeof MEMORY_SYMBOLS>;
 
 /** The version of the shim's binary interface that this code calls: `ABI_VERSION` in offheap.c. */
 const ABI_VERSION = 6;

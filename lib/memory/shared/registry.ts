@@ -7,7 +7,7 @@
 import type { Address } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
 import { hexadecimal } from "./inspection.ts";
-import type { MemoryCalls } from "./native.ts";
+import type { MemoryCalls } from "../../allocators/memory.ts";
 
 /** What an allocator says of an address. Other versions of offheap read it: it must not change. */
 export interface Registered {
