@@ -83,7 +83,7 @@ export function leakLevel(option: LeakLevel | undefined): LeakLevel {
 }
 
 /** A function or a constructor. */
-export type Callee = Parameters<typeof Error.captureStackTrace>[1];
+export type Callee = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 
 /** What a leak was. */
 export interface Leak {
