@@ -13,7 +13,7 @@ export type { NativePointer };
  * A native address as a branded number; 0 is C's `NULL`.
  *
  * A number holds every user-space address of the supported systems exactly (at most 2^52, which is
- * below `Number.MAX_SAFE_INTEGER`). Why not a bigint: see `docs/development/architecture.md`.
+ * below `Number.MAX_SAFE_INTEGER`). Why not a bigint: see `docs/development/decisions/addresses.md`.
  *
  * @example
  * ```ts

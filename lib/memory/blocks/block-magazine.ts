@@ -1,7 +1,7 @@
 /**
  * A few freed blocks, kept with a buffer over each: the next allocation of the same size then needs
  * neither the allocator nor a new buffer. Moving a buffer's memory to another buffer takes a tenth
- * of what wrapping it again takes (see docs/development/architecture.md).
+ * of what wrapping it again takes (see docs/development/decisions/off-heap-memory.md).
  *
  * @module
  */
