@@ -137,7 +137,7 @@ function bun(binary: string): Client {
     run: [binary],
     offheap: [binary, "x", "--bun", "offheap"],
     programs: BOTH,
-    module: "offheap/src/mod.ts",
+    module: COMPILED,
     local: true,
     fetches: "own",
   };

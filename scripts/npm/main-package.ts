@@ -9,7 +9,7 @@ import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
 import { writeDeclarations } from "./declarations.ts";
 import { requireSameByDnt } from "./dnt.ts";
-import { copyParts, dropComments, keepReachable, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
+import { copyParts, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
 import { buildJavaScript, ESBUILD } from "./javascript.ts";
 import { mainManifest } from "./manifest.ts";
 import { bundledNotices } from "./notices.ts";
@@ -33,10 +33,6 @@ export interface MainPackageOptions {
   /** What dnt is loaded from. */
   readonly dnt?: string | undefined;
 }
-
-/** One in a source, if it is there when the program runs. */
-const VALUE_IMPORT =
-  /(?:^(?:import|export) (?!type\b)[^;"]*?from |^import |\bimport\()"(\.[^"\n]+)\.ts"/gm;
 
 /**
  * Makes the main package in a directory of the checkout, where a compiler finds its packages.
@@ -64,9 +60,7 @@ export async function buildMainPackage(
   copyParts(TEXTS, directory);
   appendFileSync(join(directory, "THIRD-PARTY-NOTICES.md"), bundledNotices(metafiles, sources));
   writeFileSync(join(directory, "README.md"), packagedReadme());
-  // Sources that have types only are among the declarations.
-  keepReachable(sources, "mod.ts", VALUE_IMPORT);
-  dropComments(sources, () => true);
+  rmSync(sources, { recursive: true });
   writeJson(join(directory, "package.json"), mainManifest(options.targets));
   return `${ESBUILD}${same}`;
 }

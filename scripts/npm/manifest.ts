@@ -80,10 +80,10 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
     // Bun runs the sources as they are; Node and Deno refuse TypeScript inside node_modules. What
     // they get is CommonJS, which all can load, also by import: one module, and one state.
     exports: {
-      ".": { types: "./types/mod.d.ts", bun: "./src/mod.ts", default: "./dist/mod.cjs" },
+      ".": { types: "./types/mod.d.ts", default: "./dist/mod.cjs" },
       "./package.json": "./package.json",
     },
-    files: ["dist", "src", "types", "THIRD-PARTY-NOTICES.md"],
+    files: ["dist", "types", "THIRD-PARTY-NOTICES.md"],
     optionalDependencies: {
       ...koffiPackages(targets),
       ...Object.fromEntries(targets.map(({ name }) => [platformPackageName(name), VERSION])),
