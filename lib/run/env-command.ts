@@ -135,6 +135,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\\": "\\",
 };
 
+/** What parts words; a blank of another script does not. */
+const BLANK = /[ \t\n\v\f\r]/;
+
 /**
  * Splits the string of `env -S` into words: blanks part them, quotes and backslashes keep them
  * together, `#` at the start of a word ends all, `${NAME}` stands for a variable.
@@ -166,7 +169,7 @@ export function splitString(
     else if (quote === "" && (letter === "'" || letter === '"')) {
       quote = letter;
       word ??= "";
-    } else if (quote === "" && /\s/.test(letter)) {
+    } else if (quote === "" && BLANK.test(letter)) {
       if (word !== null) words.push(word);
       word = null;
     } else if (letter === "#" && word === null) break;
@@ -175,7 +178,9 @@ export function splitString(
       const name = match?.[1];
       if (match === null || name === undefined) throw refused('a "$" in -S that is not ${NAME}');
       if (unknown.has(name)) throw refused(`"\${${name}}" in -S, which the launch sets`);
-      word = `${word ?? ""}${environment[name] ?? ""}`;
+      // A variable that is not set is no word by itself, unlike an empty one.
+      const value = environment[name];
+      if (value !== undefined) word = `${word ?? ""}${value}`;
       index += match[0].length - 1;
     } else word = `${word ?? ""}${letter}`;
   }

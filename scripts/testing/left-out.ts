@@ -87,9 +87,9 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("allocators", "malloc-conf", "mimalloc-variables", "policy"),
-      ...within("binary", "elf", "library", "macho", "pe"),
+      ...within("binary", "elf", "library", "macho", "pe", "structures"),
       ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
-      ...within("run", "exact-text", "macho", "preload-path", "profiles", "program"),
+      ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
       ...within("verify", "versions"),
       ...within("watch", "cgroup", "health"),
     ],
