@@ -6,7 +6,7 @@
 import { ByteReader } from "../../../lib/binary/bytes.ts";
 import { baseAddress, findCommand, type MachOImage } from "../../../lib/binary/macho-commands.ts";
 import { COMMAND, DYLD_INFO_COMMANDS } from "../../../lib/binary/macho-constants.ts";
-import { type readMachO, readMachOImage } from "../../../lib/binary/macho.ts";
+import { readMachOImage } from "../../../lib/binary/macho.ts";
 
 /** A symbol that other files can use. */
 export interface MachOExport {
@@ -34,8 +34,8 @@ const LONGEST_NAME = 65536;
 /**
  * Reads what the Mach-O file at a path exports, sorted by name; names are as C has them.
  *
- * @param arch As for {@linkcode readMachO}.
- * @throws {MachOError} as {@linkcode readMachO} does.
+ * @param arch As for `readMachO`.
+ * @throws {MachOError} as `readMachO` does.
  */
 export function readMachOExports(path: string, arch?: string): MachOExport[] {
   return readMachOImage(path, readExports, arch);

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { ByteReader } from "../../../lib/binary/bytes.ts";
 import type { MachOImage } from "../../../lib/binary/macho-commands.ts";
-import { type readMachO, readMachOImage } from "../../../lib/binary/macho.ts";
+import { readMachOImage } from "../../../lib/binary/macho.ts";
 import {
   type CodeDirectory,
   findSignature,
@@ -22,9 +22,9 @@ const FIRST_UNHASHED_SLOT = 0x10000;
  * Computes each hash of the code signature of the Mach-O file at a path. This reads the whole
  * file. A certificate, where there is one, is not looked at.
  *
- * @param arch As for {@linkcode readMachO}.
+ * @param arch As for `readMachO`.
  * @returns What is wrong, each as a clause; nothing when the signature is valid.
- * @throws {MachOError} as {@linkcode readMachO} does.
+ * @throws {MachOError} as `readMachO` does.
  */
 export function verifyMachOSignature(path: string, arch?: string): string[] {
   return readMachOImage(path, verifySignature, arch);

@@ -6,7 +6,6 @@
 import { join } from "node:path";
 import { libraryFileName } from "../../../lib/library/directories.ts";
 import { librariesOf, type LibraryManifest, type Variant } from "../../../lib/library/manifest.ts";
-import type { Target } from "../../../lib/library/target.ts";
 import { fetchGiven, fetchPinned } from "../store/fetch.ts";
 import { hashDirectory } from "../store/hashes.ts";
 import { hashInputs } from "./inputs.ts";
