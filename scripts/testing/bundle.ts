@@ -39,6 +39,9 @@ const DIRECTORIES: readonly string[] = [
   "bench/workloads",
 ];
 
+/** A module's address, and not its name in a text. */
+const ADDRESS = /(?<!["'`])\bimport\.meta\.url\b(?!["'`])/g;
+
 /** Programs that start themselves as workers, by their own addresses. */
 const OWN_WORKERS = /[\\/](?:tests[\\/]fixtures|examples)[\\/]/;
 
@@ -51,9 +54,9 @@ const sourceAddresses: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
-      if (!text.includes("import.meta.url") || OWN_WORKERS.test(path)) return null;
+      if (text.search(ADDRESS) === -1 || OWN_WORKERS.test(path)) return null;
       const address = JSON.stringify(pathToFileURL(path).href);
-      return { contents: text.replaceAll("import.meta.url", address), loader: "ts" };
+      return { contents: text.replaceAll(ADDRESS, () => address), loader: "ts" };
     });
   },
 };

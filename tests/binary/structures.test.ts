@@ -11,7 +11,7 @@ import { PeError, readPe, readPeExports } from "../../lib/binary/pe.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { effort } from "../support/effort.ts";
 
-const RUNS = { numRuns: effort(400, 10_000) };
+const RUNS = { numRuns: effort(400, 3000) };
 
 /** Numbers as a format's fields have them: small ones, within such a file, and at the ends. */
 const field: fc.Arbitrary<bigint> = fc.oneof(

@@ -12,9 +12,9 @@ import { parseMaps } from "../../lib/system/linux-maps.ts";
 import { effort } from "../support/effort.ts";
 import { skipUnless } from "../support/skip.ts";
 
-const RUNS = { numRuns: effort(1000, 20_000) };
+const RUNS = { numRuns: effort(1000, 5000) };
 /** Where each text starts a process. */
-const FEW_RUNS = { numRuns: effort(150, 3000) };
+const FEW_RUNS = { numRuns: effort(150, 600) };
 
 const SPLITS = spawnSync("env", ["-S", "true"]).status === 0;
 const VARIABLES = { HOME: "/home/x", EMPTY: "" };
