@@ -8,7 +8,7 @@ import { realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import util from "node:util";
+import type util from "node:util";
 import { isPermissionRefusal } from "./errors.ts";
 
 /**
@@ -16,7 +16,9 @@ import { isPermissionRefusal } from "./errors.ts";
  * another place into its own.
  */
 function ownPlaces(): unknown[] {
-  const { getCallSites }: { getCallSites?: typeof util.getCallSites } = util;
+  // Not imported: what a bundler makes of that loads all that the module has.
+  const { getCallSites }: { getCallSites?: typeof util.getCallSites } = process
+    .getBuiltinModule("node:util");
   return [import.meta.url, getCallSites?.(1)[0]?.scriptName];
 }
 
