@@ -3,6 +3,7 @@ import { appendFileSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ProcessReport } from "../../lib/watch/doctor/types.ts";
+import { BUILD_COMMAND } from "../../lib/build-command.ts";
 import { VERSION } from "../../lib/version.ts";
 import { withChild } from "../support/child.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
@@ -201,19 +202,21 @@ test("doctor refuses what is no process's number, and names one that is not ther
 test("help and the version are printed with status 0, and wrong usage has a hint", async () => {
   assert.equal(await printed(["--version"]), `${VERSION}\n`);
   const help = await printed(["--help"]);
-  for (const command of ["info", "verify", "doctor", "run", "env", "build"]) {
+  for (const command of ["info", "verify", "doctor", "run", "env"]) {
     assert.match(help, new RegExp(`^  ${command}\\b`, "m"));
   }
   assert.match(await printed(["run", "--help"]), /--no-inherit/);
-  assert.match(await printed(["build", "--help"]), /--variant/);
   const none = await offheap([]);
   assert.equal(none.status, 2);
-  for (const args of [["info", "--no-such"], ["info", "extra"], ["build", "--variant", "x"]]) {
+  for (const args of [["info", "--no-such"], ["info", "extra"], ["env", "-f", "x"]]) {
     const { status, stdout, stderr } = await offheap(args);
     assert.equal(status, 2, args.join(" "));
     assert.equal(stdout, "");
     assert.match(stderr, /error: .*\(offheap \w+ --help lists the options\)/s);
   }
+  const build = await offheap(["build", "--variant", "secure"]);
+  assert.equal(build.status, 2);
+  assert.ok(build.stderr.includes(`error: the libraries are built by "${BUILD_COMMAND}"`));
   const unknown = await offheap(["no-such-command"]);
   assert.match(unknown.stderr, /error: .*\(offheap --help lists the commands and options\)/s);
   assert.equal((await offheap(["--no-such", "info"])).status, 2);
