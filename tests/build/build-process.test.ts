@@ -158,19 +158,19 @@ test("an abort ends a build that waits for the lock of another", onLinux, async 
 });
 
 test(
-  "the command refuses unknown options, values and places with status 1 and one sentence",
+  "the command refuses wrong usage with status 2, and values that it does not know with 1, in one sentence",
   onLinux,
   async () => {
-    const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [["--bogus"], /unknown option '--bogus'/],
-      [["--variant", "fast"], /Allowed choices are release, debug, secure, preload/],
-      [["--allocator", "tcmalloc"], /Allowed choices are all, jemalloc, mimalloc/],
-      [["--mimalloc-version", "9"], /the pinned versions are 2\.0\.9, 2\.4\.1, 3\.4\.3/],
-      [["extra"], /too many arguments/],
+    const cases: readonly (readonly [readonly string[], RegExp, number])[] = [
+      [["--bogus"], /unknown option '--bogus'/, 2],
+      [["--variant", "fast"], /Allowed choices are release, debug, secure, preload/, 2],
+      [["--allocator", "tcmalloc"], /Allowed choices are all, jemalloc, mimalloc/, 2],
+      [["--mimalloc-version", "9"], /the pinned versions are 2\.0\.9, 2\.4\.1, 3\.4\.3/, 1],
+      [["extra"], /too many arguments/, 2],
     ];
-    for (const [args, pattern] of cases) {
+    for (const [args, pattern, status] of cases) {
       const result = await runChild(runtimeCommand(SCRIPT, ...args));
-      assert.equal(result.status, 1, result.stderr);
+      assert.equal(result.status, status, result.stderr);
       assert.match(result.stderr, /^error: /);
       assert.match(result.stderr, pattern);
       assert.equal(result.stderr.trim().split("\n").length, 1, result.stderr);
