@@ -14,8 +14,8 @@ import { type Collector, findCollector } from "./workloads/support/garbage.ts";
 const MIB: number = 2 ** 20;
 const TOTAL: number = 100 * MIB;
 /** Each drop ends here when nothing was collected. */
-const MOST_BYTES: number = 4 * 2 ** 30;
-const MOST_BLOCKS = 2_000_000;
+const MAX_BYTES: number = 4 * 2 ** 30;
+const MAX_BLOCKS = 2_000_000;
 const PAGE = 4096;
 
 /** Memory in use, and how it is given back. */
@@ -187,7 +187,7 @@ async function measureDrops(): Promise<void> {
     const before = process.memoryUsage().rss;
     let count = 0;
     const each = Math.max(1, MIB / size);
-    while (!found() && count * size < MOST_BYTES && count < MOST_BLOCKS) {
+    while (!found() && count * size < MAX_BYTES && count < MAX_BLOCKS) {
       for (let i = 0; i < each; i++) drop();
       count += each;
       await turn();

@@ -33,7 +33,7 @@ interface Case {
   readonly env?: NodeJS.ProcessEnv;
   /** The case without offheap. */
   readonly plain?: Case;
-  /** How often the plain one starts in it: the launcher is a Node, too. Once, unless told otherwise. */
+  /** How often the plain one starts in it: the launcher is a Node, too. Once, by default. */
   readonly starts?: number;
   /** What it may take over the plain one. */
   readonly limit?: number;

@@ -129,7 +129,7 @@ if (import.meta.main) {
     .option("--rounds <number>", "another number of rounds", positive)
     .option("--times <number>", "how often a runtime is asked for proof", positive, TIMES)
     .option("--out <directory>", "where builds and runs are kept", join(ROOT, "build", "versions"))
-    .option("--fresh", "start anew, where runs of an earlier start would be kept")
+    .option("--fresh", "start over, where runs of an earlier start would be kept")
     .option("--json <file>", "write the report to this file")
     .option("--write", "write the report and its tables into docs/development")
     .parse()

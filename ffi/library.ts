@@ -77,7 +77,7 @@ export interface RawLibrary {
 
 const encoder = new TextEncoder();
 
-/** A string as UTF-8 with a NUL behind it; refuses a string that itself contains a NUL. */
+/** A string as UTF-8 with a terminating NUL; refuses a string that itself contains a NUL. */
 export function encodeCString(value: unknown): Uint8Array<ArrayBuffer> {
   const text = String(value);
   if (text.includes("\0")) {
@@ -115,7 +115,7 @@ export function toExactNumber(value: unknown): number {
 /** Where pointers are numbers or bigints, an object is none. */
 export function refusePointer(pointer: object): never {
   throw new TypeError(
-    `Cannot tell an address: the pointer must be a number, a bigint or a pointer; got ${
+    `Cannot determine an address: the pointer must be a number, a bigint or a pointer; got ${
       inspect(pointer)
     }`,
   );

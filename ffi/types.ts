@@ -75,7 +75,7 @@ export interface ResultTypes {
 export interface ParameterTypes extends Omit<ResultTypes, "void"> {
   /** A pointer to the bytes of a view, valid during the call only; `null` and an empty view pass `NULL`. */
   buffer: ArrayBufferView | null;
-  /** A `const char *`: the string as UTF-8 with a NUL behind it, valid during the call only. */
+  /** A `const char *`: the string as UTF-8 with a terminating NUL, valid during the call only. */
   cstring: string;
 }
 

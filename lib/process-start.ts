@@ -26,7 +26,7 @@ function readStrings(path: string): string[] {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && "syscall" in error)) throw error;
     throw new SystemInfoError(
-      `Cannot tell what this process was started with: "${path}" cannot be read (${error.code}). ` +
+      `Cannot determine what this process was started with: "${path}" cannot be read (${error.code}). ` +
         "Mount /proc, and start offheap as a process that may read its own.",
       { cause: error },
     );
@@ -93,7 +93,7 @@ export function startArguments(words: readonly string[]): readonly string[] {
   const exact = readStrings("/proc/self/cmdline").slice(-words.length);
   if (words.every((word, index) => alike(word, exact[index] ?? ""))) return exact;
   throw new SystemInfoError(
-    "Cannot tell the arguments that this process was started with: some are not UTF-8, and " +
+    "Cannot determine the arguments that this process was started with: some are not UTF-8, and " +
       '"/proc/self/cmdline" holds others. Start offheap without options that set its title.',
   );
 }

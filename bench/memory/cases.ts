@@ -36,8 +36,8 @@ export interface Case {
 
 const LIVE = 1000;
 const PICKS = 4096;
-const LEAST_SIZE = 16;
-const MOST_SIZE = 1024;
+const MIN_SIZE = 16;
+const MAX_SIZE = 1024;
 const NODE: readonly RuntimeName[] = ["node26", "node22"];
 
 /** The loops by hand, one for each type of an address. */
@@ -77,7 +77,7 @@ function randomInts(length: number, below: number, seed: number): Int32Array {
 
 function churnSides({ memory, path }: Context): Sides {
   const picks = randomInts(PICKS, LIVE, 1);
-  const sizes = randomInts(PICKS, MOST_SIZE - LEAST_SIZE + 1, 2).map((more) => LEAST_SIZE + more);
+  const sizes = randomInts(PICKS, MAX_SIZE - MIN_SIZE + 1, 2).map((more) => MIN_SIZE + more);
   const loop = fresh(loops.churn)(memory.cached, LIVE, picks, sizes);
   return {
     subject: sideOf(`${memory.name}: cached.free + malloc among ${LIVE}`, loop),

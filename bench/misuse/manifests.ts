@@ -17,7 +17,7 @@ export function manifestBeside(library: string): ShownManifest {
     ShownManifest
   >;
   if (allocator === undefined || version === undefined) {
-    throw new Error(`Cannot tell what "${library}" is: its manifest does not say`);
+    throw new Error(`Cannot determine what "${library}" is: its manifest does not say`);
   }
   return { allocator, version };
 }

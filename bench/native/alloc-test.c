@@ -12,13 +12,13 @@
 enum {
   PLACES = 1 << 18, /* of all threads together */
   LEVELS = 6,
-  LEAST_LOG2 = 3,
+  MIN_LOG2 = 3,
   SIZES_LOG2 = 7, /* up to 1 KiB */
 };
 
 static size_t next_size(random_source *source) {
   uint32_t drawn = random_below(source, 1u << (SIZES_LOG2 - 1)) + 1;
-  size_t base = (size_t)1 << (LEAST_LOG2 + (unsigned)__builtin_ctz(drawn));
+  size_t base = (size_t)1 << (MIN_LOG2 + (unsigned)__builtin_ctz(drawn));
   return base + random_below(source, (uint32_t)base);
 }
 

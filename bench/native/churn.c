@@ -18,7 +18,7 @@
 #include "patterns.h"
 #include "serving.h"
 
-enum { MOST_THREADS = 64, MOST_IDLE_SECONDS = 600, USAGE = 2 };
+enum { MAX_THREADS = 64, MAX_IDLE_SECONDS = 600, USAGE = 2 };
 
 static double seconds_of(struct timeval time) { return (double)time.tv_sec + (double)time.tv_usec / 1e6; }
 
@@ -107,10 +107,10 @@ static void print_text(const char *text) {
 int main(int count, char **words) {
   if (count < 5 || count > 6) usage("four or five arguments are needed");
   chosen = find_pattern(words[1]);
-  unsigned threads = (unsigned)number(words[2], 1, MOST_THREADS, "threads must be 1 to 64");
+  unsigned threads = (unsigned)number(words[2], 1, MAX_THREADS, "threads must be 1 to 64");
   uint64_t operations = number(words[3], threads, UINT64_MAX / 2, "operations must be one a thread at least");
   uint64_t seed = number(words[4], 0, UINT64_MAX / 2, "the seed must be a whole number");
-  unsigned idle = count == 6 ? (unsigned)number(words[5], 0, MOST_IDLE_SECONDS, "idle must be 0 to 600") : 0;
+  unsigned idle = count == 6 ? (unsigned)number(words[5], 0, MAX_IDLE_SECONDS, "idle must be 0 to 600") : 0;
 
   share *shares = calloc(threads, sizeof *shares);
   if (shares == NULL) return 1;
@@ -125,7 +125,7 @@ int main(int count, char **words) {
   struct rusage before, after;
   getrusage(RUSAGE_SELF, &before);
   double start = clock_seconds();
-  pthread_t running[MOST_THREADS];
+  pthread_t running[MAX_THREADS];
   start_all(shares, threads, running);
   pthread_barrier_wait(&worked);
   double wall = clock_seconds() - start;

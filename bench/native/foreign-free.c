@@ -12,7 +12,7 @@
 #include "blocks.h"
 #include "random.h"
 
-enum { HELD = 16384, QUEUE = 1024, LEAST_LOG2 = 8, MOST_LOG2 = 10 };
+enum { HELD = 16384, QUEUE = 1024, MIN_LOG2 = 8, MAX_LOG2 = 10 };
 
 typedef struct {
   _Alignas(64) _Atomic uint64_t written;
@@ -57,7 +57,7 @@ void run_foreign_free(share *mine) {
   for (uint64_t turn = 0; turn < mine->operations; turn++) {
     block *at = &held[random_below(&source, HELD)];
     if (at->bytes != NULL) hand_over(to, *at);
-    *at = take(mine, random_size(&source, LEAST_LOG2, MOST_LOG2), turn);
+    *at = take(mine, random_size(&source, MIN_LOG2, MAX_LOG2), turn);
   }
   for (unsigned i = 0; i < HELD; i++) {
     if (held[i].bytes != NULL) hand_over(to, held[i]);

@@ -129,7 +129,7 @@ function splitCharts(results: Results): Chart[] {
 }
 
 /** About how many rows one chart of latencies shows; the table has all. */
-const MOST_ROWS = 72;
+const MAX_ROWS = 72;
 
 function latencyCharts(results: Results): Chart[] {
   const titles = titlesOf(results);
@@ -142,7 +142,7 @@ function latencyCharts(results: Results): Chart[] {
       named ? `${titles.case(row.case)}: ${row.call}` : row.call;
     const groups = [...Map.groupBy(rows, groupOf)];
     if (groups.length === 0) return [];
-    const calls = Math.max(1, Math.floor(MOST_ROWS / (groups[0]?.[1].length ?? 1)));
+    const calls = Math.max(1, Math.floor(MAX_ROWS / (groups[0]?.[1].length ?? 1)));
     const label = `Percentiles of latency, ${title}: ${axis}`;
     const marks = groups.slice(0, calls).flatMap(([group, members]): LatencyMark[] =>
       members.map(({ subject, latency }) => ({

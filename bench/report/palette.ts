@@ -1,7 +1,7 @@
 /**
  * Colours and strokes of what charts show. Colours are variables of the page's style sheet, which
  * has them for light and for dark: Okabe and Ito's palette, which people with any kind of colour
- * vision tell apart.
+ * vision can distinguish.
  *
  * @module
  */

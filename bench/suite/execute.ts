@@ -18,7 +18,7 @@ export class RunError extends Error {
 
 /** How far behind its guess a run may be before it counts as hanging. */
 const PATIENCE = 20;
-const LEAST_PATIENCE_MS = 120_000;
+const MIN_PATIENCE_MS = 120_000;
 const SAID_LIMIT = 8000;
 
 async function start(
@@ -122,7 +122,7 @@ export async function execute(
   abort: AbortSignal,
 ): Promise<Run> {
   const what = `${step.case} under ${step.subject}`;
-  const limit = Math.max(LEAST_PATIENCE_MS, seconds * PATIENCE * 1000);
+  const limit = Math.max(MIN_PATIENCE_MS, seconds * PATIENCE * 1000);
   const ended = await start([...subject.prefix, ...command], subject.environment, limit, abort);
   abort.throwIfAborted();
   if (ended.status !== 0) {

@@ -76,12 +76,12 @@ function parseLine<T>(schema: z.ZodType<T>, line: string, where: string): T {
     data = JSON.parse(line);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    throw new Error(`Cannot go on: ${where} is no JSON (${said}); --fresh starts anew`);
+    throw new Error(`Cannot go on: ${where} is no JSON (${said}); --fresh starts over`);
   }
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
   throw new Error(
-    `Cannot go on: ${where} is not what the suite writes; --fresh starts anew\n` +
+    `Cannot go on: ${where} is not what the suite writes; --fresh starts over\n` +
       z.prettifyError(parsed.error),
   );
 }
@@ -91,7 +91,7 @@ function requireSamePlan(found: PlanKey, wanted: PlanKey, path: string): void {
   if (parts.length === 0) return;
   throw new Error(
     `Cannot go on: the runs in ${path} are of another plan, which differs in ` +
-      `${parts.join(", ")}; give the same options again, another --out, or --fresh to start anew`,
+      `${parts.join(", ")}; give the same options again, another --out, or --fresh to start over`,
   );
 }
 

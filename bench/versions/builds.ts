@@ -79,7 +79,7 @@ function foreignBuild(file: string, from: string, known?: string): VersionBuild 
     attempts: [],
   }) ?? known;
   if (version === undefined) {
-    throw new RangeError(`Cannot judge ${file}: it does not tell its version`);
+    throw new RangeError(`Cannot judge ${file}: it does not report its version`);
   }
   const title = `${allocator} ${version}, ${from}`;
   return { id: idOf(title), title, allocator, version, from, file: path };

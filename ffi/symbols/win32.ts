@@ -1,5 +1,5 @@
 /**
- * The functions of Windows that offheap calls. Strings are UTF-16 with a NUL behind them.
+ * The functions of Windows that offheap calls. Strings are UTF-16 with a terminating NUL.
  *
  * @module
  */

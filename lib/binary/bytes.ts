@@ -31,7 +31,7 @@ function memorySource(bytes: Uint8Array): ByteSource {
  * @throws {RangeError} when the part is not within the source.
  */
 export function sliceSource(source: ByteSource, offset: number, size: number): ByteSource {
-  if (offset + size > source.size) throw new RangeError(`bytes at ${offset} are behind the end`);
+  if (offset + size > source.size) throw new RangeError(`bytes at ${offset} are past the end`);
   return {
     size,
     read: (at, length) => source.read(offset + at, Math.max(0, Math.min(length, size - at))),
@@ -91,7 +91,7 @@ export class ByteReader {
   bytes(offset: number, length: number): Uint8Array {
     if (offset < 0 || !Number.isSafeInteger(offset + length)) throw new RangeError(`at ${offset}`);
     const bytes = length > this.#source.size ? NO_BYTES : this.#source.read(offset, length);
-    if (bytes.length < length) throw new RangeError(`offset ${offset} is behind the end`);
+    if (bytes.length < length) throw new RangeError(`offset ${offset} is past the end`);
     return bytes;
   }
 
@@ -124,7 +124,7 @@ export class ByteReader {
     const bytes = start + length <= PAGE
       ? page.subarray(start, start + length)
       : this.#source.read(offset, length);
-    if (bytes.length < length) throw new RangeError(`offset ${offset} is behind the end`);
+    if (bytes.length < length) throw new RangeError(`offset ${offset} is past the end`);
     return new DataView(bytes.buffer, bytes.byteOffset, length);
   }
 

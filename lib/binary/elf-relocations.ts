@@ -79,7 +79,7 @@ export function readElfImports(
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const name = typeof place === "string" ? place : place.name;
-    throw new ElfError(`Cannot read "${name}": the ELF file is cut off or damaged.`, {
+    throw new ElfError(`Cannot read "${name}": the ELF file is truncated or damaged.`, {
       cause: error,
     });
   }

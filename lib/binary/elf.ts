@@ -20,7 +20,7 @@ import { type NamedSource, withFile, withSource } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
 
-/** A file is not an ELF file, or it is cut off or damaged. */
+/** A file is not an ELF file, or it is truncated or damaged. */
 export class ElfError extends OffheapError {
   static {
     this.prototype.name = "ElfError";
@@ -75,7 +75,7 @@ interface Segment {
 /**
  * Reads the headers and the dynamic section of the ELF file at a path, or of one in memory.
  *
- * @throws {ElfError} when it is not an ELF file, or is cut off or damaged. Errors of the file
+ * @throws {ElfError} when it is not an ELF file, or is truncated or damaged. Errors of the file
  * system (missing, not readable) come as they are.
  */
 export function readElf(place: string | NamedSource): ElfFile {
@@ -105,7 +105,7 @@ function guarded<T>(name: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new ElfError(`Cannot read "${name}": the ELF file is cut off or damaged.`, {
+    throw new ElfError(`Cannot read "${name}": the ELF file is truncated or damaged.`, {
       cause: error,
     });
   }
@@ -135,7 +135,7 @@ function openImage(source: ByteSource, name: string): ElfImage {
   const segments = readSegments(file);
   for (const segment of segments) {
     if (segment.type === SEGMENT.load && segment.offset + segment.fileSize > source.size) {
-      throw new RangeError("a segment ends behind the end of the file");
+      throw new RangeError("a segment ends past the end of the file");
     }
   }
   return { file, segments, dynamic: readDynamic(file, segments) };

@@ -56,7 +56,7 @@ export interface MachOMinimum {
 }
 
 const HEADER_BYTES = 32;
-const LEAST_COMMAND_BYTES = 8;
+const MIN_COMMAND_BYTES = 8;
 const SEGMENT_BYTES = 72;
 const SECTION_BYTES = 80;
 const NAME_BYTES = 16;
@@ -79,7 +79,7 @@ export function openImage(source: ByteSource): MachOImage {
   let at = HEADER_BYTES;
   for (let left = file.u32(16); left > 0; left--) {
     const size = file.u32(at + 4);
-    if (size < LEAST_COMMAND_BYTES || at + size > end) {
+    if (size < MIN_COMMAND_BYTES || at + size > end) {
       throw new RangeError(`a load command of ${size} bytes`);
     }
     commands.push({ command: file.u32(at), at, size });
@@ -100,7 +100,7 @@ export function findCommand(
 export function readSections({ source, file, commands }: MachOImage): MachOSection[] {
   return commands.filter(({ command }) => command === COMMAND.segment).flatMap(({ at, size }) => {
     if (file.word(at + 40) + file.word(at + 48) > source.size) {
-      throw new RangeError("a segment ends behind the end of the file");
+      throw new RangeError("a segment ends past the end of the file");
     }
     const count = file.u32(at + 64);
     if (SEGMENT_BYTES + count * SECTION_BYTES > size) throw new RangeError(`${count} sections`);

@@ -30,7 +30,7 @@ const LAYOUTS: Readonly<Record<number, Layout>> = {
 };
 
 /** A class file of Java has the same magic number, and a version of at least 45 in this place. */
-const MOST_SLICES = 30;
+const MAX_SLICES = 30;
 const HEADER_BYTES = 8;
 
 /** The slices of a file; `null` when it is no Mach-O file of 64 bits with the lowest byte first. */
@@ -59,7 +59,7 @@ export function findSlice(slices: readonly MachOSlice[], arch: string): MachOSli
 function readFat(source: ByteSource, layout: Layout): MachOSlice[] | null {
   const header = new ByteReader(source, false, layout.bits);
   const count = header.u32(4);
-  if (count > MOST_SLICES) return null;
+  if (count > MAX_SLICES) return null;
   const wordBytes = layout.bits / 8;
   return Array.from({ length: count }, (_, index): MachOSlice => {
     const at = HEADER_BYTES + index * layout.entryBytes;

@@ -112,8 +112,8 @@ const ENTITLEMENT = {
 } as const;
 
 const HEADER_BYTES = 8;
-const MOST_BLOBS = 100;
-const MOST_PAGE_BITS = 24;
+const MAX_BLOBS = 100;
+const MAX_PAGE_BITS = 24;
 
 /** Finds a file's signature; `null` without one. */
 export function findSignature(image: MachOImage): SignatureParts | null {
@@ -172,12 +172,12 @@ function granted(key: string): RegExp {
 
 function readBlobs(reader: ByteReader): SignatureBlob[] {
   const count = reader.u32(8);
-  if (count > MOST_BLOBS) throw new RangeError(`${count} parts of a signature`);
+  if (count > MAX_BLOBS) throw new RangeError(`${count} parts of a signature`);
   return Array.from({ length: count }, (_, index): SignatureBlob => {
     const at = reader.u32(12 + index * 8 + 4);
     const size = reader.u32(at + 4);
     if (size < HEADER_BYTES || at + size > reader.size) {
-      throw new RangeError("a part of the signature ends behind its end");
+      throw new RangeError("a part of the signature ends past its end");
     }
     return { slot: reader.u32(12 + index * 8), at, size };
   });
@@ -187,7 +187,7 @@ function readDirectory(reader: ByteReader, { at, size }: SignatureBlob): CodeDir
   if (reader.u32(at) !== BLOB.directory) throw new RangeError("not a code directory");
   const version = reader.u32(at + 8);
   const pageBits = reader.u8(at + 39);
-  if (pageBits > MOST_PAGE_BITS) throw new RangeError(`pages of 2^${pageBits} bytes`);
+  if (pageBits > MAX_PAGE_BITS) throw new RangeError(`pages of 2^${pageBits} bytes`);
   const directory: CodeDirectory = {
     at,
     size,

@@ -28,7 +28,7 @@ export type { MachODylib, MachOMinimum } from "./macho-commands.ts";
 export type { MachOSlice } from "./macho-fat.ts";
 export type { MachOSignature } from "./macho-signature.ts";
 
-/** A file is not a Mach-O file that can be read, or it is cut off or damaged. */
+/** A file is not a Mach-O file that can be read, or it is truncated or damaged. */
 export class MachOError extends OffheapError {
   static {
     this.prototype.name = "MachOError";
@@ -74,7 +74,7 @@ export interface MachOFile {
  * @param arch The processor whose slice is read, by Node's or Apple's name (`x64`, `arm64e`). When
  * absent, that of the running runtime where there is one, else the first.
  * @throws {MachOError} when it is not a Mach-O file of 64 bits, has no slice for the processor, or
- * is cut off or damaged. Errors of the file system (missing, not readable) come as they are.
+ * is truncated or damaged. Errors of the file system (missing, not readable) come as they are.
  */
 export function readMachO(path: string, arch?: string): MachOFile {
   return withFile(path, (source) => guarded(path, () => parse(source, path, arch)));
@@ -102,7 +102,7 @@ function guarded<T>(name: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new MachOError(`Cannot read "${name}": the Mach-O file is cut off or damaged.`, {
+    throw new MachOError(`Cannot read "${name}": the Mach-O file is truncated or damaged.`, {
       cause: error,
     });
   }

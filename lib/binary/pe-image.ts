@@ -36,14 +36,14 @@ export interface PeImage {
 const COFF_BYTES = 20;
 const SECTION_BYTES = 40;
 const DIRECTORIES_AT = 112;
-const MOST_DIRECTORIES = 16;
+const MAX_DIRECTORIES = 16;
 
 /** Opens a file whose COFF header begins at an offset. */
 export function openImage(source: ByteSource, header: number): PeImage {
   const file = new ByteReader(source, true, 64);
   const optional = header + COFF_BYTES;
   const optionalBytes = file.u16(header + 16);
-  const count = Math.min(file.u32(optional + 108), MOST_DIRECTORIES);
+  const count = Math.min(file.u32(optional + 108), MAX_DIRECTORIES);
   if (DIRECTORIES_AT + count * 8 > optionalBytes) throw new RangeError(`${count} directories`);
   const directories = Array.from({ length: count }, (_, index): DataDirectory => {
     const at = optional + DIRECTORIES_AT + index * 8;
@@ -57,7 +57,7 @@ export function openImage(source: ByteSource, header: number): PeImage {
   });
   for (const { offset, size } of [headers, ...sections]) {
     if (size > 0 && offset + size > source.size) {
-      throw new RangeError("a section ends behind the end of the file");
+      throw new RangeError("a section ends past the end of the file");
     }
   }
   return { file, header, optional, directories, sections: [headers, ...sections] };

@@ -26,8 +26,8 @@ const IMPORT_TABLES = {
 
 const DEBUG_ENTRY_BYTES = 28;
 /** More than any file has: the tables of a damaged one may not end. */
-const MOST_IMPORTS = 1000;
-const MOST_EXPORTS = 65536;
+const MAX_IMPORTS = 1000;
+const MAX_EXPORTS = 65536;
 
 /** The exports that have a name, sorted by it. */
 export function readExports(image: PeImage): PeExport[] {
@@ -38,7 +38,7 @@ export function readExports(image: PeImage): PeExport[] {
   const base = file.u32(at + 16);
   const functionCount = file.u32(at + 20);
   const nameCount = file.u32(at + 24);
-  if (functionCount > MOST_EXPORTS || nameCount > MOST_EXPORTS) {
+  if (functionCount > MAX_EXPORTS || nameCount > MAX_EXPORTS) {
     throw new RangeError(`${nameCount} exports`);
   }
   if (nameCount === 0) return [];
@@ -71,7 +71,7 @@ export function readImports(image: PeImage, table: keyof typeof IMPORT_TABLES): 
     // An entry of zeros is the end, whatever size the directory states.
     const name = image.file.u32(at + nameAt);
     if (name === 0) return found;
-    if (found.length === MOST_IMPORTS) throw new RangeError("too many imports");
+    if (found.length === MAX_IMPORTS) throw new RangeError("too many imports");
     found.push(readName(image, name));
   }
 }

@@ -20,7 +20,7 @@ import { hasReproducibleEntry, type PeExport, readExports, readImports } from ".
 
 export type { PeExport } from "./pe-tables.ts";
 
-/** A file is not a PE file that can be read, or it is cut off or damaged. */
+/** A file is not a PE file that can be read, or it is truncated or damaged. */
 export class PeError extends OffheapError {
   static {
     this.prototype.name = "PeError";
@@ -61,7 +61,7 @@ export interface PeFile {
 /**
  * Reads the headers and imports of the PE file at a path.
  *
- * @throws {PeError} when it is not a PE file of 64 bits, or is cut off or damaged. Errors of the
+ * @throws {PeError} when it is not a PE file of 64 bits, or is truncated or damaged. Errors of the
  * file system (missing, not readable) come as they are.
  */
 export function readPe(path: string): PeFile {
@@ -82,7 +82,7 @@ function guarded<T>(name: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new PeError(`Cannot read "${name}": the PE file is cut off or damaged.`, {
+    throw new PeError(`Cannot read "${name}": the PE file is truncated or damaged.`, {
       cause: error,
     });
   }

@@ -62,7 +62,7 @@ function parsePath(text: string): string {
 function parsePid(text: string): number {
   const pid = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return pid;
-  throw new InvalidArgumentError("it must be a process's number.");
+  throw new InvalidArgumentError("it must be a process ID.");
 }
 
 interface RunArguments extends LaunchOptions {

@@ -22,7 +22,7 @@ const OUTCOME_TONES: Readonly<Record<Evidence["outcome"], Tone>> = {
 /** A terminal's width when it does not tell its own. */
 const DEFAULT_COLUMNS = 100;
 const DETAIL_MARGIN = 40;
-const LEAST_DETAIL = 30;
+const MIN_DETAIL = 30;
 
 /** Whether people look at it. What reads a pipe or a file wants whole lines, without a frame. */
 export function isTerminal(): boolean {
@@ -116,7 +116,7 @@ export function wrapWords(text: string, width: number): string {
 
 /** A table of evidence; in a terminal long details are wrapped. */
 export function formatEvidence(evidence: readonly EvidenceRow[]): string {
-  const width = Math.max((process.stdout.columns || DEFAULT_COLUMNS) - DETAIL_MARGIN, LEAST_DETAIL);
+  const width = Math.max((process.stdout.columns || DEFAULT_COLUMNS) - DETAIL_MARGIN, MIN_DETAIL);
   const rows = evidence.map(({ scope, check, outcome, detail }) => [
     scope ?? "process",
     check,

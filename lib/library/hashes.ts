@@ -143,12 +143,12 @@ export function missingFromRelease(place: Place, path: string): string | null {
   return `it is missing, and offheap ${VERSION} was released with it in ${released.package}`;
 }
 
-const BUILD_AGAIN = `Build it anew with "${BUILD_COMMAND} --force".`;
+const BUILD_AGAIN = `Build it again with "${BUILD_COMMAND} --force".`;
 
 /** What to do about a file of offheap's own that cannot be used, as a sentence, by its place. */
 const OWN_REMEDIES: Partial<Record<LibraryOrigin, (place: Place) => string>> = {
-  build: () => 'Build it anew with "npm run build:native -- --force".',
-  package: ({ released }) => `Install ${released?.package} ${VERSION} anew.`,
+  build: () => 'Build it again with "npm run build:native -- --force".',
+  package: ({ released }) => `Install ${released?.package} ${VERSION} again.`,
   executable: () => "Copy it and its manifest beside the program anew.",
   cache: () => BUILD_AGAIN,
 };

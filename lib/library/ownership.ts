@@ -70,7 +70,7 @@ function exposureOf(path: string, status: Stats, rule: Rule): Exposure | null {
   const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
   return {
     why: `others than its owner may write to "${path}" (mode ${mode})`,
-    remedy: `If nobody has, repair it: chmod go-w "${path}". Else remove it and build anew.`,
+    remedy: `If nobody has, repair it: chmod go-w "${path}". Else remove it and build again.`,
   };
 }
 

@@ -45,7 +45,7 @@ export interface LibraryRequest {
   readonly name: LoadableLibrary;
   /** An explicit path: nothing else is then looked at. */
   readonly path?: string | undefined;
-  /** How it was built; `release` unless told otherwise. */
+  /** How it was built; `release` by default. */
   readonly variant?: Variant | undefined;
 }
 

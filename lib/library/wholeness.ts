@@ -1,6 +1,6 @@
 /**
  * Whether a library's file is whole: the dynamic linker maps one that is cut off without a word,
- * and the whole process then dies of the first access behind its end.
+ * and the whole process then dies of the first access past its end.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export function libraryFault(
     const foreign = error.message.endsWith(`not ${name} file.`);
     const why = foreign
       ? `it is not ${name} file`
-      : `its ${name.replace(/^an? /, "")} file is cut off or damaged`;
+      : `its ${name.replace(/^an? /, "")} file is truncated or damaged`;
     return { why, cause: error };
   }
 }

@@ -56,7 +56,7 @@ function readProgramElf(path: string, { source }: OpenedFile): ElfFile {
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     throw new LaunchError(
-      `Cannot run "${path}": its ELF file is cut off or damaged. Install the program again.`,
+      `Cannot run "${path}": its ELF file is truncated or damaged. Install the program again.`,
       126,
       { cause: error },
     );
@@ -91,7 +91,7 @@ function readLibraryElf(path: string): ElfFile {
     if (error instanceof ElfError) {
       const why = error.message.endsWith("not an ELF file.")
         ? "it is not an ELF shared library. Give the path of one"
-        : "its ELF file is cut off or damaged. Build or install it again";
+        : "its ELF file is truncated or damaged. Build or install it again";
       throw new LaunchError(`Cannot preload "${path}": ${why}.`, 125, { cause: error });
     }
     throw libraryFault(path, error);

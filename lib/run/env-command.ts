@@ -201,6 +201,6 @@ function requireValue(option: string, value: string | undefined): string {
 
 function refused(what: string): LaunchError {
   return new LaunchError(
-    `Cannot tell what "env" would run: its arguments hold ${what}. Run the program directly instead.`,
+    `Cannot determine what "env" would run: its arguments hold ${what}. Run the program directly instead.`,
   );
 }

@@ -15,7 +15,7 @@ export const SECURE = "so the dynamic linker would drop the preload";
 
 /** What to do about a program that starts another, as the end of a refusal. */
 export function behind({ path }: ProgramFile): string {
-  return `; if it only starts another program, put offheap behind it: ` +
+  return `; if it only starts another program, put offheap after it: ` +
     `"${basename(path)} … offheap run -- COMMAND".`;
 }
 

@@ -73,7 +73,7 @@ export const MACH_O_RULES: readonly LaunchRule[] = [
       program.dyld?.hardenedRuntime === true && !program.dyld.allowsDyldVariables
         ? `${called} is signed with the hardened runtime and without the entitlement ` +
           `com.apple.security.cs.allow-dyld-environment-variables, ${DROPPED}. Use a build that ` +
-          "has it, or sign a copy anew (codesign --force --sign - FILE)."
+          "has it, or re-sign a copy (codesign --force --sign - FILE)."
         : null,
   },
   ...IDENTITY_RULES,
@@ -88,7 +88,7 @@ export const MACH_O_RULES: readonly LaunchRule[] = [
       return `${called} is signed to load libraries of its own team only (library validation, ` +
         "without the entitlement com.apple.security.cs.disable-library-validation), and " +
         `"${library.path}" is ${team === null ? "signed by nobody" : `of team ${team}`}. ` +
-        "Use a build that has it, or sign a copy anew (codesign --force --sign - FILE).";
+        "Use a build that has it, or re-sign a copy (codesign --force --sign - FILE).";
     },
   },
   {

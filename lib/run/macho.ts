@@ -16,7 +16,7 @@ import type { BinaryFormat, DyldFacts, LaunchHost, PreloadLibrary, ProgramFile }
 const SINGLE: ReadonlySet<number> = new Set([0xcffaedfe, 0xcefaedfe, 0xfeedfacf, 0xfeedface]);
 /** Those of universal files, which Java's class files share: theirs go on with a larger number. */
 const UNIVERSAL: ReadonlySet<number> = new Set([0xcafebabe, 0xcafebabf]);
-const LEAST_JAVA_VERSION = 45;
+const MIN_JAVA_VERSION = 45;
 
 /** macOS's dynamic linker, which every program asks for. */
 const LINKER = "/usr/lib/dyld";
@@ -25,7 +25,7 @@ function recognises(head: Uint8Array): boolean {
   if (head.length < 8) return false;
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const magic = view.getUint32(0);
-  return SINGLE.has(magic) || (UNIVERSAL.has(magic) && view.getUint32(4) < LEAST_JAVA_VERSION);
+  return SINGLE.has(magic) || (UNIVERSAL.has(magic) && view.getUint32(4) < MIN_JAVA_VERSION);
 }
 
 /** The part of a universal file that runs on a processor; of another file, the one there is. */
@@ -84,7 +84,7 @@ function readProgramMachO(path: string, file: string, arch: string): MachOFile {
     if (!(error instanceof MachOError)) throw openingFault(path, file, error);
     const why = error.message.includes("32 bits")
       ? "it is a program of 32 bits, which macOS does not run any more. Use a build of 64 bits"
-      : "its Mach-O file is cut off or damaged. Install the program again";
+      : "its Mach-O file is truncated or damaged. Install the program again";
     throw new LaunchError(`Cannot run "${path}": ${why}.`, 126, { cause: error });
   }
 }
@@ -119,7 +119,7 @@ function readLibraryMachO(path: string): MachOFile {
       ? "it is not a Mach-O shared library. Give the path of one"
       : error.message.includes("32 bits")
       ? "it is a library of 32 bits. Give the path of one of 64 bits"
-      : "its Mach-O file is cut off or damaged. Build or install it again";
+      : "its Mach-O file is truncated or damaged. Build or install it again";
     throw new LaunchError(`Cannot preload "${path}": ${why}.`, 125, { cause: error });
   }
 }

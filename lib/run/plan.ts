@@ -39,7 +39,7 @@ import { profileEnvironment } from "./tuning.ts";
 export interface LaunchOptions {
   /** The allocator; `auto`, the default, is the policy's. */
   readonly allocator?: AllocatorChoice | undefined;
-  /** How the allocator is tuned; `balanced` unless told otherwise. */
+  /** How the allocator is tuned; `balanced` by default. */
   readonly profile?: ProfileName | undefined;
   /** Take the variant that guards against misuse of memory, and switch its guards on. */
   readonly secure?: boolean | undefined;
@@ -97,7 +97,7 @@ function tuneAllocator(
   const version = libraryVersion(library);
   if (version === null) {
     throw new LaunchError(
-      `Cannot run a command under "${library.path}": it does not tell its version, and so is not ` +
+      `Cannot run a command under "${library.path}": it does not report its version, and so is not ` +
         `a ${allocator} that offheap knows. ${
           known.installation ?? `Take one that "${BUILD_COMMAND}" made`
         }.`,
@@ -201,7 +201,7 @@ function notesOn(
  *
  * @param environment The environment that is added to.
  * @throws {LibraryLoadError} when a library is missing or was altered.
- * @throws {LaunchError} when the library does not tell its version, the options contradict, or
+ * @throws {LaunchError} when the library does not report its version, the options contradict, or
  * another allocator is preloaded already.
  * @throws {TypeError | RangeError} for bad options.
  */

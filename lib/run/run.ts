@@ -26,7 +26,7 @@ import { refuseWrapper } from "./wrappers.ts";
 export interface RunOptions extends LaunchOptions {
   /** The command and its arguments. */
   readonly command: readonly [string, ...string[]];
-  /** Whether the command's children run under the allocator, too; `true` unless told otherwise. */
+  /** Whether the command's children run under the allocator, too; `true` by default. */
   readonly inherit?: boolean | undefined;
 }
 

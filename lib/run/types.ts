@@ -220,7 +220,7 @@ export interface BinaryFormat {
   /**
    * Reads a program.
    *
-   * @throws {LaunchError} status 126 when the file is cut off or damaged.
+   * @throws {LaunchError} status 126 when the file is truncated or damaged.
    */
   readProgram(path: string, opened: OpenedFile, host: LaunchHost): ProgramFile;
   /**

@@ -33,7 +33,7 @@ export type ReadMemory = (address: number, length: number) => Uint8Array;
 const ENTRY = { base: 0, name: 8, dynamic: 16, next: 24, previous: 32 } as const;
 const ENTRY_BYTES = 40;
 
-const MOST_OBJECTS = 10_000;
+const MAX_OBJECTS = 10_000;
 const LONGEST_NAME = 4096;
 const PAGE = 4096;
 const DECODER = new TextDecoder();
@@ -75,7 +75,7 @@ function readName(read: ReadMemory, address: number): string {
 export function readLinkEntries(read: ReadMemory, first: number): LinkEntry[] {
   const entries: LinkEntry[] = [];
   for (let at = first; at !== NULL;) {
-    if (entries.length >= MOST_OBJECTS) throw new RangeError("its list of objects has no end");
+    if (entries.length >= MAX_OBJECTS) throw new RangeError("its list of objects has no end");
     const { base, name, dynamic, next } = readEntry(read, at);
     entries.push({ base, name: readName(read, name), dynamic });
     at = next;

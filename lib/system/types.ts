@@ -10,7 +10,7 @@ import type { Address } from "../../ffi/types.ts";
 export interface SymbolLocation {
   /** The symbol's address. */
   readonly address: Address;
-  /** The real path of the object file that holds it; `null` when the system does not tell. */
+  /** The real path of the object file that holds it; `null` when the system does not say. */
   readonly object: string | null;
 }
 

@@ -25,7 +25,7 @@ const MODULE_FLAGS = { byName: 2, byAddress: 2 | 4 };
 const THIS_PROCESS = -1n;
 /** Longer than any path that Windows opens, in UTF-16 units. */
 const LONGEST_PATH = 32_768;
-const MOST_MODULES = 4096;
+const MAX_MODULES = 4096;
 const POINTER_BYTES = 8;
 
 const RESERVE_AND_COMMIT = 0x3000;
@@ -48,7 +48,7 @@ function kernel(): Calls<typeof KERNEL_SYMBOLS> {
   return kernelCalls;
 }
 
-/** A string as Windows takes it; the NUL is what lies behind the end. */
+/** A string as Windows takes it, NUL-terminated. */
 function encodeWide(text: string): Uint16Array<ArrayBuffer> {
   return Uint16Array.from({ length: text.length + 1 }, (_, at) => text.charCodeAt(at) || 0);
 }
@@ -118,7 +118,7 @@ function foreignAddresses(): ForeignAddress[] {
 }
 
 function mappedFiles(): Set<string> {
-  const modules = new BigUint64Array(MOST_MODULES);
+  const modules = new BigUint64Array(MAX_MODULES);
   const needed = new Uint32Array(1);
   const { K32EnumProcessModules } = kernel();
   if (K32EnumProcessModules(THIS_PROCESS, modules, modules.byteLength, needed) === 0) {

@@ -18,9 +18,9 @@ export interface VerifyOptions {
   readonly allocator?: AllocatorChoice | undefined;
   /** The path of its library; without it the usual places are looked at. */
   readonly library?: string | undefined;
-  /** How the library was built; `release` unless told otherwise. */
+  /** How the library was built; `release` by default. */
   readonly variant?: Variant | undefined;
-  /** Ask again, instead of giving the answer that was found before; `false` unless told otherwise. */
+  /** Ask again, instead of giving the answer that was found before; `false` by default. */
   readonly refresh?: boolean | undefined;
 }
 

@@ -48,7 +48,7 @@ interface BuildArguments {
 }
 
 /** Below this, and where a terminal does not know its width, a list that redraws itself is no help. */
-const LEAST_COLUMNS = 40;
+const MIN_COLUMNS = 40;
 
 const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGHUP: 129,
@@ -154,7 +154,7 @@ async function runBuild(
 }
 
 function createDisplay(values: BuildArguments): Display {
-  const wide = process.stdout.isTTY === true && process.stdout.columns >= LEAST_COLUMNS;
+  const wide = process.stdout.isTTY === true && process.stdout.columns >= MIN_COLUMNS;
   const by = values.target === undefined ? BY_LIBRARY : BY_TARGET;
   return wide
     ? liveDisplay(by, titlesOf(by, values))

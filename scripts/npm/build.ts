@@ -34,7 +34,7 @@ export interface BuildAllOptions {
   readonly allTargets?: boolean;
   /** Whether the main package names all targets, those that are not built, too. */
   readonly nameAll?: boolean;
-  /** The checkout whose native build is taken; this one unless told otherwise. */
+  /** The checkout whose native build is taken; this one by default. */
   readonly root?: string;
 }
 

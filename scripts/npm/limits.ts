@@ -21,7 +21,7 @@ export const LARGEST_ARCHIVES: Readonly<Record<string, number>> = {
 };
 
 /** How many packages an installation of offheap may have, with itself. */
-export const MOST_PACKAGES = 10;
+export const MAX_PACKAGES = 10;
 
 /** In milliseconds. */
 export const LIMITS: Readonly<Record<keyof Times, number>> = { import: 30, open: 15 };

@@ -58,7 +58,7 @@ function checkedHash(directory: string, library: string, manifest: string): stri
   if (said.sha256 === hash) return hash;
   throw new Error(
     `Cannot release "${path}": its sha256 is ${hash}, but its manifest says ${said.sha256}. ` +
-      'Build it anew with "npm run build:native -- --target all --force".',
+      'Build it again with "npm run build:native -- --target all --force".',
   );
 }
 

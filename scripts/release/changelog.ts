@@ -36,7 +36,7 @@ function isOf(section: Section, version: string): boolean {
 export function releaseNotes(text: string, version: string): string {
   const section = sectionsOf(text).find((candidate) => isOf(candidate, version));
   if (section !== undefined && section.body !== "") return section.body;
-  throw new Error(`Cannot tell what changed: CHANGELOG.md says nothing of version ${version}`);
+  throw new Error(`Cannot determine what changed: CHANGELOG.md says nothing of version ${version}`);
 }
 
 /**

@@ -104,6 +104,6 @@ test("a library of another allocator is not run under tcmalloc's name", async ()
   assert.equal(status, 125, stderr);
   assert.match(
     stderr,
-    /does not tell its version, and so is not a tcmalloc that offheap knows\. Install/,
+    /does not report its version, and so is not a tcmalloc that offheap knows\. Install/,
   );
 });

@@ -452,7 +452,7 @@ test("sizes and numbers that point out of their tables are refused", withZig, ()
   assert.ok(signature !== undefined && linkEdit !== undefined);
   const directory = (view: DataView): number => view.getUint32(signature + 8, true) + 20;
   const changes: readonly ((view: DataView) => void)[] = [
-    // A load command without a size, one behind the end of all, sections behind the end of their command.
+    // A load command without a size, one past the end of all, sections past the end of their command.
     (view) => {
       view.setUint32(32, NEUTRAL, true);
       view.setUint32(36, 0, true);

@@ -189,7 +189,7 @@ test("what is no PE file that can be read is refused by name", withZig, () => {
     ],
     [
       changed("x64", ({ view, pe }) => view.setUint16(pe + FIELD.magic, 0x107, true)),
-      /the PE file is cut off or damaged\.$/,
+      /the PE file is truncated or damaged\.$/,
     ],
   ];
   for (const [bytes, message] of cases) {
@@ -198,7 +198,7 @@ test("what is no PE file that can be read is refused by name", withZig, () => {
   assert.throws(() => readPe(join(directory, "missing")), { code: "ENOENT" });
 });
 
-test("directories behind the end of their header are refused", withZig, () => {
+test("directories past the end of their header are refused", withZig, () => {
   const shortened = changed("x64", ({ view, pe }) => {
     // No sections and nothing to read in them, so that nothing else is amiss.
     view.setUint16(pe + 6, 0, true);

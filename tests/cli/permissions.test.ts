@@ -248,7 +248,7 @@ test("Node with neither node:ffi nor koffi is told what to install", inNode(), a
 });
 
 test(
-  "a koffi that is there but does not load is told apart from one that is missing",
+  "a koffi that is there but does not load is distinguished from one that is missing",
   inNode(),
   async () => {
     const copy = copyCheckout();

@@ -180,12 +180,12 @@ test("doctor of a process that a false allocator serves says NOT VERIFIED", asyn
   });
 });
 
-test("doctor refuses what is no process's number, and names one that is not there", async () => {
+test("doctor refuses what is not a process ID, and names one that is not there", async () => {
   for (const pid of ["0", "-1", "1.5", "x", "", "1e3", "99999999999999999999"]) {
     const { status, stdout, stderr } = await offheap(["doctor", `--pid=${pid}`]);
     assert.equal(status, 2, pid);
     assert.equal(stdout, "");
-    assert.match(stderr, /a process's number/);
+    assert.match(stderr, /a process ID/);
   }
   const unnamed = await offheap(["doctor"]);
   assert.equal(unnamed.status, 2);

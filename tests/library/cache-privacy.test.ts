@@ -96,7 +96,7 @@ test(
           await said(release),
           `Cannot load "${path}": others than its owner may write to "${directory}" (mode ` +
             `0${mode.toString(8)}). If nobody has, repair it: chmod go-w "${directory}". Else ` +
-            "remove it and build anew.",
+            "remove it and build again.",
         );
       }
       // In a sticky directory nobody removes or renames what belongs to another.
@@ -270,7 +270,7 @@ test(
         name: "BuildError",
         message: `Cannot use the cache "${cacheDirectory}": others than its owner may write to ` +
           `"${exposed}" (mode 0770). If nobody has, repair it: chmod go-w "${exposed}". Else ` +
-          "remove it and build anew.",
+          "remove it and build again.",
       });
       chmodSync(exposed, 0o700);
       assert.deepEqual(readdirSync(outDirectory), []);
@@ -371,7 +371,7 @@ test(
     const without = await run();
     assert.match(
       without.stderr,
-      /PermissionError: Cannot tell whether the cache is this user's own: .* with --allow-sys=uid\./,
+      /PermissionError: Cannot determine whether the cache is this user's own: .* with --allow-sys=uid\./,
     );
     const allowed = await run("--allow-sys=uid");
     assert.equal(allowed.stdout, "open\n", allowed.stderr);

@@ -69,8 +69,8 @@ for (const origin of ["package", "cache"] as const) {
     const { size } = statSync(path);
     const whole = sha256File(path);
     const remedy = origin === "package"
-      ? `Install ${PACKAGE} ${VERSION} anew.`
-      : `Build it anew with "${BUILD_COMMAND} --force".`;
+      ? `Install ${PACKAGE} ${VERSION} again.`
+      : `Build it again with "${BUILD_COMMAND} --force".`;
     await release.use((offheap) => {
       for (const position of [0, 18, size >> 2, size >> 1, size - 1]) {
         flip(path, position);
@@ -163,8 +163,8 @@ for (const origin of ["package", "cache"] as const) {
     const directory = origin === "package" ? release.packageDirectory : release.cacheDirectory;
     const path = join(directory, fileOf("jemalloc"));
     const remedy = origin === "package"
-      ? `Install ${PACKAGE} ${VERSION} anew.`
-      : `Build it anew with "${BUILD_COMMAND} --force".`;
+      ? `Install ${PACKAGE} ${VERSION} again.`
+      : `Build it again with "${BUILD_COMMAND} --force".`;
     rmSync(`${path}.json`);
     await release.use((offheap) => {
       for (const _ of ["altered", "as it was"]) {
@@ -197,7 +197,7 @@ test("library and manifest replaced together are refused by the release's hashes
   replaceConsistently(path);
   const sentence = `Cannot load "${path}": its sha256 is ${sha256File(path)}, but offheap ` +
     `${VERSION} was released with ${released}: the file was replaced, or its package is of ` +
-    `another version. Install ${PACKAGE} ${VERSION} anew.`;
+    `another version. Install ${PACKAGE} ${VERSION} again.`;
   await release.use((offheap) => {
     assert.equal(refusal(offheap), sentence);
     const report = offheap.verifyIntegrity();
@@ -256,7 +256,7 @@ test("a library that an installed package lacks is refused: the cache does not s
   const released = sha256File(path);
   rmSync(path);
   const sentence = `Cannot load "${path}": it is missing, and offheap ${VERSION} was released ` +
-    `with it in ${PACKAGE}. Install ${PACKAGE} ${VERSION} anew.`;
+    `with it in ${PACKAGE}. Install ${PACKAGE} ${VERSION} again.`;
   await release.use((offheap) => {
     assert.equal(refusal(offheap), sentence);
     const { intact, libraries } = offheap.verifyIntegrity();
@@ -421,7 +421,7 @@ test("the release's table is made of what is built, and of nothing that its mani
   assert.throws(
     () => releaseHashes(root),
     /ENOENT/,
-    "all targets are wanted unless told otherwise",
+    "all targets are wanted by default",
   );
   flip(join(directory, fileOf("mimalloc")), 0);
   assert.throws(() => releaseHashes(root, targets), /^Error: Cannot release ".*libmimalloc\.so": /);

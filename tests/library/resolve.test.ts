@@ -316,8 +316,8 @@ test("a file that is damaged, or no library at all, is refused before anything l
   const { root, build, resolve } = await checkout();
   const whole = library("whole");
   const cases: readonly (readonly [Uint8Array, RegExp])[] = [
-    [whole.slice(0, 100), /its ELF file is cut off or damaged/],
-    [whole.slice(0, 20), /its ELF file is cut off or damaged/],
+    [whole.slice(0, 100), /its ELF file is truncated or damaged/],
+    [whole.slice(0, 20), /its ELF file is truncated or damaged/],
     [new Uint8Array(0), /it is not an ELF file/],
     [new TextEncoder().encode("text"), /it is not an ELF file/],
   ];
@@ -360,9 +360,9 @@ test("what is no regular file is refused at once, and so is what cannot be looke
 
 /** What to do about a file that is refused, by its place. */
 const REMEDIES = {
-  build: 'Build it anew with "npm run build:native -- --force".',
-  package: `Install ${PACKAGE} ${VERSION} anew.`,
-  cache: `Build it anew with "${BUILD_COMMAND} --force".`,
+  build: 'Build it again with "npm run build:native -- --force".',
+  package: `Install ${PACKAGE} ${VERSION} again.`,
+  cache: `Build it again with "${BUILD_COMMAND} --force".`,
 } as const;
 
 /** Uses the path of jemalloc's library in each place that offheap fills, the others being empty. */

@@ -298,7 +298,7 @@ const COMMAND_LINES:
   readonly (readonly [line: readonly string[], status: number, message: RegExp])[] = [
     [["doctor"], 2, /name the process, as in "offheap doctor 123"/],
     ...["0", "-1", "abc", "", "1.5", "1e3", "0x10", " 1", "9".repeat(30), "NaN"].map((pid) =>
-      [["doctor", `--pid=${pid}`], 2, /it must be a process's number/] as const
+      [["doctor", `--pid=${pid}`], 2, /it must be a process ID/] as const
     ),
     [["doctor", "--pid", "99999999"], 1, /^offheap: Cannot examine process 99999999: there is no/],
     [["verify", "--expect", "x"], 2, /choices are jemalloc, mimalloc, tcmalloc, glibc/i],
@@ -386,7 +386,7 @@ const NO_LIBRARIES: readonly {
   {
     what: "half a library",
     path: () => altered("half.so", (bytes) => bytes.slice(0, bytes.length >> 1)),
-    refusal: /^Cannot load ".*half\.so": its ELF file is cut off or damaged/,
+    refusal: /^Cannot load ".*half\.so": its ELF file is truncated or damaged/,
   },
   {
     what: "a library for another processor",
@@ -509,7 +509,7 @@ test("a failed verification or launch leaves no library behind either", () => {
       // Those with mi_version tell a version: that they are decoys shows only in the process.
       if (allocator === "mimalloc" && index !== 1) {
         assert.equal(launch().LD_PRELOAD, `${library}:${builtLibrary("offheap")}`);
-      } else assert.throws(launch, { name: "LaunchError", message: /does not tell its version/ });
+      } else assert.throws(launch, { name: "LaunchError", message: /does not report its version/ });
     }
   });
   assertNothingMore(before);

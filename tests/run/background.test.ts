@@ -115,7 +115,7 @@ test("a runtime is known by its program's name, and no other program by a part o
   }
 });
 
-test("the process's number alone is not enough where its start is named", async () => {
+test("the process ID alone is not enough where its start is named", async () => {
   const jemalloc = [builtLibrary("jemalloc")];
   const start = '$(cut -d " " -f 22 /proc/$$/stat)';
   for (const value of [`$$.${start}:`, "$$:"]) {

@@ -269,7 +269,7 @@ test(
       const [file = "", ...args] = [...ANOTHER_USER, ...offheapCommand("run", "--")];
       const direct = await runChild([file, ...args, ...ask]);
       assert.equal(direct.status, 125, direct.stderr);
-      const way = new RegExp(`put offheap behind it: "${ask[0]} … offheap run -- COMMAND"`);
+      const way = new RegExp(`put offheap after it: "${ask[0]} … offheap run -- COMMAND"`);
       assert.match(direct.stderr, way);
       const child = await runChild([file, ...args, ...IN_SHELL, ...ask]);
       const [first = "", ...words] = [...ANOTHER_USER, ...ask];

@@ -84,7 +84,8 @@ test("an option of env that is unknown or lacks its value is refused by name", (
   for (const args of [["-x"], ["--what"], ["--null=1"], ["-u"], ["--chdir"], ["-ix", "tool"]]) {
     assert.throws(() => parseEnvCommand(args, {}), {
       status: 125,
-      message: /^Cannot tell what "env" would run: its arguments hold the (unknown )?option "--?\w/,
+      message:
+        /^Cannot determine what "env" would run: its arguments hold the (unknown )?option "--?\w/,
     });
   }
 });
@@ -94,7 +95,7 @@ test("a variable in -S whose value nobody can know yet is refused by name", () =
   assert.throws(() => parseEnvCommand(["-S${HOME}/x ${LD_PRELOAD}"], VARIABLES, unknown), {
     status: 125,
     message:
-      /^Cannot tell what "env" would run: its arguments hold "\$\{LD_PRELOAD\}" in -S, which/,
+      /^Cannot determine what "env" would run: its arguments hold "\$\{LD_PRELOAD\}" in -S, which/,
   });
 });
 

@@ -374,5 +374,5 @@ test("a changed word that is not among the process's arguments is refused", asyn
   const child = join(FIXTURES, "run-command.ts");
   const { status, stderr } = await runChild(runtimeCommand(child, options));
   assert.equal(status, 1);
-  assert.match(stderr, /Cannot tell the arguments that this process was started with/);
+  assert.match(stderr, /Cannot determine the arguments that this process was started with/);
 });

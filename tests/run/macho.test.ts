@@ -112,7 +112,7 @@ test(
 );
 
 test(
-  "a program and a library for different processors are told apart, universal ones by their parts",
+  "a program and a library for different processors are distinguished, universal ones by their parts",
   withZig,
   () => {
     const [arm, x64] = [built("program", "arm64"), built("program", "x64")];
@@ -345,7 +345,7 @@ test("damaged, foreign and 32-bit files end in a sentence", withZig, () => {
   const program = write("program", built("program", "arm64"));
   const found = target(program);
   const whole = built("program", "arm64");
-  refuses(() => target(write("cut", whole.subarray(0, 9000))), 126, /Mach-O file is cut off/);
+  refuses(() => target(write("cut", whole.subarray(0, 9000))), 126, /Mach-O file is truncated/);
   refuses(
     () => target(write("old", Uint8Array.of(0xce, 0xfa, 0xed, 0xfe, 7, 0, 0, 0, 0))),
     126,
@@ -366,7 +366,7 @@ test("damaged, foreign and 32-bit files end in a sentence", withZig, () => {
   refuses(
     inserts(write("cut.dylib", cut.subarray(0, cut.length - 1))),
     125,
-    /is cut off or damaged/,
+    /is truncated or damaged/,
   );
 });
 

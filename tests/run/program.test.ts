@@ -322,7 +322,7 @@ test("a program that is cut off cannot be executed", linux(), () => {
   const { patched, program } = fixtures();
   for (const size of [5, 40, 2000]) {
     const path = patched(`cut${size}`, program, (bytes) => bytes.subarray(0, size));
-    refuses(() => target(path), 126, /cut off or damaged/);
+    refuses(() => target(path), 126, /truncated or damaged/);
   }
 });
 
@@ -417,7 +417,7 @@ test(
         ["program", program],
       ]);
       checkLaunch(found, fittingLibrary(), USER);
-      const behind = new RegExp(`put offheap behind it: "${name} … offheap run -- COMMAND"`);
+      const behind = new RegExp(`put offheap after it: "${name} … offheap run -- COMMAND"`);
       refuses(() => check(wrapper), 125, behind);
       const missing = { args: ["nobody", "no-such-command-here"] };
       refuses(() => target(wrapper, missing), 127, /no-such-command-here": it was not found/);
@@ -616,7 +616,7 @@ test("a library that cannot be read, or is none, is refused with the way out", l
   refuses(() => shared(script("libempty.so", "")), 125, /not an ELF shared library/);
   for (const size of [6, 50, 300, 9000]) {
     const cut = patched(`libcut${size}.so`, library, (bytes) => bytes.subarray(0, size));
-    refuses(() => shared(cut), 125, /libcut\d+\.so": its ELF file is cut off or damaged/);
+    refuses(() => shared(cut), 125, /libcut\d+\.so": its ELF file is truncated or damaged/);
   }
   const object = join(directory, "object.o");
   execFileSync("cc", ["-c", join(directory, "arguments.c"), "-o", object]);

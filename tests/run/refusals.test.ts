@@ -188,10 +188,10 @@ test(
   },
 );
 
-test("a library that does not tell its version is refused", async () => {
+test("a library that does not report its version is refused", async () => {
   const nameless = compileShared("decoy-version.c", "run-nameless.so", ["-DDECOY_MALLCTL"]);
   const stderr = await refused(["-a", "jemalloc", "--library", nameless, "--", "echo", "started"]);
-  assert.match(stderr, /does not tell its version/);
+  assert.match(stderr, /does not report its version/);
 });
 
 test("what the allocator will not take of the user's settings is told, and the profile's stays", async () => {

@@ -232,7 +232,7 @@ test("a script runs under the allocator by its interpreter", async () => {
   assert.match(stdout, /libjemalloc\.so/);
 });
 
-test("runCommand lets children inherit unless told otherwise, and refuses what is no answer", async () => {
+test("runCommand lets children inherit by default, and refuses what is no answer", async () => {
   const child = join(FIXTURES, "run-command.ts");
   const command = ["sh", "-c", "cat /proc/self/maps"];
   const maps = async (options: object): Promise<string> =>

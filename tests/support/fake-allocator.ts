@@ -57,7 +57,7 @@ export function fakeMimalloc(fake: FakeSource = {}): string {
 export interface HeldCompiler {
   /** The value of `CC`. */
   readonly command: string;
-  /** A file with a line for each compilation: the process's number. */
+  /** A file with a line for each compilation: the process ID. */
   readonly log: string;
   /** Waits until a compilation waits at the gate; the number of its process group. */
   arrived(): Promise<number>;

@@ -110,7 +110,7 @@ test(
     assert.deepEqual([ran.status, ran.stdout], [125, ""]);
     assert.match(
       ran.stderr,
-      /^offheap: Cannot tell what this process was started with: .*Mount \/proc/,
+      /^offheap: Cannot determine what this process was started with: .*Mount \/proc/,
     );
     const verified = await withoutProc(offheapCommand("verify"));
     assert.equal(verified.stderr, "");

@@ -118,7 +118,7 @@ for (const { platform, what, path: build } of FILES) {
       assert.equal(why(bytes), undefined);
       assert.match(
         why(bytes.subarray(0, 1000)) ?? "",
-        /^its \S+ file is cut off or damaged$/,
+        /^its \S+ file is truncated or damaged$/,
       );
       assert.equal(why(new Uint8Array(4096)), `it is not ${what} file`);
       for (const other of FILES) {

@@ -110,7 +110,7 @@ for (const allocator of ALLOCATORS) {
     if (allocator === "mimalloc") assert.match(detail, /denies .*a block of the process's malloc/);
   });
 
-  test(`${allocator} preloaded beside ${OTHER[allocator]} as the library: each is told apart`, async () => {
+  test(`${allocator} preloaded beside ${OTHER[allocator]} as the library: each is distinguished`, async () => {
     const found = await verify({ allocator: OTHER[allocator] }, [builtLibrary(allocator)]);
     assertProcess(found, allocator, true);
     assert.equal(found.memoryAllocator, OTHER[allocator]);

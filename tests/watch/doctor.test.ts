@@ -331,7 +331,7 @@ test("a static program is named as static, whatever is preloaded", linux(), asyn
   assert.deepEqual(outcomes(report, "binding"), ["unavailable"]);
   assert.match(
     report.advice.join("\n"),
-    /Use a dynamically linked build of it; if it only starts another program, put offheap behind it: /,
+    /Use a dynamically linked build of it; if it only starts another program, put offheap after it: /,
   );
 });
 

@@ -33,7 +33,7 @@ const POWERS = 11;
 const TICKS = Array.from({ length: POWERS }, (_, power) => 10 ** power);
 
 /** A clock may say 0 for what is faster than its step; a logarithm needs more than that. */
-const LEAST_NS = 1;
+const MIN_NS = 1;
 
 /** Draws percentiles. */
 export function latencyChart(
@@ -48,7 +48,7 @@ export function latencyChart(
     PERCENTILES.map(({ part, symbol }) => ({
       ...row,
       symbol,
-      value: Math.max(LEAST_NS, row.latency[part]),
+      value: Math.max(MIN_NS, row.latency[part]),
     }))
   );
   const values = points.map(({ value }) => value);
@@ -70,8 +70,8 @@ export function latencyChart(
       Plot.link(rows, {
         y1: "key",
         y2: "key",
-        x1: ({ latency }: LatencyMark) => Math.max(LEAST_NS, latency.p50),
-        x2: ({ latency }: LatencyMark) => Math.max(LEAST_NS, latency.max),
+        x1: ({ latency }: LatencyMark) => Math.max(MIN_NS, latency.p50),
+        x2: ({ latency }: LatencyMark) => Math.max(MIN_NS, latency.max),
         stroke: rowColour,
         strokeOpacity: 0.5,
       }),

@@ -19,7 +19,7 @@ export interface RatioMark extends ChartRow {
 
 const MARGIN_RIGHT = 46;
 /** The least that an axis spans, so that noise does not look like a difference. */
-const LEAST_SPAN: readonly [number, number] = [0.8, 1.25];
+const MIN_SPAN: readonly [number, number] = [0.8, 1.25];
 /** Free room at both ends of the axis. */
 const AIR = 1.04;
 const TICK_GAP = 34;
@@ -32,8 +32,8 @@ const TICKS: readonly number[] = [
 export function ratioDomain(marks: readonly RatioMark[]): [number, number] {
   const all = marks.flatMap(({ median, low, high }) => [median, low ?? median, high ?? median]);
   return [
-    Math.min(LEAST_SPAN[0], ...all) / AIR,
-    Math.max(LEAST_SPAN[1], ...all) * AIR,
+    Math.min(MIN_SPAN[0], ...all) / AIR,
+    Math.max(MIN_SPAN[1], ...all) * AIR,
   ];
 }
 

@@ -23,7 +23,7 @@ export interface Node<S> {
 export type Graph<S> = Readonly<Record<string, Node<S>>>;
 
 /** More than any run takes: a graph that never ends is a fault. */
-const MOST_ROUNDS = 100;
+const MAX_ROUNDS = 100;
 
 /**
  * Runs a graph from a node on.
@@ -35,7 +35,7 @@ export async function runGraph<S>(graph: Graph<S>, start: string, state: S): Pro
   let due: readonly Due[] = [{ node: start, index: 0 }];
   let steps = 0;
   for (let round = 0; due.length > 0; round++) {
-    if (round === MOST_ROUNDS) throw new Error("Cannot run the graph: it does not end");
+    if (round === MAX_ROUNDS) throw new Error("Cannot run the graph: it does not end");
     const [now, later] = choose(graph, due);
     const next = await Promise.all(
       now.map(({ node, index }) => nodeOf(graph, node).run(state, index)),

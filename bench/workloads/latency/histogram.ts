@@ -6,7 +6,7 @@
 import { build } from "hdr-histogram-js";
 import type { Latency } from "../../suite/format.ts";
 
-/** Steps of a nanosecond that are told apart. */
+/** Steps of a nanosecond that are distinguished. */
 const STEPS = 100;
 
 /** Nanoseconds of the longest call that fits: a minute. */

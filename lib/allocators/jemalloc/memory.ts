@@ -17,7 +17,7 @@ import type { LibraryFile } from "../types.ts";
 const SAFE_LOOKUP = "safe-lookup";
 
 /** Arenas have numbers below `MALLOCX_ARENA_LIMIT`. */
-const MOST_ARENAS = 4095;
+const MAX_ARENAS = 4095;
 
 /** `EAGAIN`: what mallctl returns when there is no memory. */
 const OUT_OF_MEMORY = 11;
@@ -47,7 +47,7 @@ export function openJemallocMemory(
       runMallctl(calls, "arena.<i>.purge", ALL_ARENAS);
     },
     heaps: {
-      most: MOST_ARENAS,
+      most: MAX_ARENAS,
       create(source) {
         const kept = shim.offheap_arena_reuse(source);
         if (kept >= 0) return kept;

@@ -13,7 +13,7 @@ import type { LibraryFile } from "../types.ts";
  * Its memory lies above: a debug build of mimalloc 2 asserts that an address it is asked about is
  * not in the first segment's place, and mimalloc 3.0 says of the first 64 KiB that they are its own.
  */
-const LEAST_ADDRESS: number = 32 * 2 ** 20;
+const MIN_ADDRESS: number = 32 * 2 ** 20;
 
 /** Opens mimalloc's functions. */
 export function openMimallocMemory({ path }: LibraryFile, shim: MemoryCalls): AllocatorKind {
@@ -30,7 +30,7 @@ export function openMimallocMemory({ path }: LibraryFile, shim: MemoryCalls): Al
     number: 2,
     goodSize: (size) => calls.mi_good_size(size),
     knowsOwn: true,
-    owns: (address) => address >= LEAST_ADDRESS && calls.mi_is_in_heap_region(address),
+    owns: (address) => address >= MIN_ADDRESS && calls.mi_is_in_heap_region(address),
     collect: () => calls.mi_collect(true),
     heaps: {
       most: Infinity,

@@ -20,7 +20,7 @@ export type { DoctorCheck, DoctorEvidence, ExaminedAllocator, ProcessReport } fr
  * library that was made to deceive, and looks up where to pass calls on each time anew, is not
  * found out from outside: `verifyAllocator()` inside the process does that.
  *
- * @param pid The process's number.
+ * @param pid The process ID.
  * @throws {TypeError | RangeError} when `pid` is not a positive integer.
  * @throws {DoctorError} when there is no such process, this user may not examine it, or the system
  * is not Linux.

@@ -11,7 +11,7 @@ import { claimOf, isNamed, type LoadedObject } from "./objects.ts";
 import type { DoctorCheck, DoctorEvidence } from "./types.ts";
 
 /** How many objects a sentence names. */
-const MOST_NAMES = 6;
+const MAX_NAMES = 6;
 
 function item(
   check: DoctorCheck,
@@ -23,8 +23,8 @@ function item(
 
 /** Names of objects for a sentence. */
 export function list(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_NAMES).join(", ");
-  return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
+  const shown = names.slice(0, MAX_NAMES).join(", ");
+  return names.length > MAX_NAMES ? `${shown} and ${names.length - MAX_NAMES} more` : shown;
 }
 
 /** Whether the object that serves `malloc` is mapped, and its file still in place. */

@@ -23,7 +23,7 @@ export interface Facts extends ObjectList {
   readonly executable: string;
   /** Its arguments, the program's name first. */
   readonly command: readonly string[];
-  /** Its state; `undefined` when the kernel does not tell. */
+  /** Its state; `undefined` when the kernel does not say. */
   readonly state: string | undefined;
   /** What `LD_PRELOAD` names, in order. */
   readonly preload: readonly string[];

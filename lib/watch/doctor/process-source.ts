@@ -39,7 +39,7 @@ export interface ProcessSource {
   read(name: ProcessFile): Uint8Array;
   /** The path of its program; `null` for a thread of the kernel. */
   executable(): string | null;
-  /** The processes that it started; empty where the kernel does not tell. */
+  /** The processes that it started; empty where the kernel does not say. */
   children(): readonly number[];
   /**
    * Opens its memory for reading.

@@ -22,7 +22,7 @@ export interface CgroupMemory {
   readonly limitSource: string | null;
   /** The tightest throttling limit (`memory.high`); `null` when there is none. */
   readonly high: number | null;
-  /** Memory charged to this group, page cache included; `null` when the kernel does not tell. */
+  /** Memory charged to this group, page cache included; `null` when the kernel does not say. */
   readonly usage: number | null;
   /** The part of the usage that the kernel can drop at once: inactive page cache. */
   readonly reclaimable: number;

@@ -35,7 +35,7 @@ export interface ProcessMemory {
   readonly resident: number;
   /** The part of it that is shared with other processes or backed by files; `null` if not told. */
   readonly shared: number | null;
-  /** The size of the address space in use; `null` when the system does not tell. */
+  /** The size of the address space in use; `null` when the system does not say. */
   readonly virtual: number | null;
 }
 

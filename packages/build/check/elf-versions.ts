@@ -7,7 +7,7 @@ import { DYNAMIC } from "../../../lib/binary/elf-constants.ts";
 import { dynamicOffset, type ElfImage, readElfImage } from "../../../lib/binary/elf.ts";
 
 /** More than any library has: the lists of a damaged file may run in circles. */
-const MOST_VERSIONS = 10_000;
+const MAX_VERSIONS = 10_000;
 
 /** A version that a library must have. */
 export interface ElfVersion {
@@ -39,7 +39,7 @@ function readVersions(image: ElfImage): ElfVersion[] {
     const library = file.string(strings + file.u32(at + 4));
     let version = at + file.u32(at + 8);
     for (let more = file.u16(at + 2); more > 0; more--) {
-      if (found.length === MOST_VERSIONS) throw new RangeError("too many versions");
+      if (found.length === MAX_VERSIONS) throw new RangeError("too many versions");
       found.push({ library, version: file.string(strings + file.u32(version + 8)) });
       version += file.u32(version + 12);
     }

@@ -10,7 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BuildError, OffheapError } from "../../../lib/errors.ts";
 import type { Target } from "../../../lib/library/target.ts";
-import { foreignLibraries, mostBytes } from "./limits.ts";
+import { foreignLibraries, maxBytes } from "./limits.ts";
 import { type Expectation, type Findings, FORMATS, type LibraryFormat } from "./rules.ts";
 
 export type { Expectation } from "./rules.ts";
@@ -64,7 +64,7 @@ function examine(
 }
 
 function oversize(path: string, { name, variant }: Expectation): string[] {
-  const most = mostBytes(name, variant);
+  const most = maxBytes(name, variant);
   const { size } = statSync(path);
   return most === null || size <= most ? [] : [`it has ${size} bytes, more than ${most}`];
 }

@@ -45,7 +45,7 @@ const NEEDED: Readonly<Record<string, readonly RegExp[]>> = {
  * shim 19 to 107 kB, mimalloc 125 to 180 kB, jemalloc 514 to 642 kB, and 933 kB with gcc. What is
  * beyond these has debug information, or a C library, in it.
  */
-const MOST_BYTES: Readonly<Record<LibraryName, number>> = {
+const MAX_BYTES: Readonly<Record<LibraryName, number>> = {
   offheap: 200_000,
   mimalloc: 1_500_000,
   jemalloc: 1_500_000,
@@ -64,6 +64,6 @@ export function foreignLibraries(
 }
 
 /** The most bytes that a library may have; `null` for a debug build, which is large by intent. */
-export function mostBytes(name: LibraryName, variant: Variant): number | null {
-  return variant === "debug" ? null : MOST_BYTES[name];
+export function maxBytes(name: LibraryName, variant: Variant): number | null {
+  return variant === "debug" ? null : MAX_BYTES[name];
 }

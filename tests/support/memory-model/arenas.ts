@@ -107,7 +107,7 @@ function endMarks({ marks, stale }: HeldArena, kept: number): void {
 /** Operations on arenas. */
 export const ARENA_STEPS: Steps = {
   "arena": [2, (world, { pick, size }) => {
-    if (world.arenas.length > 3 || !world.hasRoom(MOST_CHUNK)) return false;
+    if (world.arenas.length > 3 || !world.hasRoom(MAX_CHUNK)) return false;
     const chunkSize = (1024 << pick % 8) + (pick % 2 === 0 ? 0 : size % 1000);
     const arena = world.memory.arena(pick % 5 === 0 ? {} : { chunkSize });
     world.arenas.push({ arena, pieces: [], marks: [], stale: [], chunks: 0, capacity: 0, peak: 0 });
@@ -116,7 +116,7 @@ export const ARENA_STEPS: Steps = {
   "arena.allocate": [
     10,
     inArena((world, held, { size, alignment, pick, flag }) => {
-      if (!world.hasRoom(MOST_CHUNK)) return false;
+      if (!world.hasRoom(MAX_CHUNK)) return false;
       if (pick % 2 === 1) return enter(world, held, held.arena.allocate(size), 8);
       const view = held.arena.allocate(size, { alignment, zeroed: flag });
       if (flag) requireZeros(view, 0, "a zeroed allocation of an arena");
@@ -129,14 +129,14 @@ export const ARENA_STEPS: Steps = {
       // The ends of chunks are where a position could be off by one.
       const { capacity, used } = held.arena.statistics();
       const left = Math.max(0, capacity - used - (pick % 3) + 1);
-      if (!world.hasRoom(MOST_CHUNK)) return false;
-      return enter(world, held, held.arena.allocate(left > MOST_LEFT ? size : left), 8);
+      if (!world.hasRoom(MAX_CHUNK)) return false;
+      return enter(world, held, held.arena.allocate(left > MAX_LEFT ? size : left), 8);
     }),
   ],
   "arena.view": [
     5,
     inArena((world, held, { size, alignment, pick, flag }) => {
-      if (!world.hasRoom(MOST_CHUNK)) return false;
+      if (!world.hasRoom(MAX_CHUNK)) return false;
       const Type = TYPES[pick % TYPES.length] ?? DataView;
       const element = "BYTES_PER_ELEMENT" in Type ? Type.BYTES_PER_ELEMENT : 1;
       const length = Math.floor(size / element);
@@ -151,7 +151,7 @@ export const ARENA_STEPS: Steps = {
   "arena.allocateFrom": [
     3,
     inArena((world, held, { size, alignment, pick, flag }) => {
-      if (!world.hasRoom(MOST_CHUNK)) return false;
+      if (!world.hasRoom(MAX_CHUNK)) return false;
       const text = textFor(pick);
       const bytes = flag ? new TextEncoder().encode(text) : pattern(world.nextId(), size);
       const data = flag ? text : dataFor(bytes, pick);
@@ -222,7 +222,7 @@ export const ARENA_STEPS: Steps = {
 };
 
 /** The largest chunk that an arena here grows by, with room for a single allocation. */
-const MOST_CHUNK: number = 3 * 2 ** 19;
+const MAX_CHUNK: number = 3 * 2 ** 19;
 
 /** What is left of a chunk is allocated up to this size. */
-const MOST_LEFT: number = 128 * 1024;
+const MAX_LEFT: number = 128 * 1024;

@@ -14,7 +14,7 @@ import { type Cell, pickFrom, requireRefusal, type Step, type Steps, type World 
 type Via = Cell["via"];
 
 /** So much may wait in magazines, in bytes. */
-const MOST_WAITING: number = 2 * 2 ** 20;
+const MAX_WAITING: number = 2 * 2 ** 20;
 
 /** Looks at memory by its address. */
 function withBytes(address: Address, size: number, use: (bytes: Uint8Array) => void): void {
@@ -193,7 +193,7 @@ const misuse: Step = (world, operation) => {
 /** The magazines hold no more than they may, and debug mode knows what is in use. */
 export function requireMagazines(world: World): void {
   const { bytes, live } = world.memory.cached.statistics();
-  assert.ok(bytes <= MOST_WAITING, `${bytes} bytes wait in magazines`);
+  assert.ok(bytes <= MAX_WAITING, `${bytes} bytes wait in magazines`);
   const cells = world.cells.filter(({ via }) => via === "cached");
   assert.equal(live, world.debug ? cells.length : null);
 }

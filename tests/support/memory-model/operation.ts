@@ -31,10 +31,10 @@ export interface Program {
 }
 
 /** The largest size of an operation: well above what the allocators call small or medium. */
-export const MOST_BYTES = 300_000;
+export const MAX_BYTES = 300_000;
 
 /** The longest program. */
-export const MOST_OPERATIONS = 2000;
+export const MAX_OPERATIONS = 2000;
 
 /** Small blocks mostly; the boundaries of magazines and of jemalloc's small classes have a share. */
 const SIZES: readonly (readonly [weight: number, from: number, to: number])[] = [
@@ -44,7 +44,7 @@ const SIZES: readonly (readonly [weight: number, from: number, to: number])[] = 
   [4, 14_000, 17_000],
   [3, 32_700, 33_000],
   [3, 9000, 66_000],
-  [1, 66_000, MOST_BYTES],
+  [1, 66_000, MAX_BYTES],
 ];
 
 /** Sizes that come again: freed blocks are kept for the next ones of the same size. */
@@ -72,6 +72,6 @@ export function programs(weights: readonly (readonly [string, number])[]): fc.Ar
   return fc.record({
     debug: fc.boolean(),
     leaks: fc.constantFrom(...LEAK_LEVELS),
-    operations: fc.array(operation, { maxLength: MOST_OPERATIONS, size: "max" }),
+    operations: fc.array(operation, { maxLength: MAX_OPERATIONS, size: "max" }),
   }, { noNullPrototype: true });
 }

@@ -5,13 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { MOST_BYTES } from "./operation.ts";
+import { MAX_BYTES } from "./operation.ts";
 
 /** So many pieces have patterns of their own. */
 const PATTERNS: number = 1 << 16;
 
 /** No piece is larger: adopted ones may have what the allocator set aside. */
-const MOST: number = 2 * MOST_BYTES;
+const MOST: number = 2 * MAX_BYTES;
 
 const zeros: Uint8Array<ArrayBuffer> = new Uint8Array(MOST);
 let table: Uint8Array<ArrayBuffer> | undefined;

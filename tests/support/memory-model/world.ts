@@ -125,13 +125,13 @@ export interface HeldPool {
 }
 
 /** The most memory in use at a time. */
-const MOST_LIVE: number = 32 * 2 ** 20;
+const MAX_LIVE: number = 32 * 2 ** 20;
 
 /**
  * mimalloc 2 keeps no account of its memory above 20 TiB. It asks the system for addresses below
  * that, but gets others when something else is in the way: some blocks in a million.
  */
-const MOST_KNOWN: number = 20 * 2 ** 40;
+const MAX_KNOWN: number = 20 * 2 ** 40;
 
 /** An allocator beside what the model says of it. */
 export class World {
@@ -172,13 +172,13 @@ export class World {
 
   /** Whether so much more may be allocated. */
   hasRoom(bytes: number): boolean {
-    return this.account.bytes + this.uncounted + bytes <= MOST_LIVE;
+    return this.account.bytes + this.uncounted + bytes <= MAX_LIVE;
   }
 
   /** Whether the allocator has to know that an address is its own. */
   knows(address: Address): boolean {
     const { name, version } = this.memory;
-    return name !== "mimalloc" || version?.startsWith("2.") === false || address < MOST_KNOWN;
+    return name !== "mimalloc" || version?.startsWith("2.") === false || address < MAX_KNOWN;
   }
 
   /** Keeps a block that has ended, to be misused. */
