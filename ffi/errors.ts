@@ -24,7 +24,7 @@ export class OffheapError extends Error {
 export interface LoadAttempt {
   /** Where the path came from, such as `option` or `build output`. */
   readonly origin: string;
-  /** The path, or what stood in its place. */
+  /** The path, or what was given instead. */
   readonly path: string;
   /** How the attempt ended. */
   readonly outcome: string;
@@ -70,7 +70,7 @@ export class SymbolError extends OffheapError {
   }
 }
 
-/** The flag that stands for every other one. */
+/** The flag that implies every other one. */
 const EVERYTHING = "--allow-all";
 
 /** The runtime's permissions do not allow what offheap needs; the message names the flags. */

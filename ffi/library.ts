@@ -112,7 +112,7 @@ export function toExactNumber(value: unknown): number {
   return number;
 }
 
-/** Where pointers are numbers or bigints, an object is none. */
+/** Where pointers are numbers or bigints, an object is not a pointer. */
 export function refusePointer(pointer: object): never {
   throw new TypeError(
     `Cannot determine an address: the pointer must be a number, a bigint or a pointer; got ${

@@ -1,5 +1,5 @@
 /**
- * The one place that tells runtimes apart and picks an adapter.
+ * The one place that distinguishes runtimes and picks an adapter.
  *
  * @module
  */
@@ -83,7 +83,7 @@ export function sha256(pieces: Iterable<Uint8Array>): string {
 }
 
 /**
- * The flags of what a program needs and may not do; none where the runtime does not tell. Node's own
+ * The flags of what a program needs and may not do; none where the runtime does not report them. Node's own
  * refusals name one flag at a time.
  */
 export function missingFlags(needs: readonly Permission[]): string[] {
@@ -103,7 +103,7 @@ export function runtimeInfo(): RuntimeInfo {
 
 /**
  * Whether the runtime adds variables of files in the working directory, such as `.env`, to
- * `process.env` without having been told to.
+ * `process.env` unasked.
  */
 export function readsEnvironmentFiles(): boolean {
   return (process.versions as NodeJS.Dict<string>).bun !== undefined;

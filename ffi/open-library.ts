@@ -83,7 +83,7 @@ function checkRow(symbol: string, row: unknown): SymbolSignature {
  * Opens a native library and binds functions of it, in the same way in Deno, Bun and Node: the
  * types of the calls come from the table. Addresses are numbers; `usize` and `long` are numbers,
  * `i64` and `u64` bigints, a `buffer` is a view whose bytes are passed during the call, a `cstring`
- * a string that is passed with a zero behind it. Calls are synchronous.
+ * a string that is passed NUL-terminated. Calls are synchronous.
  *
  * A signature that is not the library's own ends as it does in C: nothing can check it.
  *
@@ -93,7 +93,7 @@ function checkRow(symbol: string, row: unknown): SymbolSignature {
  * @throws {SymbolError} when a symbol that is not optional is missing; all are named.
  * @throws {PermissionError} when the runtime does not permit FFI.
  * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
- * @throws {TypeError} for a path or a table that is none.
+ * @throws {TypeError} when the path is not a string, or the table is not a symbol table.
  * @example
  * ```ts
  * import { openAllocator, openLibrary } from "@offheap/offheap";

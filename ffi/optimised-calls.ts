@@ -31,7 +31,7 @@ export function awaitCompilerAtExit(): void {
 
 /**
  * All functions of this thread that are called indirectly. The compiler makes direct calls only of
- * a function that it knows for certain: one that is looked up here by its place is none.
+ * a function that it knows for certain: it knows none that is looked up here by its place.
  */
 const functions: RawFunction[] = [];
 

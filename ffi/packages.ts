@@ -12,7 +12,7 @@ import type util from "node:util";
 import { isPermissionRefusal } from "./errors.ts";
 
 /**
- * Where this code lies: by its own word, and by the call stack's, as a bundler may put nothing or
+ * Where this code is: by its own word, and by the call stack's, as a bundler may put nothing or
  * another place into its own.
  */
 function ownPlaces(): unknown[] {

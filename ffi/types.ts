@@ -21,8 +21,8 @@ export type { NativePointer };
  *
  * const memory = openAllocator();
  * const block = memory.allocate(64);
- * const behind = block.address + block.size as Address; // what native code takes as the end
- * console.log(behind - block.address, block.address % 16);
+ * const end = block.address + block.size as Address; // what native code takes as the end
+ * console.log(end - block.address, block.address % 16);
  * block.free();
  * memory.close();
  * ```
@@ -124,7 +124,7 @@ export interface NativeLibrary<T extends SymbolTable> {
   close(): void;
 }
 
-/** What a runtime may have to be told to permit; `all` is for what needs every permission there is. */
+/** What a runtime may have to be asked to permit; `all` is for what needs every permission there is. */
 export type Permission = "env" | "read" | "ffi" | "all";
 
 /** The JavaScript runtime of this process. */
@@ -164,7 +164,7 @@ export interface Adapter {
    * these names, in the dynamic linker's global search order: `malloc` is then the one that serves
    * this process, a preloaded one included. Windows has no such order: there it is the C runtime.
    *
-   * @param prefix What stands before each of the table's names in this library.
+   * @param prefix The prefix of each of the table's names in this library.
    * @throws {LibraryLoadError} when the library cannot be loaded.
    * @throws {SymbolError} when a symbol that is not optional is missing; nothing stays open.
    * @throws {PermissionError} when the runtime does not allow FFI.

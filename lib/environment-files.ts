@@ -19,7 +19,7 @@ function readOrNull(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    // A file that this process cannot read now is none that it was given variables by.
+    // A file that this process cannot read now did not give it variables either.
     return null;
   }
 }

@@ -8,7 +8,7 @@ import { PermissionError, withPermission } from "../ffi/errors.ts";
 import { withoutFiles } from "./environment-files.ts";
 import { type StartEnvironment, startEnvironment, tellsStart } from "./process-start.ts";
 
-/** A variable, and not what stands on the prototype: `process.env` inherits as any object does. */
+/** A variable, and not what is on the prototype: `process.env` inherits as any object does. */
 export function ownVariable(
   environment: Readonly<Record<string, string | undefined>>,
   name: string,
@@ -46,7 +46,7 @@ export function readEnvironment(): Record<string, string> {
 }
 
 /**
- * The environment that this process was started with. Where the system does not tell, or the runtime
+ * The environment that this process was started with. Where the system does not report it, or the runtime
  * does not permit to look (Deno, Node's permission model: neither adds variables), what it has now.
  *
  * @throws {PermissionError} when the runtime does not permit it.

@@ -86,7 +86,7 @@ export class DoctorError extends OffheapError {
   }
 }
 
-/** What the system tells of itself cannot be read, or is not what it documents. */
+/** What the system reports of itself cannot be read, or is not what it documents. */
 export class SystemInfoError extends OffheapError {
   static {
     this.prototype.name = "SystemInfoError";

@@ -2,13 +2,13 @@
  * Text that keeps bytes which are no UTF-8: what the kernel hands a process as its arguments and its
  * environment are bytes, and a runtime replaces what it cannot read.
  *
- * Such a byte stands as a lone surrogate, U+DC80 to U+DCFF, as Python's `surrogateescape` has it: the
+ * Such a byte becomes a lone surrogate, U+DC80 to U+DCFF, as Python's `surrogateescape` has it: the
  * rest can be read and compared as usual, and nothing that is text looks like it.
  *
  * @module
  */
 
-/** Where the byte 0 would stand; 0x80 to 0xff are in use. */
+/** The surrogate of the byte 0; those of 0x80 to 0xff are in use. */
 const ESCAPE_BASE = 0xdc00;
 
 const ENCODER = new TextEncoder();

@@ -6,7 +6,7 @@
 import { inspect } from "node:util";
 
 /**
- * A copy of an object's own properties, with nothing behind it: what a program, or somebody who
+ * A copy of an object's own properties, without a prototype: what a program, or somebody who
  * found a way to, has put on `Object.prototype` is no option.
  */
 export function ownProperties<T extends object>(object: T): T {

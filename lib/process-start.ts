@@ -58,7 +58,7 @@ export function variableName(entry: string): string | null {
 
 let environment: StartEnvironment | undefined;
 
-/** Whether the system tells what a process was started with. */
+/** Whether the system reports what a process was started with. */
 export function tellsStart(): boolean {
   return process.platform === "linux" || process.platform === "android";
 }
@@ -74,7 +74,7 @@ export function startEnvironment(): StartEnvironment {
   return environment ??= collect(readStrings("/proc/self/environ"));
 }
 
-/** Runtimes differ in how many of these stand for a run of bytes. */
+/** Runtimes differ in how many of these replace a run of bytes. */
 const REPLACED = /\uFFFD+/g;
 
 function alike(word: string, exact: string): boolean {

@@ -87,7 +87,7 @@ function toNative(signature: SymbolSignature): DenoSignature {
   return { ...nameTypes(signature, PARAMETERS, RESULTS), optional: true };
 }
 
-/** What is granted by `--allow-all` at least: whether that flag was given, Deno does not tell. */
+/** What is granted by `--allow-all` at least: Deno does not report whether that flag was given. */
 const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
 
 /** The flags of what was not granted at all; what was for some names was meant so. */

@@ -24,7 +24,7 @@ export const JEMALLOC_SYMBOLS = {
 const PREFIXED: ReadonlySet<string> = new Set(["darwin", "win32"]);
 
 /**
- * What stands before all of jemalloc's names on a platform: `je_` on macOS and Windows, where an
+ * The prefix of all of jemalloc's names on a platform: `je_` on macOS and Windows, where an
  * allocator cannot take the C library's names (Homebrew's build has it, too), nothing elsewhere.
  * `JEMALLOC_PREFIX` in `ffi/native/` is the same.
  */

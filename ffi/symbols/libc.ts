@@ -38,7 +38,7 @@ export const PAGE_SYMBOLS = {
 
 /** What a process hands on when it becomes another program, as Linux has it. */
 export const HANDOVER_SYMBOLS = {
-  // int fcntl(int fd, int op, ...): what comes behind is passed like any argument here; -1 fails
+  // int fcntl(int fd, int op, ...): what follows is passed like any argument here; -1 fails
   fcntl: { parameters: ["i32", "i32", "long"], result: "i32" },
   // sighandler_t signal(int signum, sighandler_t handler); -1 fails
   signal: { parameters: ["i32", "i64"], result: "i64" },
@@ -88,7 +88,7 @@ export function libcLibrary(): string {
 }
 
 /**
- * What stands for the process itself where there is no search over all loaded objects: on Windows
+ * What is opened for the process itself where there is no search over all loaded objects: on Windows
  * the universal C runtime, whose `malloc` is that of every library that does not bring its own.
  */
 export function processLibrary(): string | null {

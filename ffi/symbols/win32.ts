@@ -17,7 +17,7 @@ export const KERNEL_SYMBOLS = {
   // DWORD GetModuleFileNameW(HMODULE module, LPWSTR name, DWORD units); 0 fails
   GetModuleFileNameW: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
   // BOOL K32EnumProcessModules(HANDLE process, HMODULE *modules, DWORD bytes, DWORD *needed): the
-  // handle is an integer for the sake of the one that stands for this process, -1
+  // handle is an integer for the sake of the one that means this process, -1
   K32EnumProcessModules: { parameters: ["i64", "buffer", "u32", "buffer"], result: "i32" },
   // LPVOID VirtualAlloc(LPVOID address, SIZE_T size, DWORD type, DWORD protect)
   VirtualAlloc: { parameters: ["pointer", "usize", "u32", "u32"], result: "pointer" },

@@ -1,5 +1,5 @@
 /**
- * glibc's answers. It has no function that tells ownership: the header before each block does.
+ * glibc's answers. It has no function for ownership: the header before each block does.
  * The layout is that of glibc's malloc.c, "struct malloc_chunk": the word before a block holds the
  * chunk's size, a multiple of 16, with three flags in its low bits, the second one of them set when
  * the chunk was mapped for itself.

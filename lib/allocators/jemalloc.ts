@@ -11,7 +11,7 @@ import { openJemalloc, openJemallocProbe } from "./jemalloc/probe.ts";
 import { JEMALLOC_TUNING } from "./jemalloc/tuning.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
-/** jemalloc's version as it stands in its file: `5.3.0-0-g` and the commit's 40 digits. */
+/** jemalloc's version as it is in its file: `5.3.0-0-g` and the commit's 40 digits. */
 const VERSION = /\b(\d+\.\d+\.\d+)-\d+-g[0-9a-f]{40}\b/;
 
 /** jemalloc. */

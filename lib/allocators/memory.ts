@@ -35,11 +35,11 @@ export interface NativeHeaps {
 
 /** An allocator's functions that are not called often. */
 export interface AllocatorKind {
-  /** Its number in the shim: `enum kind` in memory.h. */
+  /** Its kind in the shim: `enum kind` in memory.h. */
   readonly number: 1 | 2 | 3;
   /** The bytes that a size would have set aside. */
   goodSize(size: number): number;
-  /** Whether an address lies in memory that it gave out. */
+  /** Whether an address is in memory that it gave out. */
   owns(address: Address): boolean;
   /** Whether {@linkcode AllocatorKind.owns} can be asked. */
   readonly knowsOwn: boolean;

@@ -1,8 +1,8 @@
 /**
- * musl's answers. It has no function that tells ownership, and no counters: what its malloc keeps
+ * musl's answers. It has no function for ownership, and no counters: what its malloc keeps
  * about a block does. The layout is that of musl's src/malloc/mallocng/meta.h (musl 1.2.1 and
  * later): the bytes before a block lead to its group, the group to a record about it, and that back
- * to the group. Records lie in pages that begin with a secret, which each process draws anew.
+ * to the group. Records are in pages that begin with a secret, which each process draws for itself.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const SHORT_OFFSET_LIMIT = 0xffff;
 const REFERENCE_BYTES = 1 << 20;
 
 const NOT_MALLOCNG = "a fresh block is not laid out as by musl's mallocng (1.2.1 is its first), " +
-  "so nothing tells whose a block is";
+  "so nothing shows whose a block is";
 
 interface Place {
   /** The address of the group. */
@@ -45,7 +45,7 @@ interface Place {
   readonly index: number;
 }
 
-/** Where the bytes before a block say that it lies; `null` when they say nothing that may be. */
+/** Where a block is by the bytes before it; `null` when they cannot be right. */
 function placeOf(read: MemoryReader, block: Address): Place | null {
   if (block % UNIT !== 0) return null;
   const header = read((block - BLOCK_HEADER_BYTES) as Address, BLOCK_HEADER_BYTES);

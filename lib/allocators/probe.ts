@@ -14,7 +14,7 @@ export interface AllocatorProbe {
    * that it does not know.
    */
   readonly shimName: string | null;
-  /** Its version; throws when the answer is not one. `null` for one that tells none. */
+  /** Its version; throws when the answer is not one. `null` for one that reports none. */
   readonly version: (() => string) | null;
   /** How it is asked for ownership, for reports. */
   readonly ownershipQuestion: string;

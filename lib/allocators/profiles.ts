@@ -1,5 +1,5 @@
 /**
- * Profiles: sets of allocator options for a purpose. What each sets is told by the allocators, by
+ * Profiles: sets of allocator options for a purpose. What each sets is defined by the allocators, by
  * version.
  *
  * @module

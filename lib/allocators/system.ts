@@ -22,7 +22,7 @@ const COUNTER_BYTES = 1 << 20;
 export function openSystemProbe(): AllocatorProbe {
   const { openSystemHeap } = system();
   if (openSystemHeap === null) {
-    throw new RangeError("this system has no function that tells whose a block is");
+    throw new RangeError("this system has no function that says whose a block is");
   }
   const { question, owns, close } = openSystemHeap();
   return {
@@ -52,7 +52,7 @@ function openMemory(): AllocatorKind {
   const { calls } = foreign().open(null, GLIBC_MALLOC_SYMBOLS);
   return {
     number: 3,
-    goodSize: () => unsupported("tell the size that would be set aside"),
+    goodSize: () => unsupported("determine the size that would be set aside"),
     knowsOwn: false,
     owns: () => unsupported("ask for the owner of an address"),
     collect() {

@@ -22,7 +22,7 @@ const OPTIONS: readonly string[] = [
   "tcmalloc.heap_limit_mb",
 ];
 
-/** The version as it stands in its file. */
+/** The version as it is in its file. */
 const VERSION = /\bgperftools (\d+\.\d+(?:\.\d+)?)\b/;
 
 /** Far above what other threads allocate meanwhile. */

@@ -43,7 +43,7 @@ export interface Tuning {
     environment: Environment,
     version: string,
   ): ProfileEnvironment;
-  /** The variable in which offheap's options stand before the user's; `null` where there is none. */
+  /** The variable in which offheap's options come before the user's; `null` where there is none. */
   readonly joined: { readonly variable: string; readonly separator: string } | null;
   /** The variables of offheap's shim that options are asked for by. */
   readonly shimVariables: readonly string[];

@@ -26,11 +26,11 @@ export interface ElfImports {
   /** The slots that are filled with the symbols' addresses. */
   readonly slots: readonly ElfSlot[];
   /**
-   * The addresses in the image of the stubs that stand for symbols in a program that is not position
+   * The addresses in the image of the PLT stubs of symbols in a program that is not position
    * independent: a symbol is undefined, yet has a value.
    */
   readonly stubs: ReadonlyMap<string, number>;
-  /** The first address behind the image in memory, zeroed data included. */
+  /** The first address past the image in memory, zeroed data included. */
   readonly imageEnd: number;
 }
 
@@ -126,7 +126,7 @@ function parseImports(
   for (const { start, skip, size } of tables) {
     if (start === 0 || size <= skip) continue;
     const bytes = source.read(toOffset(segments, start) + skip, size - skip);
-    if (bytes.length < size - skip) throw new RangeError("the relocations are cut off");
+    if (bytes.length < size - skip) throw new RangeError("the relocations are truncated");
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
       const kind = kinds[view.getUint32(at + TYPE_AND_SYMBOL, true)];
@@ -180,7 +180,7 @@ function readDynamic(file: ByteReader, segments: readonly Segment[]): Map<number
   return entries;
 }
 
-/** Where in the file an address of the image lies. */
+/** The offset in the file of an address of the image. */
 function toOffset(segments: readonly Segment[], address: number): number {
   if (address === 0) return 0;
   const segment = segments.find((candidate) =>

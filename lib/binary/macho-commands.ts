@@ -15,7 +15,7 @@ import {
 
 /** A load command: a number, and a place in the file. */
 export interface LoadCommand {
-  /** Its number (`LC_*`). */
+  /** Its kind (`LC_*`). */
   readonly command: number;
   /** Where it begins. */
   readonly at: number;
@@ -172,7 +172,7 @@ function minimum(file: ByteReader, platform: string, at: number): MachOMinimum {
 /** The string of a load command: the number in a field says where in the command it begins. */
 function readText(file: ByteReader, { at, size }: LoadCommand, field: number): string {
   const start = file.u32(at + field);
-  if (start > size) throw new RangeError(`a string behind its load command, at ${start}`);
+  if (start > size) throw new RangeError(`a string past its load command, at ${start}`);
   return file.text(at + start, size - start);
 }
 

@@ -34,7 +34,7 @@ export const CPU_TYPES: Readonly<Record<number, string>> = {
   0x01000012: "ppc64",
 };
 
-/** The bits of a processor's subtype that do not tell features of its file. */
+/** The bits of a processor's subtype that name the subtype, without those for features of its file. */
 export const SUBTYPE_MASK = 0x00ffffff;
 
 /** Processors by Apple's names, where the subtype is one of its own. */

@@ -10,7 +10,7 @@ import { APPLE_NAMES, CPU_TYPES, MAGIC, SUBTYPE_MASK, SUBTYPES } from "./macho-c
 export interface MachOSlice {
   /** The processor by Node's name (`x64`, `arm64`, …), or `cpu N` for one that is not known. */
   readonly arch: string;
-  /** The processor by Apple's name, which tells `arm64e` from `arm64`. */
+  /** The processor by Apple's name, which distinguishes `arm64e` from `arm64`. */
   readonly cpu: string;
   /** Where it begins in the file, in bytes. */
   readonly offset: number;
@@ -65,7 +65,7 @@ function readFat(source: ByteSource, layout: Layout): MachOSlice[] | null {
     const at = HEADER_BYTES + index * layout.entryBytes;
     const offset = header.word(at + 8);
     const size = header.word(at + 8 + wordBytes);
-    // Asserts that it lies within the file.
+    // Asserts that it is within the file.
     sliceSource(source, offset, size);
     return { ...processor(header.u32(at), header.u32(at + 4)), offset, size };
   });

@@ -7,7 +7,7 @@ import { ByteReader } from "./bytes.ts";
 import { findCommand, type MachOImage } from "./macho-commands.ts";
 import { COMMAND } from "./macho-constants.ts";
 
-/** What a code signature says. Whether it is true, `verifyMachOSignature` tells. */
+/** What a code signature says. `verifyMachOSignature` says whether it is true. */
 export interface MachOSignature {
   /** The identifier that it was signed by. */
   readonly identifier: string;
@@ -35,7 +35,7 @@ export interface MachOSignature {
   readonly disablesLibraryValidation: boolean;
 }
 
-/** A part of a signature: its slot, and where it stands in the signature. */
+/** A part of a signature: its slot, and where it is in the signature. */
 export interface SignatureBlob {
   /** The slot: 0 for the code directory, 0x1000 and up for further ones, 5 for entitlements. */
   readonly slot: number;
@@ -165,7 +165,7 @@ export function isDirectorySlot(slot: number): boolean {
     (slot >= SLOT.alternate && slot < SLOT.alternate + SLOT.alternates);
 }
 
-/** An entitlement is granted by its key with `<true/>` behind it. */
+/** An entitlement is granted by its key followed by `<true/>`. */
 function granted(key: string): RegExp {
   return new RegExp(`<key>\\s*${key.replaceAll(".", "\\.")}\\s*</key>\\s*<true\\s*/>`);
 }

@@ -44,7 +44,7 @@ export class MachOError extends OffheapError {
 export interface MachOFile {
   /** The processor by Node's name (`x64`, `arm64`, …), or `cpu N` for one that is not known. */
   readonly arch: string;
-  /** The processor by Apple's name, which tells `arm64e`, the system's own, from `arm64`. */
+  /** The processor by Apple's name, which distinguishes `arm64e`, the system's own, from `arm64`. */
   readonly cpu: string;
   /** All the processors that the file is for: several in a universal file. */
   readonly slices: readonly MachOSlice[];

@@ -69,7 +69,7 @@ export function findDirectory({ directories }: PeImage, index: number): DataDire
   return directory === undefined || directory.address === 0 ? null : directory;
 }
 
-/** Where in the file an address of the image lies. */
+/** The offset in the file of an address of the image. */
 export function toOffset({ sections }: PeImage, address: number): number {
   const section = sections.find((candidate) =>
     address >= candidate.address && address < candidate.address + candidate.size

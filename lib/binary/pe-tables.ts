@@ -10,7 +10,7 @@ import { findDirectory, type PeImage, readName, toOffset } from "./pe-image.ts";
 export interface PeExport {
   /** Its name. */
   readonly name: string;
-  /** Its number. */
+  /** Its ordinal. */
   readonly ordinal: number;
   /** Its address relative to the image; `null` for a forwarder. */
   readonly address: number | null;
@@ -18,7 +18,7 @@ export interface PeExport {
   readonly forwarder: string | null;
 }
 
-/** A table of libraries: the size of its entries, and where in one the name's address stands. */
+/** A table of libraries: the size of its entries, and the offset in one of the name's address. */
 const IMPORT_TABLES = {
   [DIRECTORY.imports]: { entryBytes: 20, nameAt: 12 },
   [DIRECTORY.delayImports]: { entryBytes: 32, nameAt: 4 },

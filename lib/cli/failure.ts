@@ -1,6 +1,6 @@
 /**
- * What is told of a command that failed. Apart from the command line as a whole, whose packages `run`
- * need not have.
+ * What is printed about a command that failed. Apart from the full command line, as `run` does not
+ * need its packages.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export function describe(error: unknown): string {
 }
 
 /**
- * Tells why `run` did not become the command.
+ * Prints why `run` did not become the command.
  *
  * @returns The exit status.
  */

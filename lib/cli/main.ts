@@ -98,7 +98,7 @@ type SetStatus = (status: number) => void;
 
 function addReports(program: Command, setStatus: SetStatus): void {
   program.command("info")
-    .description("tell what is known of the system, the allocator and its options")
+    .description("print what is known of the system, the allocator and its options")
     .option("--json", "print JSON")
     .action(async (options) => setStatus((await import("./report.ts")).reportInfo(options)));
   program.command("verify")
@@ -125,7 +125,7 @@ function addReports(program: Command, setStatus: SetStatus): void {
       )
     );
   program.command("doctor")
-    .description("tell, from outside, who serves malloc in a running process")
+    .description("find out, from outside, who serves malloc in a running process")
     .argument("[pid]", "the process", parsePid)
     .option("--pid <number>", "the same", parsePid)
     .option("--json", "print JSON")
@@ -143,7 +143,7 @@ function addLaunching(program: Command): void {
   )
     .option("--inherit", "the command's children run under it, too", true)
     .option("--no-inherit", "the command's children run as they would have without offheap")
-    .argument("<command...>", "the command and its arguments, best behind --")
+    .argument("<command...>", "the command and its arguments, best after --")
     .passThroughOptions()
     .action((command: [string, ...string[]], options: RunArguments) =>
       runCommand({ ...options, command })
@@ -161,7 +161,7 @@ function addLaunching(program: Command): void {
       for (const { path } of preloaded.filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
         process.stderr.write(
-          `offheap: ${preloadVariable} cannot hold "${path}": a link in this user's cache stands for it\n`,
+          `offheap: ${preloadVariable} cannot hold "${path}": a link in this user's cache takes its place\n`,
         );
       }
       for (const note of plan.notes) process.stderr.write(`offheap: ${note}\n`);
@@ -218,7 +218,7 @@ function statusOf(error: unknown, args: readonly string[]): number {
 /**
  * Runs the command line.
  *
- * @param args The arguments behind the program's name.
+ * @param args The arguments after the program's name.
  * @returns The exit status: 0, 1 when what was asked for does not hold, 2 for wrong usage; of
  * `run`, when it does not become the command, 125, 126 or 127.
  */

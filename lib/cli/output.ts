@@ -19,7 +19,7 @@ const OUTCOME_TONES: Readonly<Record<Evidence["outcome"], Tone>> = {
   unavailable: "doubtful",
 };
 
-/** A terminal's width when it does not tell its own. */
+/** A terminal's width when it does not report its own. */
 const DEFAULT_COLUMNS = 100;
 const DETAIL_MARGIN = 40;
 const MIN_DETAIL = 30;

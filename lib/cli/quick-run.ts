@@ -1,6 +1,6 @@
 /**
  * `offheap run` by the shortest way: it reads the words that need no help and no advice, and leaves
- * all others to the whole command line, whose packages take longer to load than the rest.
+ * all others to the full command line, whose packages take longer to load than the rest.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { runCommand, type RunOptions } from "../run/run.ts";
 import { ALLOCATOR_NAMES } from "../allocators/mod.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
-/** An option of `run`: a flag has a value, and others one of some words behind them. */
+/** An option of `run`: a flag has a value, and others are followed by one of some words. */
 type QuickOption =
   | { readonly key: "secure" | "inherit"; readonly value: boolean }
   | { readonly key: "allocator" | "profile"; readonly choices: readonly string[] };
@@ -28,9 +28,9 @@ const OPTIONS: ReadonlyMap<string, QuickOption> = new Map<string, QuickOption>([
 ]);
 
 /**
- * Reads the words behind `run`.
+ * Reads the words after `run`.
  *
- * @returns `null` for what the whole command line has to look at.
+ * @returns `null` for what the full command line has to look at.
  */
 export function readRun(words: readonly string[]): RunOptions | null {
   const options: Record<string, string | boolean> = {};
@@ -56,7 +56,7 @@ export function readRun(words: readonly string[]): RunOptions | null {
 }
 
 /**
- * Runs the command that the words behind `run` name. It returns only when there are words that it
+ * Runs the command that the words after `run` name. It returns only when there are words that it
  * does not know.
  *
  * @throws what {@linkcode runCommand} throws.

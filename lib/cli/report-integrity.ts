@@ -26,7 +26,7 @@ const TONES: Readonly<Record<LibraryIntegrity["verdict"], Tone>> = {
 
 const HEAD = ["library", "variant", "verdict", "sha256", "manifest", "release"];
 
-/** As much of a hash as tells two apart by eye; JSON has all of it. */
+/** As much of a hash as distinguishes two by eye; JSON has all of it. */
 const SHOWN_DIGITS = 12;
 
 function shorten(hash: string | null): string {
@@ -37,7 +37,7 @@ function rowOf(library: LibraryIntegrity): string[] {
   const { path, variant, verdict, sha256, manifestSha256, releaseSha256, refusal } = library;
   const tone = refusal === null ? TONES[verdict] : "bad";
   const hashes = [sha256, manifestSha256, releaseSha256].map(shorten);
-  // A line that somebody has searched for stands without the place above it.
+  // Somebody who has searched for a line does not see the place above it.
   return [isTerminal() ? basename(path) : path, variant ?? "–", paint(tone, verdict), ...hashes];
 }
 

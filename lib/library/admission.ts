@@ -66,11 +66,11 @@ function reading<T>(
   }
 }
 
-/** How others can alter what lies at a path of the cache, between now and its loading or later. */
+/** How others can alter what is at a path of the cache, between now and its loading or later. */
 function exposureIn(cache: string, path: string, real: string): Exposure | null {
   const realCache = realpathSync(cache);
   const directory = dirname(real);
-  // Where a link leads out of the cache, the directory that holds the file stands for a cache.
+  // Where a link leads out of the cache, the directory that holds the file is judged as a cache.
   const beyond = cacheExposure(isWithin(realCache, directory) ? realCache : directory, directory);
   return cacheExposure(cache, dirname(path)) ?? beyond ??
     fileExposure(path) ?? fileExposure(real) ??
@@ -79,7 +79,7 @@ function exposureIn(cache: string, path: string, real: string): Exposure | null 
 
 /**
  * The library at a path of a place, read and checked: that nobody else can write to it, where it
- * lies in the cache; that it is what its manifest and the release say; that it is whole.
+ * is in the cache; that it is what its manifest and the release say; that it is not truncated.
  *
  * @throws {LibraryLoadError} when one of these does not hold.
  */

@@ -87,7 +87,7 @@ export interface ManifestFile {
 /**
  * The manifest beside a library; `null` when there is none.
  *
- * @throws {LibraryLoadError} when it cannot be read, or is none.
+ * @throws {LibraryLoadError} when it cannot be read, or is not a manifest.
  */
 export function readManifest(path: string): ManifestFile | null {
   const file = manifestPath(path);
@@ -121,7 +121,7 @@ export function releasedHashes({ released }: Place): ReleasedHashes | null {
   return { library: files[released.file], manifest: files[manifestPath(released.file)] };
 }
 
-/** The name that a directory's `package.json` says; `null` when none can be told. */
+/** The name that a directory's `package.json` says; `null` when it cannot be read. */
 function packageName(directory: string): string | null {
   try {
     return JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))?.name ?? null;
@@ -149,7 +149,7 @@ const BUILD_AGAIN = `Build it again with "${BUILD_COMMAND} --force".`;
 const OWN_REMEDIES: Partial<Record<LibraryOrigin, (place: Place) => string>> = {
   build: () => 'Build it again with "npm run build:native -- --force".',
   package: ({ released }) => `Install ${released?.package} ${VERSION} again.`,
-  executable: () => "Copy it and its manifest beside the program anew.",
+  executable: () => "Copy it and its manifest beside the program again.",
   cache: () => BUILD_AGAIN,
 };
 

@@ -35,9 +35,9 @@ export interface IntegrityOptions {
 
 /** One library that is installed, or that is missing from an installed package. */
 export interface LibraryIntegrity {
-  /** `jemalloc`, `mimalloc`, `offheap`; `null` for a named file whose manifest does not tell. */
+  /** `jemalloc`, `mimalloc`, `offheap`; `null` for a named file whose manifest does not say. */
   readonly name: string | null;
-  /** How it was built; `null` where nothing tells. */
+  /** How it was built; `null` where nothing says. */
   readonly variant: Variant | null;
   /** Which place it was found in. */
   readonly origin: LibraryOrigin;

@@ -34,7 +34,7 @@ function isAbsent(attempts: readonly LoadAttempt[], place: string): boolean {
   return attempts.some(({ origin, path }) => origin === place && path === "-");
 }
 
-/** Why there is none and what to do, as the end of a sentence and more. */
+/** Why there is no library and what to do, as the end of a sentence and more. */
 function remedyFor(
   { name, variant = "release" }: LibraryRequest,
   attempts: readonly LoadAttempt[],

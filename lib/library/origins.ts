@@ -22,14 +22,14 @@ export function checkoutRoot(): string | null {
 }
 
 /**
- * The directories of a platform package. One that the program imports tells its own directory, by
+ * The directories of a platform package. One that the program imports gives its own directory, by
  * a symbol: where this module comes from a URL, or was bundled, there may be no other way to it.
  */
 export function packageDirectories(name: string): string[] {
-  const told: unknown = Reflect.get(globalThis, Symbol.for(name));
+  const given: unknown = Reflect.get(globalThis, Symbol.for(name));
   const resolve = !resolverInstalls();
   const found = packageUsers().map((user) => installedPackage(name, user, resolve));
-  return [...new Set([told, ...found])].filter((path): path is string =>
+  return [...new Set([given, ...found])].filter((path): path is string =>
     typeof path === "string" && isAbsolute(path)
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Who may write to the user's cache. What lies there gets loaded into processes, so it has to be in
+ * Who may write to the user's cache. What is there gets loaded into processes, so it has to be in
  * the hands of this user, or of root, alone. Windows gives a user's own directories such access
  * lists by itself, and has no modes: nothing is looked at there.
  *
@@ -132,13 +132,13 @@ export function cacheExposure(cache: string, directory: string): Exposure | null
   return null;
 }
 
-/** How others can alter a file; `null` when they cannot, or when there is none. */
+/** How others can alter a file; `null` when they cannot, or when there is no such file. */
 export function fileExposure(path: string): Exposure | null {
   const user = effectiveUser();
   return user === null ? null : entryExposure(path, { user, forbidden: GROUP_OR_OTHERS_MAY_WRITE });
 }
 
-/** Whether a directory is the cache or lies in it. */
+/** Whether a directory is the cache or inside it. */
 export function isWithin(cache: string, directory: string): boolean {
   const path = relative(cache, directory);
   return path !== ".." && !path.startsWith(`..${sep}`) && path !== directory;

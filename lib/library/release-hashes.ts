@@ -1,6 +1,6 @@
 /**
  * What the platform packages of this release hold, by sha256. It is empty in a checkout: the
- * release build writes this file anew (`scripts/npm/release-hashes.ts`), in the npm package and on
+ * release build rewrites this file (`scripts/npm/release-hashes.ts`), in the npm package and on
  * JSR alike, so that the main package's own signature covers every library.
  *
  * @module

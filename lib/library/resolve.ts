@@ -24,7 +24,7 @@ const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
  * Whether something is at a path. What is there must be a regular file: reading a named pipe would
  * wait for a writer, perhaps for ever.
  *
- * @throws {LibraryLoadError} when it is none, or when the release has a file there and it is gone.
+ * @throws {LibraryLoadError} when it is another kind of file, or when the release has a file there and it is gone.
  */
 export function isThere(place: Place, path: string, attempts: readonly LoadAttempt[]): boolean {
   let why = "it is not a regular file";

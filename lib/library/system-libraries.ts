@@ -22,7 +22,7 @@ function directories(): string[] {
   return [...table[process.platform] ?? []];
 }
 
-/** Variants that a system's own library stands for: it takes over a process that it is put into. */
+/** Variants that a system's own library serves as: it takes over a process that it is put into. */
 const OWN_VARIANTS: ReadonlySet<Variant> = new Set<Variant>(["release", "preload"]);
 
 /** The paths at which this system may have a library, most preferred first. */

@@ -19,7 +19,7 @@ export interface Target {
   readonly platform: string;
   /** The processor by Node's name. */
   readonly arch: string;
-  /** Linux's C library; `null` on other systems, and where none could be told. */
+  /** Linux's C library; `null` on other systems, and where it could not be determined. */
   readonly libc: LibcName | null;
 }
 
@@ -46,7 +46,7 @@ export function libcOfInterpreter(interpreter: string): LibcName | null {
 
 /**
  * The C library of the running runtime, found from the dynamic linker that its program asks for.
- * A program that was started by naming the linker itself is told by the linker's own name.
+ * For a program that was started by naming the linker itself, the linker's own name decides.
  *
  * @returns `null` on systems other than Linux, and for a static runtime.
  * @throws {PermissionError} when the runtime may not read its own program.

@@ -1,5 +1,5 @@
 /**
- * Whether a library's file is whole: the dynamic linker maps one that is cut off without a word,
+ * Whether a library's file is truncated or damaged: the dynamic linker maps one without a word,
  * and the whole process then dies of the first access past its end.
  *
  * @module
@@ -11,7 +11,7 @@ import { PeError, readPe } from "../binary/pe.ts";
 interface LibraryFormat {
   /** What it is called, with its article. */
   readonly name: string;
-  /** Reads a file of it; throws the error below, whose message says when it is none. */
+  /** Reads a file of it; throws the error below, whose message says when it is another format. */
   readonly read: (path: string) => unknown;
   readonly Fault: abstract new (...args: never[]) => Error;
 }
@@ -25,7 +25,7 @@ const FORMATS: Readonly<Record<string, LibraryFormat>> = {
 };
 
 /**
- * What is wrong with a library's file, as a clause; `null` when it is whole. Errors of the file
+ * What is wrong with a library's file, as a clause; `null` when nothing is. Errors of the file
  * system come as they are.
  */
 export function libraryFault(
@@ -38,8 +38,8 @@ export function libraryFault(
     return null;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    const foreign = error.message.endsWith(`not ${name} file.`);
-    const why = foreign
+    const otherFormat = error.message.endsWith(`not ${name} file.`);
+    const why = otherFormat
       ? `it is not ${name} file`
       : `its ${name.replace(/^an? /, "")} file is truncated or damaged`;
     return { why, cause: error };

@@ -178,7 +178,7 @@ export class LeakTracker {
     if (this.#onLeak === undefined) {
       return warn(
         `${sentence(leak)}\nIt was freed when it was collected. Free it where it is no longer ` +
-          "used, or declare it with using. One leak may stand for many: OFFHEAP_LEAKS=all shows each.",
+          "used, or declare it with using. There may be many like it: OFFHEAP_LEAKS=all shows each.",
       );
     }
     try {

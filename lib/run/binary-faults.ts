@@ -1,5 +1,5 @@
 /**
- * What stands between a launch and a binary's file, whatever its format.
+ * Why a binary's file cannot be opened or read for a launch, whatever its format.
  *
  * @module
  */

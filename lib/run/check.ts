@@ -17,7 +17,7 @@ import type {
 
 /**
  * Reads a library that is to be preloaded, and checks that it fits every program on the way to the
- * target. Static TLS is fine here: room for it is made when the program starts.
+ * target. Static TLS is fine here: space for it is reserved when the program starts.
  *
  * @param path The library.
  * @param target What it is to be preloaded into.

@@ -1,5 +1,5 @@
 /**
- * Telling the descriptors that came in from those that the runtime has opened since. Linux.
+ * Distinguishes the descriptors that came in from those that the runtime has opened since. Linux.
  *
  * A descriptor that came in was not marked close-on-exec: it would not have come. So one that is not
  * marked now is not the runtime's, and of those that are, the runtime has marked some that came in
@@ -19,7 +19,7 @@ export interface Descriptor {
   readonly info: string;
 }
 
-/** What else is known, asked only where a descriptor itself does not tell. */
+/** What else is known, asked only where a descriptor itself does not show it. */
 export interface DescriptorHistory {
   /** The parent's descriptor of a number; `null` when it has none, or that cannot be seen. */
   readonly ofParent: (number: number) => Descriptor | null;
@@ -34,7 +34,7 @@ const FIRST_GAP = 16;
 
 /**
  * What every event loop has, and by what two descriptors are known to be one thing; `null` where
- * nothing tells.
+ * nothing shows it.
  */
 const LOOP_KINDS: Readonly<Record<string, RegExp | null>> = {
   "anon_inode:[eventpoll]": null,

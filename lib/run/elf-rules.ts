@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { behind, IDENTITY_RULES, SECURE } from "./identity-rules.ts";
+import { IDENTITY_RULES, SECURE, startAfter } from "./identity-rules.ts";
 import type { LaunchRule, PreloadLibrary, ProgramFile } from "./types.ts";
 
 /** The rules, in the order in which they are asked; the first that refuses is shown. */
@@ -15,7 +15,7 @@ export const ELF_RULES: readonly LaunchRule[] = [
     refusal: ({ program, called }) =>
       program.interpreter === null
         ? `${called} is statically linked, and no allocator can be preloaded into it. ` +
-          "Use a dynamically linked build of it" + behind(program)
+          "Use a dynamically linked build of it" + startAfter(program)
         : null,
   },
   ...IDENTITY_RULES,

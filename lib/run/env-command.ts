@@ -140,7 +140,7 @@ const BLANK = /[ \t\n\v\f\r]/;
 
 /**
  * Splits the string of `env -S` into words: blanks part them, quotes and backslashes keep them
- * together, `#` at the start of a word ends all, `${NAME}` stands for a variable.
+ * together, `#` at the start of a word ends all, `${NAME}` is replaced by a variable.
  *
  * @param unknown Variables whose values are not those of `environment`.
  * @throws {LaunchError} status 125 when a quote is open, an escape is unknown, or one of these

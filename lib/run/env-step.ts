@@ -78,7 +78,7 @@ export function afterEnv(
   if (isEnv(path, directory)) {
     throw new LaunchError(
       `Cannot run "${command}" under an allocator: ${whatMakes(command)} start another "env". ` +
-        "Name the program behind the first one.",
+        "Name the program after the first one.",
     );
   }
   return { path, argv: [env.command, ...env.args], environment: env.environment, cwd: directory };

@@ -1,7 +1,7 @@
 /**
  * What a command finds of the process that becomes it: descriptors, ignored signals and limits, as
  * they came in. A runtime changes them before any JavaScript runs; what it changed and can still be
- * seen is put back. Linux, by `/proc`; other systems do not tell.
+ * seen is put back. Linux, by `/proc`; other systems do not report it.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { type Descriptor, fileFlags, markedSinceStart } from "./descriptors.ts";
 
 type LibcCalls = Calls<typeof HANDOVER_SYMBOLS>;
 
-/** Behind the standard streams, which the shim sees to. */
+/** After the standard streams, which the shim sees to. */
 const FIRST = 3;
 
 /** `fcntl`'s operations, and `setrlimit`'s number for open files. */

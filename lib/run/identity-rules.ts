@@ -14,7 +14,7 @@ const SET_GROUP_ID = 0o2010;
 export const SECURE = "so the dynamic linker would drop the preload";
 
 /** What to do about a program that starts another, as the end of a refusal. */
-export function behind({ path }: ProgramFile): string {
+export function startAfter({ path }: ProgramFile): string {
   return `; if it only starts another program, put offheap after it: ` +
     `"${basename(path)} … offheap run -- COMMAND".`;
 }
@@ -41,7 +41,7 @@ export const IDENTITY_RULES: readonly LaunchRule[] = [
         ? null
         : `${called} would run as user ${effectiveUser(program, identity)} while user ` +
           `${identity.uid} starts it (set-user-ID), ${SECURE}. ` +
-          `Start offheap as that user${behind(program)}`,
+          `Start offheap as that user${startAfter(program)}`,
   },
   {
     name: "set-group-id",
@@ -52,6 +52,6 @@ export const IDENTITY_RULES: readonly LaunchRule[] = [
         ? null
         : `${called} would run as group ${effectiveGroup(program, identity)} while group ` +
           `${identity.gid} starts it (set-group-ID), ${SECURE}. ` +
-          `Start offheap as that group${behind(program)}`,
+          `Start offheap as that group${startAfter(program)}`,
   },
 ];

@@ -12,10 +12,10 @@ import type { ProcessIdentity } from "./types.ts";
  * Reads this process's users, groups and whether it may gain privileges. Where the system has no
  * users by number, all are 0.
  *
- * @throws {PermissionError} when the runtime may not tell.
+ * @throws {PermissionError} when the runtime may not read them.
  */
 export function currentIdentity(): ProcessIdentity {
-  const ids = withPermission("tell this process's user", "--allow-sys=uid,gid", () => ({
+  const ids = withPermission("determine this process's user", "--allow-sys=uid,gid", () => ({
     uid: process.getuid?.() ?? 0,
     euid: process.geteuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
@@ -26,9 +26,9 @@ export function currentIdentity(): ProcessIdentity {
 }
 
 /**
- * This process and no other, as the shim's variables name it: its number and when the kernel started
- * it, `PID.START`. The number alone may also be a child's in another namespace. Where the system does
- * not tell the start, the number has to do.
+ * This process and no other, as the shim's variables name it: its ID and when the kernel started
+ * it, `PID.START`. The ID alone may also be a child's in another namespace. Where the system does
+ * not report the start, the ID has to do.
  *
  * @throws {PermissionError} when the runtime may not read `/proc`.
  */

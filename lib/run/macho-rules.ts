@@ -40,7 +40,7 @@ export const MACH_O_RULES: readonly LaunchRule[] = [
       const place = protectedPlace(program);
       return place === null
         ? null
-        : `${called} lies in "${place}" ("${program.dyld?.realPath}"), which System Integrity ` +
+        : `${called} is in "${place}" ("${program.dyld?.realPath}"), which System Integrity ` +
           `Protection covers, ${DROPPED}. Use a build from elsewhere, such as Homebrew's, or ` +
           "name the program itself instead of a shell that starts it.";
     },

@@ -50,7 +50,7 @@ export function readSystemPreload(path = SYSTEM_PRELOAD): string {
   }
 }
 
-/** The names in such a list; a line's rest behind `#` is a comment. */
+/** The names in such a list; from `#` on, a line is a comment. */
 export function systemPreloadNames(text: string): string[] {
   return text.replace(/#.*$/gm, "").split(/[\s:]+/).filter((name) => name !== "");
 }
@@ -133,8 +133,8 @@ export function refuseOtherAllocators({ library, variable, names, system }: Othe
     if (symbol === undefined) continue;
     refuse(library, entry, `which defines ${symbol} itself and would serve it instead`);
   }
-  const behind = systemPreloadNames(system).map((name) => readEntry(SYSTEM_PRELOAD, name));
-  const others = [...listed.slice(ahead.length), ...behind];
+  const systemWide = systemPreloadNames(system).map((name) => readEntry(SYSTEM_PRELOAD, name));
+  const others = [...listed.slice(ahead.length), ...systemWide];
   const provided = library === null ? null : readEntry(variable, library)?.exports;
   for (const entry of others) {
     if (entry === null || isOwn(entry) || !entry.exports.has("malloc")) continue;

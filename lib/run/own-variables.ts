@@ -105,7 +105,7 @@ function withoutOwn(name: string, value: string, own: string): string {
  * own variables, and without what they say that it has set. What somebody has changed since is
  * theirs.
  *
- * @throws {LaunchError} when the record is none.
+ * @throws {LaunchError} when the record is malformed.
  */
 export function withoutLaunch(environment: Variables): Record<string, string> {
   const left: Record<string, string> = Object.assign(Object.create(null), environment);

@@ -76,7 +76,7 @@ export interface LaunchPlan {
   readonly notes: readonly string[];
 }
 
-/** Appends to a preload variable's value; what stands there keeps its place. */
+/** Appends to a preload variable's value; what is there keeps its place. */
 export function appendPreload(
   existing: string | undefined,
   names: readonly string[],
@@ -183,7 +183,7 @@ function notesOn(
   }
   if (library !== null && readVariable(AUDIT_VARIABLE) !== undefined) {
     all.push(
-      `${AUDIT_VARIABLE} is set: with it the dynamic linker may have no room for the allocator, and ` +
+      `${AUDIT_VARIABLE} is set: with it the dynamic linker may have no space for the allocator, and ` +
         'say "cannot allocate memory in static TLS block". Then unset it',
     );
   }

@@ -26,7 +26,7 @@ export interface LaunchPlatform {
   readonly format: ProgramFormat;
   /** The variant of an allocator's library that serves `malloc` when it is preloaded. */
   readonly variant: Variant;
-  /** The same with guards against misuse of memory; a sentence on why there is none. */
+  /** The same with guards against misuse of memory; else a sentence on why there is no such build. */
   readonly secure: { readonly variant: Variant } | { readonly refusal: string };
   /**
    * Whether `env` in a `#!` line passes the variable on. Where it does not, offheap executes what
@@ -41,7 +41,7 @@ export interface LaunchPlatform {
 const ELF_PLATFORM: LaunchPlatform = {
   preloadVariable: PRELOAD_VARIABLES.linux,
   separators: /[\s:]/,
-  // "$LIB", "$ORIGIN" and "$PLATFORM", in braces or not, stand for something else.
+  // "$LIB", "$ORIGIN" and "$PLATFORM", in braces or not, are replaced.
   unfit: /[\s:$]/,
   unfitNames: "spaces, colons or dollar signs",
   format: "elf",
@@ -56,7 +56,7 @@ export const LAUNCH_PLATFORMS: Readonly<Partial<Record<string, LaunchPlatform>>>
   linux: ELF_PLATFORM,
   android: ELF_PLATFORM,
   freebsd: ELF_PLATFORM,
-  // dyld(1). What lies in /usr/bin runs without any DYLD variable, and passes none on.
+  // dyld(1). What is in /usr/bin runs without any DYLD variable, and passes none on.
   darwin: {
     preloadVariable: PRELOAD_VARIABLES.darwin,
     separators: /:/,

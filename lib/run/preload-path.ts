@@ -19,13 +19,13 @@ export function needsLink(path: string, { unfit } = launchPlatform()): boolean {
   return unfit.test(path);
 }
 
-/** What may stand in a link's name. */
+/** What a link's name may not hold. */
 const UNSAFE = /[^A-Za-z0-9._-]/g;
 
 const PRIVATE_MODE = 0o700;
 const OTHERS_MAY_WRITE = 0o022;
 
-/** A directory that links may lie in. */
+/** A directory that links may be in. */
 interface LinkDirectory {
   readonly path: string;
   /** The cache that it belongs to; absent for the temporary directory. */
@@ -50,7 +50,7 @@ function requirePrivate(directory: string): void {
   );
 }
 
-/** Above the directory of links lies the cache: who may rename its entries decides as well. */
+/** The directory of links is in the cache: who may rename its entries decides as well. */
 function requirePrivateCache(cache: string, directory: string): void {
   const exposure = cacheExposure(cache, dirname(directory));
   if (exposure === null) return;

@@ -96,7 +96,7 @@ function commandEnvironment(
 }
 
 /** Says something on standard error at once: the stream's own queue would go with this program. */
-function tell(notes: readonly string[]): void {
+function printNotes(notes: readonly string[]): void {
   for (const note of notes) {
     try {
       writeSync(process.stderr.fd, `offheap: ${note}\n`);
@@ -107,7 +107,7 @@ function tell(notes: readonly string[]): void {
 }
 
 /**
- * Runs a command under an allocator, by taking this process's place: the process keeps its number,
+ * Runs a command under an allocator, by taking this process's place: the process keeps its ID,
  * its descriptors and its parent, and the command's exit status and signals are its own. Arguments
  * and variables are those that this process was started with, byte for byte. A check inside the
  * command, before its `main`, ends it with status 125 when the allocator does not serve `malloc`.
@@ -136,7 +136,7 @@ export function runCommand(options: RunOptions): never {
   }
   const variables = commandEnvironment(plan, planned, target, inherit ?? true, start);
   if (target.directory !== null) process.chdir(target.directory);
-  tell(plan.notes);
+  printNotes(plan.notes);
   const { path, argv, executed } = target;
   requireUnchanged(target.files);
   handProcessOn();

@@ -24,7 +24,7 @@ import type {
 } from "./types.ts";
 import { wrappedCommand } from "./wrappers.ts";
 
-/** How many scripts in a row the kernel follows. */
+/** How many scripts after one another the kernel follows. */
 const KERNEL_DEPTH = 5;
 /** A bound for scripts whose `env` starts another script, which the kernel does not count. */
 const LONGEST_CHAIN = 32;
@@ -93,7 +93,7 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
   };
 }
 
-/** A way to look at files in the working directory, also when its name is none that can be written. */
+/** A way to look at files in the working directory, also when its name cannot be written as text. */
 function workingDirectory(): string {
   if (process.platform !== "linux") return process.cwd();
   let name;
@@ -199,7 +199,7 @@ function arriveAtShell(
   return arrive({ ...execution, path: SHELL, argv: [SHELL, path, ...argv.slice(1)] }, way);
 }
 
-/** What a static wrapper executes next, which is noted in the chain; `null` when it is none. */
+/** What a static wrapper executes next, which is noted in the chain; `null` for another program. */
 function afterWrapper(
   { execution, argv, program }: Arrival,
   chain: LaunchStep[],

@@ -19,7 +19,7 @@ import {
 /**
  * What a profile sets for an allocator, beside what the user set: MALLOC_CONF keeps every key of
  * the user's, and mimalloc's variables that the user set, by any name or case, are left alone. What
- * the allocator will not take of it counts as not set, and is told.
+ * the allocator will not take of it counts as not set, and is reported.
  *
  * @param profile The profile.
  * @param allocator The allocator; `system` has no options.

@@ -7,7 +7,7 @@
 import type { CheckedFile, OpenedFile } from "./checked-file.ts";
 import type { LaunchPlatform, ProgramFormat } from "./platforms.ts";
 
-/** A C library that a program or shared library is made for; `null` where it cannot be told. */
+/** A C library that a program or shared library is made for; `null` where it cannot be determined. */
 export type LibcName = "glibc" | "musl" | null;
 
 /** What a program's or library's binary is made for. */
@@ -48,7 +48,7 @@ export interface ProgramFile extends BinaryTraits {
 export interface DyldFacts {
   /** The file's real path. */
   readonly realPath: string;
-  /** The processor by Apple's name, which tells `arm64e` from `arm64`. */
+  /** The processor by Apple's name, which distinguishes `arm64e` from `arm64`. */
   readonly cpu: string;
   /** Whether it has a section `__RESTRICT,__restrict`, or is signed as restricted. */
   readonly restricted: boolean;

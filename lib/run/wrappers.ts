@@ -1,5 +1,5 @@
 /**
- * Programs that change something of a process and then become, or start, the command behind them.
+ * Programs that change something of a process and then become, or start, the command after them.
  *
  * @module
  */
@@ -7,20 +7,20 @@ import { basename } from "node:path";
 import { LaunchError } from "../errors.ts";
 import type { ProgramFile } from "./types.ts";
 
-/** How many words stand between the program's name and the command's. */
+/** How many words there are between the program's name and the command's. */
 const WORDS_BEFORE: Readonly<Partial<Record<string, number>>> = {
   "gosu": 1,
   "su-exec": 1,
 };
 
-/** What the command behind them would run without, where children do not inherit the allocator. */
+/** Programs whose command would run without the allocator, where children do not inherit it. */
 const WRAPPERS: ReadonlySet<string> = new Set([
   ...["nice", "ionice", "nohup", "setsid", "chrt", "taskset", "numactl", "prlimit", "stdbuf"],
   ...["setarch", "timeout", "time", "flock", "setpriv", "runuser", "chroot", "unshare", "capsh"],
 ]);
 
 /**
- * Refuses a program whose only purpose is the command behind it: without inheritance, that one would
+ * Refuses a program whose only purpose is the command after it: without inheritance, that one would
  * run without the allocator.
  *
  * @throws {LaunchError} status 125.
@@ -29,7 +29,7 @@ export function refuseWrapper({ path }: ProgramFile): void {
   const name = basename(path);
   if (!WRAPPERS.has(name)) return;
   throw new LaunchError(
-    `Cannot run "${name}" with --no-inherit: the command behind it would run without the ` +
+    `Cannot run "${name}" with --no-inherit: the command after it would run without the ` +
       `allocator. Put offheap between the two: ${name} … offheap run --no-inherit -- COMMAND`,
   );
 }
@@ -39,7 +39,7 @@ export function refuseWrapper({ path }: ProgramFile): void {
  * preloaded into the static one, but it hands the environment on, and the command keeps the process
  * that the check in it is for.
  *
- * @returns Its name and its arguments; nothing when the program is none, or is given no command.
+ * @returns Its name and its arguments; nothing when the program is not one of them, or is given no command.
  */
 export function wrappedCommand(program: ProgramFile, argv: readonly string[]): readonly string[] {
   const words = WORDS_BEFORE[basename(program.path)];

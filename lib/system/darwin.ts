@@ -24,7 +24,7 @@ const OPEN_FLAGS = { lazy: 1, noload: 0x10 };
 /** `MAP_PRIVATE | MAP_ANON`: without `MAP_FIXED` nothing is replaced. */
 const MAP_FLAGS = 0x0002 | 0x1000;
 
-/** `_NSGetArgv` tells a static variable, which points at the arguments at the stack's bottom. */
+/** `_NSGetArgv` gives the address of a static variable, which points at the arguments at the stack's bottom. */
 function foreignAddresses(): ForeignAddress[] {
   const { calls, close } = foreign().open(null, {
     // char ***_NSGetArgv(void)
@@ -38,7 +38,7 @@ function foreignAddresses(): ForeignAddress[] {
   ];
 }
 
-/** dyld's list of images stands in for Linux's maps. */
+/** dyld's list of images, in place of Linux's maps. */
 function mappedFiles(): Set<string> {
   const { calls, close } = foreign().open(null, {
     // uint32_t _dyld_image_count(void)
@@ -57,7 +57,7 @@ function mappedFiles(): Set<string> {
   return files;
 }
 
-/** Where `malloc_zone_t` has its function `malloc`: behind two reserved words and `size`. */
+/** Where `malloc_zone_t` has its function `malloc`: after two reserved words and `size`. */
 const ZONE_MALLOC_OFFSET = 24;
 
 /**

@@ -21,8 +21,8 @@ export function executablePath(): string {
   } catch (error) {
     if (error instanceof OffheapError) throw error;
     throw new SystemInfoError(
-      `Cannot ${action}: there is no "${process.execPath}". Start the runtime by its whole path, or ` +
-        "mount /proc, by which the system tells it (mount -t proc proc /proc).",
+      `Cannot ${action}: there is no "${process.execPath}". Start the runtime by its full path, or ` +
+        "mount /proc, which has it (mount -t proc proc /proc).",
       { cause: error },
     );
   }

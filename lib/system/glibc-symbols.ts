@@ -1,5 +1,5 @@
 /**
- * Finding a symbol's definition where glibc's `dlsym` gives a stand-in: a program that is not
+ * Finding a symbol's definition where glibc's `dlsym` gives a PLT stub: a program that is not
  * position independent and takes a function's address has a stub for it (the ELF symbol is
  * undefined, but has a value), and `dlsym` gives the stub, as pointers to the function must be
  * equal everywhere. Calls, however, go to the definition.

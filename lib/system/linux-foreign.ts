@@ -47,7 +47,7 @@ function holdPages(): Held[] {
   );
 }
 
-/** Blocks of libc's own malloc, where another one stands before it. */
+/** Blocks of libc's own malloc, where another one serves the process. */
 function holdBlocks(flags: OpenFlags): Held[] {
   const handle = unixCalls().dlopen(libcLibrary(), flags.lazy | flags.noload);
   const own = handle === NULL ? null : locate(unixCalls().dlsym(BigInt(handle), "malloc"));

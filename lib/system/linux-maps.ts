@@ -9,7 +9,7 @@ import { REPLACED } from "./types.ts";
 export interface Mapping {
   /** The first address. */
   readonly start: number;
-  /** The first address behind it. */
+  /** The first address past it. */
   readonly end: number;
   /** Such as `r-xp`. */
   readonly permissions: string;
@@ -41,7 +41,7 @@ export function parseMaps(text: string): Mapping[] {
   return mappings;
 }
 
-/** The mapping that an address lies in. */
+/** The mapping that holds an address. */
 export function findMapping(mappings: readonly Mapping[], address: number): Mapping | undefined {
   return mappings.find(({ start, end }) => address >= start && address < end);
 }

@@ -50,7 +50,7 @@ function deviceName(number: bigint): string {
 }
 
 /**
- * The mount that a file lies in. By its device, since links may lead to another one than the path
+ * The mount that a file is in. By its device, since links may lead to another one than the path
  * says; by its path where no mount has the device (btrfs). Of several at one place the last one
  * covers the others.
  *

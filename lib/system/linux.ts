@@ -29,7 +29,7 @@ const MAP_FLAGS = 0x02 | 0x20 | 0x100000;
 
 let libc: CLibrary | undefined;
 
-/** `dlsym` also finds what in the program merely stands for a definition elsewhere. */
+/** `dlsym` also finds the program's PLT stub for a definition elsewhere. */
 function findSymbol(name: string): SymbolLocation | null {
   const found = findAny(name);
   if (found === null || found.object !== executablePath()) return found;

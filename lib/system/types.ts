@@ -18,7 +18,7 @@ export interface SymbolLocation {
 export interface CLibrary {
   /** `glibc`, `musl`, Windows' `ucrt`, or `system` where the operating system has just one. */
   readonly name: "glibc" | "musl" | "ucrt" | "system";
-  /** Its version; `null` when it does not tell. */
+  /** Its version; `null` when it does not say. */
   readonly version: string | null;
 }
 
@@ -38,7 +38,7 @@ export interface ForeignMemory {
   close(): void;
 }
 
-/** What stands behind the path of a mapped file that was removed or replaced since, as on Linux. */
+/** What follows the path of a mapped file that was removed or replaced since, as on Linux. */
 export const REPLACED = " (deleted)";
 
 /** How a system's own allocator is asked about a block. */
@@ -70,7 +70,7 @@ export interface SystemPort {
   holdForeignMemory(): ForeignMemory;
   /**
    * The real paths of the files mapped into this process; of a file that was removed or replaced
-   * since, with {@linkcode REPLACED} behind its path.
+   * since, with {@linkcode REPLACED} after its path.
    *
    * @throws {PermissionError} when the runtime does not permit to read them.
    */

@@ -47,7 +47,7 @@ export function readPointer(address: Address): Address {
   ) as Address;
 }
 
-/** The real path behind what the dynamic linker calls an object; it names the program loosely. */
+/** The real path of an object by the dynamic linker's name for it, which is loose for the program. */
 export function objectPath(name: string): string {
   if (!isAbsolute(name)) return executablePath();
   try {

@@ -88,14 +88,14 @@ function objectAt(address: Address): string | null {
   return module === NULL ? null : moduleFile(module);
 }
 
-/** A module may pass a name on to another one: its address then lies there. */
+/** A module may forward a name to another one: the address is then in that one. */
 function findInModule(module: Address, name: string): SymbolLocation | null {
   if (module === NULL) return null;
   const address = kernel().GetProcAddress(module, name);
   return address === NULL ? null : { address, object: objectAt(address) };
 }
 
-/** The C runtime stands for the process. */
+/** There is no search over the process's modules: the C runtime's symbols are taken. */
 function findSymbol(name: string): SymbolLocation | null {
   return findInModule(moduleNamed(libcLibrary()), name);
 }

@@ -11,7 +11,7 @@ import type { Evidence, EvidenceCheck, EvidenceScope } from "./types.ts";
 
 /**
  * Sizes in bytes. The first is not a power of two, so that a size class must round it up; the
- * others lie in other regions, for when there is no room beside the first.
+ * others are in other regions, for when there is no space beside the first.
  */
 const OWNERSHIP_SIZES: readonly number[] = [3001, 24 << 20, 160 << 20];
 
@@ -68,7 +68,7 @@ function judgeOwnership(
 
 /**
  * Judges with the controls that may be asked about, and a fresh page near the block; `null` when
- * the block's region has no room for one.
+ * the block's region has no space for one.
  */
 function judgeWithinRegion(
   probe: AllocatorProbe,
@@ -89,7 +89,7 @@ function judgeWithinRegion(
   }
 }
 
-/** Judges one block; `null` when it lies where nothing foreign can be had to compare it with. */
+/** Judges one block; `null` where there is no negative control to compare it with. */
 function judgeBlock(
   probe: AllocatorProbe,
   blocks: BlockSource,
@@ -160,9 +160,9 @@ export function checkCounter(probe: AllocatorProbe, blocks: BlockSource): Findin
   const detail = `${probe.counterName} moved by ${seen.join(", ")} for blocks of 1 to ` +
     `${COUNTER_ATTEMPTS} times ${probe.counterBytes} bytes`;
   if (probe.counterScope === "thread") return { outcome: "fail", detail };
-  // A counter of the whole process tells nothing then: other threads allocate at the same time, or
+  // A counter of the whole process says nothing then: other threads allocate at the same time, or
   // what was allocated had been taken from the system before.
-  return { outcome: "unavailable", detail: `${detail}, which tells nothing of a single block` };
+  return { outcome: "unavailable", detail: `${detail}, which says nothing of a single block` };
 }
 
 function ownershipEvidence(
@@ -191,10 +191,10 @@ export function interrogate(
   blocks: BlockSource,
   controls: readonly ForeignAddress[],
 ): Evidence[] {
-  const { version: tell } = probe;
-  const version = tell === null ? [] : [examine(scope, "version", "fail", () => ({
+  const { version: readVersion } = probe;
+  const version = readVersion === null ? [] : [examine(scope, "version", "fail", () => ({
     outcome: "pass",
-    detail: `${probe.symbol} tells version ${tell()}`,
+    detail: `${probe.symbol} reports version ${readVersion()}`,
   }))];
   const counter = examine(scope, "counter", "unavailable", () => checkCounter(probe, blocks));
   const counted = counter.outcome === "pass";

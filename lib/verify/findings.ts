@@ -47,7 +47,7 @@ function withForeignBlock<R>(
   }
 }
 
-/** The system's own library stands in for one that is missing: that is what to say when it fails. */
+/** The system's own library replaces one that is missing: that is what to say when it fails. */
 function openLibrary(name: LoadableAllocator, library: ResolvedLibrary): OpenedLibrary {
   try {
     return allocatorNamed(name).library.open(library.path);

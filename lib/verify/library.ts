@@ -56,9 +56,9 @@ export function verifyLibrary(
     mappingEvidence("library", path),
     ...asked,
   ];
-  const told = asked.some(({ check, outcome }) => check === "version" && outcome === "pass");
+  const isKnown = asked.some(({ check, outcome }) => check === "version" && outcome === "pass");
   return {
-    version: told ? probe.version?.() ?? null : null,
+    version: isKnown ? probe.version?.() ?? null : null,
     verified: isVerified(evidence),
     evidence,
   };

@@ -33,7 +33,7 @@ export function examineProcess(): ProcessFinding {
   return found;
 }
 
-/** Asks the process anew at the next time. */
+/** Lets the process be examined again the next time. */
 export function forgetProcess(): void {
   found = undefined;
   serving = undefined;

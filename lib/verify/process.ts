@@ -171,8 +171,10 @@ function askAllocator(
       ...interrogate("process", probe, blocks, controls),
       examine("process", "entries", "unavailable", () => checkEntries(shimName, shim)),
     ];
-    const told = evidence.some(({ check, outcome }) => check === "version" && outcome === "pass");
-    return { version: told ? probe.version?.() ?? null : null, evidence };
+    const isKnown = evidence.some(({ check, outcome }) =>
+      check === "version" && outcome === "pass"
+    );
+    return { version: isKnown ? probe.version?.() ?? null : null, evidence };
   } finally {
     blocks.close();
     probe.close();
@@ -192,7 +194,7 @@ export function verifyProcess(
   const malloc = system().findSymbol("malloc");
   const object = malloc?.object;
   if (malloc === null || object === null || object === undefined) {
-    return unknownProcess("the dynamic linker does not tell which object serves malloc");
+    return unknownProcess("the dynamic linker does not say which object serves malloc");
   }
   const inserted = system().mallocTellsServer ? [] : loadedAllocators();
   for (const claim of inserted) {

@@ -13,7 +13,7 @@ import { preloadVariable } from "../system/preload.ts";
 import type { Verification } from "./types.ts";
 import { verifyAllocator } from "./verify.ts";
 
-/** Those that are part of a C library: `system` stands for each of them. */
+/** Those that are part of a C library: `system` means any of them. */
 const SYSTEM_ALLOCATORS: readonly string[] = ALLOCATORS.filter(({ library }) => library === null)
   .map(({ name }) => name);
 

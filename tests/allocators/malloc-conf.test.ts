@@ -116,7 +116,7 @@ test("a fault names the pair, what is wrong with it, and what was meant", () => 
   );
   assert.equal(
     faults("narenas=2,dirty_decay_ms:1"),
-    '"narenas=2": it must be key:value, a key cannot hold "=", and reads nothing behind it',
+    '"narenas=2": it must be key:value, a key cannot hold "=", and reads nothing after it',
   );
   assert.equal(
     faults("dirty_deacy_ms:1"),

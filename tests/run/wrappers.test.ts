@@ -16,7 +16,7 @@ test("with --no-inherit the command that env becomes has the allocator", async (
   assert.match(stdout, /^[1-9]\d*\n0\n$/, `the shell has it, and its child does not: ${stderr}`);
 });
 
-test("with --no-inherit a wrapper is refused, as the command behind it would go without", async () => {
+test("with --no-inherit a wrapper is refused, as the command after it would go without", async () => {
   for (const name of ["nice", "nohup", "timeout"]) {
     const stderr = await refused(["--no-inherit", "--", name, "5", "true"]);
     assert.ok(stderr.includes(`${name} … offheap run --no-inherit -- COMMAND`), stderr);

@@ -196,7 +196,7 @@ test("a system's own allocator is verified by its answers about a block and abou
     assert.equal(isVerified(judge(() => false)), false);
     assert.equal(isVerified(judge(() => true)), false);
     Object.defineProperty(port, "openSystemHeap", { value: null, configurable: true });
-    assert.throws(openSystemProbe, /^RangeError: this system has no function that tells/);
+    assert.throws(openSystemProbe, /^RangeError: this system has no function that says/);
   } finally {
     Object.defineProperty(port, "openSystemHeap", { ...before, configurable: true });
   }

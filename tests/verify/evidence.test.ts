@@ -545,7 +545,7 @@ test("a counter of the whole process that moves by something else proves nothing
   const counter = movingBy([5000n, 7000n, -100n, 20_000n]);
   const busy = checkCounter(probe({ counter, counterScope: "process" }), blockSource());
   assert.equal(busy.outcome, "unavailable");
-  assert.match(busy.detail, /moved by 5000, 7000, .* tells nothing of a single block/);
+  assert.match(busy.detail, /moved by 5000, 7000, .* says nothing of a single block/);
   const own = checkCounter(probe({ counter: movingBy([9000n]) }), blockSource());
   assert.equal(own.outcome, "fail", "nobody else moves a thread's own counter");
 });

@@ -95,7 +95,7 @@ export function readConf(text: string, version: string): Conf {
     if (text[colon] !== ":") {
       const stop = text[colon];
       const why = stop === undefined ? "it has no value" : `a key cannot hold "${stop}"`;
-      const rest = end < text.length ? ", and reads nothing behind it" : "";
+      const rest = end < text.length ? ", and reads nothing after it" : "";
       faults.push(`"${text.slice(at, end)}": it must be key:value, ${why}${rest}`);
       break;
     }

@@ -5,12 +5,12 @@
  * @module
  */
 
-/** How a value lies in memory. */
+/** How a value is laid out in memory. */
 export type MallctlType = "string" | "bool" | "unsigned" | "size" | "ssize" | "u64";
 
 /** One row. */
 export interface MallctlKey {
-  /** How the value lies in memory. */
+  /** How the value is laid out in memory. */
   readonly type: MallctlType;
   /** The value's unit, for reports; `null` for a plain value. */
   readonly unit: "bytes" | "ms" | null;
@@ -67,7 +67,7 @@ export type MallctlName = keyof typeof MALLCTL_KEYS;
 export const OPTION_KEYS: readonly MallctlName[] = Object.keys(MALLCTL_KEYS)
   .filter((key): key is MallctlName => key.startsWith("opt.") || key === "background_thread");
 
-/** Keys that are read and are no options; `<i>` stands for an arena's number. */
+/** Keys that are read and are not options; `<i>` is an arena's number. */
 export const STATISTICS_KEYS = {
   "arenas.create": { type: "unsigned", unit: null, doc: "makes an arena and gives its number" },
   "stats.arenas.<i>.small.allocated": {
@@ -83,7 +83,7 @@ export const STATISTICS_KEYS = {
   "stats.arenas.<i>.resident": {
     type: "size",
     unit: "bytes",
-    doc: "most bytes that an arena has in physical pages, metadata included",
+    doc: "maximum of bytes that an arena has in physical pages, metadata included",
   },
   "stats.arenas.<i>.mapped": {
     type: "size",
@@ -92,7 +92,7 @@ export const STATISTICS_KEYS = {
   },
 } as const satisfies Readonly<Record<string, MallctlKey>>;
 
-/** Keys that do something and have no value; `<i>` stands for an arena's number. */
+/** Keys that do something and have no value; `<i>` is an arena's number. */
 export const COMMAND_KEYS = {
   "thread.tcache.flush": "gives back what the calling thread has cached",
   "arena.<i>.purge": "gives an arena's unused pages back to the system",
@@ -103,7 +103,7 @@ export const COMMAND_KEYS = {
 /** A counter that any value written to it advances: statistics are refreshed then. */
 export const EPOCH_KEY = "epoch";
 
-/** The number that stands for all arenas together: `MALLCTL_ARENAS_ALL`. */
+/** The number that means all arenas together: `MALLCTL_ARENAS_ALL`. */
 export const ALL_ARENAS = 4096;
 
 /** Asks for the arena that owns the address given as its new value; an error when none does. */

@@ -8,7 +8,7 @@
 export type ConfValue =
   /** `true` or `false`. */
   | "flag"
-  /** A whole number, between bounds where jemalloc refuses what lies beyond. */
+  /** An integer, between bounds where jemalloc refuses what is beyond. */
   | "number"
   /** One of some words. */
   | "word"

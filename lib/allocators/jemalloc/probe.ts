@@ -21,7 +21,7 @@ const LEAF_BYTES = 128 << 20;
 /** The first version that may be asked about any address. */
 const ASKABLE = [5, 3, 1];
 
-/** The version in what jemalloc tells of itself; `null` when there is none in it. */
+/** The version in jemalloc's own text; `null` when it has none. */
 function versionIn(text: string): string | null {
   return /^(\d+\.\d+\.\d+)(-\d+-g[0-9a-f]+)?/.exec(text)?.[1] ?? null;
 }
@@ -31,7 +31,7 @@ function askableRegion(calls: JemallocCalls): number | null {
   try {
     version = versionIn(readMallctl(calls, "version"));
   } catch {
-    // That it tells no version is evidence by itself; until then it is taken for an old one.
+    // That it reports no version is evidence by itself; until then it is taken for an old one.
     return LEAF_BYTES;
   }
   const parts = version?.split(".").map(Number) ?? [];

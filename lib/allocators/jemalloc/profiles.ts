@@ -1,6 +1,6 @@
 /**
  * jemalloc's options of each profile. They are held to bounds by the benchmark suite: what each gains
- * and costs, by workload, stands in docs/development/memory-allocator-analysis.md.
+ * and costs, by workload, is in docs/development/memory-allocator-analysis.md.
  *
  * @module
  */

@@ -15,7 +15,7 @@ const VARIABLE = `${JEMALLOC_PREFIX.toUpperCase()}MALLOC_CONF`;
 /** Between two options. */
 const SEPARATOR = ",";
 
-/** Every key of the user's is kept. What jemalloc will not take of them counts as not set, and is told. */
+/** Every key of the user's is kept. What jemalloc will not take of them counts as not set, and is reported. */
 function mergeOptions(
   options: readonly ProfileOption[],
   environment: Environment,

@@ -10,7 +10,7 @@ import type { AllocatorKind, MemoryCalls } from "../memory.ts";
 import type { LibraryFile } from "../types.ts";
 
 /**
- * Its memory lies above: a debug build of mimalloc 2 asserts that an address it is asked about is
+ * Its memory is above: a debug build of mimalloc 2 asserts that an address it is asked about is
  * not in the first segment's place, and mimalloc 3.0 says of the first 64 KiB that they are its own.
  */
 const MIN_ADDRESS: number = 32 * 2 ** 20;

@@ -44,7 +44,7 @@ function probeOf(calls: Calls<typeof QUESTIONS>, close: () => void): AllocatorPr
     version: () => decodeMimallocVersion(calls.mi_version()),
     ownershipQuestion: "mi_is_in_heap_region",
     askableRegion: null,
-    // A byte within tells a region from a list of blocks.
+    // A byte within distinguishes a region from a list of blocks.
     owns: (address, size) =>
       calls.mi_is_in_heap_region(address) &&
       calls.mi_is_in_heap_region((address + Math.min(size, KNOWN_BYTES) - 1) as Address),

@@ -1,6 +1,6 @@
 /**
  * mimalloc's options of each profile. They are held to bounds by the benchmark suite: what each gains
- * and costs, by workload, stands in docs/development/memory-allocator-analysis.md. Page faults below
+ * and costs, by workload, is in docs/development/memory-allocator-analysis.md. Page faults below
  * are those of its burst of documents in Node, against glibc's.
  *
  * @module

@@ -27,12 +27,12 @@ function mergeOptions(
   const { strange, faults } = readVariables(environment, version);
   const refused = new Set(faults.map(({ variable }) => variable));
   // Who sets an option by the names of several versions means each of them.
-  const told = strange.filter(({ variable, instead }) =>
+  const reported = strange.filter(({ variable, instead }) =>
     instead === null || (known(instead) === undefined && !refused.has(variable))
   );
   const variables: Record<string, string> = {};
   const translated = new Map<string, string>();
-  for (const { variable, instead } of told) {
+  for (const { variable, instead } of reported) {
     if (instead === null) continue;
     variables[instead] = environment[variable] ?? "";
     translated.set(instead, variable);
@@ -44,13 +44,13 @@ function mergeOptions(
     else if (!refused.has(set)) kept.push(set);
     else variables[set] = value;
   }
-  return { variables, kept, notes: [...told, ...faults].map(({ why }) => why) };
+  return { variables, kept, notes: [...reported, ...faults].map(({ why }) => why) };
 }
 
 /** mimalloc takes each option in a variable of its own. */
 export const MIMALLOC_TUNING: Tuning = {
   profiles: MIMALLOC_PROFILES,
-  // What it finds wrong in its own lists, which offheap's layer does not guard, is told. Damage ends
+  // What it finds wrong in its own lists, which offheap's layer does not guard, is printed. Damage ends
   // the process in any case.
   secureOptions: [{ name: "MIMALLOC_SHOW_ERRORS", value: "1" }],
   merge: mergeOptions,

@@ -5,7 +5,7 @@
  */
 
 /**
- * The version behind what `mi_version()` returns. mimalloc up to 2.1 packs it as
+ * The version that `mi_version()` encodes. mimalloc up to 2.1 packs it as
  * `major*100 + minor*10 + patch` (209 is 2.0.9), later ones as
  * `major*10000 + minor*100 + patch` (20401 is 2.4.1).
  *

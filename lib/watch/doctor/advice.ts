@@ -4,7 +4,7 @@
  * @module
  */
 import { findAllocator, isLoadable } from "../../allocators/mod.ts";
-import { behind } from "../../run/identity-rules.ts";
+import { startAfter } from "../../run/identity-rules.ts";
 import { list } from "./evidence.ts";
 import type { Facts } from "./facts.ts";
 import { claimOf, type LoadedObject } from "./objects.ts";
@@ -40,7 +40,7 @@ const RULES: readonly ((findings: Findings) => readonly string[])[] = [
     allocator === "static"
       ? [
         `"${facts.executable}" is statically linked, and no allocator can be preloaded into it. ` +
-        `Use a dynamically linked build of it${behind(facts.program)}`,
+        `Use a dynamically linked build of it${startAfter(facts.program)}`,
       ]
       : [],
   ({ facts, allocator }) =>

@@ -20,7 +20,7 @@ export interface Binding {
   /**
    * - `bound`: it leads to an object, or to memory of no object;
    * - `unbound`: it leads back into its own object, to be bound by the first call;
-   * - `stub`: it leads to the stub in the program that stands for the function;
+   * - `stub`: it leads to the program's PLT stub for the function;
    * - `unreadable`: it could not be read.
    */
   readonly state: "bound" | "unbound" | "stub" | "unreadable";
@@ -112,7 +112,7 @@ export function findForwarding(
 
 /**
  * The memory of an object's data. The zeroed part has no file, and the kernel may have joined it to
- * memory behind it that is not the object's.
+ * memory after it that is not the object's.
  */
 function dataOf(
   mappings: readonly Mapping[],

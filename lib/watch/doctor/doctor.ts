@@ -1,5 +1,5 @@
 /**
- * Telling from outside who serves `malloc` in a running process. Nothing in the process is changed
+ * Finds out from outside who serves `malloc` in a running process. Nothing in the process is changed
  * or stopped; its files in `/proc` and its memory are read.
  *
  * @module
@@ -17,7 +17,7 @@ export type { DoctorCheck, DoctorEvidence, ExaminedAllocator, ProcessReport } fr
  *
  * What is said rests on what is mapped into the process now. `verified` means that calls of
  * `malloc` were seen, in the process's memory, to lead into the allocator, and none elsewhere. A
- * library that was made to deceive, and looks up where to pass calls on each time anew, is not
+ * library that was made to deceive, and looks up where to pass calls on at each call, is not
  * found out from outside: `verifyAllocator()` inside the process does that.
  *
  * @param pid The process ID.

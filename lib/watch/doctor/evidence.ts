@@ -133,7 +133,7 @@ function isStray(
 export function entryEvidence(facts: Facts, server: LoadedObject | null): DoctorEvidence[] {
   if (server === null || facts.isStatic) return [];
   const { objects } = facts;
-  // What was opened later stands behind the dynamic linker, and serves nobody but itself.
+  // What was opened later comes after the dynamic linker in the list, and serves only itself.
   const linker = basename(facts.program.interpreter ?? "");
   const end = objects.findIndex((object) => isNamed(object, linker));
   const started = end < 0 ? objects : objects.slice(0, end);

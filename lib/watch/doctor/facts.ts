@@ -64,7 +64,7 @@ export function gatherFacts(source: ProcessSource, memory: ProcessMemory | strin
   const program = withOpened(
     executable,
     `${directory}/exe`,
-    // The auxiliary vector tells what came of capabilities.
+    // The auxiliary vector says what came of capabilities.
     (opened) => ELF.readProgram(executable, opened, { fileCapabilities: () => false }),
   );
   const exported = exportedDebug(directory, program);

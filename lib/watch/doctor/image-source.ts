@@ -1,5 +1,5 @@
 /**
- * A library as it lies in a process's memory, in the place of its file: that may have been removed
+ * A library as it is in a process's memory, instead of its file: that may have been removed
  * or replaced, and what is mapped can then be opened by root alone.
  *
  * @module

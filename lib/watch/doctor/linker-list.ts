@@ -95,7 +95,7 @@ function findDebug(
   return 0;
 }
 
-/** Where the program is loaded: its headers name their own place, or lie behind the ELF header. */
+/** Where the program is loaded: its headers name their own place, or follow the ELF header. */
 function findBase(table: number, segments: readonly Segment[]): number {
   const headers = segments.find(({ type }) => type === SEGMENT.headers);
   if (headers !== undefined) return table - headers.address;

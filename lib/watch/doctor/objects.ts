@@ -104,7 +104,7 @@ export function listMapped(
   return { objects, order: "the order in which the files need each other" };
 }
 
-/** Whether an object is what a name without a directory stands for. */
+/** Whether an object is what a name without a directory refers to. */
 export function isNamed(object: LoadedObject, name: string): boolean {
   return basename(object.path) === name || object.elf?.soname === name ||
     (object.name !== null && basename(object.name) === name);

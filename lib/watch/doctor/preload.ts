@@ -45,7 +45,7 @@ export function readPreload(environment: readonly string[]): string[] {
   return value.slice(prefix.length).split(/[\s:]+/).filter((name) => name !== "");
 }
 
-/** The mapped object that a name in `LD_PRELOAD` stands for. */
+/** The mapped object that a name in `LD_PRELOAD` refers to. */
 export function findPreloaded(
   directory: string,
   name: string,
@@ -136,7 +136,7 @@ function reasonOf({ directory, program, isStatic, secure }: PreloadContext, name
   }
 }
 
-/** Why nothing can be loaded from where a file lies; `null` when it can. */
+/** Why nothing can be loaded from a file's directory; `null` when it can. */
 function mountFault(directory: string, name: string): string | null {
   const { dev } = statSync(placeOf(directory, name), { bigint: true });
   const mount = noexecMount(name, dev, directory);
@@ -150,7 +150,7 @@ function placeOf(directory: string, path: string): string {
   return isAbsolute(path) ? `${directory}/root${path}` : `${directory}/cwd/${path}`;
 }
 
-/** What tells a file from all others; `null` when it cannot be looked at. */
+/** What identifies a file, its device and inode; `null` when it cannot be looked at. */
 function identity(path: string): string | null {
   try {
     const { dev, ino } = statSync(path, { bigint: true });

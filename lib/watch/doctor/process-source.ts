@@ -1,5 +1,5 @@
 /**
- * What Linux tells about a running process: the files of `/proc/PID`, and its memory.
+ * What Linux reports about a running process: the files of `/proc/PID`, and its memory.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface ProcessMemory {
 
 /** A running process, as a source of facts. */
 export interface ProcessSource {
-  /** Its number. */
+  /** Its process ID. */
   readonly pid: number;
   /** Its directory: `/proc/PID`. */
   readonly directory: string;

@@ -44,7 +44,7 @@ export interface DoctorEvidence {
 
 /** What was found of a running process. */
 export interface ProcessReport {
-  /** Its number. */
+  /** Its process ID. */
   readonly pid: number;
   /** Its arguments, the program's name first. */
   readonly command: readonly string[];

@@ -16,7 +16,7 @@ import type { LibraryReport } from "../../verify/types.ts";
 import type { VerifyOptions } from "../../verify/options.ts";
 import { verifyAllocator } from "../../verify/verify.ts";
 
-/** What {@linkcode getAllocatorInfo} tells. */
+/** What {@linkcode getAllocatorInfo} reports. */
 export interface AllocatorInfo {
   /** The allocator of offheap's own blocks. */
   readonly name: AllocatorName;
@@ -35,7 +35,7 @@ export interface AllocatorInfo {
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
-/** What {@linkcode getProcessOptions} tells. */
+/** What {@linkcode getProcessOptions} reports. */
 export interface ProcessOptions {
   /** Who serves the process's `malloc`. */
   readonly name: ProcessAllocator;
@@ -44,7 +44,7 @@ export interface ProcessOptions {
 }
 
 /**
- * Tells which allocator offheap's own blocks come from, its version, its library, whether that is
+ * Reports which allocator offheap's own blocks come from, its version, its library, whether that is
  * proven, and its options in force.
  *
  * @throws {TypeError | RangeError} for bad options.
@@ -65,7 +65,7 @@ export function getAllocatorInfo(options: VerifyOptions = {}): AllocatorInfo {
 }
 
 /**
- * Tells the options in force of the allocator that serves this process, whichever offheap's own
+ * Reports the options in force of the allocator that serves this process, whichever offheap's own
  * blocks come from.
  *
  * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment.

@@ -32,7 +32,7 @@ export interface CgroupMemory {
 
 /** Where to look. */
 export interface CgroupOptions {
-  /** A directory that stands for `/`; for tests, and for a host's file system mounted elsewhere. */
+  /** A directory to use as `/`; for tests, and for a host's file system mounted elsewhere. */
   readonly root?: string | undefined;
   /** The process; this one without it. */
   readonly pid?: number | undefined;
@@ -154,7 +154,7 @@ function readLevel(directory: string, names: Hierarchy): Level | null {
   let limit = readBytes(limitSource);
   const statPath = join(directory, "memory.stat");
   const stat = parseStat(readTextIfPresent(statPath) ?? "");
-  // A container often cannot see its ancestors; version 1 tells their limit here all the same.
+  // A container often cannot see its ancestors; version 1 reports their limit here all the same.
   const inherited = names === V1 ? finite(stat.get("hierarchical_memory_limit") ?? null) : null;
   if (inherited !== null && (limit === null || inherited < limit)) {
     limit = inherited;

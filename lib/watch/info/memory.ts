@@ -33,7 +33,7 @@ export interface MemoryInfo {
 export interface ProcessMemory {
   /** Physical memory in use, shared pages included. */
   readonly resident: number;
-  /** The part of it that is shared with other processes or backed by files; `null` if not told. */
+  /** The part of it that is shared with other processes or backed by files; `null` when not reported. */
   readonly shared: number | null;
   /** The size of the address space in use; `null` when the system does not say. */
   readonly virtual: number | null;
@@ -41,7 +41,7 @@ export interface ProcessMemory {
 
 /** Where to look. */
 export interface MemoryOptions {
-  /** A directory that stands for `/`; for tests. */
+  /** A directory to use as `/`; for tests. */
   readonly root?: string | undefined;
 }
 
@@ -81,7 +81,7 @@ export function readMemory(options: MemoryOptions = {}): MemoryInfo {
 /**
  * Reads a process's memory: from `/proc` on Linux, else from the runtime.
  *
- * @throws {TypeError | RangeError} when the page size or the process number is none.
+ * @throws {TypeError | RangeError} when the page size or the process ID is not a positive integer.
  * @throws {SystemInfoError} when another process's memory is not to be had.
  */
 export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory {
@@ -110,7 +110,7 @@ export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory 
   };
 }
 
-/** What the runtime tells; on Linux it reads `/proc`, too. */
+/** What the runtime reports; on Linux it reads `/proc`, too. */
 function readResident(): number {
   try {
     return process.memoryUsage().rss;

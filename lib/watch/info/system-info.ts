@@ -18,7 +18,7 @@ import { verifyAllocator } from "../../verify/verify.ts";
 import { VERSION } from "../../version.ts";
 import { readMemory } from "./memory.ts";
 
-/** What {@linkcode getSystemInfo} tells. */
+/** What {@linkcode getSystemInfo} reports. */
 export interface SystemInfo {
   /** offheap's version. */
   readonly version: string;
@@ -52,14 +52,14 @@ export interface SystemInfo {
   readonly allocatorVersion: string | null;
   /** The target that native libraries are built for here, such as `linux-x64-gnu`. */
   readonly buildTarget: string;
-  /** How the library was built; `null` when no manifest tells. */
+  /** How the library was built; `null` when no manifest says. */
   readonly buildProfile: Variant | null;
   /** How long this process has run, in seconds. */
   readonly uptimeSeconds: number;
 }
 
 /**
- * Tells what is known of the system, the runtime and both allocators.
+ * Reports what is known of the system, the runtime and both allocators.
  *
  * @throws {TypeError | RangeError} for bad options.
  * @throws {PermissionError} when the runtime does not permit FFI, reading, or the environment; Deno
