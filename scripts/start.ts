@@ -69,7 +69,7 @@ async function main(options: Options): Promise<number> {
   if (comparisons.length > 0) console.log(`\n${tableOf(comparisons)}`);
   const runs = options.rounds === 1 ? "of one run each" : "medians";
   console.log(`Figures are ${runs}; × is against the same runtime under the system's allocator.`);
-  console.log("They tell of this program on this machine, no more.");
+  console.log("They hold for this program on this machine, no more.");
   for (const problem of problems) console.log(`FAILED: ${problem}`);
   return problems.length === 0 ? 0 : 1;
 }

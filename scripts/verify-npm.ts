@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   });
   step(`built by ${built.ran}`);
   for (const { name, missing } of built.absent) {
-    console.log(`  ${name} is not built (${missing}): one without libraries stands in`);
+    console.log(`  ${name} is not built (${missing}): one without libraries is used instead`);
   }
   const clients = await findClients(VERSION);
   for (const reason of clients.absent) console.log(`  not tried: ${reason}`);

@@ -50,7 +50,7 @@ function build(args: readonly string[]): void {
 /**
  * Reads an option's whole number above 0.
  *
- * @throws {InvalidArgumentError} when it is none; commander puts the option's name in front.
+ * @throws {InvalidArgumentError} when it is not one; commander puts the option's name in front.
  */
 export function positive(text: string): number {
   const value = Number(text);

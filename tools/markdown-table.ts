@@ -1,6 +1,6 @@
 /**
  * Tables in Markdown as `deno fmt` lays them out, so that a generated part of a document is not
- * formatted anew.
+ * reformatted.
  *
  * @module
  */

@@ -200,7 +200,7 @@ async function findRuntime(spec: RuntimeSpec): Promise<Runtime | MissingRuntime>
   return { spec, reason };
 }
 
-/** The paths to try, best first. A path set by the user stands alone: it is never passed over. */
+/** The paths to try, best first. A path set by the user is the only one: it is never passed over. */
 function candidates(spec: RuntimeSpec): string[] {
   const chosen = process.env[spec.variable];
   if (chosen !== undefined && chosen !== "") return [chosen];

@@ -54,7 +54,7 @@ export async function buildForHost(context: BuildContext): Promise<BuildResult[]
   return results;
 }
 
-/** Where a variant goes: below a directory that was named, as it lies in a package. */
+/** Where a variant goes: below a directory that was named, as in a package. */
 function directoryOf({ options, root }: BuildContext, target: Target, variant: Variant): string {
   const { outDirectory } = options;
   if (outDirectory === undefined) {

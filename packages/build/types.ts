@@ -71,7 +71,7 @@ export interface BuildOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Ends the build early; what was begun is removed. */
   readonly signal?: AbortSignal;
-  /** Told of the steps. */
+  /** Called with each step. */
   readonly progress?: BuildProgress;
 }
 
@@ -83,7 +83,7 @@ export interface BuildContext {
   readonly environment: Readonly<Record<string, string>>;
   /** The directory of a checkout or package. */
   readonly root: string;
-  /** Told of the steps. */
+  /** Called with each step. */
   readonly progress: BuildProgress;
   /** Ends the work. */
   readonly signal?: AbortSignal | undefined;

@@ -47,7 +47,7 @@ export function createProject(client: Client, parent: string, registry: Registry
   const home = join(caches, "home");
   mkdirSync(home, { recursive: true });
   const env = cleanEnvironment(client.binary, {
-    // No library of the user's may stand in for the package's.
+    // No library of the user's may replace the package's.
     HOME: home,
     XDG_CACHE_HOME: join(caches, "user"),
     npm_config_userconfig: registry.settings,
@@ -82,7 +82,7 @@ export async function install({ client, options }: Project, registry: Registry):
   return said;
 }
 
-/** How package managers tell that they did not run an install script. */
+/** How package managers say that they did not run an install script. */
 const SCRIPTS = /ignored build|build scripts|install scripts|allow-scripts|approve-/i;
 
 function checkFetched(client: Client, fetched: readonly string[]): void {
@@ -122,13 +122,13 @@ export async function checkPrograms({ client, options }: Project): Promise<void>
   }
 }
 
-/** A platform package that a program imports tells its directory, also from Deno's global cache. */
+/** A platform package that a program imports gives its directory, also from Deno's global cache. */
 export async function checkResolver({ client, options }: Project): Promise<void> {
   const name = platformPackageName(hostTarget().name);
   const program = `import { existsSync } from "node:fs";
 import { directory } from "npm:${name}@${VERSION}";
-const told = globalThis[Symbol.for("${name}")];
-console.log(JSON.stringify([told === directory, existsSync(directory + "/package.json")]));
+const given = globalThis[Symbol.for("${name}")];
+console.log(JSON.stringify([given === directory, existsSync(directory + "/package.json")]));
 `;
   writeFileSync(join(options.cwd, "resolver.mjs"), program);
   assert.equal((await run([...client.run, "resolver.mjs"], options)).trim(), "[true,true]");
@@ -188,7 +188,7 @@ export async function checkTypes({ client, options }: Project): Promise<void> {
   }
 }
 
-/** Node 20: npm warns, or refuses when told to be strict; running says so in a sentence. */
+/** Node 20: npm warns, or refuses when it is to be strict; running says so in a sentence. */
 export async function checkRefusal(project: Project, registry: Registry): Promise<void> {
   const { client, options } = project;
   const strict = await attempt([...client.install, "--engine-strict"], options);

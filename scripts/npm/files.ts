@@ -50,7 +50,7 @@ export function writeJson(path: string, value: unknown, indentation = 2): void {
 /**
  * The licence text of an allocator, as `THIRD-PARTY-NOTICES.md` has it.
  *
- * @throws {Error} when there is none: a package must not go without.
+ * @throws {Error} when it is missing: a package must not go without.
  */
 export function licenceText(allocator: string): string {
   const notices = readFileSync(join(ROOT, "THIRD-PARTY-NOTICES.md"), "utf8");

@@ -29,7 +29,7 @@ interface Bundle {
   readonly options: BuildOptions;
 }
 
-/** A Node that is too old for the library is told so, with its version as an expression. */
+/** The message for a Node that is too old for the library, with its version as an expression. */
 function refusal(): string {
   const message = nodeRefusal("load offheap", "0.0.0")?.message ?? "";
   const [before, after] = message.split("0.0.0").map((text) => JSON.stringify(text));
@@ -39,7 +39,7 @@ function refusal(): string {
 /** The name of what takes the place of `import.meta.url`. */
 const OWN_URL = "offheapUrl";
 
-/** What a bundler puts in the place of `__filename` may be nothing, or a path that is none. */
+/** What a bundler puts in the place of `__filename` may be nothing, or not a path. */
 const OWN_URL_LINE = `var ${OWN_URL} = typeof __filename === "string" && ` +
   'require("node:path").isAbsolute(__filename) ' +
   '? require("node:url").pathToFileURL(__filename).href : undefined;';
@@ -121,7 +121,7 @@ export interface JavaScriptOptions {
  * Makes a package's JavaScript: of `offheap` `mod.cjs` with its source map, and `cli.cjs`.
  *
  * @param out The directory that gets the files.
- * @returns For each file, what esbuild tells of its inputs.
+ * @returns For each file, what esbuild reports of its inputs.
  * @throws {Error} when esbuild fails; it has printed why by then.
  */
 export function buildJavaScript(out: string, options: JavaScriptOptions = {}): Metafile[] {

@@ -11,7 +11,7 @@ import { NATIVE_SOURCES } from "./files.ts";
 import workspace from "../../package.json" with { type: "json" };
 import buildWorkspace from "../../packages/build/package.json" with { type: "json" };
 
-/** What may stand in a `package.json`. */
+/** What a `package.json` may hold. */
 export type Manifest = Readonly<Record<string, unknown>>;
 
 /** The package that programs name. */
@@ -20,7 +20,7 @@ export const MAIN_PACKAGE = "offheap";
 /** The oldest Node; `ffi/node-floor.ts` refuses older ones, and a test compares the two. */
 export const ENGINES: Readonly<Record<string, string>> = { node: ">=22.12.0" };
 
-/** The sources, as a page; its address stands in this checkout's `package.json` alone. */
+/** The sources, as a page; its address is in this checkout's `package.json` alone. */
 export const REPOSITORY: string = workspace.repository.url.replace(/^git\+|\.git$/g, "");
 
 function common(): Manifest {

@@ -20,7 +20,7 @@ export interface PackagedLibrary {
   readonly name: LibraryName;
   /** How it was built. */
   readonly variant: Variant;
-  /** The file that the build made; its manifest lies beside it. */
+  /** The file that the build made; its manifest is beside it. */
   readonly from: string;
   /** Its path in the package. */
   readonly to: string;
@@ -71,7 +71,7 @@ function readme(name: string, target: string): string {
   return `# ${name}
 
 The libraries of \`${MAIN_PACKAGE}\` for ${target}: jemalloc,
-mimalloc and offheap's shim, each with a manifest that tells what it was made of. offheap depends on
+mimalloc and offheap's shim, each with a manifest that says what it was made of. offheap depends on
 this package and finds it; there is no need to install it by itself.
 
 \`import { directory } from "${name}"\` gives the path of the directory, and shows it to offheap
@@ -79,7 +79,7 @@ where offheap cannot find packages, as when it is imported from JSR.
 `;
 }
 
-/** Refuses a library that is not the one that its manifest tells of, or is for something else. */
+/** Refuses a library that is not the one that its manifest describes, or is for something else. */
 function checkLibrary(library: PackagedLibrary, target: ReleaseTarget): void {
   const { name, variant, from } = library;
   const manifest = manifestOf(from);

@@ -84,7 +84,7 @@ export function machineNpm(cwd: string, ...args: string[]): string {
 }
 
 /**
- * This process's environment for another one: without what npm told its script, and with another
+ * This process's environment for another one: without what npm set for its script, and with another
  * Node first on the path.
  *
  * @param binary A binary whose directory comes first.

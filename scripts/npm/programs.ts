@@ -57,7 +57,7 @@ export interface Times {
 
 /**
  * Prints what a cold process takes; with "floor", what the same takes without offheap: the builtin
- * modules that it imports, which are named behind, and koffi where there is no other FFI.
+ * modules that it imports, which are named after it, and koffi where there is no other FFI.
  */
 const TIMES = `import { createRequire } from "node:module";
 import process from "node:process";

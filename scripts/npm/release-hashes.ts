@@ -20,7 +20,7 @@ import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { sha256File } from "../../packages/build/store/hashes.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 
-/** Where the module lies, below the root of a checkout. */
+/** The module's path, below the root of a checkout. */
 export const RELEASE_HASHES_FILE = "lib/library/release-hashes.ts";
 
 /**
@@ -78,7 +78,7 @@ export function releaseHashesSource(hashes: ReleaseHashes): string {
   const table = rows.length === 0 ? "{}" : `{\n${rows.join("")}}`;
   return `/**
  * What the platform packages of this release hold, by sha256. It is empty in a checkout: the
- * release build writes this file anew (\`scripts/npm/release-hashes.ts\`), in the npm package and on
+ * release build rewrites this file (\`scripts/npm/release-hashes.ts\`), in the npm package and on
  * JSR alike, so that the main package's own signature covers every library.
  *
  * @module

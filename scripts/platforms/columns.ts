@@ -9,7 +9,7 @@ import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import { runBounded } from "./bounded.ts";
 import type { Column, ColumnResult } from "./types.ts";
 
-/** A result, or why there is none. */
+/** A result, or why it is missing. */
 export type Tried<T> = { readonly value: T } | { readonly error: string };
 
 /** What `probe.ts` prints. */
@@ -126,7 +126,7 @@ function version(allocator: AllocatorName, own: Tried<ProbeAnswer>): ColumnResul
   if (memoryAllocator === allocator && memoryAllocatorVersion !== null) {
     return pass(memoryAllocatorVersion);
   }
-  return fail(`${memoryAllocator} tells ${memoryAllocatorVersion ?? "no version"}`);
+  return fail(`${memoryAllocator} reports ${memoryAllocatorVersion ?? "no version"}`);
 }
 
 function allocated(own: Tried<ProbeAnswer>): ColumnResult {

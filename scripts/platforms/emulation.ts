@@ -22,7 +22,7 @@ import process from "node:process";
 import { debianRoot } from "../../tools/foreign/debian.ts";
 import { foreignPackage } from "../../tools/foreign/npm-package.ts";
 import { ROOT } from "../../tools/runtimes.ts";
-import { requireRoom, roomPrefix } from "./room.ts";
+import { namespacePrefix, requireNamespace } from "./namespace.ts";
 import type { Way } from "./types.ts";
 
 /** How programs of a row are started. */
@@ -45,9 +45,9 @@ const ZIG: string = join(ROOT, "node_modules", ".bin", "zig");
 const ZIG_FLAGS = "-fno-sanitize=undefined";
 
 /**
- * Where wine's programs look for the server of their prefix; in a room everyone is root. A second
- * room must not find the first one's: that server would know processes by numbers that mean others
- * here, and it ends with its room.
+ * Where wine's programs look for the server of their prefix; in a namespace everyone is root. A second
+ * one must not find the first one's: that server would know processes by IDs that mean others
+ * here, and it ends with its namespace.
  */
 const WINE_SERVERS = "/tmp/.wine-0";
 
@@ -91,14 +91,14 @@ function arm64Glibc(): Emulation {
     "libstdc++6:arm64",
     "libatomic1:arm64",
   ]);
-  const furniture = {
+  const contents = {
     roots: [compilerRoot("aarch64-linux-gnu.2.17"), debianRoot(["qemu-user-static"]), system],
     arm64: true,
     modules: modules(["@koromix/koffi-linux-arm64"]),
   };
-  requireRoom(furniture);
+  requireNamespace(contents);
   return {
-    prefix: roomPrefix(furniture),
+    prefix: namespacePrefix(contents),
     variables: compilerVariables(),
     place: (binary) => binary,
     notes: [
@@ -110,7 +110,7 @@ function arm64Glibc(): Emulation {
 
 function musl(processor: Processor): Emulation {
   const emulated = processor === ARM64;
-  const furniture = {
+  const contents = {
     roots: [
       compilerRoot(`${processor.machine}-linux-musl`),
       standardLibrary(processor),
@@ -119,9 +119,9 @@ function musl(processor: Processor): Emulation {
     ],
     arm64: emulated,
   };
-  requireRoom(furniture);
+  requireNamespace(contents);
   return {
-    prefix: roomPrefix(furniture),
+    prefix: namespacePrefix(contents),
     variables: compilerVariables(),
     place: (binary) => binary,
     notes: [
@@ -132,16 +132,16 @@ function musl(processor: Processor): Emulation {
 }
 
 function wine(): Emulation {
-  const furniture = {
+  const contents = {
     roots: [debianRoot(["wine64", "libwine"], { dependencies: true })],
     alone: true,
     own: WINE_SERVERS,
   };
-  requireRoom(furniture);
+  requireNamespace(contents);
   const home = join(STORE, "wine");
   mkdirSync(home, { recursive: true });
   return {
-    prefix: [...roomPrefix(furniture), "/usr/lib/wine/wine64"],
+    prefix: [...namespacePrefix(contents), "/usr/lib/wine/wine64"],
     variables: {
       WINEPREFIX: join(home, "prefix"),
       WINEDEBUG: "-all",
@@ -158,7 +158,7 @@ function wine(): Emulation {
   };
 }
 
-/** Wine 8 lacks the library that Bun takes random numbers from: ours lies beside the program. */
+/** Wine 8 lacks the library that Bun takes random numbers from: ours is beside the program. */
 function withRandomNumbers(binary: string, directory: string): string {
   const copy = join(directory, "bun.exe");
   const library = join(directory, "bcryptprimitives.dll");
@@ -177,7 +177,7 @@ function withRandomNumbers(binary: string, directory: string): string {
   return copy;
 }
 
-/** A root with musl's libstdc++, and the file that tells musl's linker to look there. */
+/** A root with musl's libstdc++, and the file by which musl's linker looks there. */
 function standardLibrary(processor: Processor): string {
   const root = join(STORE, `libstdc++-${processor.machine}-musl`);
   const file = join(root, "usr", "lib", "offheap-musl", "libstdc++.so.6");
@@ -225,7 +225,7 @@ function compilerVariables(): Record<string, string> {
   };
 }
 
-/** A directory that has these packages by their names, for a room's `node_modules`. */
+/** A directory that has these packages by their names, for a namespace's `node_modules`. */
 function modules(names: readonly string[]): string {
   const directory = join(STORE, "modules");
   for (const name of names) {

@@ -64,7 +64,7 @@ function titleOf({ runtime, version }: RowReport): string {
 }
 
 /**
- * A text with the table between its marks made anew.
+ * A text with the table between its marks replaced.
  *
  * @throws {RangeError} when the marks are not there.
  */
@@ -83,7 +83,7 @@ export function writeResults(report: PlatformReport): void {
   writeFileSync(RESULTS, `${JSON.stringify(trimReport(report), null, 2)}\n`);
 }
 
-/** Makes README's table anew from the committed results. */
+/** Makes README's table from the committed results. */
 export function updateReadme(): void {
   writeFileSync(README, withTable(readFileSync(README, "utf8"), readResults()));
 }

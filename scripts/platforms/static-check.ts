@@ -1,5 +1,5 @@
 /**
- * What can be told of a target's libraries from their files, without running them.
+ * What a target's libraries' files show, without running them.
  *
  * @module
  */

@@ -20,7 +20,7 @@ export const COLUMNS = ["load", "version", "allocate", "preload", "verify"] as c
 export type Column = typeof COLUMNS[number];
 
 /**
- * How a column came out. `absent`: the system has no such thing. `static`: told from the file's
+ * How a column came out. `absent`: the system has no such thing. `static`: read from the file's
  * bytes, without running it. `skipped`: it could not be tried here, and the detail says why.
  */
 export type Outcome = "pass" | "fail" | "skipped" | "absent" | "static";

@@ -41,7 +41,7 @@ export function releaseNotes(text: string, version: string): string {
 
 /**
  * The changelog with what is unreleased under a version's heading, and an empty section above. A
- * section of that version that has no date yet gets it, and comes behind what is unreleased.
+ * section of that version that has no date yet gets it, and comes after what is unreleased.
  *
  * @throws {Error} when there is nothing to release, or the version was released before.
  */
@@ -58,7 +58,7 @@ export function releaseChangelog(text: string, version: string, date: string): s
   const bodies = [unreleased.body, prepared?.body ?? ""].filter((body) => body !== "");
   if (bodies.length === 0) {
     throw new Error(
-      `Cannot release ${version}: CHANGELOG.md tells of no change since the last one`,
+      `Cannot release ${version}: CHANGELOG.md lists no change since the last one`,
     );
   }
   const rest = sections.filter((section) => section !== unreleased && section !== prepared);

@@ -39,7 +39,7 @@ export function nextVersion(current: string, asked: string): string {
 
 interface VersionedFile {
   readonly path: string;
-  /** What stands before the version, wherever it has to be changed. */
+  /** What comes before the version, wherever it has to be changed. */
   readonly before: RegExp;
   /** How often. */
   readonly count: number;
@@ -90,7 +90,7 @@ function requireClean(root: string): void {
  * @param asked `patch`, `minor`, `major`, or the version.
  * @param date The day of the release, as `2026-01-31`.
  * @returns The new version.
- * @throws {Error} when the tree has changes, or the changelog tells of none.
+ * @throws {Error} when the tree has changes, or the changelog has none.
  */
 export function bumpVersion(root: string, asked: string, date: string): string {
   requireClean(root);

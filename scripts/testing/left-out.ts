@@ -142,12 +142,12 @@ export const RULES: readonly Rule[] = [
       "memory/native",
     ],
     fits: isLinux,
-    reason: "it is about LD_PRELOAD, ELF and /proc; ports and launch-macho stand in",
+    reason: "it is about LD_PRELOAD, ELF and /proc; ports and launch-macho cover it",
   },
   {
     files: ["run/require", "library/resolve", "system/system"],
     fits: isLinux,
-    reason: "it names Linux's C libraries, paths and file names; ports stands in",
+    reason: "it names Linux's C libraries, paths and file names; ports covers it",
   },
   {
     files: ["check", "churn", "latency", "service", "suite", "versions", "workloads"]

@@ -10,7 +10,7 @@ import process from "node:process";
 
 const SYSTEM_PRELOAD = "/etc/ld.so.preload";
 
-/** Within a mount namespace: the list is empty, and what comes behind takes the process's place. */
+/** Within a mount namespace: the list is empty, and what follows takes the process's place. */
 const HIDE = [
   "sh",
   "-c",
@@ -18,7 +18,7 @@ const HIDE = [
   "sh",
 ];
 
-/** By root, and by others: these keep their number, and lose the rights that mounting took. */
+/** By root, and by others: these keep their user ID, and lose the rights that mounting took. */
 const NAMESPACES: readonly (readonly string[])[] = [
   ["unshare", "--mount", ...HIDE],
   [

@@ -60,7 +60,7 @@ const PRINTED_REASON = /^# skip: (.+)$/gm;
 /**
  * Reads a report.
  *
- * @param xml The report; empty where there is none.
+ * @param xml The report; empty where it is missing.
  * @param output What the tests printed. Deno's and Bun's reports leave out why a test was skipped;
  * the lines that the tests print come in the order of the tests, so as many lines as skips belong
  * to them one by one.

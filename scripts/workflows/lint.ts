@@ -23,7 +23,7 @@ const NEW_WORDS = [
   ...["windows-11-arm", "windows-2025"],
 ].map((label) => `label "${label}" is unknown`).concat('unknown permission scope "attestations"');
 
-/** `npm run name`, `npm test`; options of npm's own may stand between. */
+/** `npm run name`, `npm test`; options of npm's own may come between. */
 const NPM_SCRIPT = /\bnpm (?:(?:--\S+ )*run(?:-script)? (?:--silent )?([\w:.-]+)|(test|start)\b)/g;
 
 /** An action of another repository and what it is pinned by. */

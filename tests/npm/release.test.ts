@@ -133,7 +133,7 @@ test("nothing is written when the tree has changes, the changelog none, or the v
   writeFileSync(join(dirty, "new.txt"), "");
   assert.throws(() => bumpVersion(dirty, "patch", DATE), /commit or stash .*\n\?\? new\.txt/s);
   const empty = repository(CHANGELOG.replace("### Fixed\n\n- A thing.\n\n", ""));
-  assert.throws(() => bumpVersion(empty, "patch", DATE), /tells of no change since the last one/);
+  assert.throws(() => bumpVersion(empty, "patch", DATE), /lists no change since the last one/);
   const unknown = repository("# Changelog\n");
   assert.throws(() => bumpVersion(unknown, "patch", DATE), /has no section "## \[Unreleased\]"/);
   const again = repository(CHANGELOG.replace("0.1.0", VERSION));
@@ -149,7 +149,7 @@ test("nothing is written when the tree has changes, the changelog none, or the v
   assert.equal(git(odd, "status", "--porcelain"), "");
 });
 
-test("a version's notes are what stands under its heading", () => {
+test("a version's notes are what is under its heading", () => {
   assert.equal(releaseNotes(CHANGELOG, "0.1.0"), "### Added\n\n- All of it.");
   for (const version of ["0.1", "1.0", "Unreleased-x", "9.9.9"]) {
     assert.throws(() => releaseNotes(CHANGELOG, version), /says nothing of version/);

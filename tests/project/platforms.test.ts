@@ -17,7 +17,7 @@ import {
   trimReport,
   withTable,
 } from "../../scripts/platforms/readme-table.ts";
-import { roomPrefix } from "../../scripts/platforms/room.ts";
+import { namespacePrefix } from "../../scripts/platforms/namespace.ts";
 import { checkFiles, missingLibraries } from "../../scripts/platforms/static-check.ts";
 import { summarise, tableOf } from "../../scripts/platforms/table.ts";
 import { CORE, EXCEPTIONS, selectTests } from "../../scripts/platforms/test-selection.ts";
@@ -79,7 +79,7 @@ test("the runtime of each emulated row is a pinned package", () => {
   }
 });
 
-test("rows are chosen by target and runtime, and a name that is none is refused", () => {
+test("rows are chosen by target and runtime, and an unknown name is refused", () => {
   const rows = rowsOn(HOST);
   assert.deepEqual(chooseRows(rows, [], []), rows);
   assert.deepEqual(chooseRows(rows, ["linux-arm64-gnu"], ["bun", "deno"]), [
@@ -141,7 +141,7 @@ test("the table has a line for each row, with what failed in capitals", () => {
   ]);
 });
 
-test("what failed and what was skipped is told with its reason, once for equal columns", () => {
+test("what failed and what was skipped is reported with its reason, once for equal columns", () => {
   const failed = { outcome: "fail", detail: "no\nlibrary" } as const;
   const skipped = { outcome: "skipped", detail: "no emulator" } as const;
   const columns = {
@@ -275,11 +275,11 @@ test("a library that is missing, altered or without a manifest fails the check o
   assert.match(checkFiles(target, root).detail, /libmimalloc\.so is not what it has to be/);
 });
 
-test("a room's words lay its directories over the machine's, odd names included", (t) => {
+test("a namespace's words lay its directories over the machine's, odd names included", (t) => {
   const root = mkdtempSync(join(tmpdir(), "offheap-a:b,c-"));
   t.after(() => rmSync(root, { recursive: true }));
   mkdirSync(join(root, "usr"));
-  const words = roomPrefix({ roots: [root], arm64: true });
+  const words = namespacePrefix({ roots: [root], arm64: true });
   const at = words.indexOf("overlay");
   assert.equal(words[at + 1], join(root, "usr").replace("a:b,c", String.raw`a\:b\,c`));
   assert.equal(words[at + 2], "/usr");
@@ -288,7 +288,7 @@ test("a room's words lay its directories over the machine's, odd names included"
   assert.equal(words.at(-1), "--");
 });
 
-test("committed results tell nothing of the machine that they were made on", () => {
+test("committed results say nothing of the machine that they were made on", () => {
   const detail = `cannot open "/home/somebody/x/libc.so.6" at 0x7f0012345678, see ${ROOT}lib/a.ts`;
   const columns = { ...row().columns, load: { outcome: "fail", detail } as const };
   const trimmed = trimReport(report(row({ columns })));

@@ -59,7 +59,7 @@ function statusWithout(directory: string, names: readonly string[]): string[] {
   return [`Dir::State::status=${path}`, "Debug::NoLocking=1"];
 }
 
-/** Packages of another processor carry its name behind a colon, as apt wants it. */
+/** Packages of another processor carry its name after a colon, as apt wants it. */
 function architectures(names: readonly string[]): string[] {
   const own = execFileSync("dpkg", ["--print-architecture"], { encoding: "utf8" }).trim();
   const others = names.flatMap((name) => name.split(":").slice(1));
@@ -105,7 +105,7 @@ function download(work: string, names: readonly string[], options: DebianOptions
   );
 }
 
-/** Moves what lies beside `/usr` into it, as on a system where they are one. */
+/** Moves what is beside `/usr` into it, as on a system where they are one. */
 function merge(root: string): void {
   for (const name of MERGED) {
     const from = join(root, name);

@@ -35,7 +35,7 @@ export interface ForeignPackage {
 export const FOREIGN_PACKAGES: readonly ForeignPackage[] = pinned;
 
 /**
- * Where a pinned package lies unpacked; fetches it first when it is not there.
+ * The directory of an unpacked pinned package; fetches it first when it is not there.
  *
  * @param name Its name.
  * @param version Its exact version.

@@ -41,7 +41,7 @@ const NEEDED: Readonly<Record<string, readonly RegExp[]>> = {
 };
 
 /**
- * The most bytes that a library may have. Measured in release, over the targets that zig builds: the
+ * The maximum size of a library, in bytes. Measured in release, over the targets that zig builds: the
  * shim 19 to 107 kB, mimalloc 125 to 180 kB, jemalloc 514 to 642 kB, and 933 kB with gcc. What is
  * beyond these has debug information, or a C library, in it.
  */
@@ -63,7 +63,7 @@ export function foreignLibraries(
   );
 }
 
-/** The most bytes that a library may have; `null` for a debug build, which is large by intent. */
+/** The maximum size of a library, in bytes; `null` for a debug build, which is large by intent. */
 export function maxBytes(name: LibraryName, variant: Variant): number | null {
   return variant === "debug" ? null : MAX_BYTES[name];
 }

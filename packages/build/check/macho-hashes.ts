@@ -1,5 +1,5 @@
 /**
- * Whether a Mach-O file is what its code signature says: each hash computed anew.
+ * Whether a Mach-O file is what its code signature says: each hash is computed again.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   type SignatureParts,
 } from "../../../lib/binary/macho-signature.ts";
 
-/** From here on stand a certificate, which covers the code directories, and tickets: no hashes. */
+/** From here on there are a certificate, which covers the code directories, and tickets: no hashes. */
 const FIRST_UNHASHED_SLOT = 0x10000;
 
 /**

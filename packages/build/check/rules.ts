@@ -64,7 +64,7 @@ const ELF_RULES: readonly Rule<ElfFile>[] = [
   { holds: ({ file }) => file.type === "shared", clause: NOT_SHARED },
   { holds: ({ file, target }) => file.arch === target.arch, clause: WRONG_ARCH },
   {
-    // What is preloaded is there from the start, when there is room.
+    // What is preloaded is there from the start, when there is space.
     holds: ({ file, expectation }) => !file.staticTls || expectation.variant === "preload",
     clause: "it uses static TLS, so opening it may fail",
   },

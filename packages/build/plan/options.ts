@@ -48,7 +48,7 @@ function show(value: unknown): string {
  * Asserts that options are known, of the right kind, and go together.
  *
  * @throws {TypeError} for an unknown option or one of the wrong kind.
- * @throws {RangeError} for a value that is none of the known ones.
+ * @throws {RangeError} for an unknown value.
  * @throws {BuildError} for options that do not go together.
  */
 export function checkOptions(options: BuildOptions): void {

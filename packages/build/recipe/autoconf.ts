@@ -26,7 +26,7 @@ const SHARED = "usr/share/autoconf";
  * unpacked for that and removed.
  *
  * @returns Which one, in a few words.
- * @throws {DownloadError} when there is none and none can be had.
+ * @throws {DownloadError} when it is missing and cannot be fetched.
  * @throws {BuildError} when it fails.
  */
 export async function runAutoconf(directory: string, context: AutoconfContext): Promise<string> {
@@ -57,7 +57,7 @@ export async function runAutoconf(directory: string, context: AutoconfContext): 
   return "autoconf out of Debian's packages";
 }
 
-/** The programs know by heart where they are installed, and are told otherwise. */
+/** The programs have the path of their installation built in; these options replace it. */
 async function runUnpacked(
   root: string,
   directory: string,

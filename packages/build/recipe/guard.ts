@@ -13,7 +13,7 @@ import { ownSources } from "../root.ts";
 import type { AllocatorName } from "../plan/pins.ts";
 import type { LibraryBuild } from "../types.ts";
 
-/** What stands before the names of the allocator's own functions. */
+/** The prefix of the names of the allocator's own functions. */
 export const INNER_PREFIX = "inner_";
 
 const COMMON_FILES: readonly string[] = ["guard.h", "guard.c", "guard-names.c"];

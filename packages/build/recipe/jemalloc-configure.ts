@@ -46,7 +46,7 @@ const SIZES: Readonly<Record<string, string>> = {
   "intmax_t": "INTMAX_T",
 };
 
-/** Lines of C behind jemalloc's headers that compile only if the answers were true. */
+/** Lines of C after jemalloc's headers that compile only if the answers were true. */
 export const SIZE_CHECKS: readonly string[] = [
   ...Object.entries(SIZES).map(([type, name]) =>
     `_Static_assert(sizeof(${type}) == 1 << LG_SIZEOF_${name}, "the size of ${type}");`
@@ -56,7 +56,7 @@ export const SIZE_CHECKS: readonly string[] = [
 
 /**
  * What the small programs are compiled with besides. Zig makes parts of a C library when they are
- * first asked for, anew for each way of building: without `-dynamic` all of musl (two minutes),
+ * first asked for, again for each way of building: without `-dynamic` all of musl (two minutes),
  * without the library's own `-s` all of mingw-w64 a second time (two minutes), and without an
  * option for the sanitizer, which is on where nothing is optimised, its runtime (20 seconds).
  */
@@ -78,7 +78,7 @@ interface CrossSettings {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** What configure is told besides when zig is the compiler. */
+/** What configure is given besides when zig is the compiler. */
 function crossSettings(build: LibraryBuild, strips: boolean): CrossSettings {
   const { target, toolchain: { cross }, shared } = build;
   if (cross === null) return { args: [], variables: {} };

@@ -29,7 +29,7 @@ const EXECUTABLE = 0o755;
 /**
  * The source with all that a release's archive has; as it is when that is so already.
  *
- * @throws {DownloadError} when a pinned source needs autoconf, and there is none.
+ * @throws {DownloadError} when a pinned source needs autoconf, which is missing.
  * @throws {BuildError} when a source that the caller named does.
  */
 export async function completeJemalloc(source: Source, context: SourceContext): Promise<Source> {

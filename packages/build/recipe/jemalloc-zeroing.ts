@@ -1,7 +1,7 @@
 /**
  * How jemalloc makes memory zero that had another use before, for `calloc`.
  *
- * Version 5.3.0 drops the pages by madvise whatever their number, so that each one faults in anew;
+ * Version 5.3.0 drops the pages by madvise however many they are, so that each one faults in again;
  * that took half the throughput of servers with array buffers of 16 KiB to some megabytes. Version
  * 5.3.1 has an option for it (`calloc_madvise_threshold`, jemalloc's pull request 2631), with
  * this limit as its default. Here the version between is given a limit when it is compiled.

@@ -68,14 +68,14 @@ const VARIANT_OPTIONS: Readonly<Record<Variant, readonly string[]>> = {
   preload: [],
 };
 
-/** The functions in front of which the guarding layer stands: guard-jemalloc.c calls some of them. */
+/** The functions that the guarding layer replaces: guard-jemalloc.c calls some of them. */
 const GUARDED: readonly string[] = [
   ...MALLOC_SYMBOLS,
   ...["pvalloc", "free_sized", "free_aligned_sized"],
   ...symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS).required,
 ];
 
-/** Behind the layer jemalloc's own checks would find nothing. */
+/** Below the layer jemalloc's own checks would find nothing. */
 const GUARD_OPTIONS: readonly string[] = [
   OPENED_LATE,
   `--with-mangling=${GUARDED.map((name) => `${name}:${INNER_PREFIX}${name}`).join(",")}`,
@@ -105,7 +105,7 @@ const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
 
 /** What zig compiles with; the host's make has such flags of its own. */
 const CROSS_FLAGS: Readonly<Record<ObjectFormat, readonly string[]>> = {
-  // Zig keeps frame pointers unless it is told not to: three steps of each malloc.
+  // Zig keeps frame pointers by default: three steps of each malloc.
   elf: ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-fomit-frame-pointer", "-w"],
   // The exports are marked by the unit instead, see exportingUnit.
   macho: ["-std=gnu11", "-fPIC", "-fvisibility=hidden", "-w", "-DJEMALLOC_EXPORT="],

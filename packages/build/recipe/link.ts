@@ -119,7 +119,7 @@ export function nameFlags(format: ObjectFormat, output: string): string[] {
   const name = basename(output);
   const flags: Readonly<Record<ObjectFormat, readonly string[]>> = {
     elf: [`-Wl,-soname,${name}`],
-    // Without one the path of the build would stand in the file.
+    // Without one the path of the build would be in the file.
     macho: [`-Wl,-install_name,@rpath/${name}`],
     pe: [],
   };

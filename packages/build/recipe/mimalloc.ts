@@ -47,14 +47,14 @@ const VARIANT_FLAGS: Readonly<Record<Variant, readonly string[]>> = {
   preload: ["-O3", "-DNDEBUG", STATISTICS],
 };
 
-/** The functions in front of which the guarding layer stands: guard-mimalloc.c has them. */
+/** The functions that the guarding layer replaces: guard-mimalloc.c has them. */
 const GUARDED: readonly string[] = [
   "mi_good_size",
   ...MIMALLOC_SHIM_SYMBOLS.filter((name) => name !== "mi_heap_visit_blocks"),
 ];
 
 /**
- * Behind the guarding layer, which has the padding: pages without access around its own data, free
+ * Below the guarding layer, which has the padding: pages without access around its own data, free
  * lists that cannot be forged, for what is written to freed blocks that the layer has let go.
  */
 const GUARD_FLAGS: readonly string[] = [
@@ -146,7 +146,7 @@ const EXPORTS: Readonly<Record<ObjectFormat, ExportNames>> = {
 
 /**
  * The unit for formats whose exports the sources mark. mimalloc's own marks would export all that
- * it has, so they are switched on only behind the header: the code goes by them, too.
+ * it has, so they are switched on only after the header: the code goes by them, too.
  */
 function writeUnit(build: LibraryBuild, format: ObjectFormat): void {
   const text = exportingUnit(format, build.exports, {
@@ -212,7 +212,7 @@ export const MIMALLOC_RECIPE: Recipe = {
     ...formatFlags(target, variant),
     "-w",
     ...(hasGuard(target, variant) ? GUARD_FLAGS : VARIANT_FLAGS[variant]),
-    // Zig keeps frame pointers unless it is told not to.
+    // Zig keeps frame pointers by default.
     ...(cross && variant !== "debug" ? ["-fomit-frame-pointer", "-g0", "-s"] : []),
     ...LINK_FLAGS[objectFormat(target)],
   ],

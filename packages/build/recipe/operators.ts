@@ -23,7 +23,7 @@ export function copyOperators(directory: string): void {
   for (const file of FILES) copyFileSync(join(ownSources(), file), join(directory, file));
 }
 
-/** The lines of C that define the operators behind those that allocate. */
+/** The lines of C that define the operators, after those that allocate. */
 export function operatorLines(over: AllocatorName | "guard"): string[] {
   return [
     `#define OFFHEAP_${over.toUpperCase()}`,
@@ -32,7 +32,7 @@ export function operatorLines(over: AllocatorName | "guard"): string[] {
 }
 
 /**
- * Puts the operators behind the source that defines an allocator's `malloc` and `free`. What the
+ * Appends the operators to the source that defines an allocator's `malloc` and `free`. What the
  * source has of them itself gets other names: mimalloc's end the process when memory runs out.
  *
  * @param source The path of the source; it is changed.

@@ -57,7 +57,7 @@ export const SHIM_FILES: readonly string[] = [
 const TABLES = [SHIM_SYMBOLS, MEMORY_SYMBOLS];
 
 /**
- * Functions of the C library's that a preloaded shim stands in front of, see `background.c` and
+ * Functions of the C library's that a preloaded shim interposes, see `background.c` and
  * `become.c`.
  */
 const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {

@@ -131,7 +131,7 @@ function checkArchive(path: string, expected: string, name: string = path): void
   rmSync(path, { force: true });
   throw new BuildError(
     `Cannot use the source archive "${name}": its sha256 is ${actual}, but ${expected} is pinned. ` +
-      "The file was removed; run the build again to fetch it anew.",
+      "The file was removed; run the build again to fetch it again.",
   );
 }
 

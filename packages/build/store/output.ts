@@ -88,7 +88,7 @@ export function makePrivateDirectory(cache: string, directory: string): void {
   requirePrivate(cache, directory);
 }
 
-/** Removes what builds left behind that did not end by themselves. Hold the lock. */
+/** Removes what is left of builds that were interrupted. Hold the lock. */
 export function removeLeftovers(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue;
@@ -113,7 +113,7 @@ export function readFinished(
   try {
     manifest = JSON.parse(readFileSync(path, "utf8"));
   } catch {
-    // A manifest that cannot be read is no manifest: the library is built anew.
+    // A manifest that cannot be read is no manifest: the library is built again.
     return null;
   }
   const agrees = manifest.manifestVersion === 1 && manifest.sha256 === sha256File(library);
@@ -149,7 +149,7 @@ export function install(
 }
 
 /**
- * Asserts that a directory's disk has room.
+ * Asserts that a directory's disk has space.
  *
  * @throws {BuildError} with what is there and what is needed.
  */

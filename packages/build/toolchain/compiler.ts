@@ -23,7 +23,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /**
  * The C compiler: `CC` of the environment, else gcc, cc or clang.
  *
- * @returns `null` when there is none and `CC` names none.
+ * @returns `null` when there is no compiler and `CC` names none.
  * @throws {BuildError} when the one that `CC` names is missing or does not run.
  */
 export async function findToolchain(environment: Environment): Promise<Toolchain | null> {

@@ -23,7 +23,7 @@ export interface RunOptions {
 
 const SHOWN_LINES = 20;
 
-/** Variables that would change a build behind its back. */
+/** Variables that would change a build without its knowledge. */
 const DROPPED_VARIABLES: readonly string[] = [
   "CFLAGS",
   "CPPFLAGS",

@@ -56,7 +56,7 @@ function packagedZig(): string | null {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), "bin", program);
   } catch {
-    // It is optional: there is none for this machine, or it was not installed.
+    // It is optional: not built for this machine, or not installed.
     return null;
   }
 }
@@ -125,7 +125,9 @@ export function missingZig(): BuildError {
 export function zigToolchain(zig: Zig, target: Target, cache: string, path: string): Toolchain {
   const cross = CROSS_TARGETS[target.name];
   if (cross === undefined) {
-    throw new BuildError(`Cannot build for "${target.name}": zig is not told how.`);
+    throw new BuildError(
+      `Cannot build for "${target.name}": no options of zig's are known for it.`,
+    );
   }
   return {
     // By its name: configure and make take a command apart at its spaces.
@@ -141,9 +143,9 @@ export function zigToolchain(zig: Zig, target: Target, cache: string, path: stri
 }
 
 /**
- * The targets that a name stands for: all of them, or one.
+ * The targets that a name means: all of them, or one.
  *
- * @throws {BuildError} for a name that is none; the message lists them.
+ * @throws {BuildError} for an unknown name; the message lists the known ones.
  */
 export function targetsFor(name: string): readonly (typeof TARGETS)[number][] {
   const found = name === "all" ? TARGETS : TARGETS.filter((target) => target.name === name);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Furnishes a private user and mount namespace, made by unshare(1), and becomes a command in it.
+# Sets up a private user and mount namespace, made by unshare(1), and becomes a command in it.
 # Nothing of it is seen outside, and it ends with its last process. The words before "--":
 #   overlay LOWER TARGET  lays directories (one or more, colons between) over TARGET
 #   binfmt LINE           lets the kernel run another processor's programs (Linux 6.7 and newer)
@@ -30,7 +30,7 @@ while [ "$1" != -- ]; do
       shift
       ;;
     *)
-      echo "room.sh: unknown word: $1" >&2
+      echo "namespace.sh: unknown word: $1" >&2
       exit 2
       ;;
   esac

@@ -1,6 +1,5 @@
 /**
- * Rooms: private namespaces that have another system's files in their places (`/usr`, `/etc`) and
- * run another processor's programs, so that the runtimes and what they start find all of it where
+ * Private user and mount namespaces that have another system's files in `/usr` and `/etc` and run another processor's programs, so that the runtimes and what they start find all of it where
  * they look. No root is needed, and the machine stays as it is.
  *
  * @module
@@ -10,8 +9,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../tools/runtimes.ts";
 
-/** What is put into a room. */
-export interface Furniture {
+/** What a namespace has. */
+export interface NamespaceContents {
   /** Directories with `usr` and `etc` that are laid over the machine's. */
   readonly roots: readonly string[];
   /** A directory with packages that are laid over `node_modules`. */
@@ -20,7 +19,7 @@ export interface Furniture {
   readonly arm64?: boolean;
   /** Whether what runs in it ends with its first process: for programs that leave servers. */
   readonly alone?: boolean;
-  /** A directory that every room has empty and for itself. */
+  /** A directory that every namespace has empty and for itself. */
   readonly own?: string;
 }
 
@@ -34,21 +33,21 @@ const ARM64_MASK = String
 const ARM64_FORMAT =
   `:offheap-arm64:M::${ARM64_MAGIC}:${ARM64_MASK}:/usr/bin/qemu-aarch64-static:PF`;
 
-/** The words in front of a command that runs in such a room. */
-export function roomPrefix(furniture: Furniture): string[] {
+/** The words in front of a command that runs in such a namespace. */
+export function namespacePrefix(contents: NamespaceContents): string[] {
   const words = ["unshare", "--user", "--map-root-user", "--mount"];
-  if (furniture.alone === true) words.push("--pid", "--fork", "--kill-child");
-  words.push(join(ROOT, "scripts", "platforms", "room.sh"));
+  if (contents.alone === true) words.push("--pid", "--fork", "--kill-child");
+  words.push(join(ROOT, "scripts", "platforms", "namespace.sh"));
   for (const directory of ["usr", "etc"]) {
-    const layers = furniture.roots.map((root) => join(root, directory)).filter(existsSync);
+    const layers = contents.roots.map((root) => join(root, directory)).filter(existsSync);
     if (layers.length > 0) words.push("overlay", layers.map(escape).join(":"), `/${directory}`);
   }
-  if (furniture.modules !== undefined) {
-    words.push("overlay", escape(furniture.modules), join(ROOT, "node_modules"));
+  if (contents.modules !== undefined) {
+    words.push("overlay", escape(contents.modules), join(ROOT, "node_modules"));
   }
-  if (furniture.arm64 === true) words.push("binfmt", ARM64_FORMAT);
-  if (furniture.own !== undefined) words.push("private", furniture.own);
-  if (furniture.alone === true) words.push("proc");
+  if (contents.arm64 === true) words.push("binfmt", ARM64_FORMAT);
+  if (contents.own !== undefined) words.push("private", contents.own);
+  if (contents.alone === true) words.push("proc");
   return [...words, "--"];
 }
 
@@ -58,12 +57,12 @@ function escape(path: string): string {
 }
 
 /**
- * Makes sure that a room can be made here.
+ * Makes sure that such a namespace can be made here.
  *
  * @throws {Error} when it cannot, with what the system said.
  */
-export function requireRoom(furniture: Furniture): void {
-  const [command = "", ...words] = [...roomPrefix(furniture), "true"];
+export function requireNamespace(contents: NamespaceContents): void {
+  const [command = "", ...words] = [...namespacePrefix(contents), "true"];
   const { status, stderr, error } = spawnSync(command, words, {
     encoding: "utf8",
     timeout: 30_000,
@@ -71,7 +70,7 @@ export function requireRoom(furniture: Furniture): void {
   if (status === 0) return;
   const said = error?.message ?? stderr.trim().split("\n").at(-1);
   throw new Error(
-    `no private namespace with overlays${furniture.arm64 === true ? " and binfmt_misc" : ""} can ` +
+    `no private namespace with overlays${contents.arm64 === true ? " and binfmt_misc" : ""} can ` +
       `be made here (${said}); Linux 6.7 or newer that lets users make namespaces, or root, is needed`,
   );
 }
