@@ -1,5 +1,5 @@
 /**
- * What the collector is told of native memory, and what comes of it, in the runtime that runs this:
+ * What the collector knows of native memory, and what comes of it, in the runtime that runs this:
  * `process.memoryUsage()` before, with 100 MiB in use and after they were freed, and how much can be
  * dropped without being freed until the collector has found the first of it.
  *

@@ -1,6 +1,6 @@
 /**
  * What native memory costs, by its ratio to what a program would do without offheap, in each
- * runtime. Lower is better; a ratio's limit stands in memory/limits.ts.
+ * runtime. Lower is better; a ratio's limit is in memory/limits.ts.
  *
  *     npm run bench:memory -- [--json FILE] [--case PATTERN] [--runtime NAMES...]
  *       [--allocator jemalloc|mimalloc] [--quick] [--check]

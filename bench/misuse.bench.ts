@@ -38,7 +38,7 @@ const options = new Command("bench:misuse")
     readonly write?: boolean;
   }>();
 
-const tell = (text: string): void => {
+const report = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
@@ -47,10 +47,10 @@ const program = buildMisuse();
 const cases = listCases(program);
 const setups = makeSetups(options.library);
 const results = setups.flatMap((setup) => {
-  tell(`${cases.length} cases under ${setup.title}`);
+  report(`${cases.length} cases under ${setup.title}`);
   return runCases(program, cases, setup, options.times);
 });
-const costs = measureCosts(setups, options.rounds, tell);
+const costs = measureCosts(setups, options.rounds, report);
 const parts = { "misuse": misuseTable(results), "misuse-costs": costTable(costs) };
 console.log(`${DEFINITION}\n\n${Object.values(parts).join("\n\n")}`);
 if (options.json !== undefined) {

@@ -63,7 +63,7 @@ async function measured(): Promise<boolean> {
   if (options.reportOnly === true) return true;
   const { only, subjects, rounds, fresh = false, mimalloc, jemalloc } = options;
   const choice = { mode, only, subjects, rounds };
-  select(choice, TABLES); // a wrong name is told before anything is built
+  select(choice, TABLES); // a wrong name is reported before anything is built
   buildMissing(["secure"], { mimalloc, jemalloc });
   buildChurn();
   const { found } = await findRuntimes(RUNTIMES);

@@ -43,7 +43,7 @@ interface Options {
   readonly write?: true;
 }
 
-/** The document that the tables stand in. */
+/** The document that has the tables. */
 export const DOCUMENT: string = join(ROOT, "docs", "development", "allocator-versions.md");
 /** The report that they are made from. */
 export const COMMITTED: string = join(ROOT, "docs", "development", "benchmarks", "versions.json");

@@ -94,7 +94,7 @@ export interface Judged {
   readonly beyond: readonly RatioRow[];
 }
 
-/** How far a ratio lies within a bound; negative is beyond. */
+/** How far a ratio is within a bound; negative is beyond. */
 function margin({ side, limit }: Bound, ratio: number): number {
   return side === "at least" ? ratio - limit : limit - ratio;
 }

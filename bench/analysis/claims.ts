@@ -21,7 +21,7 @@ export function asChange(ratio: number): string {
   return `${percent} % ${ratio < 1 ? "less" : "more"}`;
 }
 
-function told(results: Results, { case: id, subject, ratio }: RatioRow): string {
+function describe(results: Results, { case: id, subject, ratio }: RatioRow): string {
   const titles = titlesOf(results);
   return `×${ratioText(ratio.median)} (${intervalText(ratio)}; ${titles.subject(subject)} in ` +
     `${titles.case(id)})`;
@@ -32,7 +32,7 @@ function range(results: Results, rows: readonly RatioRow[]): string {
   const sorted = rows.toSorted((a, b) => a.ratio.median - b.ratio.median);
   const [least, greatest] = [sorted.at(0), sorted.at(-1)];
   if (least === undefined || greatest === undefined) return "was not measured";
-  return `lay between ${told(results, least)} and ${told(results, greatest)}`;
+  return `was between ${describe(results, least)} and ${describe(results, greatest)}`;
 }
 
 function throughputAnswer(results: Results): string {

@@ -63,7 +63,7 @@ function tableOrNot(table: Table): string {
 
 const COMPARED = [BASELINE, "jemalloc-balanced", "mimalloc-balanced"];
 
-/** Calls that tell most; the page has all of them. */
+/** The calls that differ most; the page has all of them. */
 const TOLD_CALLS =
   /^(allocate|free|(malloc \+ free (64 B|64 KiB|1 MiB)|block allocate \+ free 64 KiB|new Uint8Array 64 KiB|arena allocate.*|pool acquire.*) · (1 thread|4 threads) · .*)$/;
 

@@ -22,7 +22,7 @@ export interface NamedBuild {
 /** The greatest median ratio of time that counts as no slower: 1.00 and the machine's noise. */
 export const RATIO_LIMIT = 1.03;
 
-/** Debian's build of a version, fetched and unpacked once; or why there is none. */
+/** Debian's build of a version, fetched and unpacked once; or why it is missing. */
 export function debianBuild(
   allocator: NamedBuild["allocator"],
   version: string,

@@ -1,5 +1,5 @@
 /**
- * malloc and free as a careful author would call them by hand: directly in the runtime's own FFI,
+ * malloc and free as a careful author would call them without offheap: directly in the runtime's own FFI,
  * by each type that would do for an address.
  *
  * @module

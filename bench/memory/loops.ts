@@ -1,6 +1,6 @@
 /**
  * The loops that are measured. Each is made by a factory that refers to nothing outside of it, so
- * that it can be compiled anew for each use (see `fresh` in measure.ts), and what is compared has
+ * that it can be compiled again for each use (see `fresh` in measure.ts), and what is compared has
  * loops of the same form.
  *
  * @module
@@ -9,7 +9,7 @@ import type { Address, Allocator, Arena, CachedAllocator, Pool, RawAllocator } f
 import type { Fn, Koffi } from "./direct.ts";
 import type { Loop } from "./measure.ts";
 
-/** malloc and free by hand. */
+/** malloc and free, called directly. */
 export function directPairs(malloc: Fn, free: Fn, size: number | bigint): Loop {
   return (count) => {
     let address: unknown = 0;

@@ -34,7 +34,7 @@ export function keep(result: unknown): void {
 let copies = 0;
 
 /**
- * The same function, compiled anew from its source: what the compiler learns of one copy is not
+ * The same function, compiled again from its source: what the compiler learns of one copy is not
  * mixed with what it learns of another, as it is for closures of one function. It must not refer to
  * anything outside.
  */

@@ -1,5 +1,5 @@
 /**
- * One worker of workers.ts: warms up, waits for the gate to open, works, and tells how much.
+ * One worker of workers.ts: warms up, waits for the gate to open, works, and reports how much.
  *
  * @module
  */

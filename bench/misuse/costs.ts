@@ -57,19 +57,19 @@ function measure(program: string, pattern: keyof typeof PATTERNS, setup: Setup):
  * Measures all set-ups in all patterns.
  *
  * @param rounds In each, every set-up has its turn.
- * @param tell Told of each pattern before it begins.
+ * @param report Called with each pattern before it begins.
  */
 export function measureCosts(
   setups: readonly Setup[],
   rounds: number,
-  tell: (text: string) => void,
+  report: (text: string) => void,
 ): Cost[] {
   const program = buildChurn();
   const [reference] = setups;
   if (reference === undefined) return [];
   const patterns = Object.keys(PATTERNS) as (keyof typeof PATTERNS)[];
   return patterns.flatMap((pattern) => {
-    tell(`measuring ${pattern}`);
+    report(`measuring ${pattern}`);
     const results = new Map<string, Measured[]>(setups.map(({ title }) => [title, []]));
     for (let round = 0; round < rounds; round++) {
       for (const setup of setups) results.get(setup.title)?.push(measure(program, pattern, setup));

@@ -1,5 +1,5 @@
 /**
- * What the file beside a library tells of it.
+ * What the manifest beside a library says of it.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /*
  * Misuses the heap once, in the way that the arguments name, and then goes on as a program would:
  * frees what it holds, allocates and frees some thousand blocks more, and looks whether its memory
- * is still its own. The last line that it prints tells what it saw:
+ * is still its own. The last line that it prints says what it saw:
  *
  *   intact    nothing amiss
  *   damaged   blocks that overlap, or whose bytes were changed
@@ -107,7 +107,7 @@ static void free_at(const void *address) { release((void *)address); }
 static void inside_aligned(void) { free_at(victim + 16); }
 static void inside_by_8(void) { free_at(victim + 8); }
 static void inside_by_1(void) { free_at(victim + 1); }
-static void behind(void) { free_at(victim + ((size + 31) & ~(size_t)15)); }
+static void past_end(void) { free_at(victim + ((size + 31) & ~(size_t)15)); }
 static void before(void) { free_at(victim - 16); }
 static void resize_inside(void) { around[0] = realloc(victim + 16, size * 2); }
 static void resize_freed(void) { give_victim(), around[0] = realloc(victim, size * 2); }
@@ -145,7 +145,7 @@ static void write_bytes(unsigned char *at, size_t bytes, bool by_copy) {
 
 static void over(size_t bytes, bool by_copy) { write_bytes(victim + size, bytes, by_copy), give_victim(); }
 
-/* Backwards by hand, as a loop that runs too far does. */
+/* Backwards, byte by byte, as a loop that runs too far does. */
 static void under(size_t bytes, bool by_copy) {
     if (by_copy) write_bytes(victim - bytes, bytes, true);
     for (size_t i = 1; !by_copy && i <= bytes; i++) ((volatile unsigned char *)victim)[-(ptrdiff_t)i] = 0x41;
@@ -242,7 +242,7 @@ static const struct {
     {"free inside a block", "16 bytes in", inside_aligned, true},
     {"free inside a block", "8 bytes in", inside_by_8, true},
     {"free inside a block", "1 byte in", inside_by_1, true},
-    {"free inside a block", "behind it", behind, true},
+    {"free inside a block", "past it", past_end, true},
     {"free inside a block", "before it", before, true},
     {"free inside a block", "realloc inside", resize_inside, true},
     {"free inside a block", "realloc of a freed one", resize_freed, true},

@@ -8,7 +8,7 @@ import process from "node:process";
 import type { MisuseCase, Setup } from "./program.ts";
 
 /**
- * What became of a case: `stopped`, the process was ended by a signal, or the misuse was told on
+ * What became of a case: `stopped`, the process was ended by a signal, or the misuse was reported on
  * standard error and the program went on unharmed; `unseen`, it went on, and saw nothing amiss;
  * `harmed`, its blocks overlapped or were changed, it read what a freed block had held, or it hung.
  */

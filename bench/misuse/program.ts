@@ -12,7 +12,7 @@ import { launchEnvironment } from "../../lib/run/plan.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { manifestBeside } from "./manifests.ts";
 
-/** What the program's cases are told by. */
+/** The identifiers of the program's cases. */
 export interface MisuseCase {
   /** The kind of misuse, such as `double free`. */
   readonly class: string;

@@ -9,7 +9,7 @@ import type { CaseResult, Outcome } from "./outcomes.ts";
 
 /** What the outcomes mean, for whoever reads the table. */
 export const DEFINITION = "A case is stopped when the process was ended by a signal, or when the " +
-  "misuse was told on standard error and the program went on unharmed, each time that it was " +
+  "misuse was reported on standard error and the program went on unharmed, each time that it was " +
   'tried. "Unseen": the program went on and saw nothing amiss. "Harmed": blocks overlapped or ' +
   "were changed, what a freed block had held was read, or the program hung.";
 

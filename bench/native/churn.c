@@ -160,7 +160,7 @@ int main(int count, char **words) {
   metric("minorFaults", (double)(after.ru_minflt - before.ru_minflt), "1", "lower");
   metric("majorFaults", (double)(after.ru_majflt - before.ru_majflt), "1", "lower");
   if (idle > 0) metric("idleResident", (double)idle_kib * 1024, "B", "lower");
-  /* The kernel updates VmHWM from counters of each processor that lag behind, and adds them up for
+  /* The kernel updates VmHWM from counters of each processor that are late, and adds them up for
      VmRSS only when asked: the one may be less than the other was while the threads idled. */
   unsigned long long peak_kib = status_kib("VmHWM");
   if (peak_kib < idle_kib) peak_kib = idle_kib;

@@ -1,7 +1,7 @@
 /*
  * The pattern of mimalloc's test-stress (in mimalloc-bench: mstress): rounds, in each of which new threads
  * allocate short-lived blocks and blocks that they keep to their end, free some early, and exchange
- * others with an array that all threads share. Half of what lies in that array outlives a round, so blocks
+ * others with an array that all threads share. Half of what is in that array outlives a round, so blocks
  * are freed by other threads than made them, and after those have ended. What it shows is the peak.
  */
 #define _GNU_SOURCE
@@ -36,7 +36,7 @@ typedef struct {
 
 static bool chance(random_source *source, uint32_t percent) { return random_below(source, 100) < percent; }
 
-/* The first word is the count of words; those behind it are checked when the block is freed. */
+/* The first word is the count of words; those after it are checked when the block is freed. */
 static word *make(worker *of, unsigned limit_log2) {
   size_t words = (size_t)1 << random_below(&of->source, limit_log2);
   if (chance(&of->source, 1)) words *= LARGE_TIMES;
@@ -94,7 +94,7 @@ static void *work(void *given) {
   return NULL;
 }
 
-/* Frees what lies in the shared array: every other block, or all. */
+/* Frees what is in the shared array: every other block, or all. */
 static void discard_exchanged(share *mine, exchange *of, unsigned step) {
   for (unsigned i = 0; i < EXCHANGED; i += step) {
     discard(mine, atomic_exchange(&of->exchanged[i], NULL));

@@ -9,7 +9,7 @@
 
 enum { PROBE_BYTES = 1 << 20 };
 
-/* The function of that name, if it lies in the same object as malloc. */
+/* The function of that name, if it is in the same object as malloc. */
 static void *in_object(const Dl_info *object, const char *name) {
   Dl_info info;
   void *symbol = dlsym(RTLD_DEFAULT, name);

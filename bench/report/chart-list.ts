@@ -34,10 +34,10 @@ export interface LegendEntry {
 
 /** A chart. */
 export interface Chart {
-  /** The section that it stands in. */
+  /** The section that it is in. */
   readonly section: string;
   readonly title: string;
-  /** What a reader who cannot see it is told, unit and baseline included. */
+  /** The text for readers who cannot see it, unit and baseline included. */
   readonly label: string;
   /** The axis's title: what, unit, baseline. */
   readonly axis: string;
@@ -159,7 +159,7 @@ function latencyCharts(results: Results): Chart[] {
       label,
       axis,
       note: "Medians over rounds of each percentile." +
-        (left > 0 ? ` ${left} more kinds of calls stand in the table.` : ""),
+        (left > 0 ? ` ${left} more kinds of calls are in the table.` : ""),
       legend: PERCENTILES.map((one) => ({
         title: one.title,
         colour: "var(--ink)",

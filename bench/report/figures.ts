@@ -184,7 +184,7 @@ export function lastIdleSamples(series: MemorySeries): number[] {
 /**
  * Splits what is resident at the end of the last idle phase. The counters overlap: array buffers
  * are external and live at once, so they count as external; and parts that say more than is
- * resident, as pages that were never touched, are cut off so that the sum stays the resident size.
+ * resident, as pages that were never touched, are left out so that the sum stays the resident size.
  */
 export function splitRows(results: Results): SplitRow[] {
   return seriesRows(results).flatMap(({ series, ...rest }) => {

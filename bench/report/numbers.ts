@@ -24,12 +24,12 @@ export function mebibytes(bytes: number): string {
   return short(bytes / MIB);
 }
 
-/** A ratio: two digits behind the point, three where it is small. */
+/** A ratio: two digits after the point, three where it is small. */
 export function ratioText(value: number): string {
   return value >= 0.1 ? value.toFixed(2) : value.toFixed(3);
 }
 
-/** An interval of a ratio, or why there is none. */
+/** An interval of a ratio, or why it is missing. */
 export function intervalText(ratio: { low: number | null; high: number | null }): string {
   if (ratio.low === null || ratio.high === null) return "one pair";
   return `${ratioText(ratio.low)}${NBSP}to${NBSP}${ratioText(ratio.high)}`;
@@ -40,7 +40,7 @@ export function percent(share: number): string {
   return `${Number((share * 100).toFixed(2))}${NBSP}%`;
 }
 
-/** How much an interval covers; nothing where there is none. */
+/** How much an interval covers; nothing without an interval. */
 export function coverageText(coverage: number): string {
   return coverage === 0 ? "–" : percent(coverage);
 }

@@ -86,7 +86,7 @@ function figureElement(document: Document, chart: Chart): Element {
   );
 }
 
-/** Tables that stand open, as they are small and no chart shows them. */
+/** Tables that are open at first, as they are small and no chart shows them. */
 const OPEN: readonly string[] = ["overview", "builds", "cases", "subjects", "machine"];
 
 function openTable(document: Document, table: Table): Element[] {

@@ -69,7 +69,7 @@ function certain(rows: readonly RatioRow[], side: "above" | "below"): number {
   ).length;
 }
 
-/** In how many cases the interval lies on one side of 1. */
+/** In how many cases the interval is on one side of 1. */
 function certainty(rows: readonly RatioRow[]): string {
   const known = rows.filter(({ ratio }) => ratio.low !== null).length;
   if (known === 0) return "With one pair a case, no interval can be given.";
@@ -123,7 +123,7 @@ function buildSentence(results: Results): string | null {
     `${ratioText(median(rows.map(({ ratio }) => ratio.median)))}.`;
 }
 
-/** What was measured, then what matters; only what the figures can tell. */
+/** What was measured, then what matters; only what the figures show. */
 export function sentences(results: Results): string[] {
   const said = [throughputSentence(results), memorySentence(results), buildSentence(results)]
     .filter((sentence) => sentence !== null);

@@ -214,7 +214,7 @@ const PATTERNS: readonly Pattern[] = [
   { name: "realloc", operations: 300_000, subjects: ALL },
   { name: "alloc-test", operations: 4_000_000, subjects: BUILDS, fullOnly: true },
   { name: "glibc-bench", operations: 15_000_000, subjects: BUILDS, fullOnly: true },
-  // More threads than cores: their number is what the peak goes by.
+  // More threads than cores: the peak goes by the count of threads.
   { name: "mstress", operations: 1_500_000, subjects: BUILDS, threads: 8, fullOnly: true },
   // It allocates nothing: the floor, and a control whose ratios must be 1.
   { name: "none", operations: 10_000_000, subjects: WITH_NOISE },

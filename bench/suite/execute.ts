@@ -16,7 +16,7 @@ export class RunError extends Error {
   override name = "RunError";
 }
 
-/** How far behind its guess a run may be before it counts as hanging. */
+/** How much longer than expected a run may take before it counts as hanging. */
 const PATIENCE = 20;
 const MIN_PATIENCE_MS = 120_000;
 const SAID_LIMIT = 8000;
@@ -55,7 +55,7 @@ function readOutput(what: string, { stdout, stderr }: Ending): WorkloadOutput {
   );
 }
 
-/** libc's file, as it stands in evidence; musl would not be named so. */
+/** libc's file, as evidence names it; musl would not be named so. */
 const LIBC = /\blibc\.so\.6\b/;
 
 /** Allocators that answer no question about a block of theirs: the object decides. */

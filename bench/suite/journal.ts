@@ -47,7 +47,7 @@ export interface Journal {
 /** How a journal is opened. */
 export interface JournalOptions {
   readonly key: PlanKey;
-  /** Whether to begin anew, whatever is there. */
+  /** Whether to start over, whatever is there. */
   readonly fresh: boolean;
 }
 
@@ -55,7 +55,7 @@ interface Lines {
   readonly whole: readonly string[];
   /** How many bytes they take. */
   readonly bytes: number;
-  /** What stands behind the last line feed. */
+  /** What follows the last line feed. */
   readonly rest: string;
 }
 
@@ -96,7 +96,7 @@ function requireSamePlan(found: PlanKey, wanted: PlanKey, path: string): void {
 }
 
 /**
- * Opens a journal. What a crash cut off at its end is taken away, and said in the notes: that run is
+ * Opens a journal. A line that a crash truncated at its end is removed, and the notes say so: that run is
  * done again.
  *
  * @throws {Error} when it is of another plan, or damaged elsewhere than at its end.
@@ -110,7 +110,7 @@ export function openJournal(path: string, { key, fresh }: JournalOptions): Journ
   if (existing !== null && existing.rest !== "") {
     truncateSync(path, existing.bytes);
     notes.push(
-      `The last line of ${path} was cut off (${existing.rest.length} characters); ` +
+      `The last line of ${path} was truncated (${existing.rest.length} characters); ` +
         "that run is done again",
     );
   }

@@ -1,6 +1,6 @@
 /**
  * What is run, in which order: rounds go through all cases, and each round of a case through all
- * its subjects, in an order that the seed shuffles anew. So each ratio is of two runs that were
+ * its subjects, in an order that the seed shuffles each time. So each ratio is of two runs that were
  * close in time, and no subject always comes first.
  *
  * @module

@@ -81,7 +81,7 @@ function manifestVersion(library: string): string {
   if (typeof manifest === "object" && manifest !== null && "version" in manifest) {
     return String(manifest.version);
   }
-  throw new Error(`Cannot tell the version: ${library}.json has none`);
+  throw new Error(`Cannot determine the version: ${library}.json has none`);
 }
 
 /** A Debian package's version, of its changelog: `source (version) suite; …`. */

@@ -44,7 +44,7 @@ export function plainProgress(write: (line: string) => void): Progress {
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
-/** One line that is drawn anew, by listr2. Signals stay the suite's own affair. */
+/** One line that is redrawn, by listr2. Signals stay the suite's own affair. */
 export function liveProgress(): Progress {
   const ended = Promise.withResolvers<void>();
   let shown: Task | null = null;

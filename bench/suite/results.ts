@@ -156,7 +156,7 @@ export function writeResults(directory: string, results: Results): void {
 /**
  * Reads results.
  *
- * @throws {Error} when there are none, or they do not fit the schema; the message says where.
+ * @throws {Error} when they are missing, or do not fit the schema; the message says where.
  */
 export function readResults(directory: string): Results {
   const path = join(directory, RESULTS_FILE);

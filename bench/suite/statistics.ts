@@ -6,7 +6,7 @@
  */
 import { binomialDistribution, median } from "simple-statistics";
 
-/** The middle of some values, and between which of them the true middle lies. */
+/** The middle of some values, and the interval of them that holds the true middle. */
 export interface Estimate {
   readonly median: number;
   /** The interval's ends; `null` with a single value, which says nothing of spread. */
@@ -27,7 +27,7 @@ const COVERAGE_DIGITS = 9;
 /**
  * The interval of the median that inverts the sign test: from the k-th smallest value to the k-th
  * largest, with the greatest k that covers {@linkcode WANTED_COVERAGE}, else with k = 1. Each value
- * lies below the true median as a coin falls, so the coverage is exact for any distribution.
+ * is below the true median as a coin falls, so the coverage is exact for any distribution.
  *
  * @throws {RangeError} when there are no values.
  */
@@ -60,7 +60,7 @@ export interface RoundValue {
 
 /**
  * Each value over the baseline's of the same round, by rounds that both have. A round whose
- * baseline or value is 0 has no ratio: then there is none at all, as a part would mislead.
+ * baseline or value is 0 has no ratio: then there is no ratio at all, as a part would mislead.
  */
 export function pairedRatios(
   values: readonly RoundValue[],

@@ -12,13 +12,13 @@ export interface Launched {
   readonly library?: { readonly version: string; readonly build: string };
 }
 
-/** A build of ours without any option, preloaded by hand: the allocator's own defaults. */
+/** A build of ours without any option, preloaded without `offheap run`: the allocator's own defaults. */
 export interface Defaults {
   readonly by: "preload";
   readonly library: "jemalloc" | "mimalloc";
 }
 
-/** A library of a Debian package, preloaded by hand. */
+/** A library of a Debian package, preloaded without `offheap run`. */
 export interface Debian {
   readonly by: "debian";
   readonly packageName: string;

@@ -31,7 +31,7 @@ export interface VersionBuild {
   readonly file: string;
 }
 
-/** A build, or why there is none. */
+/** A build, or why it is missing. */
 export type BuildOutcome = VersionBuild | MissingSubject;
 
 /** A function of each allocator that no other has. */

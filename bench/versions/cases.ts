@@ -1,5 +1,5 @@
 /**
- * What versions are judged by: cases of the suite, and which of their figures are told.
+ * What versions are judged by: cases of the suite, and which of their figures are shown.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export interface FigureSpec {
   readonly title: string;
   readonly case: string;
   readonly metric: string;
-  /** Its head in the table of all versions; absent where it stands in a version's own table alone. */
+  /** Its head in the table of all versions; absent where it is in a version's own table alone. */
   readonly short?: string;
 }
 

@@ -9,7 +9,7 @@ import type { Table } from "../report/table.ts";
 import { FIGURES } from "./cases.ts";
 import type { Figure, Judged, Report } from "./report.ts";
 
-/** What the one throughput that is told counts. */
+/** The unit of the throughput in the table. */
 const COUNTS = "documents";
 
 const OVERVIEW = FIGURES.filter(({ short }) => short !== undefined);

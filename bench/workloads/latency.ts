@@ -18,7 +18,7 @@ import { type Meter, runWorkload, type WorkloadArguments } from "./support/progr
 
 const DEFAULT_THREADS = "0,1,2,4";
 
-/** What stands for the main thread in a list of threads. */
+/** The entry for the main thread in a list of threads. */
 const MAIN_THREAD = 0;
 
 /** offheap's blocks come from the process's own allocator, where offheap knows it. */
@@ -47,17 +47,17 @@ function start(order: Order): { ready: Promise<void>; report: Promise<Report> } 
   const worker = new Worker(new URL("./latency/thread.ts", import.meta.url), { workerData: order });
   const ready = Promise.withResolvers<void>();
   const report = Promise.withResolvers<Report>();
-  let told: Report | null = null;
+  let reported: Report | null = null;
   worker.on("message", (message: "ready" | Report) => {
     if (message === "ready") ready.resolve();
-    else told = message;
+    else reported = message;
   });
   worker.on("error", (error) => {
     ready.reject(error);
     report.reject(error);
   });
   worker.on("exit", (code) => {
-    if (told !== null) return report.resolve(told);
+    if (reported !== null) return report.resolve(reported);
     const error = new Error(`Cannot measure: a thread ended with ${code} before its report`);
     ready.reject(error);
     report.reject(error);

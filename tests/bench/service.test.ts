@@ -137,7 +137,7 @@ test("glibc's account of its memory is read from the sums at its end", () => {
     <total type="mmap" count="1" size="5000"/>\n<system type="current" size="3000"/>
     <system type="max" size="9000"/>\n<aspace type="total" size="3000"/>\n</malloc>`;
   assert.deepEqual(parseMallocInfo(text), { live: 6936, held: 1064, total: 8000 });
-  assert.throws(() => parseMallocInfo("<malloc>"), /it tells of no arena/);
+  assert.throws(() => parseMallocInfo("<malloc>"), /it lists no arena/);
 });
 
 test("sessions are kept for as many requests as was said", () => {

@@ -92,7 +92,7 @@ test("an estimate has the median, and the interval of the sign test with its exa
   assert.throws(() => estimate([]), /there are no values/);
 });
 
-test("ratios are of the same round, and there are none where a value is 0", () => {
+test("ratios are of the same round, and a value of 0 has no ratio", () => {
   const own = [{ round: 1, value: 4 }, { round: 2, value: 9 }, { round: 3, value: 5 }];
   const base = [{ round: 2, value: 3 }, { round: 1, value: 2 }];
   assert.deepEqual(pairedRatios(own, base), [2, 3]);
@@ -188,7 +188,7 @@ test("a choice is applied, and what fits nothing is refused with what there is",
   assert.equal(setup.missing.length, 1);
 });
 
-test("a case without its program or runtime is told before anything runs", () => {
+test("a case without its program or runtime is reported before anything runs", () => {
   const [spec] = CASES;
   assert.ok(spec !== undefined);
   const gone = { ...TABLES, programOf: () => ({ file: "/nowhere", command: [] }) };
@@ -246,7 +246,7 @@ test("a series is kept as whole KiB and milliseconds", () => {
   assert.deepEqual(compact.phases, [{ name: "idle", start: 1 }]);
 });
 
-test("a journal gives back what was added, and tells a line that was cut off", () => {
+test("a journal gives back what was added, and reports a truncated line", () => {
   const path = join(temporaryDirectory(), "runs.jsonl");
   const first = openJournal(path, { key: KEY, fresh: false });
   first.add(run("a", BASELINE, 1, 1));
@@ -256,7 +256,7 @@ test("a journal gives back what was added, and tells a line that was cut off", (
 
   const second = openJournal(path, { key: KEY, fresh: false });
   assert.equal(second.started, first.started);
-  assert.match(second.notes.join(), /was cut off/);
+  assert.match(second.notes.join(), /was truncated/);
   assert.deepEqual(second.runs.map(({ round }) => round), [1]);
   assert.ok(second.has({ case: "a", subject: BASELINE, round: 1 }));
   assert.ok(!second.has({ case: "a", subject: BASELINE, round: 2 }));

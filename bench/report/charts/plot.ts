@@ -38,7 +38,7 @@ function shorten(svg: Element): void {
   }
 }
 
-/** Draws one form of a chart; the label is what a reader who cannot see it is told. */
+/** Draws one form of a chart; the label is the text for readers who cannot see it. */
 export function draw(
   document: Document,
   { width, fontSize }: Form,
@@ -63,7 +63,7 @@ export function textWidth(text: string, { fontSize }: Form): number {
 }
 
 /**
- * The ticks of a logarithmic axis that have room: as many as can be of the candidates, those first
+ * The ticks of a logarithmic axis that fit: as many as can be of the candidates, those first
  * taken first.
  *
  * @param gap The least distance of two ticks in pixels.

@@ -20,7 +20,7 @@ export interface RatioMark extends ChartRow {
 const MARGIN_RIGHT = 46;
 /** The least that an axis spans, so that noise does not look like a difference. */
 const MIN_SPAN: readonly [number, number] = [0.8, 1.25];
-/** Free room at both ends of the axis. */
+/** Free space at both ends of the axis. */
 const AIR = 1.04;
 const TICK_GAP = 34;
 const TICKS: readonly number[] = [

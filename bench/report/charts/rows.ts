@@ -9,7 +9,7 @@ import { type Form, textWidth } from "./plot.ts";
 
 /** A row of a chart. */
 export interface ChartRow {
-  /** The group's title; rows of one group stand together. */
+  /** The group's title; rows of one group are together. */
   readonly group: string;
   /** The row's label. */
   readonly label: string;
@@ -20,7 +20,7 @@ export interface ChartRow {
 /** A row with its place. */
 export type Placed<R extends ChartRow> = R & { readonly key: string };
 
-/** Rows with their places, and the axis that they stand on. */
+/** Rows with their places, and their axis. */
 export interface RowLayout<R extends ChartRow> {
   readonly rows: readonly Placed<R>[];
   readonly height: number;

@@ -16,7 +16,7 @@ import { callTool, type Workplace } from "./tools.ts";
 
 /** Texts that a run is given. */
 const ATTACHED = 5;
-/** How often a worker asks for tools before it has its result: in turn, by its number. */
+/** How often a worker asks for tools before it has its result: in turn, by its index. */
 const TURNS = [2, 3, 1] as const;
 /** How often a plan is made before its result is taken as it is. */
 const ROUNDS = 2;

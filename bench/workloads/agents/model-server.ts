@@ -32,7 +32,7 @@ async function reply(incoming: IncomingMessage, outgoing: ServerResponse): Promi
 const server = createServer((incoming, outgoing) => {
   reply(incoming, outgoing).catch((error: unknown) => {
     console.error(error);
-    // The client sees an answer that was cut off, and fails.
+    // The client sees a truncated answer, and fails.
     outgoing.destroy();
   });
 });
@@ -43,6 +43,6 @@ process.on("disconnect", () => {
 });
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("Cannot tell the port");
+  if (typeof address !== "object" || address === null) throw new Error("Cannot determine the port");
   process.send?.(address.port);
 });

@@ -29,7 +29,7 @@ export interface Model {
   /**
    * Asks, and reads the answer as it comes.
    *
-   * @throws {Error} when the answer is cut off or does not follow the protocol.
+   * @throws {Error} when the answer is truncated or does not follow the protocol.
    */
   ask(asked: ModelRequest): Promise<Answer>;
   /** Closes all connections and ends the service's process. */
@@ -102,7 +102,7 @@ async function readAnswer(incoming: IncomingMessage): Promise<Answer> {
     }
   }
   if (!done) {
-    throw new Error(`Cannot read the model's answer: it was cut off after ${events} events`);
+    throw new Error(`Cannot read the model's answer: it was truncated after ${events} events`);
   }
   return { text, calls: pending.map(checkCall), events };
 }

@@ -33,7 +33,7 @@ function valueOf(operand: Operand): number {
 
 function calculate(expression: Expression): unknown {
   const value = valueOf(expression);
-  // A model is told of its mistakes, and goes on.
+  // A model gets its mistakes as an answer, and goes on.
   return Number.isFinite(value) ? { value } : { error: "The value is not a finite number." };
 }
 

@@ -7,7 +7,7 @@ import { type Chunk, requireIntact } from "./chunks.ts";
 
 /** A store that forgets the oldest when it is full. */
 export class Store {
-  /** The most bytes that are kept. */
+  /** The maximum of bytes that are kept. */
   limit: number;
   readonly #chunks = new Set<Chunk>();
   readonly #pictures = new Set<Buffer>();
@@ -37,7 +37,7 @@ export class Store {
     this.#grow(kept.length);
   }
 
-  /** Forgets all but each `share`th, so that what is left lies scattered. */
+  /** Forgets all but each `share`th, so that what is left is scattered. */
   cut(share: number): void {
     let index = 0;
     for (const chunk of this.#chunks) {

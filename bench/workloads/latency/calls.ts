@@ -67,7 +67,7 @@ function halvesOf(size: number, timed: "malloc" | "free"): Call["open"] {
     return {
       name: timed,
       time(count) {
-        // A warm-up asks for more than the table has room for.
+        // A warm-up asks for more than the table holds.
         let spent = 0;
         for (let left = count; left > 0; left -= table.length) {
           const some = Math.min(left, table.length);

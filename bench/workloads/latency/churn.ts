@@ -44,7 +44,7 @@ const SIZES: readonly {
 const YOUNG = { share: 0.9, part: 0.05 };
 
 /**
- * Lengths without a common divisor, so that picks and sizes meet anew in each round; a round has
+ * Lengths without a common divisor, so that picks and sizes meet differently in each round; a round has
  * picks enough to reach nearly every block.
  */
 const PICKS = 2 ** 20;

@@ -9,7 +9,7 @@ import type { Scale } from "../support/program.ts";
 import { type Call, callsAt } from "./calls.ts";
 import { churn } from "./churn.ts";
 
-/** What a thread is told. */
+/** The settings of a thread. */
 export interface Order {
   readonly scale: Scale;
   readonly allocator: AllocatorName;
@@ -21,7 +21,7 @@ export interface Order {
   readonly meeting: Int32Array;
 }
 
-/** What a thread has to tell. */
+/** The report of a thread. */
 export interface Report {
   /** Nanoseconds a call, for each call of the table. */
   readonly samples: readonly Float64Array[];

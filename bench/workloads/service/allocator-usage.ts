@@ -17,7 +17,7 @@ import { ALL_ARENAS } from "../../../lib/allocators/jemalloc/keys.ts";
 import { readStatistic, refreshStatistics } from "../../../lib/allocators/jemalloc/mallctl.ts";
 import type { ProcessAllocator } from "../../../mod.ts";
 
-/** One reading, in bytes; `null` for what the allocator does not tell. */
+/** One reading, in bytes; `null` for what the allocator does not report. */
 export interface AllocatorUsage {
   /** Handed out. */
   readonly live: number | null;
@@ -57,7 +57,7 @@ function mimallocReader(): UsageReader {
   };
 }
 
-/** `malloc_info`, which tells the same as `mallinfo2` without a structure for its result. */
+/** `malloc_info`, which reports the same as `mallinfo2` without a structure for its result. */
 const MALLOC_INFO_SYMBOLS = {
   // FILE *open_memstream(char **ptr, size_t *sizeloc); both words have to stay where they are
   open_memstream: { parameters: ["pointer", "pointer"], result: "pointer" },
@@ -80,7 +80,7 @@ const Totals = z.object({
   }),
 });
 
-/** Where the sums begin: behind the last arena. */
+/** Where the sums begin: after the last arena. */
 const LAST_ARENA_END = "</heap>";
 
 /** More than the sums take: only so much of the text is read, from its end. */
@@ -96,7 +96,7 @@ const parser = new XMLParser({
 /** The sums in `malloc_info`'s text, in bytes. */
 export function parseMallocInfo(xml: string): AllocatorUsage {
   const end = xml.lastIndexOf(LAST_ARENA_END);
-  if (end < 0) throw new RangeError("Cannot read malloc_info: it tells of no arena");
+  if (end < 0) throw new RangeError("Cannot read malloc_info: it lists no arena");
   const tail = `<malloc>${xml.slice(end + LAST_ARENA_END.length)}`;
   const { malloc: { total, system } } = Totals.parse(parser.parse(tail));
   const size = (rows: typeof total, type: string): number => {

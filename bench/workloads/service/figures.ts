@@ -9,7 +9,7 @@ import { PLATEAU } from "./phases.ts";
 
 /** What a phase's name begins with. */
 export const BURST = "burst";
-/** What the name of a phase behind a burst begins with. */
+/** The prefix of the name of a phase after a burst. */
 export const IDLE = "idle";
 
 /** The resident memory that was sampled from one time to another, in milliseconds. */
@@ -69,7 +69,7 @@ export function figuresOf(series: MemorySeries): Record<string, Metric> {
     peak: { value: Math.max(...peaks), unit: "B", better: "lower" },
     plateau: { value: plateau, unit: "B", better: "lower" },
     ...Object.fromEntries(numbered),
-    // Of the last burst, as the plateau is the one behind it.
+    // Of the last burst, as the plateau is the one after it.
     givenBack: { value: peak - plateau, unit: "B", better: "higher" },
     givenBackShare: { value: (peak - plateau) / peak, unit: "1", better: "higher" },
   };

@@ -34,7 +34,7 @@ const SCRYPT = { N: 8192, r: 8, p: 1 };
 function scryptInstead(pixels: Buffer): Promise<Picture> {
   return new Promise((resolve, reject) => {
     scrypt(pixels.subarray(0, 1024), "picture", THUMBNAIL, SCRYPT, (error, key) => {
-      if (error) reject(error); // null, and undefined in Bun, when there is none
+      if (error) reject(error); // null, and undefined in Bun, without an error
       else resolve({ pixels: key, file: Buffer.from(key) });
     });
   });

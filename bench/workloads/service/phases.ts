@@ -5,11 +5,11 @@
  */
 import type { Scale } from "../support/program.ts";
 
-/** A life: a start, and bursts with an idle phase behind each. */
+/** A life: a start, and bursts with an idle phase after each. */
 export interface Plan {
   /** Requests before the first burst, to warm up. */
   readonly warmUp: number;
-  /** Milliseconds of rest behind the warm-up. */
+  /** Milliseconds of rest after the warm-up. */
   readonly start: number;
   readonly bursts: number;
   /** Requests in a burst. */

@@ -24,7 +24,7 @@ const now = (): number => performance.now();
 
 /**
  * Begins to sample. The times are multiples of the period from the first one on, so that a late
- * sample does not delay those behind it; a time that was missed wholly is left out.
+ * sample does not delay those after it; a time that was missed entirely is left out.
  */
 export function startSampler(read: UsageReader): Sampler {
   const time: number[] = [];

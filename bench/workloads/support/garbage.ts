@@ -15,7 +15,7 @@ export type Collector = () => void;
  */
 const WHOLE = { type: "major", execution: "sync", flavor: "last-resort" } as const;
 
-/** What V8's `gc` is told, by how much is asked of it. */
+/** The options of V8's `gc`, by how much is asked of it. */
 const REQUESTS = { plain: [], "last-resort": [WHOLE] } as const;
 
 /**

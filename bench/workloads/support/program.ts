@@ -15,7 +15,7 @@ import type { Latency, MemorySeries, Metric, WorkloadOutput } from "../../suite/
 /** How much is done: `test` is next to nothing, `quick` some seconds, `full` a minute or two. */
 export type Scale = "test" | "quick" | "full";
 
-/** What a workload is told, as JSON in its first argument. */
+/** The settings of a workload, as JSON in its first argument. */
 export interface WorkloadArguments {
   readonly scale: Scale;
   /** Of the random numbers: the same seed gives the same work. */
@@ -58,7 +58,7 @@ interface Usage {
 }
 
 const PAGE = 4096;
-const FIRST_FIELD = 3; // of /proc/self/stat behind the name, which may hold blanks
+const FIRST_FIELD = 3; // of /proc/self/stat after the name, which may hold blanks
 const [MINOR, MAJOR] = [10, 12]; // man 5 proc_pid_stat, counted from 1
 
 function usage(): Usage {

@@ -101,7 +101,7 @@ export async function runTool(command: readonly string[], options: RunOptions): 
     detached: true,
   });
   const running = shell`exec ${[...command]}`;
-  // By the group's number: zx's own way would need the program ps.
+  // By the process group's ID: zx's own way would need the program ps.
   const stop = (): void => stopGroup(running.pid);
   options.signal?.addEventListener("abort", stop, { once: true });
   const seconds = options.timeoutSeconds;
