@@ -4,7 +4,7 @@
  *
  * In MALLOC_CONF the option starts the thread before main, in every child. What must have one
  * thread then fails: unshare(CLONE_NEWUSER), setresuid in a program that gives up its capabilities
- * (setpriv), Chromium's zygote. A program that makes threads is none of these. In the renderers of a
+ * (setpriv), Chromium's zygote. A program that makes threads is not one of these. In the renderers of a
  * sandboxed Chromium the thread would hang, whenever it is started; so children get it by name only.
  *
  * Environment:
@@ -35,7 +35,7 @@ typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
 static const char *const RUNTIMES[] = {"node", "nodejs", "deno", "bun"};
 
 static mallctl_fn control;
-/* The process that is to have the thread and has made none yet; 0 when there is none. */
+/* The process that is to have the thread and has made none yet; else 0. */
 static pid_t waiting;
 
 static int is_runtime(void) {
@@ -67,7 +67,7 @@ void prepare_background(void) {
     __atomic_store_n(&waiting, getpid(), __ATOMIC_RELEASE);
 }
 
-/* The first thread of the program's own: a process that was forked since is none that waits. */
+/* The first thread of the program's own: a process that was forked since does not wait. */
 static void thread_was_made(void) {
     pid_t process = __atomic_exchange_n(&waiting, 0, __ATOMIC_ACQ_REL);
     if (process == 0 || process != getpid()) return;

@@ -2,8 +2,8 @@
  * The launched process may become another program: a shell's exec, env, setpriv. What takes its place
  * without the preload, or without the requirement, would run unchecked: it is refused.
  *
- * The functions stand in front of the C library's, in every process that has the preload, and look at
- * the environment in the launched one alone: children run as they are told to.
+ * The functions interpose the C library's, in every process that has the preload, and look at
+ * the environment in the launched one alone: children run as they are asked to.
  */
 #define _GNU_SOURCE
 #include "launched.h"
@@ -135,9 +135,9 @@ static void check(const char *program, char *const envp[]) {
     int length = snprintf(message, sizeof message,
                           "offheap: this process was to run under an allocator, and \"%.512s\" was to "
                           "take its place without %s: refused.\n"
-                          "offheap: leave the variable as it is, put \"offheap run\" behind what drops "
+                          "offheap: leave the variable as it is, put \"offheap run\" after what drops "
                           "it, or take --no-inherit. A shell becomes the last command of its -c: with "
-                          "another behind it, it is a child, and free.\n",
+                          "another after it, it is a child, and free.\n",
                           program, lost);
     if (length > 0 && write(STDERR_FILENO, message, (size_t)length) < 0) _exit(REFUSED);
     _exit(REFUSED);
@@ -188,7 +188,7 @@ static size_t count_arguments(const char *first, va_list rest) {
     return count;
 }
 
-/* The list of arguments that a function was called with, and what stands behind its NULL. */
+/* The list of arguments that a function was called with, and what follows its NULL. */
 #define COLLECT(argv, first, rest)                                                  \
     va_list rest;                                                                   \
     va_start(rest, first);                                                          \

@@ -19,7 +19,7 @@ size_t inner_nallocx(size_t size, int flags);
 int inner_mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length);
 
 void *inner_allocate(size_t size, size_t alignment, int zeroed, const struct heap *heap) {
-    if (alignment <= LEAST_PAD && heap == NULL) return zeroed ? inner_calloc(1, size) : inner_malloc(size);
+    if (alignment <= MIN_PAD && heap == NULL) return zeroed ? inner_calloc(1, size) : inner_malloc(size);
     return inner_mallocx(size, (heap != NULL ? heap->flags : 0) | (zeroed ? ZERO : 0) | __builtin_ctzll(alignment));
 }
 
@@ -40,7 +40,7 @@ static const struct heap *heap_of(int flags, struct heap *heap) {
 
 static size_t alignment_of(int flags) {
     size_t alignment = (size_t)1 << (flags & LG_ALIGNMENT);
-    return alignment < LEAST_PAD ? LEAST_PAD : alignment;
+    return alignment < MIN_PAD ? MIN_PAD : alignment;
 }
 
 EXPORT void *mallocx(size_t size, int flags) {
@@ -75,7 +75,7 @@ EXPORT int mallctl(const char *name, void *old, size_t *old_length, void *new, s
     if (strcmp(name, "arenas.lookup") == 0 && new != NULL && new_length == sizeof address) {
         memcpy(&address, new, sizeof address);
         if (guard_known(address) != 0) {
-            address = (const char *)address - LEAST_PAD;
+            address = (const char *)address - MIN_PAD;
             return inner_mallctl(name, old, old_length, &address, sizeof address);
         }
     }

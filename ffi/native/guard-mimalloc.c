@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#define LEAST_ADDRESS ((uintptr_t)32 << 20)
+#define MIN_ADDRESS ((uintptr_t)32 << 20)
 
 void *inner_mi_malloc(size_t size);
 void *inner_mi_zalloc(size_t size);
@@ -25,7 +25,7 @@ void *inner_allocate(size_t size, size_t alignment, int zeroed, const struct hea
         return zeroed ? inner_mi_heap_zalloc_aligned(heap->heap, size, alignment)
                       : inner_mi_heap_malloc_aligned(heap->heap, mimalloc_aligned_size(size, alignment), alignment);
     }
-    if (alignment <= LEAST_PAD) return zeroed ? inner_mi_zalloc(size) : inner_mi_malloc(size);
+    if (alignment <= MIN_PAD) return zeroed ? inner_mi_zalloc(size) : inner_mi_malloc(size);
     return zeroed ? inner_mi_zalloc_aligned(size, alignment)
                   : inner_mi_malloc_aligned(mimalloc_aligned_size(size, alignment), alignment);
 }
@@ -37,20 +37,20 @@ void inner_release(void *base, const struct heap *heap) {
 
 size_t inner_usable(const void *base) { return inner_mi_usable_size(base); }
 
-/* mimalloc answers rightly above its first segment's place only: see LEAST_ADDRESS in lib/memory. */
-int inner_owns(const void *address) { return (uintptr_t)address >= LEAST_ADDRESS && mi_is_in_heap_region(address); }
+/* mimalloc answers rightly above its first segment's place only: see MIN_ADDRESS in lib/memory. */
+int inner_owns(const void *address) { return (uintptr_t)address >= MIN_ADDRESS && mi_is_in_heap_region(address); }
 
 size_t inner_good_size(size_t size) { return inner_mi_good_size(size); }
 
-EXPORT void *mi_malloc(size_t size) { return guard_allocate(size, LEAST_PAD, 0, NULL); }
-EXPORT void *mi_zalloc(size_t size) { return guard_allocate(size, LEAST_PAD, 1, NULL); }
+EXPORT void *mi_malloc(size_t size) { return guard_allocate(size, MIN_PAD, 0, NULL); }
+EXPORT void *mi_zalloc(size_t size) { return guard_allocate(size, MIN_PAD, 1, NULL); }
 
 EXPORT void *mi_calloc(size_t count, size_t size) {
     size_t bytes;
-    return __builtin_mul_overflow(count, size, &bytes) ? NULL : guard_allocate(bytes, LEAST_PAD, 1, NULL);
+    return __builtin_mul_overflow(count, size, &bytes) ? NULL : guard_allocate(bytes, MIN_PAD, 1, NULL);
 }
 
-EXPORT void *mi_realloc(void *block, size_t size) { return guard_resize(block, size, LEAST_PAD, NULL); }
+EXPORT void *mi_realloc(void *block, size_t size) { return guard_resize(block, size, MIN_PAD, NULL); }
 EXPORT void mi_free(void *block) { guard_release(block, NULL); }
 EXPORT size_t mi_usable_size(const void *block) { return guard_size(block); }
 EXPORT size_t mi_good_size(size_t size) { return guard_good_size(size); }

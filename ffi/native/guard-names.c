@@ -22,18 +22,18 @@ static void *allocate_aligned(size_t alignment, size_t size) {
     return NULL;
 }
 
-EXPORT void *malloc(size_t size) { return or_error(guard_allocate(size, LEAST_PAD, 0, NULL)); }
+EXPORT void *malloc(size_t size) { return or_error(guard_allocate(size, MIN_PAD, 0, NULL)); }
 
 EXPORT void *calloc(size_t count, size_t size) {
     size_t bytes;
-    return or_error(__builtin_mul_overflow(count, size, &bytes) ? NULL : guard_allocate(bytes, LEAST_PAD, 1, NULL));
+    return or_error(__builtin_mul_overflow(count, size, &bytes) ? NULL : guard_allocate(bytes, MIN_PAD, 1, NULL));
 }
 
-EXPORT void *realloc(void *block, size_t size) { return or_error(guard_resize(block, size, LEAST_PAD, NULL)); }
+EXPORT void *realloc(void *block, size_t size) { return or_error(guard_resize(block, size, MIN_PAD, NULL)); }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size) {
     size_t bytes;
-    return or_error(__builtin_mul_overflow(count, size, &bytes) ? NULL : guard_resize(block, bytes, LEAST_PAD, NULL));
+    return or_error(__builtin_mul_overflow(count, size, &bytes) ? NULL : guard_resize(block, bytes, MIN_PAD, NULL));
 }
 
 EXPORT void free(void *block) { guard_release(block, NULL); }

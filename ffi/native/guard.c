@@ -3,8 +3,8 @@
  *
  *   [ … pad | shape, seal ][ the block ][ tail ]
  *
- * The seal, made of the address, the shape and a secret, tells a live block from a freed one and from
- * any other memory; it stands where an underrun meets it first. The tail stands directly behind the
+ * The seal, made of the address, the shape and a secret, distinguishes a live block from a freed one
+ * and from any other memory; it is where an underrun meets it first. The tail comes directly after the
  * last byte that was asked for. A freed block is filled with POISON and held back, and looked at when
  * it leaves, and at the end of the process. Of a large one the pages are closed meanwhile.
  */
@@ -105,12 +105,12 @@ static void *base_of(const void *block, uint64_t shape) { return (char *)block -
 
 /* A large block begins with a page, so that all of it can be closed, and its header stays open. */
 static size_t pad_for(size_t size, size_t alignment) {
-    size_t least = size >= LARGE ? page_size() : LEAST_PAD;
+    size_t least = size >= LARGE ? page_size() : MIN_PAD;
     return alignment > least ? alignment : least;
 }
 
 static size_t length_for(size_t size) {
-    size_t unit = size >= LARGE ? page_size() : LEAST_PAD;
+    size_t unit = size >= LARGE ? page_size() : MIN_PAD;
     return (size + TAIL + unit - 1) & ~(unit - 1);
 }
 
@@ -139,14 +139,14 @@ static int is_readable(const void *address) {
 /* The shape of a live block, after its bounds were looked at. */
 static uint64_t live_shape(const void *block, const char *when_freed) {
     const struct header *header = header_of(block);
-    if ((uintptr_t)block % LEAST_PAD != 0) report("no block begins at the pointer, which is not aligned", block);
+    if ((uintptr_t)block % MIN_PAD != 0) report("no block begins at the pointer, which is not aligned", block);
     /* An allocator may not know the pages within a block of an alignment above the page's size. */
     if (!inner_owns(header) && !is_readable(header)) report("there is no readable memory at the pointer", block);
     uint64_t shape = header->shape, seal = atomic_load_explicit(&header->seal, memory_order_acquire);
     uint64_t expected = seal_of(block, shape);
     if (seal == ~expected) report(when_freed, block);
     if (seal != expected) report("no block begins at the pointer, or the bytes before it were overwritten", block);
-    if (!has_tail(block, shape, seal)) report("the bytes behind the block were overwritten", block);
+    if (!has_tail(block, shape, seal)) report("the bytes after the block were overwritten", block);
     return shape;
 }
 
@@ -266,15 +266,15 @@ size_t guard_size(const void *block) {
 
 size_t guard_known(const void *address) {
     const struct header *header = header_of(address);
-    if ((uintptr_t)address % LEAST_PAD != 0 || !inner_owns(header)) return 0;
+    if ((uintptr_t)address % MIN_PAD != 0 || !inner_owns(header)) return 0;
     uint64_t shape = header->shape;
     return atomic_load_explicit(&header->seal, memory_order_acquire) == seal_of(address, shape) ? size_of(shape) : 0;
 }
 
 size_t guard_good_size(size_t size) {
     if (size >= (size_t)1 << (SIZE_BITS - 1)) return size;
-    size_t pad = pad_for(size, LEAST_PAD), good = inner_good_size(pad + length_for(size)) - pad - TAIL;
-    return pad_for(good, LEAST_PAD) == pad ? good : size;
+    size_t pad = pad_for(size, MIN_PAD), good = inner_good_size(pad + length_for(size)) - pad - TAIL;
+    return pad_for(good, MIN_PAD) == pad ? good : size;
 }
 
 static void lock_all(void) {

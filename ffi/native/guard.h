@@ -1,6 +1,6 @@
 /*
  * The layer of the secure variant between the functions that a library exports and the allocator's
- * own: guard.c is the layer, guard-jemalloc.c and guard-mimalloc.c tell it how to reach them.
+ * own: guard.c is the layer, guard-jemalloc.c and guard-mimalloc.c say how to reach them.
  */
 #ifndef OFFHEAP_GUARD_H
 #define OFFHEAP_GUARD_H
@@ -11,9 +11,9 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* The least alignment of a block, and the bytes before it that the layer needs. */
-#define LEAST_PAD ((size_t)16)
+#define MIN_PAD ((size_t)16)
 
-/* A heap of the allocator's that a block belongs to; NULL stands for none in particular. */
+/* A heap of the allocator's that a block belongs to; NULL for none in particular. */
 struct heap {
     void *heap; /* mimalloc's */
     int flags;  /* jemalloc's */
@@ -21,7 +21,7 @@ struct heap {
 
 /*
  * The layer. An alignment is a power of two. All but allocating end the process with a message when
- * the block is none that the layer gave, was freed, or was written to beyond its bounds. Blocks of a
+ * the block is not one that the layer gave, was freed, or was written to beyond its bounds. Blocks of a
  * heap are not held back, as they would outlive it.
  */
 void *guard_allocate(size_t size, size_t alignment, int zeroed, const struct heap *heap);
@@ -33,12 +33,12 @@ size_t guard_known(const void *address);
 /* The largest size that takes as much memory as this one. */
 size_t guard_good_size(size_t size);
 
-/* The allocator: its blocks begin LEAST_PAD bytes or more before the layer's. */
+/* The allocator: its blocks begin MIN_PAD bytes or more before the layer's. */
 void *inner_allocate(size_t size, size_t alignment, int zeroed, const struct heap *heap);
 void inner_release(void *base, const struct heap *heap);
 /* Bytes of a block of the allocator's from its base on. */
 size_t inner_usable(const void *base);
-/* Whether an address lies in the allocator's memory; any may be asked about. */
+/* Whether an address is in the allocator's memory; any may be asked about. */
 int inner_owns(const void *address);
 size_t inner_good_size(size_t size);
 

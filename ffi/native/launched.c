@@ -20,7 +20,7 @@ struct word {
     size_t length;
 };
 
-/* When the kernel started this process, in its own words; of length 0 where it does not tell. */
+/* When the kernel started this process, in its own words; of length 0 where it does not report it. */
 static struct word read_start(void) {
     struct word start = {.length = 0};
     char text[1024];

@@ -2,11 +2,11 @@
  * What a launched process does once, before its main.
  *
  * Children inherit the variables of a launch. A variable that is meant for one process begins with
- * PID.START: the process's number, and when the kernel started it, as /proc/PID/stat has it. The
+ * PID.START: the process ID, and when the kernel started it, as /proc/PID/stat has it. The
  * number alone would also be that of a later process, or of a child in a namespace of its own: in a
  * container the launched process is often number 1, and so is the zygote of Chromium's sandbox.
  *
- * What starts the process may not know its start, or not even its number: a shell writes "PID:", and a
+ * What starts the process may not know its start, or not even its ID: a shell writes "PID:", and a
  * container's or a unit's file "*:", which is the first process that finds it. That one names itself.
  */
 #ifndef OFFHEAP_LAUNCHED_H
@@ -25,8 +25,8 @@
 #define REFUSED 125
 
 /*
- * The text behind "PID.START:" in a variable when both are this process's, else NULL. Behind "PID:"
- * the number decides, as where the system does not tell a start; behind "*:" it is any process.
+ * The text after "PID.START:" in a variable when both are this process's, else NULL. After "PID:"
+ * the number decides, as where the system does not report a start; after "*:" it is any process.
  */
 const char *meant_for_this_process(const char *variable);
 

@@ -11,12 +11,12 @@
 #include "platform/system-malloc.h"
 
 static inline size_t least(size_t size) {
-    return size < LEAST_ALIGNMENT ? LEAST_ALIGNMENT : size;
+    return size < MIN_ALIGNMENT ? MIN_ALIGNMENT : size;
 }
 
 static inline int jemalloc_flags(const struct source *source, size_t alignment, int zeroed) {
     /* What is no size becomes 2^63, which jemalloc refuses. */
-    int lg_alignment = alignment > LEAST_ALIGNMENT ? 63 - __builtin_clzll(alignment) : 0;
+    int lg_alignment = alignment > MIN_ALIGNMENT ? 63 - __builtin_clzll(alignment) : 0;
     return source->flags | lg_alignment | (zeroed ? JEMALLOC_ZERO : 0);
 }
 
@@ -34,7 +34,7 @@ static void jemalloc_release(const struct source *source, void *block) {
 
 static void *mimalloc_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
     const struct functions *call = &source->call;
-    if (alignment > LEAST_ALIGNMENT) {
+    if (alignment > MIN_ALIGNMENT) {
         return zeroed ? call->mi_zalloc_aligned(size, alignment)
                       : call->mi_malloc_aligned(mimalloc_aligned_size(size, alignment), alignment);
     }
@@ -43,7 +43,7 @@ static void *mimalloc_allocate(const struct source *source, size_t size, size_t 
 
 static void *mimalloc_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
     const struct functions *call = &source->call;
-    return alignment > LEAST_ALIGNMENT ? call->mi_realloc_aligned(block, size, alignment)
+    return alignment > MIN_ALIGNMENT ? call->mi_realloc_aligned(block, size, alignment)
                                        : call->realloc(block, least(size));
 }
 
@@ -64,7 +64,7 @@ static void *mimalloc_heap_reallocate(const struct source *source, void *block, 
 }
 
 static void *system_allocate(const struct source *source, size_t size, size_t alignment, int zeroed) {
-    if (alignment <= LEAST_ALIGNMENT) {
+    if (alignment <= MIN_ALIGNMENT) {
         return zeroed ? source->call.calloc(1, least(size)) : source->call.malloc(least(size));
     }
     void *block = system_aligned(alignment, least(size));
@@ -74,7 +74,7 @@ static void *system_allocate(const struct source *source, size_t size, size_t al
 
 /* C has no aligned realloc: an aligned block moves, unless it stays aligned by itself. */
 static void *system_reallocate(const struct source *source, void *block, size_t size, size_t alignment) {
-    if (alignment <= LEAST_ALIGNMENT) return source->call.realloc(block, least(size));
+    if (alignment <= MIN_ALIGNMENT) return source->call.realloc(block, least(size));
     size_t old = source->call.malloc_usable_size(block);
     void *moved = system_allocate(source, size, alignment, 0);
     if (moved == NULL) return NULL;

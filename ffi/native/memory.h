@@ -15,13 +15,13 @@ enum kind { JEMALLOC = 1, MIMALLOC = 2, SYSTEM = 3 };
 #define JEMALLOC_ZERO 0x40
 #define JEMALLOC_TCACHE_NONE 0x100
 #define JEMALLOC_ARENA_SHIFT 20
-/* The numbers of arenas that these flags have room for, from 0 on: jemalloc's MALLOCX_ARENA_LIMIT. */
+/* The numbers of arenas that these flags can hold, from 0 on: jemalloc's MALLOCX_ARENA_LIMIT. */
 #define JEMALLOC_ARENAS 4095
 
 _Static_assert((uint64_t)JEMALLOC_ARENAS << JEMALLOC_ARENA_SHIFT <= UINT32_MAX, "they fit the flags");
 
 /* Every block is aligned at least to this, as C's max_align_t is. */
-#define LEAST_ALIGNMENT 16
+#define MIN_ALIGNMENT 16
 
 /* The first fields of mimalloc's mi_heap_area_t, the same in 2.0 to 3.7. */
 struct mi_area {

@@ -3,7 +3,7 @@
  * ends the whole process when a worker is terminated while one is made: what Node refuses then,
  * koffi throws into a thread that takes no exception. Here it is no buffer, and no harm.
  *
- * The functions are looked up in the program, as in other runtimes and programs there are none.
+ * The functions are looked up in the program, as other runtimes and programs do not have them.
  */
 #define _GNU_SOURCE
 #include <string.h>

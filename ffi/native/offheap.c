@@ -158,7 +158,7 @@ static void require(const char *required) {
     if (!is_serving(allocator, path, &answer)) refuse(allocator, why);
 }
 
-/* Sets or unsets the variables of the lines behind the count. */
+/* Sets or unsets the variables of the lines after the count. */
 static void restore(char *lines) {
     char *rest = lines;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {

@@ -10,7 +10,7 @@
 
 #include "operators.h"
 
-/* The headers tell of them only if they are asked to, which is for the allocator's source to decide. */
+/* The headers declare them only if they are asked to, which is for the allocator's source to decide. */
 #ifndef RTLD_NEXT
 #define RTLD_NEXT ((void *)-1l)
 #endif
@@ -44,7 +44,7 @@ typedef void (*NewHandler)(void);
 
 static const char *const RUNTIMES[] = {"libstdc++.so.6", "libc++.so.1"};
 
-/* A function of a library that is loaded; NULL stands for all that the program sees. */
+/* A function of a library that is loaded; NULL means all that the program sees. */
 static void *function_of(const char *library, const char *name) {
     void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
     if (handle == NULL) return NULL;
@@ -76,7 +76,7 @@ static NewHandler new_handler(void) {
 static void say(const char *sentence) {
     size_t length = 0;
     while (sentence[length] != '\0') length++;
-    if (write(STDERR_FILENO, sentence, length) < 0) return; /* there is nobody to tell */
+    if (write(STDERR_FILENO, sentence, length) < 0) return; /* nobody reads it */
 }
 
 __attribute__((noreturn)) static void throw_bad_alloc(void) {

@@ -35,7 +35,7 @@ extern _Bool offheap_operators_elsewhere __attribute__((visibility("hidden")));
 #define OFFHEAP_PLACE(name) OFFHEAP_PLACE_##name,
 enum { OFFHEAP_OPERATORS(OFFHEAP_PLACE) OFFHEAP_PLACES };
 
-/* The runtime library's forms, found at the start; NULL where there is none. */
+/* The runtime library's forms, found at the start; NULL where it is missing. */
 extern void *offheap_next_operators[OFFHEAP_PLACES] __attribute__((visibility("hidden")));
 
 /* The allocation without any handler, for operators-failed.c. */

@@ -62,7 +62,7 @@ __attribute__((noinline, cold)) static void add_rows(void) {
     row_count = count;
 }
 
-/* Deposits a block; its ticket's number, or 0 when there is no memory for one. */
+/* Deposits a block; its ticket's number, or 0 without memory for one. */
 EXPORT double offheap_ticket_put(double source, double secret, double block, double size,
                                  double alignment, double release, double depositor) {
     struct ticket *ticket = malloc(sizeof *ticket);
@@ -127,7 +127,7 @@ EXPORT int offheap_ticket_take(double source, double number, double secret, doub
     return status;
 }
 
-/* Whether a block that waits to be claimed lies at an address. */
+/* Whether a block that waits to be claimed is at an address. */
 EXPORT int offheap_ticket_at(double address) {
     int held = 0;
     lock(&waiting_lock);
@@ -151,10 +151,10 @@ EXPORT double offheap_ticket_count(double source) {
 
 /*
  * The sizes of an allocator's blocks that wait to be claimed, and that an account has deposited or
- * nobody who is still there: as many of them as there is `room` for. How many there are.
+ * nobody who is still there: up to `capacity` of them. How many there are.
  */
-EXPORT double offheap_ticket_sizes(double source, double depositor, double *sizes, double room) {
-    size_t count = 0, most = to_length(room);
+EXPORT double offheap_ticket_sizes(double source, double depositor, double *sizes, double capacity) {
+    size_t count = 0, most = to_length(capacity);
     lock(&waiting_lock);
     EACH_WAITING(each) {
         if (each->source != to_source(source)) continue;

@@ -116,7 +116,7 @@ export const MEMORY_SYMBOLS = {
   },
   // int offheap_ticket_at(double address); 1 when a block waits there
   offheap_ticket_at: { parameters: ["pointerAsDouble"], result: "i32" },
-  // double offheap_ticket_sizes(double source, double depositor, double *sizes, double room)
+  // double offheap_ticket_sizes(double source, double depositor, double *sizes, double capacity)
   offheap_ticket_sizes: {
     parameters: ["pointerAsDouble", "pointerAsDouble", "buffer", "f64"],
     result: "f64",

@@ -44,8 +44,8 @@ const MESSAGES: Readonly<Record<string, RegExp>> = {
   // What is there may be another block that was freed.
   "free inside a block": /no block begins at|a freed block was to be resized|double free/,
   "free elsewhere": /no block begins at|there is no readable memory at/,
-  "overrun": /the bytes behind the block were overwritten/,
-  "overrun by memcpy": /the bytes behind the block were overwritten/,
+  "overrun": /the bytes after the block were overwritten/,
+  "overrun by memcpy": /the bytes after the block were overwritten/,
   "underrun": /the bytes before it were overwritten/,
   "underrun by memcpy": /the bytes before it were overwritten/,
   "write after free": /a freed block was written to|the bytes (behind|before)/,
@@ -159,7 +159,7 @@ const FAULTS: readonly Fault[] = [
   {
     what: "writes behind its own memory",
     from: "memcpy(block + size_of(shape), &tail, TAIL);",
-    to: "memcpy(block + size_of(shape) + LEAST_PAD, &tail, TAIL);",
+    to: "memcpy(block + size_of(shape) + MIN_PAD, &tail, TAIL);",
     sanitizers: ADDRESS_SANITIZERS,
     seen: /heap-buffer-overflow/,
   },

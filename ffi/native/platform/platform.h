@@ -43,7 +43,7 @@ typedef pthread_key_t thread_key_type;
 #endif
 
 /*
- * What stands before all of jemalloc's names. macOS and Windows keep the C library's names to
+ * The prefix of all of jemalloc's names. macOS and Windows keep the C library's names to
  * themselves: a jemalloc for them has a prefix, Homebrew's as well.
  */
 #if defined(__APPLE__) || defined(_WIN32)

@@ -1,7 +1,7 @@
 /*
  * The C runtime of Windows aligns blocks to 16 bytes. Its _aligned_malloc gives blocks that free()
  * must not be called for; whoever frees a block here does not know which kind it is. So a block of
- * a larger alignment lies within one of the C runtime's, with a note before it, and a table knows
+ * a larger alignment is within one of the C runtime's, with a note before it, and a table knows
  * all of them by their addresses. Every other block is the C runtime's own.
  */
 #include "system-malloc.h"
@@ -20,7 +20,7 @@
 #define RUNTIME_ALIGNMENT 16
 #define NOTE_ROWS 16384
 
-/* Lies right before the block. */
+/* Right before the block. */
 struct note {
     struct note *next;
     void *whole;
@@ -28,7 +28,7 @@ struct note {
 
 static lock_type notes_lock = LOCK_FREE;
 static struct note *notes[NOTE_ROWS];
-/* How many there are: as long as it is none, no block is looked up. */
+/* How many there are: at 0, no block is looked up. */
 static size_t noted;
 
 static struct note **row_of(const struct note *note) {

@@ -46,7 +46,7 @@ static int mallctl_answers_all(void *function) {
 static int mi_owns(void *function, const void *address, size_t size) {
     mi_owns_fn owns;
     *(void **)&owns = function;
-    /* A byte within tells a region from a list of blocks; mimalloc 3 knows those near the start. */
+    /* A byte within distinguishes a region from a list of blocks; mimalloc 3 knows those near the start. */
     size_t within = (size < 4096 ? size : 4096) - 1;
     return owns(address) && owns((const char *)address + within);
 }

@@ -17,7 +17,7 @@ static void release_page(void *page) {
     munmap(page, 1);
 }
 
-/* libc's own malloc, also where another one stands before it. */
+/* libc's own malloc, also where another one serves the process. */
 static void *libc_function(const char *name) {
     struct definition libc, server, found;
     if (!find_definition(SYSTEM_SYMBOL, &libc) || !find_definition("malloc", &server)) return NULL;

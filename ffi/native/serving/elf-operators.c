@@ -74,7 +74,7 @@ static void *operator_of(const char *symbol) {
     return known ? found.address : NULL;
 }
 
-/* std::nothrow stands for itself: nobody looks into it. */
+/* In place of std::nothrow: nobody looks into it. */
 static char nothrow;
 
 #define NEW(name, symbol, types, arguments)                        \

@@ -29,7 +29,7 @@ int check_file(const char *path, const struct answer *why) {
     return 1;
 }
 
-/* All of them ask the zones; what their blocks are tells who serves them. */
+/* All of them ask the zones; their blocks show who serves them. */
 int check_functions(const struct answer *why) {
     (void)why;
     return 1;

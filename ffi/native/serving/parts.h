@@ -32,7 +32,7 @@ struct allocator {
     int (*answers_all)(void *function);
 };
 
-/* The allocator of a name, see allocators.c; NULL when there is none. */
+/* The allocator of a name, see allocators.c; NULL when it is not known. */
 const struct allocator *find_allocator(const char *name);
 
 /* One way to get a block, and to give it back. */

@@ -22,11 +22,11 @@
 static const size_t MALLOC_SIZES[] = {3001, 1, 16, 100, 1000, 2047, 16384, 1 << 20};
 /* The same for the other entry points; calloc would zero larger ones, and that costs the memory. */
 static const size_t OTHER_SIZES[] = {16, 2047, 16384};
-/* Besides, sizes drawn anew each time, one from each power of two to the next: who serves some
+/* Besides, sizes drawn at random each time, one from each power of two to the next: who serves some
    sizes only cannot know them. The last is 4 MiB. */
 #define LARGEST_DRAWN 22
 
-#define MOST_FOREIGN 8
+#define MAX_FOREIGN 8
 
 /* A static address: no allocator may claim it. */
 static char static_control;
@@ -89,12 +89,12 @@ static void *map_page_beside(const void *block) {
 /* Whether it denies what it does not own; the block is one that its counter has proven. */
 static int check_controls(const struct allocator *it, void *function, const void *block,
                           const struct answer *why) {
-    struct foreign foreign[MOST_FOREIGN];
+    struct foreign foreign[MAX_FOREIGN];
     size_t count = 0;
     char on_stack = 0;
     void *page = NULL;
     if (it->answers_all(function)) {
-        count = list_foreign(foreign, MOST_FOREIGN - 2);
+        count = list_foreign(foreign, MAX_FOREIGN - 2);
         foreign[count++] = (struct foreign){"the stack", &on_stack, NULL};
         foreign[count++] = (struct foreign){"static data", &static_control, NULL};
     } else if ((page = map_page_beside(block)) != NULL) {
