@@ -32,7 +32,7 @@ const STICKY = 0o1000;
 export function effectiveUser(): number | null {
   if (process.platform === "win32") return null;
   return withPermission(
-    "tell whether the cache is this user's own",
+    "determine whether the cache is this user's own",
     "--allow-sys=uid",
     () => process.geteuid?.() ?? null,
   );

@@ -11,7 +11,7 @@ import type { StartChanges } from "../../ffi/types.ts";
 
 /** One of a process's descriptors. */
 export interface Descriptor {
-  /** Its number. */
+  /** The descriptor itself. */
   readonly number: number;
   /** What it leads to, as `/proc/PID/fd` has it: a path, or such as `pipe:[4242]`. */
   readonly target: string;

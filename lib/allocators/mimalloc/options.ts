@@ -13,7 +13,7 @@ import { decodeMimallocVersion } from "./version.ts";
 
 /** One option. */
 export interface MimallocOption {
-  /** Its number. */
+  /** Its value in `mi_option_t`. */
   readonly number: number;
   /** Its name, as in `MIMALLOC_<NAME>`. */
   readonly name: string;

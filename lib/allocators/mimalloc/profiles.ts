@@ -77,7 +77,7 @@ export const MIMALLOC_PROFILES: Profiles = {
         // at a tenth of that price.
         { name: "MIMALLOC_DECOMMIT_DELAY", value: "0" },
         { name: "MIMALLOC_SEGMENT_DECOMMIT_DELAY", value: "0" },
-        // What a thread leaves behind would wait for another thread to adopt it.
+        // What a thread leaves at its end would wait for another thread to adopt it.
         { name: "MIMALLOC_ABANDONED_PAGE_DECOMMIT", value: "1" },
       ],
     },
