@@ -21,35 +21,22 @@ export interface EnvCommand {
   readonly assigned: readonly string[];
 }
 
-/** Options without a value, by their short and long names. */
-const FLAGS: Readonly<Record<string, "clear" | "nothing" | "print">> = {
+/** Options without a value, by their short and long names. The rare ones are refused. */
+const FLAGS: Readonly<Record<string, "clear" | "nothing">> = {
   "i": "clear",
-  "0": "nothing",
   "v": "nothing",
   "--ignore-environment": "clear",
-  "--null": "nothing",
   "--debug": "nothing",
-  "--block-signal": "nothing",
-  "--default-signal": "nothing",
-  "--ignore-signal": "nothing",
-  "--list-signal-handling": "nothing",
-  "--help": "print",
-  "--version": "print",
 };
 
 /** Options with a value, by their short and long names. */
-const VALUED: Readonly<Record<string, "unset" | "directory" | "split" | "nothing">> = {
+const VALUED: Readonly<Record<string, "unset" | "directory" | "split">> = {
   "u": "unset",
   "C": "directory",
   "S": "split",
-  "a": "nothing",
   "--unset": "unset",
   "--chdir": "directory",
   "--split-string": "split",
-  "--argv0": "nothing",
-  "--block-signal": "nothing",
-  "--default-signal": "nothing",
-  "--ignore-signal": "nothing",
 };
 
 /**
@@ -57,23 +44,20 @@ const VALUED: Readonly<Record<string, "unset" | "directory" | "split" | "nothing
  *
  * @param args The arguments, without `env` itself.
  * @param environment The environment that `env` runs in.
- * @param unknown Variables whose values are not those of `environment` when `env` runs.
  * @throws {LaunchError} status 125 when an option or quoting is not understood.
  */
 export function parseEnvCommand(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
-  unknown: ReadonlySet<string> = new Set(),
 ): EnvCommand {
   const rest = [...args];
   const unset: string[] = [];
   let cleared = false;
-  let prints = false;
   let directory: string | null = null;
   const apply = (action: string, value: string): void => {
     if (action === "unset") unset.push(value);
     else if (action === "directory") directory = value;
-    else if (action === "split") rest.unshift(...splitString(value, environment, unknown));
+    else if (action === "split") rest.unshift(...splitString(value));
   };
   for (let word = rest[0]; word?.startsWith("-"); word = rest[0]) {
     rest.shift();
@@ -85,9 +69,8 @@ export function parseEnvCommand(
       if (action !== undefined && value !== undefined) apply(action, value);
       else if (FLAGS[name] !== undefined && value === undefined) {
         cleared ||= FLAGS[name] === "clear";
-        prints ||= FLAGS[name] === "print";
       } else if (VALUED[name] !== undefined) apply(VALUED[name], requireValue(word, rest.shift()));
-      else throw refused(`the unknown option "${word}"`);
+      else throw refused(`the option "${word}", which offheap does not follow`);
     } else {
       for (let index = 1; index < word.length; index++) {
         const letter = word.charAt(index);
@@ -96,7 +79,9 @@ export function parseEnvCommand(
           apply(action, word.slice(index + 1) || requireValue(word, rest.shift()));
           break;
         }
-        if (FLAGS[letter] === undefined) throw refused(`the unknown option "${word}"`);
+        if (FLAGS[letter] === undefined) {
+          throw refused(`the option "${word}", which offheap does not follow`);
+        }
         cleared ||= FLAGS[letter] === "clear";
       }
     }
@@ -112,7 +97,7 @@ export function parseEnvCommand(
   }
   const [command, ...commandArgs] = rest;
   return {
-    command: prints ? null : command ?? null,
+    command: command ?? null,
     args: commandArgs,
     environment: result,
     directory,
@@ -121,72 +106,23 @@ export function parseEnvCommand(
   };
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  "f": "\f",
-  "n": "\n",
-  "r": "\r",
-  "t": "\t",
-  "v": "\v",
-  "_": " ",
-  "#": "#",
-  "$": "$",
-  '"': '"',
-  "'": "'",
-  "\\": "\\",
-};
-
 /** What parts words; a blank of another script does not. */
-const BLANK = /[ \t\n\v\f\r]/;
+const BLANK = String.raw`[ \t\n\v\f\r]`;
+/** Escapes, variables and comments: rare, and refused. */
+const RARE = new RegExp(String.raw`[\\$]|(?<=^|${BLANK})#`);
+const WORD = new RegExp(`(?:(?!${BLANK})[^'"]|'[^']*'|"[^"]*")+`, "g");
 
 /**
- * Splits the string of `env -S` into words: blanks part them, quotes and backslashes keep them
- * together, `#` at the start of a word ends all, `${NAME}` is replaced by a variable.
+ * Splits the string of `env -S` into words: blanks part them, quotes keep them together.
  *
- * @param unknown Variables whose values are not those of `environment`.
- * @throws {LaunchError} status 125 when a quote is open, an escape is unknown, or one of these
- * variables is asked for.
+ * @throws {LaunchError} status 125 when a quote is open, or there are escapes, variables or comments.
  */
-export function splitString(
-  text: string,
-  environment: Readonly<Record<string, string | undefined>>,
-  unknown: ReadonlySet<string> = new Set(),
-): string[] {
-  const words: string[] = [];
-  let word: string | null = null;
-  let quote = "";
-  for (let index = 0; index < text.length; index++) {
-    const letter = text.charAt(index);
-    if (letter === "\\") {
-      const next = text.charAt(++index);
-      if (quote === "'") word = `${word ?? ""}${next === "'" || next === "\\" ? "" : "\\"}${next}`;
-      else if (next === "c" && quote === "") break;
-      else if (next === "_" && quote === "") {
-        if (word !== null) words.push(word);
-        word = null;
-      } else if (ESCAPES[next] === undefined) throw refused(`the unknown escape "\\${next}" in -S`);
-      else word = `${word ?? ""}${ESCAPES[next]}`;
-    } else if (quote !== "" && letter === quote) quote = "";
-    else if (quote === "" && (letter === "'" || letter === '"')) {
-      quote = letter;
-      word ??= "";
-    } else if (quote === "" && BLANK.test(letter)) {
-      if (word !== null) words.push(word);
-      word = null;
-    } else if (letter === "#" && word === null) break;
-    else if (letter === "$" && quote !== "'") {
-      const match = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}/.exec(text.slice(index));
-      const name = match?.[1];
-      if (match === null || name === undefined) throw refused('a "$" in -S that is not ${NAME}');
-      if (unknown.has(name)) throw refused(`"\${${name}}" in -S, which the launch sets`);
-      // A variable that is not set is no word by itself, unlike an empty one.
-      const value = environment[name];
-      if (value !== undefined) word = `${word ?? ""}${value}`;
-      index += match[0].length - 1;
-    } else word = `${word ?? ""}${letter}`;
-  }
-  if (quote !== "") throw refused(`an open quote ${quote} in -S`);
-  if (word !== null) words.push(word);
-  return words;
+export function splitString(text: string): string[] {
+  const rare = RARE.exec(text);
+  if (rare !== null) throw refused(`"${rare[0]}" in -S, which offheap does not follow`);
+  const open = /['"]/.exec(text.replace(WORD, ""));
+  if (open !== null) throw refused(`an open quote ${open[0]} in -S`);
+  return (text.match(WORD) ?? []).map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"));
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

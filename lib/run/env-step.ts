@@ -70,7 +70,7 @@ export function afterEnv(
   fixed: ReadonlySet<string>,
 ): Execution | null {
   const { environment, cwd } = execution;
-  const env = parseEnvCommand(argv.slice(1), environment, fixed);
+  const env = parseEnvCommand(argv.slice(1), environment);
   if (env.command === null) return null;
   requireFixed(command, env, fixed);
   const directory = env.directory === null ? cwd : resolve(cwd, env.directory);

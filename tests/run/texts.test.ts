@@ -30,7 +30,7 @@ const words: fc.Arbitrary<string> = fc.array(
 ).map((parts) => parts.join(""));
 
 test(
-  "words of env -S of any parts are those of the system's env, and refused where it refuses",
+  "words of env -S are those of the system's env, and refused where it refuses or may have read more",
   skipUnless(SPLITS, "needs an env that has -S"),
   () => {
     const property = fc.property(words, (text) => {
@@ -40,13 +40,15 @@ test(
       });
       let own: string[] | null;
       try {
-        own = splitString(`x ${text}`, VARIABLES);
+        own = splitString(`x ${text}`);
       } catch (error) {
         assert.ok(error instanceof LaunchError, String(error));
         own = null;
       }
       const printed = own?.map((word) => `[${word}]\n`).join("") ?? null;
-      assert.equal(printed, status === 0 ? stdout : null);
+      if (printed !== null || !/[\\$#]/.test(text)) {
+        assert.equal(printed, status === 0 ? stdout : null);
+      }
     });
     fc.assert(property, FEW_RUNS);
   },
