@@ -134,7 +134,7 @@ export function judge(results: Results, bound: Bound, allocator: string): Judged
 export const PROFILE_SUBJECT = /^(jemalloc|mimalloc)-(balanced|throughput|low-memory)$/;
 
 /** The allocators that have profiles. */
-export const PROFILED = ["jemalloc", "mimalloc"] as const;
+const PROFILED = ["jemalloc", "mimalloc"] as const;
 
 /** Every bound for each allocator. */
 export function judgeAll(results: Results): Judged[] {

@@ -41,7 +41,7 @@ const MAX_SIZE = 1024;
 const NODE: readonly RuntimeName[] = ["node26", "node22"];
 
 /** The loops that call the FFI directly, one for each type of an address. */
-export function directSides({ memory, path }: Context, size: number): Side[] {
+function directSides({ memory, path }: Context, size: number): Side[] {
   return directCalls(memory.name, path).map(({ name, malloc, free, sizeOf }) =>
     sideOf(name, fresh(loops.directPairs)(malloc, free, sizeOf(size)))
   );

@@ -38,7 +38,7 @@ interface Ending {
 }
 
 /** Runs a case once. */
-export function runOnce(program: string, one: MisuseCase, { variables }: Setup): Ending {
+function runOnce(program: string, one: MisuseCase, { variables }: Setup): Ending {
   const { status, signal, stdout, stderr, error } = spawnSync(
     program,
     [one.class, one.way, one.size],

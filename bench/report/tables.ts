@@ -31,7 +31,7 @@ import {
 } from "./numbers.ts";
 
 /** The table of one metric: values, and ratios to the system allocator. */
-export function metricTable(results: Results, { metric, name, title }: MetricView): Table {
+function metricTable(results: Results, { metric, name, title }: MetricView): Table {
   const titles = titlesOf(results);
   const rows = results.summary.filter((row) =>
     row.metric === metric && (row.ratio === undefined || row.ratio.baseline === BASELINE)
@@ -64,7 +64,7 @@ function overCases(rows: readonly RatioRow[], subject: string): string {
 }
 
 /** One row a subject: the middle of its cases' ratios, and the least and greatest. */
-export function overviewTable(results: Results): Table {
+function overviewTable(results: Results): Table {
   const throughput = ratioRows(results, "throughput");
   const native = throughput.filter((row) => isNative(results, row.case));
   const scripts = throughput.filter((row) => !isNative(results, row.case));
@@ -129,7 +129,7 @@ export function buildTable(results: Results): Table {
 }
 
 /** All latencies. */
-export function latencyTable(results: Results): Table {
+function latencyTable(results: Results): Table {
   const titles = titlesOf(results);
   return {
     name: "latency",

@@ -17,7 +17,7 @@ function contentOf(path: string): string | null {
 }
 
 /** The word in brackets, as in `always [madvise] never`. */
-export function chosenSetting(text: string | null): string {
+function chosenSetting(text: string | null): string {
   return /\[([^\]]+)\]/.exec(text ?? "")?.[1] ?? "not offered by the kernel";
 }
 

@@ -11,7 +11,7 @@ import { UNITS, WorkloadOutput } from "./format.ts";
 /** How much is run. */
 export const MODES = ["quick", "full"] as const;
 /** What runs a workload; `native` is a program of its own. */
-export const CASE_RUNTIMES = ["deno", "bun", "node26", "native"] as const;
+const CASE_RUNTIMES = ["deno", "bun", "node26", "native"] as const;
 
 /** A subject: an allocator in one set-up. */
 export const SubjectInfo = z.object({

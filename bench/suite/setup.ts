@@ -75,7 +75,7 @@ export interface Setup {
 }
 
 /** Of the order of subjects in a round. */
-export const ORDER_SEED = 20;
+const ORDER_SEED = 20;
 
 /**
  * Why cases cannot be run here: a program or runtime is missing. Empty when all can.

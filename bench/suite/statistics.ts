@@ -19,7 +19,7 @@ export interface Estimate {
 }
 
 /** What an interval shall cover where there are values enough; from 6 values on it is reached. */
-export const WANTED_COVERAGE = 0.95;
+const WANTED_COVERAGE = 0.95;
 
 /** Sums of binomial chances are off in their last digits. */
 const COVERAGE_DIGITS = 9;

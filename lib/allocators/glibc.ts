@@ -35,7 +35,7 @@ export function isGlibcHeader(header: bigint, size: number, pageSize: number): b
 }
 
 /** Opens glibc; its counter is read by offheap's shim, where that is at hand. */
-export function openGlibcProbe(object: string | null, shim: string | null): AllocatorProbe {
+function openGlibcProbe(object: string | null, shim: string | null): AllocatorProbe {
   const libc = foreign().open(object, {
     // const char *gnu_get_libc_version(void)
     gnu_get_libc_version: { parameters: [], result: "pointer" },

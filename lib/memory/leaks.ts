@@ -61,7 +61,7 @@ export interface LeakReport {
 }
 
 /** The environment variable for the level, where the program does not say. */
-export const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
+const LEAKS_VARIABLE = "OFFHEAP_LEAKS";
 
 /** With `sampled`, one allocation in so many records its stack: the rate of Netty's detector. */
 const SAMPLE = 128;

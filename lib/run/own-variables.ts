@@ -16,7 +16,7 @@ export const REQUIRE_VARIABLE = "OFFHEAP_REQUIRE";
 export const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
 
 /** What a launch has set in other variables: `NAME=VALUE` each, parted by `+`, with escapes as in URLs. */
-export const SET_VARIABLE = "OFFHEAP_SET";
+const SET_VARIABLE = "OFFHEAP_SET";
 
 const TUNINGS = ALLOCATORS.flatMap(({ library }) => library?.tuning ?? []);
 

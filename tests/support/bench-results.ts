@@ -27,7 +27,7 @@ function caseInfo(
 }
 
 /** Cases of every kind. */
-export const MADE_CASES: readonly CaseInfo[] = [
+const MADE_CASES: readonly CaseInfo[] = [
   ...["larson", "producer-consumer", "small", "large", "mixed", "realloc"].map((name) =>
     caseInfo(`native-${name}`, "native", "operations", ALL, 5)
   ),

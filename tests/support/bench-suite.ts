@@ -10,7 +10,7 @@ import type { Tables } from "../../bench/suite/setup.ts";
 import { FIXTURES, runtimeCommand } from "./runtime.ts";
 
 /** The stand-in's program. */
-export const WORKLOAD: string = join(FIXTURES, "bench-workload.ts");
+const WORKLOAD: string = join(FIXTURES, "bench-workload.ts");
 
 /** A case that is ready to run the stand-in. */
 export function standIn(

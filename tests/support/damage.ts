@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 
 /** Gives the numbers below a limit, one after the other. */
-export function randomNumbers(seed: number): (limit: number) => number {
+function randomNumbers(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;

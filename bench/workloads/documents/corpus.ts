@@ -52,7 +52,7 @@ function kindsOf(count: number, random: Random): Kind[] {
 }
 
 /** Where the corpus of a seed and a number of documents is, or will be. */
-export function corpusDirectory(seed: number, count: number): string {
+function corpusDirectory(seed: number, count: number): string {
   const hash = createHash("sha256");
   for (const path of MADE_BY) hash.update(readFileSync(path));
   return join(CORPORA, `documents-${seed}-${count}-${hash.digest("hex").slice(0, 12)}`);

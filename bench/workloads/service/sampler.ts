@@ -9,7 +9,7 @@ import { resident } from "../support/program.ts";
 import type { UsageReader } from "./allocator-usage.ts";
 
 /** Milliseconds from one sample to the next. */
-export const PERIOD = 100;
+const PERIOD = 100;
 
 /** A sampler at work. */
 export interface Sampler {

@@ -13,7 +13,7 @@ export const MAX_SIZE: number = 2 ** 47;
 export const MIN_ALIGNMENT = 16;
 
 /** The largest alignment that can be asked for, in bytes. */
-export const MAX_ALIGNMENT: number = 2 ** 30;
+const MAX_ALIGNMENT: number = 2 ** 30;
 
 /** The error for a number that is not what is wanted. */
 function refuse(action: string, what: string, value: unknown, wanted: string): never {

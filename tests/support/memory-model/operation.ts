@@ -34,7 +34,7 @@ export interface Program {
 export const MAX_BYTES = 300_000;
 
 /** The longest program. */
-export const MAX_OPERATIONS = 2000;
+const MAX_OPERATIONS = 2000;
 
 /** Small blocks mostly; the boundaries of magazines and of jemalloc's small classes have a share. */
 const SIZES: readonly (readonly [weight: number, from: number, to: number])[] = [

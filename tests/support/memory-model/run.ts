@@ -14,7 +14,7 @@ import { type Program, programs } from "./operation.ts";
 import { runProgram, STEPS, type Tally, type Watch } from "./program.ts";
 
 /** The environment variables of the model test. */
-export const MODEL_VARIABLES = {
+const MODEL_VARIABLES = {
   /** How many operations are done against each library; what the test asks for without it. */
   operations: "OFFHEAP_MODEL_OPERATIONS",
   /** The seed, or a seed and fast-check's path behind a colon: only that program is run then. */
