@@ -64,7 +64,7 @@ let adapter: Adapter | undefined;
  *
  * @throws {UnsupportedRuntimeError} when the runtime has no foreign function interface.
  */
-export function foreign(): Adapter {
+export function ffi(): Adapter {
   adapter ??= pickAdapter();
   return adapter;
 }
@@ -74,7 +74,7 @@ export function sha256(pieces: Iterable<Uint8Array>): string {
   const { deno, bun } = process.versions as NodeJS.Dict<string>;
   const quick = deno === undefined && bun === undefined &&
     process.getBuiltinModule("node:ffi") !== undefined;
-  const digest = quick ? opensslSha256(foreign(), pieces) : null;
+  const digest = quick ? opensslSha256(ffi(), pieces) : null;
   if (digest !== null) return digest;
   // Not imported: `offheap run` need not wait for what it does not use.
   const hash = process.getBuiltinModule("node:crypto").createHash("sha256");

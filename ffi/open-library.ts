@@ -4,7 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
-import { foreign } from "./mod.ts";
+import { ffi } from "./mod.ts";
 import type {
   NativeLibrary,
   ParameterType,
@@ -126,5 +126,5 @@ export function openLibrary<const T extends SymbolTable>(
     throw new TypeError(`Cannot ${ACTION}: the table must be an object; got ${inspect(table)}`);
   }
   const rows = Object.entries(table).map(([symbol, row]) => [symbol, checkRow(symbol, row)]);
-  return foreign().open(path, Object.fromEntries(rows) as T);
+  return ffi().open(path, Object.fromEntries(rows) as T);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { MEMORY_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Address, SymbolTable } from "../../ffi/types.ts";
 import { resolveLibrary } from "../../lib/library/resolve.ts";
@@ -40,7 +40,7 @@ export interface NativeLoops {
 function functionsIn(allocator: string, path: string): [malloc: Address, free: Address] {
   const shim = resolveLibrary({ name: "offheap" }).path;
   const { offheap_bind, offheap_functions } = MEMORY_SYMBOLS;
-  const { calls } = foreign().open(shim, { offheap_bind, offheap_functions });
+  const { calls } = ffi().open(shim, { offheap_bind, offheap_functions });
   const message = new Uint8Array(512);
   const source = calls.offheap_bind(path, KINDS[allocator] ?? 0, message, message.length);
   if (source === 0) throw new Error(`Cannot measure: "${path}" could not be bound`);
@@ -52,7 +52,7 @@ function functionsIn(allocator: string, path: string): [malloc: Address, free: A
 /** Binds the loops to the allocator in a library. */
 export function nativeLoops(allocator: string, path: string): NativeLoops {
   const [malloc, free] = functionsIn(allocator, path);
-  const { calls } = foreign().open(buildLoops(), LOOP_SYMBOLS);
+  const { calls } = ffi().open(buildLoops(), LOOP_SYMBOLS);
   return {
     pairs: (size) => ({
       name: `${allocator}: malloc + free in C`,

@@ -4,14 +4,14 @@
  * @module
  */
 import { COPY_SYMBOLS, libcLibrary } from "./libc.ts";
-import { foreign } from "../mod.ts";
+import { ffi } from "../mod.ts";
 import type { Address, Calls } from "../types.ts";
 
 let libc: Calls<typeof COPY_SYMBOLS> | undefined;
 
 /** The C library's functions for it, opened at the first call and kept. */
 export function libcCalls(): Calls<typeof COPY_SYMBOLS> {
-  libc ??= foreign().open(libcLibrary(), COPY_SYMBOLS).calls;
+  libc ??= ffi().open(libcLibrary(), COPY_SYMBOLS).calls;
   return libc;
 }
 

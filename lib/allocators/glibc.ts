@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Address, NativeLibrary } from "../../ffi/types.ts";
@@ -36,13 +36,13 @@ export function isGlibcHeader(header: bigint, size: number, pageSize: number): b
 
 /** Opens glibc; its counter is read by offheap's shim, where that is at hand. */
 function openGlibcProbe(object: string | null, shim: string | null): AllocatorProbe {
-  const libc = foreign().open(object, {
+  const libc = ffi().open(object, {
     // const char *gnu_get_libc_version(void)
     gnu_get_libc_version: { parameters: [], result: "pointer" },
   });
   let counters: NativeLibrary<typeof COUNTERS> | null;
   try {
-    counters = shim === null ? null : foreign().open(shim, COUNTERS);
+    counters = shim === null ? null : ffi().open(shim, COUNTERS);
   } catch (error) {
     libc.close();
     throw error;

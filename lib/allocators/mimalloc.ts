@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { OffheapError } from "../errors.ts";
 import { openMimallocMemory } from "./mimalloc/memory.ts";
@@ -21,7 +21,7 @@ function readVersion(path: string): string | null {
   // Where one has to be built to take over a process, opening it would take over this one.
   if (process.platform === "darwin") return NAMED_VERSION.exec(path)?.[1] ?? null;
   try {
-    const { calls, close } = foreign().open(path, { mi_version: MIMALLOC_SYMBOLS.mi_version });
+    const { calls, close } = ffi().open(path, { mi_version: MIMALLOC_SYMBOLS.mi_version });
     try {
       return decodeMimallocVersion(calls.mi_version());
     } finally {

@@ -7,7 +7,7 @@
  * @module
  */
 import { libcLibrary, PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { type MemoryReader, openOwnMemory, type OwnMemory } from "../system/linux-memory.ts";
 import type { AllocatorProbe } from "./probe.ts";
@@ -86,7 +86,7 @@ export function muslSecret(read: MemoryReader, block: Address): bigint | null {
  * @throws {RangeError} when that block is not laid out as it should be.
  */
 function ownSecret(read: MemoryReader): bigint {
-  const { calls, close } = foreign().open(libcLibrary(), PROCESS_MALLOC_SYMBOLS);
+  const { calls, close } = ffi().open(libcLibrary(), PROCESS_MALLOC_SYMBOLS);
   try {
     const block = calls.malloc(REFERENCE_BYTES);
     if (block === NULL) throw new RangeError("musl's malloc gave no block to compare with");

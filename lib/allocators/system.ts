@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { GLIBC_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { UnsupportedOperationError } from "../errors.ts";
 import { system } from "../system/mod.ts";
@@ -49,7 +49,7 @@ function unsupported(action: string): never {
 }
 
 function openMemory(): AllocatorKind {
-  const { calls } = foreign().open(null, GLIBC_MALLOC_SYMBOLS);
+  const { calls } = ffi().open(null, GLIBC_MALLOC_SYMBOLS);
   return {
     number: 3,
     goodSize: () => unsupported("determine the size that would be set aside"),

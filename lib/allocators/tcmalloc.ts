@@ -4,7 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { TCMALLOC_SYMBOLS } from "../../ffi/symbols/tcmalloc.ts";
 import type { Calls } from "../../ffi/types.ts";
@@ -38,12 +38,12 @@ function missing(symbol: string): RangeError {
 
 /** Opens the tcmalloc in an object; `null` for the process itself. */
 function openProbe(object: string | null): AllocatorProbe {
-  const { calls, close } = foreign().open(object, QUESTIONS);
+  const { calls, close } = ffi().open(object, QUESTIONS);
   return probeOf(calls, close);
 }
 
 function open(path: string): OpenedLibrary {
-  const { calls, close } = foreign().open(path, TCMALLOC_SYMBOLS);
+  const { calls, close } = ffi().open(path, TCMALLOC_SYMBOLS);
   return {
     probe: probeOf(calls, close),
     blocks: { allocate: calls.tc_malloc, free: calls.tc_free },
@@ -80,7 +80,7 @@ function probeOf(calls: Calls<typeof QUESTIONS>, close: () => void): AllocatorPr
 }
 
 function readOptions(object: string | null): Record<string, OptionValue> {
-  const { calls, close } = foreign().open(object, { MallocExtension_GetNumericProperty });
+  const { calls, close } = ffi().open(object, { MallocExtension_GetNumericProperty });
   try {
     const options: Record<string, OptionValue> = {};
     const value = new BigUint64Array(1);

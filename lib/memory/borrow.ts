@@ -4,7 +4,7 @@
  * @module
  */
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import type { Address, NativePointer } from "../../ffi/types.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
@@ -121,7 +121,7 @@ class BorrowedMemory implements Borrowed {
   }
 
   get pointer(): NativePointer {
-    return foreign().pointer(this.address);
+    return ffi().pointer(this.address);
   }
 
   as<C extends ViewConstructor>(type: C, byteOffset = 0, length?: number): ViewOf<C> {
@@ -201,7 +201,7 @@ export function borrow(address: Address, size: number, options: BorrowOptions = 
   }
   try {
     // The buffers of such a runtime are to be the same before an allocator is open as afterwards.
-    if (foreign().useShim !== null) requireShim();
+    if (ffi().useShim !== null) requireShim();
     const borrowed = new BorrowedMemory(address, size);
     if (owner !== undefined) owners.set(borrowed.buffer, owner);
     return borrowed;

@@ -4,7 +4,7 @@
  * @module
  */
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { NULL } from "../../ffi/types.ts";
 import type { AllocatorChoice } from "../allocators/policy.ts";
 import { LibraryLoadError, SymbolError, VerificationError } from "../errors.ts";
@@ -143,7 +143,7 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
 /** Opens what was asked for, by options that were checked. */
 function open({ leaks, onLeak, debug = false, ...choice }: OpenOptions): Allocator {
   // That a runtime has no foreign functions is said before anything else is missing.
-  foreign();
+  ffi();
   const level = leakLevel(leaks);
   const blocks = proveOwnBlocks(ACTION, choice);
   requireProof(blocks);

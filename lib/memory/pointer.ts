@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, type NativePointer, NULL } from "../../ffi/types.ts";
 import { requireWhole } from "./shared/arguments.ts";
 
@@ -32,7 +32,7 @@ import { requireWhole } from "./shared/arguments.ts";
  */
 export function nativePointer(address: Address): NativePointer {
   requireWhole("make a pointer", "the address", address, 0, 2 ** 52);
-  return foreign().pointer(address);
+  return ffi().pointer(address);
 }
 
 /**
@@ -57,7 +57,7 @@ export function nativePointer(address: Address): NativePointer {
  */
 export function nativeAddress(pointer: NativePointer | object | bigint | number | null): Address {
   if (pointer === null) return NULL;
-  const value = typeof pointer === "object" ? foreign().pointerAddress(pointer) : pointer;
+  const value = typeof pointer === "object" ? ffi().pointerAddress(pointer) : pointer;
   const address = typeof value === "bigint" ? Number(value) : value;
   requireWhole("find an address", "the pointer", address, 0, 2 ** 52);
   return address as Address;

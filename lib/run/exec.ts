@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { getSystemErrorMap } from "node:util";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { LaunchError } from "../errors.ts";
 import { encodeExact } from "../exact-text.ts";
@@ -27,7 +27,7 @@ export function encodeStringArray(strings: readonly string[]): Uint8Array<ArrayB
   const total = encoded.reduce((sum, bytes) => sum + bytes.length, table);
   const bytes = new Uint8Array(new ArrayBuffer(total));
   const pointers = new DataView(bytes.buffer);
-  const base = foreign().addressOf(bytes);
+  const base = ffi().addressOf(bytes);
   let at = table;
   encoded.forEach((text, index) => {
     bytes.set(text, at);
@@ -67,7 +67,7 @@ export function becomeProgram(
   environment: readonly string[],
   checked: CheckedFile,
 ): never {
-  const { calls } = foreign().open(shim, { offheap_exec: SHIM_SYMBOLS.offheap_exec });
+  const { calls } = ffi().open(shim, { offheap_exec: SHIM_SYMBOLS.offheap_exec });
   // Node writes what it has compiled at its end, which this is.
   process.getBuiltinModule("node:module").flushCompileCache?.();
   const errno = calls.offheap_exec(

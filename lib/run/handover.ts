@@ -16,7 +16,7 @@ import { constants } from "node:os";
 import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { HANDOVER_SYMBOLS, libcLibrary } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import type { Calls } from "../../ffi/types.ts";
 import { LaunchError } from "../errors.ts";
 import { startEnvironment } from "../process-start.ts";
@@ -96,7 +96,7 @@ function keepOpen(libc: LibcCalls, number: number): void {
 }
 
 function handDescriptorsOn(libc: LibcCalls): void {
-  const { marks } = foreign().startChanges;
+  const { marks } = ffi().startChanges;
   if (marks === "none") return;
   // Not `performance.timeOrigin`, for which Node loads a dozen modules.
   const started = Date.now() - 1000 * process.uptime();
@@ -122,7 +122,7 @@ function handChannelOn(libc: LibcCalls): void {
   const variable = startEnvironment().variables.NODE_CHANNEL_FD ?? "";
   const channel = /^\d+$/.test(variable) ? descriptorOf("self", Number(variable)) : null;
   if (channel === null) return;
-  const { runtime: { name, version }, startChanges } = foreign();
+  const { runtime: { name, version }, startChanges } = ffi();
   if (startChanges.readsChannel || hasReadMessages()) {
     throw new LaunchError(
       `Cannot hand the channel of child_process.fork() on to a command: ${name} ${version} reads ` +
@@ -146,7 +146,7 @@ function ignoredSignals(status: string | null): number[] {
 
 /** A signal that the parent ignores was ignored here, too, unless the parent does so for itself. */
 function ignoreAgain(libc: LibcCalls): void {
-  if (!foreign().startChanges.resetsSignals) return;
+  if (!ffi().startChanges.resetsSignals) return;
   const ignored = new Set(ignoredSignals(readText(`/proc/${process.ppid}/status`)));
   for (const signal of ignored) {
     if (FOR_THEMSELVES.has(signal)) continue;
@@ -180,7 +180,7 @@ function lowerLimit(libc: LibcCalls): void {
  */
 export function handProcessOn(): void {
   if (process.platform !== "linux") return;
-  const { calls } = foreign().open(libcLibrary(), HANDOVER_SYMBOLS);
+  const { calls } = ffi().open(libcLibrary(), HANDOVER_SYMBOLS);
   handDescriptorsOn(calls);
   handChannelOn(calls);
   ignoreAgain(calls);

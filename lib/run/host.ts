@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { libcLibrary, XATTR_SYMBOLS } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { launchPlatform } from "./platforms.ts";
 import type { LaunchHost } from "./types.ts";
 
@@ -16,7 +16,7 @@ const WITH_CAPABILITIES: ReadonlySet<string> = new Set(["linux", "android"]);
 
 function fileCapabilities(path: string): boolean {
   if (!WITH_CAPABILITIES.has(process.platform)) return false;
-  const { calls, close } = foreign().open(libcLibrary(), XATTR_SYMBOLS);
+  const { calls, close } = ffi().open(libcLibrary(), XATTR_SYMBOLS);
   const bytes = calls.getxattr(path, CAPABILITIES, null, 0);
   close();
   return bytes > 0n;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { ForeignAddress, SystemHeap, SystemPort } from "./types.ts";
@@ -26,7 +26,7 @@ const MAP_FLAGS = 0x0002 | 0x1000;
 
 /** `_NSGetArgv` gives the address of a static variable, which points at the arguments at the stack's bottom. */
 function foreignAddresses(): ForeignAddress[] {
-  const { calls, close } = foreign().open(null, {
+  const { calls, close } = ffi().open(null, {
     // char ***_NSGetArgv(void)
     _NSGetArgv: { parameters: [], result: "pointer" },
   });
@@ -40,7 +40,7 @@ function foreignAddresses(): ForeignAddress[] {
 
 /** dyld's list of images, in place of Linux's maps. */
 function mappedFiles(): Set<string> {
-  const { calls, close } = foreign().open(null, {
+  const { calls, close } = ffi().open(null, {
     // uint32_t _dyld_image_count(void)
     _dyld_image_count: { parameters: [], result: "u32" },
     // const char *_dyld_get_image_name(uint32_t image_index)
@@ -65,7 +65,7 @@ const ZONE_MALLOC_OFFSET = 24;
  * arm64e sign the pointers to them; those of arm64, as runtimes are, do not.
  */
 function openSystemHeap(): SystemHeap {
-  const { calls, close } = foreign().open(null, {
+  const { calls, close } = ffi().open(null, {
     // malloc_zone_t *malloc_zone_from_ptr(const void *ptr)
     malloc_zone_from_ptr: { parameters: ["pointer"], result: "pointer" },
   });

@@ -7,7 +7,7 @@
  * @module
  */
 import { GLIBC_SYMBOLS, libcLibrary } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { readBytes } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { findAfterProgram } from "./link-map.ts";
@@ -21,7 +21,7 @@ const RTLD_DL_SYMENT = 1;
 const SECTION_INDEX_OFFSET = 6;
 
 function isDefined(address: Address): boolean {
-  const { calls, close } = foreign().open(libcLibrary(), GLIBC_SYMBOLS);
+  const { calls, close } = ffi().open(libcLibrary(), GLIBC_SYMBOLS);
   try {
     const entry = new BigUint64Array(1);
     const info = new BigUint64Array(DL_INFO_WORDS);

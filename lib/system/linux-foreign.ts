@@ -6,7 +6,7 @@
  * @module
  */
 import { libcLibrary, PAGE_SYMBOLS, PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { ForeignAddress, ForeignMemory } from "./types.ts";
 import { findSymbol, locate, type OpenFlags, pageSize, unixCalls } from "./unix.ts";
@@ -34,7 +34,7 @@ interface Held extends ForeignAddress {
 function holdPages(): Held[] {
   const length = pageSize();
   const sources = [
-    { whose: "the process's mmap", mmap: foreign().open(null, PAGE_SYMBOLS).calls.mmap },
+    { whose: "the process's mmap", mmap: ffi().open(null, PAGE_SYMBOLS).calls.mmap },
     { whose: "libc's mmap", mmap: unixCalls().mmap },
   ];
   return sources.flatMap(({ whose, mmap }) =>
@@ -53,7 +53,7 @@ function holdBlocks(flags: OpenFlags): Held[] {
   const own = handle === NULL ? null : locate(unixCalls().dlsym(BigInt(handle), "malloc"));
   if (handle !== NULL) unixCalls().dlclose(handle);
   if (own === null || own.object === findSymbol("malloc")?.object) return [];
-  const { calls } = foreign().open(libcLibrary(), PROCESS_MALLOC_SYMBOLS);
+  const { calls } = ffi().open(libcLibrary(), PROCESS_MALLOC_SYMBOLS);
   return LIBC_SIZES.flatMap((size) => {
     const block = calls.malloc(size);
     if (block === NULL) return [];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { NULL } from "../../ffi/types.ts";
 import { readProcess } from "./files.ts";
@@ -49,7 +49,7 @@ function detect(): CLibrary {
 function detectLibc(): CLibrary {
   const glibc = findAny("gnu_get_libc_version");
   if (glibc === null) return { name: "musl", version: null };
-  const { calls, close } = foreign().open(null, {
+  const { calls, close } = ffi().open(null, {
     // const char *gnu_get_libc_version(void)
     gnu_get_libc_version: { parameters: [], result: "pointer" },
   });

@@ -8,7 +8,7 @@ import { isAbsolute } from "node:path";
 import process from "node:process";
 import { libcLibrary, LOADER_SYMBOLS, PAGE_SYMBOLS, rtldDefault } from "../../ffi/symbols/libc.ts";
 import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, type Calls, NULL } from "../../ffi/types.ts";
 import { executablePath } from "./executable.ts";
 import type { SymbolLocation } from "./types.ts";
@@ -27,7 +27,7 @@ let opened: Calls<typeof UNIX_SYMBOLS> | undefined;
 
 /** The dynamic linker's functions and those for pages, opened at the first call and kept. */
 export function unixCalls(): Calls<typeof UNIX_SYMBOLS> {
-  opened ??= foreign().open(libcLibrary(), UNIX_SYMBOLS).calls;
+  opened ??= ffi().open(libcLibrary(), UNIX_SYMBOLS).calls;
   return opened;
 }
 

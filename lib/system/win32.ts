@@ -7,7 +7,7 @@
  */
 import { realpathSync } from "node:fs";
 import { libcLibrary } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, type Calls, NULL } from "../../ffi/types.ts";
 import {
   KERNEL_LIBRARY,
@@ -44,7 +44,7 @@ let kernelCalls: Calls<typeof KERNEL_SYMBOLS> | undefined;
 let addressCalls: Calls<typeof MODULE_OF_ADDRESS_SYMBOLS> | undefined;
 
 function kernel(): Calls<typeof KERNEL_SYMBOLS> {
-  kernelCalls ??= foreign().open(KERNEL_LIBRARY, KERNEL_SYMBOLS).calls;
+  kernelCalls ??= ffi().open(KERNEL_LIBRARY, KERNEL_SYMBOLS).calls;
   return kernelCalls;
 }
 
@@ -60,7 +60,7 @@ function moduleNamed(name: string): Address {
 }
 
 function moduleAt(address: Address): Address {
-  addressCalls ??= foreign().open(KERNEL_LIBRARY, MODULE_OF_ADDRESS_SYMBOLS).calls;
+  addressCalls ??= ffi().open(KERNEL_LIBRARY, MODULE_OF_ADDRESS_SYMBOLS).calls;
   const module = new BigUint64Array(1);
   const found = addressCalls.GetModuleHandleExW(MODULE_FLAGS.byAddress, address, module);
   return (found === 0 ? NULL : Number(module[0])) as Address;
@@ -106,7 +106,7 @@ function findSymbolIn(object: string, name: string): SymbolLocation | null {
 }
 
 function foreignAddresses(): ForeignAddress[] {
-  const { calls, close } = foreign().open(null, { __p___argc: RUNTIME_SYMBOLS.__p___argc });
+  const { calls, close } = ffi().open(null, { __p___argc: RUNTIME_SYMBOLS.__p___argc });
   const variable = calls.__p___argc();
   close();
   const [low, high] = [new BigUint64Array(1), new BigUint64Array(1)];
@@ -155,7 +155,7 @@ function pageSize(): number {
 
 /** The heap of the C runtime knows its blocks, and looks at other addresses without harm. */
 function openSystemHeap(): SystemHeap {
-  const { calls, close } = foreign().open(null, {
+  const { calls, close } = ffi().open(null, {
     _get_heap_handle: RUNTIME_SYMBOLS._get_heap_handle,
   });
   const heap = calls._get_heap_handle();

@@ -4,7 +4,7 @@
  * @module
  */
 import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { PermissionError, SystemInfoError } from "../errors.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { system } from "../system/mod.ts";
@@ -31,7 +31,7 @@ export interface ProcessFinding {
 
 /** The process's own `malloc` and `free`, to be closed. */
 export function openProcessBlocks(): BlockSource & { close(): void } {
-  const { calls, close } = foreign().open(null, PROCESS_MALLOC_SYMBOLS);
+  const { calls, close } = ffi().open(null, PROCESS_MALLOC_SYMBOLS);
   return { allocate: calls.malloc, free: calls.free, close };
 }
 
@@ -109,7 +109,7 @@ function checkEntries(name: string | null, shim: string | null): Finding {
     return { outcome: "unavailable", detail: "offheap's shim, which looks at them, is not built" };
   }
   const { offheap_is_serving } = SHIM_SYMBOLS;
-  const { calls, close } = foreign().open(shim, { offheap_is_serving });
+  const { calls, close } = ffi().open(shim, { offheap_is_serving });
   try {
     const bytes = new Uint8Array(REASON_BYTES);
     const answer = calls.offheap_is_serving(name, bytes, REASON_BYTES);

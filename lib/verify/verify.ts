@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type AllocatorName, ALLOCATORS, isLoadable } from "../allocators/mod.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { system } from "../system/mod.ts";
@@ -22,8 +22,7 @@ function runtimeAllocator(): RuntimeAllocator | null {
   const { name } = own;
   return {
     name,
-    note:
-      `${foreign().runtime.name} links its own ${name} (${versions[name]}) statically and keeps ` +
+    note: `${ffi().runtime.name} links its own ${name} (${versions[name]}) statically and keeps ` +
       "most of its memory there: no preload replaces it, and it does not count as replaced",
   };
 }
@@ -31,7 +30,7 @@ function runtimeAllocator(): RuntimeAllocator | null {
 function report(allocator: AllocatorName, found: Findings): Verification {
   const evidence = [...found.library.evidence, ...found.process.evidence];
   return Object.freeze({
-    runtime: foreign().runtime,
+    runtime: ffi().runtime,
     platform: process.platform,
     arch: process.arch,
     libc: system().libc().name,

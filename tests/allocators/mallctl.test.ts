@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import type { Address } from "../../ffi/types.ts";
 import {
@@ -46,7 +46,7 @@ test("each type of value is read as it lies in memory", () => {
 test("an arena is known for a block of jemalloc's, and for no address that it denies", () => {
   assert.equal(lookupArena(answering(22), 0x1000 as Address), false);
   const { mallctl, mallocx, dallocx } = JEMALLOC_SYMBOLS;
-  const opened = foreign().open(
+  const opened = ffi().open(
     builtLibrary("jemalloc"),
     { mallctl, mallocx, dallocx },
     JEMALLOC_PREFIX,

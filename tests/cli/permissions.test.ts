@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
-import { foreign, runtimeInfo } from "../../ffi/mod.ts";
+import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { API_CHILD, type ApiCall, type ApiOutcome, callApi } from "../support/api.ts";
 import { copyCheckout } from "../support/checkout.ts";
@@ -14,7 +14,7 @@ import { skipUnless } from "../support/skip.ts";
 const RUNTIME = runtimeInfo().name;
 const inDeno = () => skipUnless(RUNTIME === "deno", "only Deno has these permissions");
 const inNode = () => skipUnless(RUNTIME === "node", "only Node has this permission model");
-const BACKEND = foreign().backend;
+const BACKEND = ffi().backend;
 const inNodeFfi = () =>
   skipUnless(BACKEND === "node:ffi", "only Node 26 has node:ffi to switch off");
 

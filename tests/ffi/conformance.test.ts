@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "../../ffi/errors.ts";
 import { bindLibrary, loadError, type RawFunction } from "../../ffi/library.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { libcCalls, readBytes, readCString } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL, type SymbolTable } from "../../ffi/types.ts";
@@ -46,8 +46,8 @@ const FUNCTIONS = {
 } as const satisfies SymbolTable;
 
 const library = compileShared("conformance.c", "libconformance.so");
-const echo = foreign().open(library, ECHOES).calls;
-const functions = foreign().open(library, FUNCTIONS).calls;
+const echo = ffi().open(library, ECHOES).calls;
+const functions = ffi().open(library, FUNCTIONS).calls;
 
 const LIMITS: Record<keyof typeof ECHOES, readonly (boolean | number | bigint)[]> = {
   echo_bool: [true, false],
@@ -68,7 +68,7 @@ const LIMITS: Record<keyof typeof ECHOES, readonly (boolean | number | bigint)[]
 
 test("the tests run in the runtime that the runner names", () => {
   const expected = process.env.OFFHEAP_TEST_RUNTIME;
-  const { runtime, backend } = foreign();
+  const { runtime, backend } = ffi();
   const name = runtime.name === "node" ? `node${Number.parseInt(runtime.version)}` : runtime.name;
   if (expected !== undefined) assert.equal(name, expected);
   const backends: Record<string, string> = {
@@ -91,13 +91,13 @@ for (const [symbol, values] of Object.entries(LIMITS)) {
 
 test("a size_t that no number holds exactly is a RangeError, not a rounded number", () => {
   const table = { echo_u64: { parameters: ["u64"], result: "usize" } } as const;
-  const opened = foreign().open(library, table);
+  const opened = ffi().open(library, table);
   assert.equal(opened.calls.echo_u64(2n ** 53n - 1n), Number.MAX_SAFE_INTEGER);
   assert.throws(() => opened.calls.echo_u64(2n ** 53n), RangeError);
   assert.throws(() => opened.calls.echo_u64(2n ** 64n - 1n), RangeError);
   opened.close();
   const address = { echo_u64: { parameters: ["u64"], result: "pointer" } } as const;
-  const pointers = foreign().open(library, address);
+  const pointers = ffi().open(library, address);
   assert.equal(pointers.calls.echo_u64(2n ** 52n), 2 ** 52);
   assert.throws(() => pointers.calls.echo_u64(2n ** 53n), RangeError);
   pointers.close();
@@ -126,20 +126,20 @@ test("what native code writes into a buffer is seen by JavaScript, at the right 
   const bytes = new Uint8Array(6);
   const address = functions.fill(bytes.subarray(2, 5), 3);
   assert.deepEqual([...bytes], [0, 0, 1, 2, 3, 0]);
-  assert.equal(address, foreign().addressOf(bytes) + 2);
-  assert.equal(foreign().addressOf(bytes.subarray(4)), foreign().addressOf(bytes) + 4);
+  assert.equal(address, ffi().addressOf(bytes) + 2);
+  assert.equal(ffi().addressOf(bytes.subarray(4)), ffi().addressOf(bytes) + 4);
   assert.deepEqual([...readBytes(address, 3)], [1, 2, 3]);
 });
 
 test("wrapped memory is the native memory itself, until it is detached", () => {
-  const process = foreign().open(null, PROCESS_MALLOC_SYMBOLS);
+  const process = ffi().open(null, PROCESS_MALLOC_SYMBOLS);
   const start = process.calls.malloc(8192);
-  const buffer = foreign().wrap(start, 8192);
+  const buffer = ffi().wrap(start, 8192);
   assert.equal(buffer.byteLength, 8192);
   const view = new Uint8Array(buffer);
   view.set([1, 2, 3], 4096);
   assert.deepEqual([...readBytes(start + 4096 as Address, 3)], [1, 2, 3]);
-  assert.equal(foreign().addressOf(view.subarray(4096)), start + 4096);
+  assert.equal(ffi().addressOf(view.subarray(4096)), start + 4096);
   const moved = buffer.transfer(0);
   assert.equal(view.length + moved.byteLength + buffer.byteLength, 0);
   assert.deepEqual([...readBytes(start + 4096 as Address, 3)], [1, 2, 3], "it was not copied");
@@ -148,7 +148,7 @@ test("wrapped memory is the native memory itself, until it is detached", () => {
 });
 
 test("a pointer is what the runtime's own FFI takes", () => {
-  const { pointer, runtime } = foreign();
+  const { pointer, runtime } = ffi();
   const kinds: Record<string, string> = { deno: "object", bun: "number", node: "bigint" };
   const made = pointer(4096 as Address);
   assert.equal(typeof made, kinds[runtime.name]);
@@ -172,7 +172,7 @@ const linux = () => skipUnless(process.platform === "linux", "it is about Linux'
 
 test("a missing library is a LibraryLoadError that names it", () => {
   assert.throws(
-    () => foreign().open("/nonexistent/libnothing.so", FUNCTIONS),
+    () => ffi().open("/nonexistent/libnothing.so", FUNCTIONS),
     (error) =>
       error instanceof LibraryLoadError && error.code === "ERR_OFFHEAP_LIBRARY_LOAD" &&
       error.message.includes("/nonexistent/libnothing.so") &&
@@ -190,7 +190,7 @@ test("a library that is no library says what may be wrong with it", linux(), () 
   const altered = IS_MUSL ? whole.with(ELF_TYPE, 0) : whole.with(ELF_CLASS, 1);
   for (const bytes of [new Uint8Array(0), new Uint8Array(4096), altered]) {
     writeFileSync(damaged, bytes);
-    assert.throws(() => foreign().open(damaged, FUNCTIONS), {
+    assert.throws(() => ffi().open(damaged, FUNCTIONS), {
       name: "LibraryLoadError",
       message:
         /^Cannot load ".*libdamaged\.so": .*\. The file is damaged or made for another mach/s,
@@ -201,7 +201,7 @@ test("a library that is no library says what may be wrong with it", linux(), () 
 test("a library with static TLS says to preload it or to build another", linux(), () => {
   const greedy = compileShared("static-tls.c", "libstatic-tls.so");
   const table = { address_of_greedy: { parameters: [], result: "pointer" } } as const;
-  assert.throws(() => foreign().open(greedy, table), {
+  assert.throws(() => ffi().open(greedy, table), {
     name: "LibraryLoadError",
     message:
       /(static|initial-exec) TLS.* preload it with "offheap run", or build .* with "npx @offheap\/build"/s,
@@ -238,7 +238,7 @@ test("missing symbols are a SymbolError that names all of them", () => {
     no_such_b: { parameters: ["i32"], result: "i32" },
   } as const satisfies SymbolTable;
   assert.throws(
-    () => foreign().open(library, table),
+    () => ffi().open(library, table),
     (error) =>
       error instanceof SymbolError && error.code === "ERR_OFFHEAP_SYMBOL" &&
       error.symbols.join() === "no_such_a,no_such_b" && error.path === library,
@@ -277,33 +277,33 @@ test("a closed library is unmapped, also when a symbol was missing", {
   const copy = join(realpathSync(temporaryDirectory()), "libclosed.so");
   copyFileSync(library, copy);
   const isMapped = () => system().mappedFiles().has(copy);
-  const opened = foreign().open(copy, FUNCTIONS);
+  const opened = ffi().open(copy, FUNCTIONS);
   assert.equal(opened.calls.call_count(), 0);
   assert.equal(isMapped(), true);
   opened.close();
   assert.equal(isMapped(), false);
   const optional = { ...FUNCTIONS, no_such: { parameters: [], result: "void", optional: true } };
-  foreign().open(copy, optional as SymbolTable).close();
+  ffi().open(copy, optional as SymbolTable).close();
   assert.equal(isMapped(), false);
   const required = { ...FUNCTIONS, no_such: { parameters: [], result: "void" } };
-  assert.throws(() => foreign().open(copy, required as SymbolTable), SymbolError);
+  assert.throws(() => ffi().open(copy, required as SymbolTable), SymbolError);
   assert.equal(isMapped(), false);
 });
 
 test("a function works as long as it is held, whatever else of its library is collected", () => {
   const copy = join(temporaryDirectory(), "libheld.so");
   copyFileSync(library, copy);
-  const { sum } = foreign().open(copy, FUNCTIONS).calls;
+  const { sum } = ffi().open(copy, FUNCTIONS).calls;
   // Where garbage can be collected at will: elsewhere the test says less.
   for (let i = 0; i < 5; i++) Reflect.get(globalThis, "Bun")?.gc(true);
   assert.equal(sum(Uint8Array.of(1, 2), 2), 3);
-  const { malloc, free } = foreign().open(null, PROCESS_MALLOC_SYMBOLS).calls;
+  const { malloc, free } = ffi().open(null, PROCESS_MALLOC_SYMBOLS).calls;
   for (let i = 0; i < 5; i++) Reflect.get(globalThis, "Bun")?.gc(true);
   free(malloc(100));
 });
 
 test("the adapter and the C library are opened once", () => {
-  assert.equal(foreign(), foreign());
+  assert.equal(ffi(), ffi());
   assert.equal(libcCalls(), libcCalls());
 });
 
@@ -319,7 +319,7 @@ test("a Node that is too old is refused with a sentence", async () => {
 
 const inDeno = () =>
   skipUnless(
-    foreign().runtime.name === "deno",
+    ffi().runtime.name === "deno",
     "only Deno permits libraries by path",
   );
 
@@ -343,7 +343,7 @@ test("a missing optional symbol is undefined, and the others work", () => {
     no_such: { parameters: [], result: "void", optional: true },
     length: { ...FUNCTIONS.length, optional: true },
   } as const satisfies SymbolTable;
-  const { calls, close } = foreign().open(library, table);
+  const { calls, close } = ffi().open(library, table);
   assert.equal(calls.no_such, undefined);
   assert.equal(calls.length?.("four"), 4);
   assert.equal(calls.sum(Uint8Array.of(7), 1), 7);
@@ -351,7 +351,7 @@ test("a missing optional symbol is undefined, and the others work", () => {
 });
 
 test("after close each call throws, and a second close does nothing", () => {
-  const opened = foreign().open(library, FUNCTIONS);
+  const opened = ffi().open(library, FUNCTIONS);
   assert.equal(opened.path, library);
   opened.close();
   opened.close();
@@ -370,7 +370,7 @@ test("the process itself can be opened: its malloc gives memory that its free ta
     free: { parameters: ["pointer"], result: "void" },
     no_such_symbol_anywhere: { parameters: [], result: "void", optional: true },
   } as const satisfies SymbolTable;
-  const opened = foreign().open(null, table);
+  const opened = ffi().open(null, table);
   const block: Address = opened.calls.malloc(100);
   assert.ok(block > 4096 && Number.isSafeInteger(block));
   opened.calls.free(block);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { callIndirectly } from "../../ffi/optimised-calls.ts";
 import { effort } from "../support/effort.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
@@ -9,7 +9,7 @@ import { skipUnless } from "../support/skip.ts";
 
 const SCRIPT = join(FIXTURES, "hot-calls.ts");
 const inNode26 = skipUnless(
-  foreign().backend === "node:ffi",
+  ffi().backend === "node:ffi",
   "only node:ffi leaves the compiler with functions that are gone",
 );
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, closeSync, copyFileSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
@@ -262,8 +262,8 @@ test("what execve refuses has its reason and status 126", async () => {
 });
 
 test("glibc's bytes in use count small blocks and mapped ones", () => {
-  const { calls, close } = foreign().open(SHIM, SHIM_SYMBOLS);
-  const libc = foreign().open(null, {
+  const { calls, close } = ffi().open(SHIM, SHIM_SYMBOLS);
+  const libc = ffi().open(null, {
     malloc: { parameters: ["usize"], result: "pointer" },
     free: { parameters: ["pointer"], result: "void" },
   });

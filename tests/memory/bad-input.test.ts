@@ -12,7 +12,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import * as ffiErrors from "../../ffi/errors.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import { ElfError } from "../../lib/binary/elf.ts";
 import { MachOError } from "../../lib/binary/macho.ts";
@@ -435,7 +435,7 @@ for (const { what, path, refusal, mayFit } of NO_LIBRARIES) {
 
 test("a library whose static TLS finds no room says to preload it or to build one", () => {
   const path = compileShared("static-tls.c", "static-tls.so");
-  assert.throws(() => foreign().open(path, { mallctl: JEMALLOC_SYMBOLS.mallctl }), (error) => {
+  assert.throws(() => ffi().open(path, { mallctl: JEMALLOC_SYMBOLS.mallctl }), (error) => {
     assert.ok(error instanceof offheap.LibraryLoadError, String(error));
     assert.match(error.message, /^Cannot load ".*static-tls\.so": .*static TLS/);
     assert.match(
@@ -479,13 +479,13 @@ test("after a hundred failures nothing is left open or mapped", () => {
   const fail = (path: string) => {
     // One symbol is there, the other is not: the library is opened, and then refused.
     assert.throws(
-      () => foreign().open(path, { mi_version: { parameters: [], result: "i32" }, ...missing }),
+      () => ffi().open(path, { mi_version: { parameters: [], result: "i32" }, ...missing }),
       { name: "SymbolError", message: /does not export offheap_no_such_function\./ },
     );
-    assert.throws(() => foreign().open(path, missing), { name: "SymbolError" });
-    assert.throws(() => foreign().open(broken, missing), { name: "LibraryLoadError" });
-    assert.throws(() => foreign().open(`${path}.gone`, missing), { name: "LibraryLoadError" });
-    assert.throws(() => foreign().open(null, missing), { name: "SymbolError" });
+    assert.throws(() => ffi().open(path, missing), { name: "SymbolError" });
+    assert.throws(() => ffi().open(broken, missing), { name: "LibraryLoadError" });
+    assert.throws(() => ffi().open(`${path}.gone`, missing), { name: "LibraryLoadError" });
+    assert.throws(() => ffi().open(null, missing), { name: "SymbolError" });
   };
   fail(decoy);
   const before = heldFiles();

@@ -4,7 +4,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { markAsUntransferable } from "node:worker_threads";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import {
   type Address,
   type Allocator,
@@ -576,21 +576,21 @@ test("a transfer list does not take a block's buffer away unseen", () => {
   // block notices that its buffer has gone.
   if (refused) block.free();
   else assert.throws(() => block.free(), { name: "BlockError", reason: "detached" });
-  const { backend, runtime } = foreign();
+  const { backend, runtime } = ffi();
   const refusing = backend === "bun:ffi" || runtime.version.startsWith("22.");
   assert.equal(refused, refusing);
   assert.equal(memory.close().length, refusing ? 0 : 1);
 });
 
 test("a buffer that cannot be detached fails before anything is freed or moved", () => {
-  const marking = foreign().detachable(new ArrayBuffer(8));
+  const marking = ffi().detachable(new ArrayBuffer(8));
   assert.equal(marking, true);
   for (const allocator of NAMES) {
     const memory = openAllocator({ allocator, leaks: "off" });
     const [block, other] = [memory.allocateFrom("kept"), memory.allocate(10)];
     const { bytes } = block;
     markAsUntransferable(block.buffer);
-    if (foreign().detachable(block.buffer)) {
+    if (ffi().detachable(block.buffer)) {
       block.free();
     } else {
       assert.throws(() => memory.reallocate(block, 500_000), { reason: "detached" });

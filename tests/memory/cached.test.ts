@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Address, type Allocator, openAllocator } from "../../mod.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import {
   CLASS_CAPACITIES,
   CLASS_SIZES,
@@ -23,7 +23,7 @@ function withAllocator(use: (memory: Allocator) => void, debug = false): void {
 
 /** Looks into native memory. */
 function peek<R>(address: Address, size: number, use: (bytes: Uint8Array) => R): R {
-  const buffer = foreign().wrap(address, size);
+  const buffer = ffi().wrap(address, size);
   try {
     return use(new Uint8Array(buffer));
   } finally {

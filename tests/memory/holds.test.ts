@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { libcLibrary } from "../../ffi/symbols/libc.ts";
 import { readBytes } from "../../ffi/symbols/memory.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Allocator, openAllocator } from "../../mod.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -24,7 +24,7 @@ type Strlen = (pointer: unknown) => Promise<unknown>;
 
 /** The C library's `strlen` in another thread, by the runtime's own FFI; `null` where it has none. */
 function asynchronousStrlen(): Strlen | null {
-  const { backend } = foreign();
+  const { backend } = ffi();
   if (backend === "Deno.dlopen") {
     const deno = Reflect.get(globalThis, "Deno") as unknown as {
       dlopen(path: string | null, table: object): { symbols: { strlen: Strlen } };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { foreign, runtimeInfo } from "../../ffi/mod.ts";
+import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import { readBytes } from "../../ffi/symbols/memory.ts";
 import {
   type Address,
@@ -63,7 +63,7 @@ test("borrowed memory is seen as it is, until its use is ended", () => {
 });
 
 const inKoffi = () =>
-  skipUnless(foreign().backend === "koffi", "only koffi's buffers are worse than the shim's");
+  skipUnless(ffi().backend === "koffi", "only koffi's buffers are worse than the shim's");
 
 test(
   "borrowed memory is wrapped by the shim before an allocator is open, too, or not at all",

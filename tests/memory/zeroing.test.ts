@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Allocator, openAllocator } from "../../mod.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -26,7 +26,7 @@ function minorFaults(): number {
 function useZeroed(memory: Allocator, size: number): void {
   const address = memory.raw.calloc(1, size);
   assert.notEqual(address, 0);
-  const buffer = foreign().wrap(address, size);
+  const buffer = ffi().wrap(address, size);
   const bytes = new Uint8Array(buffer);
   assert.ok(ZEROS.subarray(0, size).equals(Buffer.from(buffer)), `${size} bytes are not all zero`);
   bytes.fill(0xa5);

@@ -6,7 +6,7 @@ import { join, normalize } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { generate } from "selfsigned";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { VERSION } from "../../lib/version.ts";
 import manifest from "../../deno.json" with { type: "json" };
@@ -15,7 +15,7 @@ import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, type ChildResult, ROOT, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
-const IN_DENO = skipUnless(foreign().runtime.name === "deno", "only Deno imports from a URL");
+const IN_DENO = skipUnless(ffi().runtime.name === "deno", "only Deno imports from a URL");
 
 /** What `deno publish` would upload. */
 function isPublished(path: string): boolean {

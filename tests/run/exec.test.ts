@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
 import type { Address } from "../../ffi/types.ts";
 import type { CheckedFile } from "../../lib/run/checked-file.ts";
@@ -11,7 +11,7 @@ import { builtLibrary } from "../support/runtime.ts";
 test("an array of strings is one of C pointers, ended by NULL", () => {
   for (const strings of [[], [""], ["a", "", "ünïcödé 🐋", "x=y\n"]]) {
     const bytes = encodeStringArray(strings);
-    const address = foreign().addressOf(bytes);
+    const address = ffi().addressOf(bytes);
     const table = new BigUint64Array(readBytes(address, (strings.length + 1) * 8).buffer);
     const read = [...table].map((pointer) =>
       pointer === 0n ? null : readCString(Number(pointer) as Address)

@@ -6,7 +6,7 @@ import { chmodSync, chownSync, copyFileSync, readFileSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import { altered, refused, run, script, VERIFY } from "../support/launch.ts";
@@ -165,7 +165,7 @@ test(
   skipUnless(HAS_USER, "needs root, setpriv, and a checkout that other users may read"),
   async () => {
     const program = compileProgram("hello.c", "hello-capable");
-    const { calls } = foreign().open(null, {
+    const { calls } = ffi().open(null, {
       // int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)
       setxattr: { parameters: ["cstring", "cstring", "buffer", "usize", "i32"], result: "i32" },
     });

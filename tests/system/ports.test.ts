@@ -8,7 +8,7 @@ import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS, jemallocPrefix } from "../../ffi/sym
 import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { bindLibrary } from "../../ffi/library.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import type { Address } from "../../ffi/types.ts";
 import { libraryFault } from "../../lib/library/wholeness.ts";
 import { openAllocator } from "../../mod.ts";
@@ -43,7 +43,7 @@ test("jemalloc's names have a prefix where the C library's cannot be taken", () 
 
 function openJemalloc(): string {
   const path = realpathSync(builtLibrary("jemalloc"));
-  foreign().open(path, JEMALLOC_SYMBOLS, JEMALLOC_PREFIX);
+  ffi().open(path, JEMALLOC_SYMBOLS, JEMALLOC_PREFIX);
   return path;
 }
 
@@ -71,7 +71,7 @@ test("a prefix stands before a library's names and not before those of the calls
 test("every runtime opens a library by names with a prefix", () => {
   // Without the prefix no library has it: on Linux malloc itself would be found both ways.
   const table = { good_size: MIMALLOC_SYMBOLS.mi_good_size } as const;
-  const opened = foreign().open(builtLibrary("mimalloc"), table, "mi_");
+  const opened = ffi().open(builtLibrary("mimalloc"), table, "mi_");
   assert.ok(opened.calls.good_size(100) >= 100);
   opened.close();
 });
@@ -228,7 +228,7 @@ test("on Windows symbols are found in the module that defines them", windows(), 
   const malloc = system().findSymbol("malloc");
   assert.match(malloc?.object ?? "", /\\ucrtbase\.dll$/i);
   const library = realpathSync(builtLibrary("mimalloc"));
-  foreign().open(library, { mi_version: MIMALLOC_SYMBOLS.mi_version });
+  ffi().open(library, { mi_version: MIMALLOC_SYMBOLS.mi_version });
   assert.equal(system().findSymbolIn(library, "mi_version")?.object, library);
   assert.equal(system().findSymbolIn(library, "malloc"), null);
   assert.equal(system().findSymbolIn("Z:\\no\\such.dll", "malloc"), null);
@@ -240,7 +240,7 @@ test("on Windows symbols are found in the module that defines them", windows(), 
 
 test("on Windows a page is mapped within a range, and given back", windows(), () => {
   const { malloc, free } =
-    foreign().open(builtLibrary("mimalloc"), PROCESS_MALLOC_SYMBOLS, "mi_").calls;
+    ffi().open(builtLibrary("mimalloc"), PROCESS_MALLOC_SYMBOLS, "mi_").calls;
   const block = malloc(100);
   const span = 1 << 32;
   const base = (block - block % span) as Address;

@@ -3,7 +3,7 @@ import { copyFileSync, readFileSync, realpathSync, symlinkSync, unlinkSync } fro
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { findGlibcSymbol } from "../../lib/system/glibc-symbols.ts";
 import { mappedFiles, parseMaps } from "../../lib/system/linux-maps.ts";
@@ -18,7 +18,7 @@ const OPEN_FLAGS = { lazy: 1, noload: 4 };
 
 /** Opens a library for good, by the path that is given. */
 function load(path: string): string {
-  foreign().open(path, { malloc: { parameters: ["usize"], result: "pointer" } });
+  ffi().open(path, { malloc: { parameters: ["usize"], result: "pointer" } });
   return path;
 }
 
@@ -71,7 +71,7 @@ test("what is no definition in the program is looked for in the libraries", onGl
   const [line = ""] = readFileSync("/proc/self/maps", "utf8").split("\n")
     .filter((text) => text.endsWith(LIBC));
   const nameless = [
-    (foreign().addressOf(new Uint8Array(8))) as Address,
+    (ffi().addressOf(new Uint8Array(8))) as Address,
     Number.parseInt(line, 16) as Address,
   ];
   for (const address of nameless) {
@@ -85,7 +85,7 @@ test("in one object only its own symbols are found, and only when it is loaded",
   const library = compileShared("conformance.c", "libsystem-test.so");
   assert.equal(system().findSymbolIn(library, "sum"), null);
   assert.equal(system().mappedFiles().has(library), false, "looking does not load it");
-  foreign().open(library, { sum: { parameters: ["buffer", "usize"], result: "u32" } });
+  ffi().open(library, { sum: { parameters: ["buffer", "usize"], result: "u32" } });
   const found = system().findSymbolIn(library, "sum");
   assert.equal(found?.object, library);
   assert.equal(system().mappedFiles().has(library), true);
@@ -115,7 +115,7 @@ test("a library that was opened by a link has its real path, and a removed one i
 test("looking into a library does not keep it open", unloading(), () => {
   const copy = join(temporaryDirectory(), "libopen.so");
   copyFileSync(compileShared("conformance.c", "libsystem-open.so"), copy);
-  const opened = foreign().open(copy, { sum: { parameters: ["buffer", "usize"], result: "u32" } });
+  const opened = ffi().open(copy, { sum: { parameters: ["buffer", "usize"], result: "u32" } });
   assert.notEqual(system().findSymbolIn(copy, "sum"), null);
   opened.close();
   assert.equal(system().mappedFiles().has(copy), false);

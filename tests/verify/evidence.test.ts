@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { libcLibrary, PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { openOwnMemory } from "../../lib/system/linux-memory.ts";
 import { system } from "../../lib/system/mod.ts";
@@ -139,7 +139,7 @@ const memory = new Uint8Array(4 * REGION);
 
 /** A block in memory of our own, in the middle of an aligned region that has no hole. */
 function blockWithoutRoom(): Address {
-  const address = foreign().addressOf(memory);
+  const address = ffi().addressOf(memory);
   return (address - address % REGION + 2 * REGION + 4096) as Address;
 }
 
@@ -187,7 +187,7 @@ test(
   maps(),
   () => {
     const span = 1 << 30;
-    const wide = foreign().addressOf(memory);
+    const wide = ffi().addressOf(memory);
     const base = (wide - wide % span) as Address;
     const asked: Address[] = [];
     const claims = (answer: boolean) => (address: Address): boolean => {
@@ -210,7 +210,7 @@ test(
 );
 
 test("a mapped page lies within the range, and is a page of nobody's", maps(), () => {
-  const wide = foreign().addressOf(memory);
+  const wide = ffi().addressOf(memory);
   const base = (wide - wide % (1 << 30)) as Address;
   const page = system().mapPageWithin(base, 1 << 30);
   assert.ok(page !== null && page >= base && page < base + (1 << 30));
@@ -466,7 +466,7 @@ test("own memory is read where there is some, and nothing is found elsewhere", m
   const memory = openOwnMemory();
   try {
     const bytes = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]);
-    const address = foreign().addressOf(bytes);
+    const address = ffi().addressOf(bytes);
     assert.equal(memory.read(address, 8)?.getBigUint64(0, true), 0x0807_0605_0403_0201n);
     for (const nowhere of [NULL, 16, 2 ** 47 - 8, 2 ** 52, 2 ** 53, -4096]) {
       assert.equal(memory.read(nowhere as Address, 8), null, String(nowhere));
@@ -489,7 +489,7 @@ test("own memory is read where there is some, and nothing is found elsewhere", m
 const onMusl = () => skipUnless(system().libc().name === "musl", "the C library is not musl");
 
 test("musl owns its blocks of each size and alignment, and none of what is not", onMusl(), () => {
-  const { calls } = foreign().open(libcLibrary(), {
+  const { calls } = ffi().open(libcLibrary(), {
     ...PROCESS_MALLOC_SYMBOLS,
     aligned_alloc: { parameters: ["usize", "usize"], result: "pointer" },
   });
@@ -505,7 +505,7 @@ test("musl owns its blocks of each size and alignment, and none of what is not",
   for (const { what, address } of system().foreignAddresses()) {
     assert.ok(!musl.owns(address, 1), what);
   }
-  for (const address of [NULL, 16, 4096, foreign().addressOf(memory)]) {
+  for (const address of [NULL, 16, 4096, ffi().addressOf(memory)]) {
     assert.ok(!musl.owns(address as Address, 1), String(address));
   }
   const large = blocks.at(-1) ?? NULL;
@@ -523,7 +523,7 @@ test("a malloc that is laid out otherwise gives musl's probe no answer", onGlibc
     "process",
     "ownership",
     "unavailable",
-    () => checkOwnership(musl, blockSource(() => foreign().addressOf(memory)), CONTROLS),
+    () => checkOwnership(musl, blockSource(() => ffi().addressOf(memory)), CONTROLS),
   );
   musl.close();
   assert.equal(item.outcome, "unavailable");

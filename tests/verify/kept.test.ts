@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { foreign } from "../../ffi/mod.ts";
+import { ffi } from "../../ffi/mod.ts";
 import { examineProcess } from "../../lib/watch/doctor/doctor.ts";
 import {
   getSystemInfo,
@@ -30,7 +30,7 @@ const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 
 /** The libraries that are opened meanwhile: nobody is asked without that. */
 function openedBy(action: () => void): (string | null)[] {
-  const adapter = foreign();
+  const adapter = ffi();
   const { open } = adapter;
   const paths: (string | null)[] = [];
   adapter.open = (...args: Parameters<typeof open>) => {

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { readBytes } from "../../../ffi/symbols/memory.ts";
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { PROCESS_MALLOC_SYMBOLS } from "../../../ffi/symbols/libc.ts";
 import { type Address, NULL, type SymbolTable } from "../../../ffi/types.ts";
 import { ALL_ARENAS } from "../../../lib/allocators/jemalloc/keys.ts";
@@ -36,7 +36,7 @@ export type UsageReader = () => AllocatorUsage;
  */
 function jemallocReader(): UsageReader {
   const { mallctl } = JEMALLOC_SYMBOLS;
-  const { calls } = foreign().open(null, { mallctl }, JEMALLOC_PREFIX);
+  const { calls } = ffi().open(null, { mallctl }, JEMALLOC_PREFIX);
   return () => {
     refreshStatistics(calls);
     const live = readStatistic(calls, "stats.arenas.<i>.small.allocated", ALL_ARENAS) +
@@ -49,7 +49,7 @@ function jemallocReader(): UsageReader {
 /** mimalloc: what it has committed. A release build counts no single block. */
 function mimallocReader(): UsageReader {
   const { mi_process_info } = MIMALLOC_SYMBOLS;
-  const { calls } = foreign().open(null, { mi_process_info });
+  const { calls } = ffi().open(null, { mi_process_info });
   const committed = new BigUint64Array(1);
   return () => {
     calls.mi_process_info(null, null, null, null, null, committed, null, null);
@@ -115,7 +115,7 @@ export function parseMallocInfo(xml: string): AllocatorUsage {
  * it holds back may in part have been trimmed, which it does not count.
  */
 function glibcReader(): UsageReader {
-  const { calls } = foreign().open(null, { ...PROCESS_MALLOC_SYMBOLS, ...MALLOC_INFO_SYMBOLS });
+  const { calls } = ffi().open(null, { ...PROCESS_MALLOC_SYMBOLS, ...MALLOC_INFO_SYMBOLS });
   const words = calls.malloc(2 * WORD);
   if (words === NULL) throw new RangeError("Cannot read malloc_info: there is no memory for it");
   const stream = calls.open_memstream(words, words + WORD as Address);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { readCString } from "../../../ffi/symbols/memory.ts";
 import { type Address, type Calls, NULL } from "../../../ffi/types.ts";
@@ -151,7 +151,7 @@ function readIfKnown(calls: JemallocCalls, key: MallctlName): OptionValue | unde
 /** The options in force of the jemalloc in an object; `null` for the process itself. */
 export function readOptions(object: string | null): Record<string, OptionValue> {
   const { mallctl } = JEMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(object, { mallctl }, JEMALLOC_PREFIX);
+  const { calls, close } = ffi().open(object, { mallctl }, JEMALLOC_PREFIX);
   try {
     const options: Record<string, OptionValue> = {};
     for (const key of OPTION_KEYS) {

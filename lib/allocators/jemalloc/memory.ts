@@ -5,7 +5,7 @@
  */
 import { BUILD_COMMAND } from "../../build-command.ts";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "./keys.ts";
@@ -28,7 +28,7 @@ export function openJemallocMemory(
   shim: MemoryCalls,
 ): AllocatorKind {
   const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
-  const { calls } = foreign().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
+  const { calls } = ffi().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
   return {
     number: 1,

@@ -4,7 +4,7 @@
  * @module
  */
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type JemallocCalls, lookupArena, readMallctl } from "./mallctl.ts";
 import type { AllocatorProbe, OpenedLibrary } from "../probe.ts";
 
@@ -42,14 +42,14 @@ function askableRegion(calls: JemallocCalls): number | null {
 /** Opens the jemalloc in an object; `null` for the process itself. */
 export function openJemallocProbe(object: string | null): AllocatorProbe {
   const { mallctl } = JEMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(object, { mallctl }, JEMALLOC_PREFIX);
+  const { calls, close } = ffi().open(object, { mallctl }, JEMALLOC_PREFIX);
   return probeOf(calls, close);
 }
 
 /** Loads a jemalloc. */
 export function openJemalloc(path: string): OpenedLibrary {
   const { mallctl, mallocx, dallocx } = JEMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { mallctl, mallocx, dallocx }, JEMALLOC_PREFIX);
+  const { calls, close } = ffi().open(path, { mallctl, mallocx, dallocx }, JEMALLOC_PREFIX);
   return {
     probe: probeOf(calls, close),
     blocks: {

@@ -4,7 +4,7 @@
  * @module
  */
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import type { AllocatorKind, MemoryCalls } from "../memory.ts";
 import type { LibraryFile } from "../types.ts";
@@ -19,7 +19,7 @@ const MIN_ADDRESS: number = 32 * 2 ** 20;
 export function openMimallocMemory({ path }: LibraryFile, shim: MemoryCalls): AllocatorKind {
   const { mi_good_size, mi_is_in_heap_region, mi_collect, mi_heap_new, mi_heap_destroy } =
     MIMALLOC_SYMBOLS;
-  const { calls } = foreign().open(path, {
+  const { calls } = ffi().open(path, {
     mi_good_size,
     mi_is_in_heap_region,
     mi_collect,

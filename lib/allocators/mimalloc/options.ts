@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import type { OptionValue } from "../types.ts";
 import { compareVersions } from "../version-order.ts";
@@ -60,7 +60,7 @@ export function mimallocOptions(version: string): readonly MimallocOption[] {
 /** The options in force of the mimalloc in an object; `null` for the process itself. */
 export function readOptions(object: string | null): Record<string, OptionValue> {
   const { mi_version, mi_option_get } = MIMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(object, { mi_version, mi_option_get });
+  const { calls, close } = ffi().open(object, { mi_version, mi_option_get });
   try {
     const options: Record<string, OptionValue> = {};
     for (const { number, name } of mimallocOptions(decodeMimallocVersion(calls.mi_version()))) {

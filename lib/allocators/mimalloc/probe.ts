@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
 import type { Address, Calls } from "../../../ffi/types.ts";
 import { decodeMimallocVersion } from "./version.ts";
@@ -23,14 +23,14 @@ const QUESTIONS = { mi_version, mi_is_in_heap_region, mi_process_info };
 
 /** Opens the mimalloc in an object; `null` for the process itself. */
 export function openMimallocProbe(object: string | null): AllocatorProbe {
-  const { calls, close } = foreign().open(object, QUESTIONS);
+  const { calls, close } = ffi().open(object, QUESTIONS);
   return probeOf(calls, close);
 }
 
 /** Loads a mimalloc. */
 export function openMimalloc(path: string): OpenedLibrary {
   const { mi_malloc, mi_free } = MIMALLOC_SYMBOLS;
-  const { calls, close } = foreign().open(path, { ...QUESTIONS, mi_malloc, mi_free });
+  const { calls, close } = ffi().open(path, { ...QUESTIONS, mi_malloc, mi_free });
   return {
     probe: probeOf(calls, close),
     blocks: { allocate: calls.mi_malloc, free: calls.mi_free },

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import type { Address } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
 import { detach, wrapBytes } from "../shared/buffers.ts";
@@ -215,7 +215,7 @@ export class Cursor {
 }
 
 function isElsewhere({ buffer, single }: Segment): boolean {
-  return (buffer.byteLength === 0 && single?.size !== 0) || !foreign().detachable(buffer);
+  return (buffer.byteLength === 0 && single?.size !== 0) || !ffi().detachable(buffer);
 }
 
 function roundUp(value: number, multiple: number): number {

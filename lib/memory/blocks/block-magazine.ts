@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import type { Address } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "../shared/buffers.ts";
@@ -66,7 +66,7 @@ export class BlockMagazine {
     while (this.#buffers.length === MAX_BLOCKS || this.#bytes + size > MAX_BYTES) {
       this.#dropOldest(native);
     }
-    const count = this.#buffers.push(foreign().rewrap(buffer));
+    const count = this.#buffers.push(ffi().rewrap(buffer));
     native.slots[count - 1] = address;
     native.counts[0] = count;
     this.#bytes += size;

@@ -4,7 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, type NativePointer, NULL } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
 import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
@@ -161,7 +161,7 @@ export class NativeBlock implements Block {
   }
 
   get pointer(): NativePointer {
-    return foreign().pointer(this.address);
+    return ffi().pointer(this.address);
   }
 
   get usableSize(): number {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { BlockError, type BlockErrorReason } from "../../errors.ts";
 import { heldError } from "../shared/holds.ts";
 import type { Live } from "./live.ts";
@@ -59,7 +59,7 @@ export function unsizableError({ kind, size }: Live): BlockError {
 
 /** Whether something else has an allocation's memory, or has seen to it that no view can be ended. */
 export function isHeld(live: Live, buffer: ArrayBuffer): boolean {
-  return isElsewhere(live, buffer) || !foreign().detachable(buffer);
+  return isElsewhere(live, buffer) || !ffi().detachable(buffer);
 }
 
 /** The error for an allocation whose buffer something else has detached. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { ClosedError, OutOfMemoryError } from "../../errors.ts";
 import type { Account } from "../shared/account.ts";
@@ -168,7 +168,7 @@ export class Store implements LiveOwner {
   reallocate(live: Live, buffer: ArrayBuffer, size: number, zeroed: boolean): ArrayBuffer {
     requireMovable("reallocate", live, buffer);
     if (live.extra !== null && live.extra.free !== NULL) throw unsizableError(live);
-    if (!foreign().detachable(buffer)) throw detachedError("reallocate", live);
+    if (!ffi().detachable(buffer)) throw detachedError("reallocate", live);
     const { address: before, size: old, alignment } = live;
     // Whether the runtime can wrap so much at all must be known while there is a way back.
     if (size > ALWAYS_WRAPPED) detach(wrapBytes(before, size));
@@ -193,7 +193,7 @@ export class Store implements LiveOwner {
   /** A fresh buffer over an allocation; the one before is detached. */
   rewrap(live: Live, buffer: ArrayBuffer): ArrayBuffer {
     requireUsable("release", live, buffer);
-    const next = foreign().rewrap(buffer);
+    const next = ffi().rewrap(buffer);
     this.#list.renew(live, next);
     return next;
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { Store } from "../blocks/store.ts";
@@ -26,7 +26,7 @@ const open = new Map<NativeHeap, WeakRef<Store>>();
 
 /** Destroys the heaps that were dropped and whose finalizers have not run yet. */
 function reclaimDropped(): void {
-  foreign().collectGarbage();
+  ffi().collectGarbage();
   for (const [heap, store] of [...open]) {
     if (store.deref() !== undefined) continue;
     unwatch(heap);
@@ -45,7 +45,7 @@ let made = 0;
 function collectInTime({ most }: NativeHeaps): void {
   if (open.size < most / 4) return;
   made = (made + 1) % COLLECT_EVERY;
-  if (made === 1) foreign().collectGarbage();
+  if (made === 1) ffi().collectGarbage();
 }
 
 /** A heap; when none can be had, those that were dropped are looked for first. */

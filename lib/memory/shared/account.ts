@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "./buffers.ts";
@@ -40,7 +40,7 @@ class NativeAccount implements Reclaimable {
     if (this.address === NULL) {
       throw new OutOfMemoryError("an account", bytes, Float64Array.BYTES_PER_ELEMENT);
     }
-    this.counts = new Float64Array(foreign().wrap(this.address, bytes));
+    this.counts = new Float64Array(ffi().wrap(this.address, bytes));
     this.#calls = calls;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { isPermissionRefusal } from "../../../ffi/errors.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import type { Address } from "../../../ffi/types.ts";
 
 /** `transfer` of the language, whatever a program has made of a buffer's own. */
@@ -23,7 +23,7 @@ export function detach(buffer: ArrayBuffer): void {
 export function wrapBytes(address: Address, size: number): ArrayBuffer {
   if (size === 0) return new ArrayBuffer(0);
   try {
-    return foreign().wrap(address, size);
+    return ffi().wrap(address, size);
   } catch (error) {
     if (isPermissionRefusal(error)) throw error;
     throw new RangeError(

@@ -5,7 +5,7 @@
  * @module
  */
 import process from "node:process";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import { detach } from "./buffers.ts";
@@ -42,7 +42,7 @@ export class Magazines implements Reclaimable {
     const bytes = first + classes * capacity * SLOT_BYTES;
     const address = calls.offheap_magazines_open(source, classes, capacity);
     if (address === NULL) throw new OutOfMemoryError("magazines", bytes, LINE);
-    const buffer = foreign().wrap(address, bytes);
+    const buffer = ffi().wrap(address, bytes);
     this.counts = new Int32Array(buffer, HEADER_BYTES, classes);
     this.slots = new Float64Array(buffer, first, classes * capacity);
     this.#calls = calls;

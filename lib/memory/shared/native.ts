@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { MEMORY_SYMBOLS, SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
 import type { MemoryCalls } from "../../allocators/memory.ts";
 import { LibraryLoadError } from "../../errors.ts";
@@ -18,7 +18,7 @@ let opened: MemoryCalls | undefined;
 
 function requireVersion(path: string): void {
   const { offheap_abi_version } = SHIM_SYMBOLS;
-  const { calls, close } = foreign().open(path, { offheap_abi_version });
+  const { calls, close } = ffi().open(path, { offheap_abi_version });
   const version = calls.offheap_abi_version();
   close();
   if (version === ABI_VERSION) return;
@@ -39,7 +39,7 @@ export function requireShim(): string {
   if (shim !== undefined) return shim;
   const { path } = resolveLibrary({ name: "offheap" });
   requireVersion(path);
-  foreign().useShim?.(path);
+  ffi().useShim?.(path);
   shim = path;
   return path;
 }
@@ -51,6 +51,6 @@ export function requireShim(): string {
  * @throws {PermissionError} when the runtime does not permit FFI or reading.
  */
 export function memoryCalls(): MemoryCalls {
-  opened ??= foreign().open(requireShim(), MEMORY_SYMBOLS).calls;
+  opened ??= ffi().open(requireShim(), MEMORY_SYMBOLS).calls;
   return opened;
 }

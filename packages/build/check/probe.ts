@@ -6,7 +6,7 @@
 import process from "node:process";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { MIMALLOC_SYMBOLS } from "../../../ffi/symbols/mimalloc.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { SHIM_SYMBOLS } from "../../../ffi/symbols/shim.ts";
 import { readMallctl } from "../../../lib/allocators/jemalloc/mallctl.ts";
 import { decodeMimallocVersion } from "../../../lib/allocators/mimalloc/version.ts";
@@ -14,11 +14,10 @@ import { decodeMimallocVersion } from "../../../lib/allocators/mimalloc/version.
 const VERSIONS: Readonly<Record<string, (path: string) => string>> = {
   // Such as 5.3.0-0-g54eaed1d8b56b1aa528be3bdd1877e59c56fa90c.
   jemalloc: (path) =>
-    readMallctl(foreign().open(path, JEMALLOC_SYMBOLS, JEMALLOC_PREFIX).calls, "version")
+    readMallctl(ffi().open(path, JEMALLOC_SYMBOLS, JEMALLOC_PREFIX).calls, "version")
       .split("-")[0] ?? "",
-  mimalloc: (path) =>
-    decodeMimallocVersion(foreign().open(path, MIMALLOC_SYMBOLS).calls.mi_version()),
-  offheap: (path) => `${foreign().open(path, SHIM_SYMBOLS).calls.offheap_abi_version()}`,
+  mimalloc: (path) => decodeMimallocVersion(ffi().open(path, MIMALLOC_SYMBOLS).calls.mi_version()),
+  offheap: (path) => `${ffi().open(path, SHIM_SYMBOLS).calls.offheap_abi_version()}`,
 };
 
 const [path = "", name = ""] = process.argv.slice(2);

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { type Address, borrow } from "../../../mod.ts";
 import { enterBlock } from "./blocks.ts";
 import type { Operation } from "./operation.ts";
@@ -19,7 +19,7 @@ const MAX_WAITING: number = 2 * 2 ** 20;
 /** Looks at memory by its address. */
 function withBytes(address: Address, size: number, use: (bytes: Uint8Array) => void): void {
   if (size === 0) return;
-  const buffer = foreign().wrap(address, size);
+  const buffer = ffi().wrap(address, size);
   try {
     use(new Uint8Array(buffer));
   } finally {

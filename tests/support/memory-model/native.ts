@@ -4,7 +4,7 @@
  * @module
  */
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
-import { foreign } from "../../../ffi/mod.ts";
+import { ffi } from "../../../ffi/mod.ts";
 import { ALL_ARENAS } from "../../../lib/allocators/jemalloc/keys.ts";
 import { readStatistic, refreshStatistics } from "../../../lib/allocators/jemalloc/mallctl.ts";
 import { openAllocator, type OpenOptions } from "../../../mod.ts";
@@ -17,7 +17,7 @@ export function nativeBytes(options: OpenOptions): number | null {
   memory.close();
   if (path === undefined) return null;
   const { mallctl } = JEMALLOC_SYMBOLS;
-  const { calls } = foreign().open(path, { mallctl }, JEMALLOC_PREFIX);
+  const { calls } = ffi().open(path, { mallctl }, JEMALLOC_PREFIX);
   refreshStatistics(calls);
   return readStatistic(calls, "stats.arenas.<i>.small.allocated", ALL_ARENAS) +
     readStatistic(calls, "stats.arenas.<i>.large.allocated", ALL_ARENAS);
