@@ -7,7 +7,7 @@
  * @module
  */
 import process from "node:process";
-import type { RawFunction } from "./library.ts";
+import type { RawFunction } from "./bind-library.ts";
 
 /** Waits for all compilation in the background, and needs V8's own syntax to be allowed. */
 const AWAIT_COMPILER = "%FinalizeOptimization()";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 
 /** A build that is measured. */
 export interface NamedBuild {

@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
-import { debianRoot } from "../../tools/foreign/debian.ts";
+import { debianRoot } from "../../tools/packages/debian.ts";
 
 /** How valgrind is started. */
 export interface Valgrind {

@@ -10,7 +10,7 @@ import process from "node:process";
 import { gunzipSync } from "node:zlib";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
-import { debianFile } from "../../tools/foreign/debian.ts";
+import { debianFile } from "../../tools/packages/debian.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import type { MissingSubject, SubjectInfo } from "./results.ts";
 import type { Launched, SubjectSpec, Tuned } from "./subjects.ts";

@@ -10,7 +10,7 @@ import { readElfExports } from "../../lib/binary/elf.ts";
 import { BuildError } from "../../lib/errors.ts";
 import { launchPlatform } from "../../lib/run/platforms.ts";
 import { libraryVersion } from "../../lib/library/version.ts";
-import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
 import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { buildNative, type BuildOptions } from "../../packages/build/mod.ts";

@@ -20,7 +20,7 @@ import {
   type ResultConversions,
   toExactNumber,
   viewOrNull,
-} from "../library.ts";
+} from "../bind-library.ts";
 import type {
   Adapter,
   Address,

@@ -23,7 +23,7 @@ import {
   toExactNumber,
   viewOrNull,
   widenToBigInt,
-} from "../library.ts";
+} from "../bind-library.ts";
 import { isUnmarked } from "../threads.ts";
 import type {
   Adapter,

@@ -20,7 +20,7 @@ import {
   toExactNumber,
   viewOrNull,
   widenToBigInt,
-} from "../library.ts";
+} from "../bind-library.ts";
 import { isUnmarked, markAsUntransferable } from "../threads.ts";
 import { packageUsers, requireFrom } from "../packages.ts";
 import { processLibrary } from "../symbols/libc.ts";

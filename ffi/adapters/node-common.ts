@@ -4,7 +4,7 @@
  * @module
  */
 import { isPermissionRefusal, permissionError } from "../errors.ts";
-import { loadError } from "../library.ts";
+import { loadError } from "../bind-library.ts";
 import type { StartChanges } from "../types.ts";
 
 /** The types that both name as C does; koffi in full, `node:ffi` without the `_t`. */

@@ -18,7 +18,7 @@ import {
   toBigInt,
   toExactNumber,
   viewOrNull,
-} from "../library.ts";
+} from "../bind-library.ts";
 import { isMainThread, isUnmarked } from "../threads.ts";
 import { awaitCompilerAtExit, callIndirectly } from "../optimised-calls.ts";
 import { processLibrary } from "../symbols/libc.ts";

@@ -11,7 +11,7 @@ import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { errorCode, judge, manifestPath, ownRemedy, readManifest, sha256OfFile } from "./hashes.ts";
 import type { LibraryManifest } from "./manifest.ts";
 import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
-import { libraryFault } from "./wholeness.ts";
+import { libraryFault } from "./file-fault.ts";
 import type { LibraryOrigin, LibraryRequest, LoadableLibrary, Place } from "./places.ts";
 
 /** A library file that may be loaded. */

@@ -7,7 +7,7 @@ import { realpathSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { LaunchError } from "../errors.ts";
 import { type EnvCommand, parseEnvCommand } from "./env-command.ts";
-import { resolveCommand } from "./resolve.ts";
+import { resolveCommand } from "./command-path.ts";
 import type { Arrival, Execution, LaunchStep } from "./types.ts";
 
 /** Whether a program is `env`, by its name or by that of the file which a link leads to. */

@@ -18,7 +18,7 @@ import { currentIdentity, thisProcess } from "./identity.ts";
 import { REQUIRE_VARIABLE, RESTORE_VARIABLE, SHIM_VARIABLES } from "./own-variables.ts";
 import { type LaunchOptions, type LaunchPlan, planLaunch, preloadVariables } from "./plan.ts";
 import { requirementOf } from "./requirement.ts";
-import { resolveLaunchTarget } from "./target.ts";
+import { resolveLaunchTarget } from "./launch-target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
 import { refuseWrapper } from "./wrappers.ts";
 

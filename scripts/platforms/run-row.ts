@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { foreignPackage } from "../../tools/foreign/npm-package.ts";
+import { pinnedPackage } from "../../tools/packages/npm-package.ts";
 import {
   findRuntimes,
   NODE24,
@@ -119,7 +119,7 @@ async function findRuntime(row: PlatformRow, name: PlatformRuntime): Promise<Fou
   let binary: string;
   try {
     emulation = prepare(row.way);
-    binary = emulation.place(join(foreignPackage(packaged.name, packaged.version), packaged.file));
+    binary = emulation.place(join(pinnedPackage(packaged.name, packaged.version), packaged.file));
   } catch (error) {
     return { outcome: "skipped", reason: error instanceof Error ? error.message : String(error) };
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ProcessReport } from "../../lib/watch/doctor/types.ts";
 import type { Verification } from "../../lib/verify/types.ts";
-import { debianFile } from "../../tools/foreign/debian.ts";
+import { debianFile } from "../../tools/packages/debian.ts";
 import { callApi } from "../support/api.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { IS_MUSL } from "../support/libc.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "../../ffi/errors.ts";
-import { bindLibrary, loadError, type RawFunction } from "../../ffi/library.ts";
+import { bindLibrary, loadError, type RawFunction } from "../../ffi/bind-library.ts";
 import { ffi } from "../../ffi/mod.ts";
 import { PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { libcCalls, readBytes, readCString } from "../../ffi/symbols/memory.ts";

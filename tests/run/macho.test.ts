@@ -9,7 +9,7 @@ import { MACH_O_RULES } from "../../lib/run/macho-rules.ts";
 import { appendPreload, variantOf } from "../../lib/run/plan.ts";
 import { LAUNCH_PLATFORMS, type LaunchPlatform, launchPlatform } from "../../lib/run/platforms.ts";
 import { needsLink } from "../../lib/run/preload-path.ts";
-import { resolveLaunchTarget } from "../../lib/run/target.ts";
+import { resolveLaunchTarget } from "../../lib/run/launch-target.ts";
 import type {
   DyldFacts,
   LaunchHost,

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { LaunchError } from "../../lib/errors.ts";
 import { checkLaunch, checkPreloadLibrary } from "../../lib/run/check.ts";
 import { currentIdentity } from "../../lib/run/identity.ts";
-import { resolveLaunchTarget } from "../../lib/run/target.ts";
+import { resolveLaunchTarget } from "../../lib/run/launch-target.ts";
 import type {
   LaunchHost,
   LaunchTarget,

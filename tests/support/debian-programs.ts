@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { debianRoot } from "../../tools/foreign/debian.ts";
+import { debianRoot } from "../../tools/packages/debian.ts";
 import { IS_MUSL } from "./libc.ts";
 
 /** All that is unpacked, fetched together: asking the mirror is what takes time. */

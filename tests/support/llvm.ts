@@ -6,7 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { dirname } from "node:path";
 import process from "node:process";
-import { debianFile } from "../../tools/foreign/debian.ts";
+import { debianFile } from "../../tools/packages/debian.ts";
 import { skipUnless } from "./skip.ts";
 
 /** A tool of LLVM: its output for some arguments. */

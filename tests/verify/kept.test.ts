@@ -11,8 +11,8 @@ import {
   verifyAllocator,
   type VerifyOptions,
 } from "../../mod.ts";
-import type { DebianFile } from "../../tools/foreign/debian.ts";
-import { debianAllocator, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import type { DebianFile } from "../../tools/packages/debian.ts";
+import { debianAllocator, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 import { withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { effort } from "../support/effort.ts";

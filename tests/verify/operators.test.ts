@@ -6,7 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { hostTarget } from "../../lib/library/target.ts";
 import { examineProcess } from "../../lib/watch/doctor/doctor.ts";
-import { debianAllocator, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import { debianAllocator, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 import { withChild } from "../support/child.ts";
 import { compileTo } from "../support/built-once.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";

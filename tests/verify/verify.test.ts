@@ -7,12 +7,12 @@ import type { VerifyOptions } from "../../lib/verify/options.ts";
 import { callApi } from "../support/api.ts";
 import { copyCheckout } from "../support/checkout.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
-import { debianFile } from "../../tools/foreign/debian.ts";
+import { debianFile } from "../../tools/packages/debian.ts";
 import {
   DEBIAN_ALLOCATORS,
   debianAllocator,
   debianAllocatorFile,
-} from "../../tools/foreign/debian-allocators.ts";
+} from "../../tools/packages/debian-allocators.ts";
 import { IS_MUSL } from "../support/libc.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/foreign/debian-allocators.ts";
+import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Packages of the npm registry that scripts need and `npm ci` does not install: runtimes for other
  * platforms, and older ones. Each is pinned by its integrity, fetched once by npm, and kept below
- * `build/foreign`.
+ * `build/packages`.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { ROOT } from "../runtimes.ts";
 import pinned from "./packages.json" with { type: "json" };
 
 /** A pinned package. */
-export interface ForeignPackage {
+export interface PinnedPackage {
   /** Its name in the registry. */
   readonly name: string;
   /** Its exact version. */
@@ -32,7 +32,7 @@ export interface ForeignPackage {
 }
 
 /** Every package that may be fetched. */
-export const FOREIGN_PACKAGES: readonly ForeignPackage[] = pinned;
+export const PINNED_PACKAGES: readonly PinnedPackage[] = pinned;
 
 /**
  * The directory of an unpacked pinned package; fetches it first when it is not there.
@@ -43,14 +43,14 @@ export const FOREIGN_PACKAGES: readonly ForeignPackage[] = pinned;
  * @throws {RangeError} for a package that is not pinned.
  * @throws {Error} when the registry cannot be reached, or what it gave is not what is pinned.
  */
-export function foreignPackage(name: string, version: string): string {
-  const pin = FOREIGN_PACKAGES.find((row) => row.name === name && row.version === version);
+export function pinnedPackage(name: string, version: string): string {
+  const pin = PINNED_PACKAGES.find((row) => row.name === name && row.version === version);
   if (pin === undefined) {
     throw new RangeError(
-      `Cannot fetch ${name}@${version}: it must be one of tools/foreign/packages.json`,
+      `Cannot fetch ${name}@${version}: it must be one of tools/packages/packages.json`,
     );
   }
-  const store = join(ROOT, "build", "foreign");
+  const store = join(ROOT, "build", "packages");
   const directory = join(store, `${name.replaceAll("/", "+")}@${version}`);
   if (existsSync(directory)) return directory;
   mkdirSync(store, { recursive: true });
@@ -70,7 +70,7 @@ export function foreignPackage(name: string, version: string): string {
   }
 }
 
-function pack(pin: ForeignPackage, directory: string): string {
+function pack(pin: PinnedPackage, directory: string): string {
   const words = [
     "pack",
     `${pin.name}@${pin.version}`,
@@ -87,12 +87,12 @@ function pack(pin: ForeignPackage, directory: string): string {
   return join(directory, archive);
 }
 
-function check(pin: ForeignPackage, archive: string): void {
+function check(pin: PinnedPackage, archive: string): void {
   const found = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
   if (found === pin.integrity) return;
   throw new Error(
     `Cannot use ${pin.name}@${pin.version}: its integrity is ${found}, but ${pin.integrity} is ` +
-      "pinned in tools/foreign/packages.json. Do not use what the registry gave.",
+      "pinned in tools/packages/packages.json. Do not use what the registry gave.",
   );
 }
 

@@ -11,7 +11,7 @@ import { type CheckedFile, type OpenedFile, readHead, withOpened } from "./check
 import { afterEnv, runsEnv } from "./env-step.ts";
 import { FORMATS } from "./formats.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
-import { requireExecutable, resolveCommand } from "./resolve.ts";
+import { requireExecutable, resolveCommand } from "./command-path.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
 import type {
   Arrival,
