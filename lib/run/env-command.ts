@@ -24,8 +24,10 @@ export interface EnvCommand {
 /** Options without a value, by their short and long names. The rare ones are refused. */
 const FLAGS: Readonly<Record<string, "clear" | "nothing">> = {
   "i": "clear",
+  "0": "nothing",
   "v": "nothing",
   "--ignore-environment": "clear",
+  "--null": "nothing",
   "--debug": "nothing",
 };
 

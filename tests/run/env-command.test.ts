@@ -96,7 +96,7 @@ test("the environment and directory that env hands on are known", () => {
 });
 
 test("an option of env that is rare, unknown or lacks its value is refused by name", () => {
-  const rare = [["-0"], ["--block-signal=PIPE", "tool"], ["--argv0=x", "tool"], ["--help"]];
+  const rare = [["--block-signal=PIPE", "tool"], ["--argv0=x", "tool"], ["--help"]];
   for (const args of [["-x"], ["--null=1"], ["-u"], ["--chdir"], ["-ix", "tool"], ...rare]) {
     assert.throws(() => parseEnvCommand(args, {}), {
       status: 125,
