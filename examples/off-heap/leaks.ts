@@ -1,5 +1,5 @@
 /**
- * Leaks, told to the program: a block that was still open when its allocator was closed, and blocks
+ * Leaks, reported to the program: a block that was still open when its allocator closed, and blocks
  * that were dropped and that the garbage collector found.
  *
  * ```sh

@@ -38,7 +38,7 @@ function utc(memory: Allocator, seconds: number): string {
   }
 }
 
-/** Strings behind one another, in a block that `argz_add` resizes by `realloc`: an argz vector. */
+/** Strings one after another, in a block that `argz_add` resizes by `realloc`: an argz vector. */
 function joinStrings(memory: Allocator, first: string, ...others: string[]): Block {
   const vector = memory.allocate(8);
   const length = memory.allocate(8);
@@ -61,7 +61,7 @@ function joinStrings(memory: Allocator, first: string, ...others: string[]): Blo
   }
 }
 
-// What goes to and fro must be of the allocator that the native code uses: here libc's own.
+// Memory that changes its owner must be from the allocator that the native code uses: libc's own.
 const memory = openAllocator({ allocator: "system" });
 console.log(utc(memory, 1_000_000_000));
 const words = joinStrings(memory, "one", "two", "three");
