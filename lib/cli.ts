@@ -6,7 +6,6 @@
  */
 import process from "node:process";
 import { nodeRefusal } from "../ffi/node-floor.ts";
-import { beMainThread } from "../ffi/threads.ts";
 import { useCompileCache } from "./cli/compile-cache.ts";
 import { isForShell, SHELL_REFUSAL } from "./cli/shell-refusal.ts";
 
@@ -20,19 +19,16 @@ else {
 
 /**
  * The command line is loaded only where it can run: an old Node cannot even link it. What `run`
- * needs is loaded without the rest.
+ * needs is loaded without the rest. The npm package has a file for each of the two, so that nothing
+ * of what they keep may be needed here.
  */
 async function start(): Promise<number> {
-  beMainThread();
   const args = process.argv.slice(2);
   const [command, ...words] = args;
-  try {
-    if (command === "run") {
-      useCompileCache();
-      (await import("./cli/quick-run.ts")).runQuickly(words);
-    }
-  } catch (error) {
-    return (await import("./cli/failure.ts")).failRun(error);
+  if (command === "run") {
+    useCompileCache();
+    const status = (await import("./cli/quick-run.ts")).runQuickly(words);
+    if (status !== null) return status;
   }
   let main;
   try {

@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { beMainThread } from "../../ffi/threads.ts";
 import { startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { type LaunchOptions, planLaunch, plannedVariables } from "../run/plan.ts";
@@ -223,6 +224,7 @@ function statusOf(error: unknown, args: readonly string[]): number {
  * `run`, when it does not become the command, 125, 126 or 127.
  */
 export async function main(args: readonly string[]): Promise<number> {
+  beMainThread();
   quietExperimentalWarnings();
   let status: number = STATUS.ok;
   const program = createProgram((value) => {

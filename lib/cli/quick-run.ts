@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { beMainThread } from "../../ffi/threads.ts";
 import { PROFILE_NAMES } from "../allocators/profiles.ts";
 import { runCommand, type RunOptions } from "../run/run.ts";
 import { ALLOCATOR_NAMES } from "../allocators/mod.ts";
+import { failRun } from "./failure.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
 /** An option of `run`: a flag has a value, and others are followed by one of some words. */
@@ -56,14 +58,19 @@ export function readRun(words: readonly string[]): RunOptions | null {
 }
 
 /**
- * Runs the command that the words after `run` name. It returns only when there are words that it
- * does not know.
+ * Runs the command that the words after `run` name.
  *
- * @throws what {@linkcode runCommand} throws.
+ * @returns The exit status where it did not become the command, and has said why; `null` when there
+ * are words that it does not know.
  */
-export function runQuickly(words: readonly string[]): void {
-  const options = readRun(words);
-  if (options === null) return;
-  quietExperimentalWarnings();
-  runCommand(options);
+export function runQuickly(words: readonly string[]): number | null {
+  try {
+    const options = readRun(words);
+    if (options === null) return null;
+    beMainThread();
+    quietExperimentalWarnings();
+    return runCommand(options);
+  } catch (error) {
+    return failRun(error);
+  }
 }

@@ -15,9 +15,9 @@ import { buildManifest } from "./manifest.ts";
  *
  * @param directory The package's directory, which is made.
  */
-export function buildBuildPackage(directory: string): void {
+export async function buildBuildPackage(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  buildJavaScript(join(directory, "dist"), { name: "build" });
+  await buildJavaScript(join(directory, "dist"), { name: "build" });
   copyParts([...TEXTS, NATIVE_SOURCES], directory);
   copyFileSync(join(ROOT, "packages", "build", "README.md"), join(directory, "README.md"));
   writeJson(join(directory, "package.json"), buildManifest());

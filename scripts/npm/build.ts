@@ -115,7 +115,7 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
   const work = mkdtempSync(join(ROOT, "build", ".npm-"));
   try {
     const ran = await buildMainPackage(work, { builder, dnt, targets, hashes });
-    buildBuildPackage(join(work, "build-package"));
+    await buildBuildPackage(join(work, "build-package"));
     await tryMainPackage(join(work, "package"), installPlatform(ready, work));
     await tryBuildPackage(join(work, "build-package"));
     // Those of targets that are not built any more as well.

@@ -121,8 +121,12 @@ export async function requireSameByDnt(input: DntInput): Promise<string> {
   }
   const own = join(work, "own-dist");
   const other = join(work, "dnt-dist");
-  buildJavaScript(own, { modules: sources, comparable: true });
-  buildJavaScript(other, { modules: join(directory, "esm"), extension: ".js", comparable: true });
+  await buildJavaScript(own, { modules: sources, comparable: true });
+  await buildJavaScript(other, {
+    modules: join(directory, "esm"),
+    extension: ".js",
+    comparable: true,
+  });
   for (const file of readdirSync(own)) requireSame(join(own, file), join(other, file));
   return `dnt from ${dnt}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The published JavaScript, by esbuild: one file for the library and one for each command, since a
- * runtime takes longer for a hundred small modules than for everything in them.
+ * The published JavaScript, by esbuild: one file for the library and a few for the command, since
+ * a runtime takes longer for a hundred small modules than for everything in them.
  *
  * offheap's are CommonJS, which every tool can load: `require` in all of them, `import` in Node, Deno and
  * bundlers. There is one module, and so one state, however a program loads it.
@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type BuildOptions, buildSync, type Metafile, version } from "esbuild";
+import { build, type BuildOptions, type Metafile, type Plugin, version } from "esbuild";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 
@@ -78,12 +78,40 @@ const SMALL: BuildOptions = {
   lineLimit: 200,
 };
 
-/** The command has the packages that it needs in it; what a command does not need is not executed. */
-const COMMAND: Bundle = {
-  entry: "lib/cli",
-  file: "cli.cjs",
-  options: { ...commonJs(), ...SMALL },
+/** What the command loads when it has to, by the module that it is: each from a file of its own. */
+const LOADED_LATER = { "lib/cli/quick-run": "run.cjs", "lib/cli/main": "main.cjs" } as const;
+
+/** Has the modules of {@linkcode LOADED_LATER} required from their files. */
+const LOAD_LATER: Plugin = {
+  name: "load later",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ kind, path }) => {
+      if (kind !== "dynamic-import") return null;
+      const found = Object.entries(LOADED_LATER)
+        .find(([module]) => module === `lib/${path.slice(2).replace(/\.[jt]s$/, "")}`);
+      return found === undefined ? null : { path: `./${found[1]}`, external: true };
+    });
+  },
 };
+
+/**
+ * The command begins with little, for Node keeps compiled only what is loaded after its cache was
+ * turned on. What it loads then has the packages that it needs in it.
+ */
+const COMMAND: readonly Bundle[] = [
+  {
+    entry: "lib/cli",
+    file: "cli.cjs",
+    options: {
+      ...commonJs(),
+      ...SMALL,
+      plugins: [LOAD_LATER],
+      supported: { "dynamic-import": false },
+    },
+  },
+  ...Object.entries(LOADED_LATER)
+    .map(([entry, file]) => ({ entry, file, options: { ...commonJs(), ...SMALL } })),
+];
 
 /** The build's modules are as deep below their package as they are below a checkout. */
 function buildModule(entry: string, file: string): Bundle {
@@ -96,7 +124,7 @@ function buildModule(entry: string, file: string): Bundle {
 }
 
 const BUNDLES: Readonly<Record<PackageName, readonly Bundle[]>> = {
-  offheap: [LIBRARY, COMMAND],
+  offheap: [LIBRARY, ...COMMAND],
   build: [buildModule("main", "main"), buildModule("check/probe", "probe")],
 };
 
@@ -118,23 +146,27 @@ export interface JavaScriptOptions {
 }
 
 /**
- * Makes a package's JavaScript: of `offheap` `mod.cjs` with its source map, and `cli.cjs`.
+ * Makes a package's JavaScript: of `offheap` `mod.cjs` with its source map, and the command.
  *
  * @param out The directory that gets the files.
  * @returns For each file, what esbuild reports of its inputs.
  * @throws {Error} when esbuild fails; it has printed why by then.
  */
-export function buildJavaScript(out: string, options: JavaScriptOptions = {}): Metafile[] {
-  return BUNDLES[options.name ?? "offheap"].map((bundle) => buildBundle(bundle, out, options));
+export async function buildJavaScript(
+  out: string,
+  options: JavaScriptOptions = {},
+): Promise<Metafile[]> {
+  const bundles = BUNDLES[options.name ?? "offheap"];
+  return await Promise.all(bundles.map((bundle) => buildBundle(bundle, out, options)));
 }
 
-function buildBundle(
+async function buildBundle(
   { entry, file, options }: Bundle,
   out: string,
   { modules = ROOT, extension = ".ts", inCheckout = false, comparable = false }: JavaScriptOptions,
-): Metafile {
+): Promise<Metafile> {
   const url = pathToFileURL(join(ROOT, "lib", "library", "origins.ts")).href;
-  const { metafile } = buildSync({
+  const { metafile } = await build({
     absWorkingDir: modules,
     entryPoints: [entry + extension],
     outfile: join(out, file),

@@ -52,7 +52,7 @@ export async function buildMainPackage(
   writeJson(join(directory, "package.json"), { type: "module" });
   copyParts(SOURCE_PARTS, sources);
   writeReleaseHashes(sources, options.hashes);
-  const metafiles = buildJavaScript(dist, { modules: sources });
+  const metafiles = await buildJavaScript(dist, { modules: sources });
   const same = options.builder === "dnt"
     ? `, and the same by ${await requireSameByDnt({ sources, work, dnt: options.dnt })}`
     : "";
