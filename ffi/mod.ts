@@ -14,6 +14,7 @@ import {
 } from "./errors.ts";
 import { createKoffiAdapter, requireKoffi } from "./adapters/koffi.ts";
 import { createNodeAdapter } from "./adapters/node.ts";
+import { missingNodeFlags } from "./adapters/node-common.ts";
 import { opensslSha256 } from "./adapters/node-digest.ts";
 import { nodeRefusal } from "./node-floor.ts";
 import type { Adapter, Permission, RuntimeInfo } from "./types.ts";
@@ -83,12 +84,13 @@ export function sha256(pieces: Iterable<Uint8Array>): string {
 }
 
 /**
- * The flags of what a program needs and may not do; none where the runtime does not report them. Node's own
- * refusals name one flag at a time.
+ * The flags of what a program needs and may not do; none where the runtime does not report them. Node reports
+ * of files only whether it permits all of them, so that a refusal has to name that flag.
  */
 export function missingFlags(needs: readonly Permission[]): string[] {
   const { deno } = process.versions as NodeJS.Dict<string>;
-  return deno === undefined ? [] : missingDenoFlags(Reflect.get(globalThis, "Deno"), needs);
+  if (deno !== undefined) return missingDenoFlags(Reflect.get(globalThis, "Deno"), needs);
+  return needs.includes("ffi") ? missingNodeFlags() : [];
 }
 
 /** The runtime that runs this; works where native libraries cannot be used, too. */

@@ -5,14 +5,17 @@
  * @module
  */
 import process from "node:process";
+import { isPermissionRefusal, PermissionError, permissionError } from "../ffi/errors.ts";
+import { missingFlags } from "../ffi/mod.ts";
 import { nodeRefusal } from "../ffi/node-floor.ts";
 import { useCompileCache } from "./cli/compile-cache.ts";
 import { isForShell, SHELL_REFUSAL } from "./cli/shell-refusal.ts";
+import { LIBRARIES } from "./permissions.ts";
 
 const refusal = nodeRefusal("run offheap");
 if (refusal !== null) process.exitCode = refuse(refusal.message);
 else {
-  void start().then((status) => {
+  void start().catch(refuseUnpermitted).then((status) => {
     process.exitCode = status;
   });
 }
@@ -51,6 +54,13 @@ function missingPackage(error: unknown): string | null {
       .exec(error.message)
     : null;
   return found?.[1] ?? null;
+}
+
+/** Node reads this file under its permission model by itself, and no other one. */
+function refuseUnpermitted(error: unknown): number {
+  if (!isPermissionRefusal(error)) throw error;
+  const { action, flags } = permissionError("load the command", "--allow-fs-read", error);
+  return refuse(new PermissionError(action, [...flags, ...missingFlags(LIBRARIES)]).message);
 }
 
 /** Exits as a failed command, or as `run` and `env` do when there is nothing to launch. */

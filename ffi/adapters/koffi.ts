@@ -9,7 +9,6 @@ import {
   bindLibrary,
   encodeCString,
   loadError,
-  LONG_TYPE,
   moveBuffer,
   nameTypes,
   type ParameterConversions,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../errors.ts";
 import { loadError } from "../bind-library.ts";
 import type { StartChanges } from "../types.ts";
@@ -40,6 +41,17 @@ export function load<L>(path: string | null, flag: string, attempt: () => L): L 
     }
     throw loadError(path, error);
   }
+}
+
+/** The flag that native libraries need, where Node's permission model is on and it was not given. */
+export function missingNodeFlags(): string[] {
+  // Loading node:ffi would make Node print a warning.
+  const [scope, flag] = process.getBuiltinModule("node:module").isBuiltin("node:ffi")
+    ? ["ffi", "--allow-ffi"]
+    : ["addon", "--allow-addons"];
+  // Without the model there is no such object.
+  const permission = process.permission as NodeJS.Process["permission"] | undefined;
+  return permission?.has(scope) === false ? [flag] : [];
 }
 
 /** Node does this before it reads its options. */

@@ -43,8 +43,10 @@ function refusal(): string {
 const SAME_PROCESS: Plugin = {
   name: "same process",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:process$/ }, ({ path, namespace }) =>
-      namespace === "file" ? { path, namespace: "process" } : null);
+    onResolve(
+      { filter: /^node:process$/ },
+      ({ path, namespace }) => namespace === "file" ? { path, namespace: "process" } : null,
+    );
     onLoad({ filter: /^/, namespace: "process" }, () => ({
       contents: 'export default require("node:process");',
     }));

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import module from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { foreign, runtimeInfo } from "../../ffi/mod.ts";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
 import { koffiPackage } from "../../ffi/adapters/koffi.ts";
 import { BUILD_PACKAGE } from "../../ffi/packages.ts";
@@ -272,6 +281,47 @@ test(
       );
       assert.equal(status, 1);
     }
+  },
+);
+
+test(
+  "under Node's permission model the command names what is missing, and ends like a refusal",
+  skipUnless(runtimeInfo().name === "node", "only Node has this permission model"),
+  async () => {
+    const cli = join(main, "dist", "cli.cjs");
+    const ffi = ffi().backend === "koffi" ? "--allow-addons" : "--allow-ffi";
+    for (const [command, status] of [["verify", 1], ["env", 125], ["run", 125]] as const) {
+      const ran = await runChild(
+        [process.execPath, "--permission", cli, command, ...(command === "run" ? ["true"] : [])],
+      );
+      assert.equal(
+        ran.stderr,
+        "offheap: Cannot load the command: the runtime does not permit it. Run the program with " +
+          `--allow-fs-read=* ${ffi}.\n`,
+      );
+      assert.equal(ran.status, status, command);
+    }
+  },
+);
+
+test(
+  "Node keeps what it compiles of `run` in this user's cache, and of nothing else",
+  skipUnless(runtimeInfo().name === "node", "only Node has such a cache"),
+  async () => {
+    const cache = temporaryDirectory();
+    const variables = { XDG_CACHE_HOME: cache };
+    const cli = join(main, "dist", "cli.cjs");
+    const compiled = join(cache, "offheap", "compiled");
+    await runChild([process.execPath, cli, "--version"], { variables });
+    assert.ok(!existsSync(compiled));
+    // It is refused, and Node writes its cache at the end.
+    const { status } = await runChild([process.execPath, cli, "run", "/nowhere"], { variables });
+    assert.equal(status, 127);
+    const [version = ""] = readdirSync(compiled);
+    const kept = readdirSync(join(compiled, version))
+      .map((name) => statSync(join(compiled, version, name)).size);
+    assert.equal(kept.length, 1, "run.cjs");
+    assert.ok((kept[0] ?? 0) > 10_000, String(kept));
   },
 );
 
