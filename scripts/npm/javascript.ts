@@ -38,7 +38,8 @@ function refusal(): string {
 
 /**
  * Has `process` as it is: of a default import each module would make a copy with every one of its
- * properties, which takes longer than the rest of what a module does when it is loaded.
+ * properties, which takes longer than the rest of what a module does when it is loaded. Not for what
+ * has a source map, which would name this as a source.
  */
 const SAME_PROCESS: Plugin = {
   name: "same process",
@@ -67,7 +68,6 @@ function commonJs(...before: readonly string[]): BuildOptions {
     format: "cjs",
     banner: { js: ['"use strict";', ...before, OWN_URL_LINE].join("\n") },
     define: { "import.meta.url": OWN_URL },
-    plugins: [SAME_PROCESS],
   };
 }
 
@@ -112,6 +112,8 @@ const LOAD_LATER: Plugin = {
   },
 };
 
+const COMMAND_OPTIONS: BuildOptions = { ...commonJs(), ...SMALL, plugins: [SAME_PROCESS] };
+
 /**
  * The command begins with little, for Node keeps compiled only what is loaded after its cache was
  * turned on. What it loads then has the packages that it needs in it.
@@ -121,14 +123,13 @@ const COMMAND: readonly Bundle[] = [
     entry: "lib/cli",
     file: "cli.cjs",
     options: {
-      ...commonJs(),
-      ...SMALL,
+      ...COMMAND_OPTIONS,
       plugins: [SAME_PROCESS, LOAD_LATER],
       supported: { "dynamic-import": false },
     },
   },
   ...Object.entries(LOADED_LATER)
-    .map(([entry, file]) => ({ entry, file, options: { ...commonJs(), ...SMALL } })),
+    .map(([entry, file]) => ({ entry, file, options: COMMAND_OPTIONS })),
 ];
 
 /** The build's modules are as deep below their package as they are below a checkout. */
