@@ -21,8 +21,9 @@ const OUTCOME_TONES: Readonly<Record<Evidence["outcome"], Tone>> = {
 
 /** A terminal's width when it does not report its own. */
 const DEFAULT_COLUMNS = 100;
-const DETAIL_MARGIN = 40;
 const MIN_DETAIL = 30;
+/** The frame of a table and the blanks in it, for each column and in all. */
+const FRAME = { column: 3, end: 1 } as const;
 
 /** Whether people look at it. What reads a pipe or a file wants whole lines, without a frame. */
 export function isTerminal(): boolean {
@@ -116,7 +117,12 @@ export function wrapWords(text: string, width: number): string {
 
 /** A table of evidence; in a terminal long details are wrapped. */
 export function formatEvidence(evidence: readonly EvidenceRow[]): string {
-  const width = Math.max((process.stdout.columns || DEFAULT_COLUMNS) - DETAIL_MARGIN, MIN_DETAIL);
+  const short = evidence.map(({ scope, check, outcome }) => [scope ?? "process", check, outcome]);
+  const used = EVIDENCE_HEAD.slice(0, -1).map((head, column) =>
+    Math.max(head.length, ...short.map((row) => row[column]?.length ?? 0)) + FRAME.column
+  );
+  const taken = used.reduce((sum, columns) => sum + columns, FRAME.column + FRAME.end);
+  const width = Math.max((process.stdout.columns || DEFAULT_COLUMNS) - taken, MIN_DETAIL);
   const rows = evidence.map(({ scope, check, outcome, detail }) => [
     scope ?? "process",
     check,

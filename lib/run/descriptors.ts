@@ -59,12 +59,12 @@ export function fileFlags(descriptor: Descriptor): number {
 function isLoops(descriptor: Descriptor, { ofParent }: DescriptorHistory): boolean {
   const identity = LOOP_KINDS[descriptor.target];
   if (identity === undefined) return false;
-  const parents = ofParent(descriptor.number);
-  if (parents?.target !== descriptor.target) return true;
-  // The parent hands this number on, so nothing of the runtime's own can have it.
-  if (!isMarked(parents)) return false;
+  // That the parent has one of the kind at this number, not marked, shows nothing: Bun's are not
+  // marked, and its children get none of them.
   const here = identity?.exec(descriptor.info)?.[0];
-  return here === undefined || identity?.exec(parents.info)?.[0] !== here;
+  if (here === undefined) return true;
+  const parents = ofParent(descriptor.number);
+  return parents?.target !== descriptor.target || identity?.exec(parents.info)?.[0] !== here;
 }
 
 /** A pipe that leads from the process to itself, as a loop has for signals, and `make` for its jobs. */

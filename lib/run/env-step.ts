@@ -10,9 +10,12 @@ import { type EnvCommand, parseEnvCommand } from "./env-command.ts";
 import { resolveCommand } from "./command-path.ts";
 import type { Arrival, Execution, LaunchStep } from "./types.ts";
 
-/** Whether a program is `env`, by its name or by that of the file which a link leads to. */
+/**
+ * Whether a program is `env`, by its name or by that of the file which a link leads to. The system
+ * follows the links: a directory on the way may have a name that is no text.
+ */
 function isEnv(path: string, cwd: string): boolean {
-  return basename(path) === "env" || basename(realpathSync(resolve(cwd, path))) === "env";
+  return basename(path) === "env" || basename(realpathSync.native(resolve(cwd, path))) === "env";
 }
 
 /**

@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { foreign, runtimeInfo } from "../../ffi/mod.ts";
+import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
 import { koffiPackage } from "../../ffi/adapters/koffi.ts";
 import { BUILD_PACKAGE } from "../../ffi/packages.ts";
@@ -289,7 +289,7 @@ test(
   skipUnless(runtimeInfo().name === "node", "only Node has this permission model"),
   async () => {
     const cli = join(main, "dist", "cli.cjs");
-    const ffi = ffi().backend === "koffi" ? "--allow-addons" : "--allow-ffi";
+    const flag = ffi().backend === "koffi" ? "--allow-addons" : "--allow-ffi";
     for (const [command, status] of [["verify", 1], ["env", 125], ["run", 125]] as const) {
       const ran = await runChild(
         [process.execPath, "--permission", cli, command, ...(command === "run" ? ["true"] : [])],
@@ -297,7 +297,7 @@ test(
       assert.equal(
         ran.stderr,
         "offheap: Cannot load the command: the runtime does not permit it. Run the program with " +
-          `--allow-fs-read=* ${ffi}.\n`,
+          `--allow-fs-read=* ${flag}.\n`,
       );
       assert.equal(ran.status, status, command);
     }

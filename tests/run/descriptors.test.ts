@@ -100,16 +100,3 @@ test("an eventfd came in when the parent has the same one, and not when it has o
   assert.deepEqual(markedSinceStart(all, "all", parents(32)), []);
   assert.deepEqual(markedSinceStart(all, "all", NOTHING_KNOWN), []);
 });
-
-test("a descriptor of a loop's kind came in when the parent hands its number on", () => {
-  for (const kind of ["eventpoll", "eventfd", "io_uring"]) {
-    const target = `anon_inode:[${kind}]`;
-    const all = [...loop(3), descriptor(5, target)];
-    const parents = (flags: string): DescriptorHistory => ({
-      ...NOTHING_KNOWN,
-      ofParent: (number) => number === 5 ? descriptor(number, target, flags) : null,
-    });
-    assert.deepEqual(markedSinceStart(all, "all", parents("02")), [5], kind);
-    assert.deepEqual(markedSinceStart(all, "all", parents("02000002")), [], kind);
-  }
-});
