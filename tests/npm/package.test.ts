@@ -352,7 +352,7 @@ test(
     const cache = temporaryDirectory();
     const ran = await runChild(
       runtimeCommand(cli, "run", "-p", "low-memory", "--", "echo", "ran"),
-      { variables: { XDG_CACHE_HOME: cache } },
+      { variables: { XDG_CACHE_HOME: cache, NODE_COMPILE_CACHE: undefined } },
     );
     assert.deepEqual([ran.stdout, ran.status], ["ran\n", 0], ran.stderr);
     const kept = readdirSync(cache, { recursive: true, encoding: "utf8" })
