@@ -8,8 +8,13 @@ import { isPermissionRefusal, permissionError } from "../errors.ts";
 import { loadError } from "../bind-library.ts";
 import type { StartChanges } from "../types.ts";
 
+/** A type of the contract that both adapters name as C does. */
+type CType = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
+
 /** The types that both name as C does; koffi in full, `node:ffi` without the `_t`. */
-export function cNames(suffix: "" | "_t") {
+export function cNames(
+  suffix: "" | "_t",
+): Readonly<Record<CType | "pointerAsDouble", { readonly native: string }>> {
   return {
     i8: { native: `int8${suffix}` },
     u8: { native: `uint8${suffix}` },
