@@ -111,6 +111,14 @@ export function readsEnvironmentFiles(): boolean {
   return (process.versions as NodeJS.Dict<string>).bun !== undefined;
 }
 
+/**
+ * Whether the runtime has a compile cache that a launch may use: Bun takes the call as well, and keeps
+ * the directory open, which the launched program would inherit.
+ */
+export function hasCompileCache(): boolean {
+  return runtimeInfo().name === "node";
+}
+
 /** Whether the runtime's own resolver installs a package that is missing. */
 export function resolverInstalls(): boolean {
   return (process.versions as NodeJS.Dict<string>).bun !== undefined;

@@ -6,6 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { hasCompileCache } from "../../ffi/mod.ts";
 import { readVariable } from "../environment.ts";
 import { cacheDirectory, cacheVariables } from "../library/directories.ts";
 import { cacheExposure } from "../library/ownership.ts";
@@ -18,8 +19,7 @@ const PRIVATE_MODE = 0o700;
  * and a directory that others may write to do without it: the launch only takes longer.
  */
 export function useCompileCache(): void {
-  const { enableCompileCache } = process.getBuiltinModule("node:module");
-  if (enableCompileCache === undefined) return;
+  if (!hasCompileCache()) return;
   try {
     const names = cacheVariables(process.platform);
     const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
@@ -28,7 +28,7 @@ export function useCompileCache(): void {
     const directory = join(cache, "compiled");
     if (cacheExposure(cache, directory) !== null) return;
     mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
-    enableCompileCache(directory);
+    process.getBuiltinModule("node:module").enableCompileCache(directory);
   } catch {
     // A full disk, a missing right: none of it keeps a program from running.
   }
