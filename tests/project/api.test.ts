@@ -7,7 +7,7 @@ import { runtimeInfo } from "../../ffi/mod.ts";
 import * as offheap from "../../mod.ts";
 import { bundleProgram } from "../support/bundle.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+import { FIXTURES, ROOT, runChild, runtimeCommand, sourceCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const FUNCTIONS = [
@@ -191,7 +191,7 @@ test("the version is the one of both manifests", () => {
 });
 
 test("importing mod.ts does no work: nothing is opened, read, started or loaded", async () => {
-  const { stdout, stderr } = await runChild(runtimeCommand(join(FIXTURES, "import-only.ts")));
+  const { stdout, stderr } = await runChild(sourceCommand(join(FIXTURES, "import-only.ts")));
   assert.notEqual(stdout, "", stderr);
   const { imported, before, after, called } = JSON.parse(stdout);
   assert.deepEqual(imported, []);
@@ -227,6 +227,7 @@ test("a runtime's name is known in the adapters and where one is picked, and now
     "adapters/deno",
     "adapters/koffi",
     "adapters/native-pointer",
+    "adapters/node-common",
     "adapters/node",
     "mod",
   ];

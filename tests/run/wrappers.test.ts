@@ -30,8 +30,8 @@ test("env as the command is followed, and refused where it would drop what run s
     assert.match(stderr, /Cannot run "env" under an allocator: its arguments make it /);
   }
   assert.equal((await run(["--", "env", "A=b", "printenv", "A"])).stdout, "b\n");
-  for (const option of ["--version", "--help"]) {
-    assert.match((await run(["--", "env", option])).stdout, /env/);
+  for (const option of ["--version", "--help", "--argv0=x"]) {
+    assert.match(await refused(["--", "env", option, "true"]), /offheap does not follow/);
   }
 });
 

@@ -83,6 +83,7 @@ test("getSystemInfo tells what the system's own commands tell, and nothing else"
     memoryAllocatorVerified: true,
     processAllocator: "glibc",
     processAllocatorVerified: true,
+    processAllocatorVersion: told("getconf", "GNU_LIBC_VERSION").split(" ")[1],
     allocatorVersion: manifestOf("jemalloc").version,
     buildTarget: `linux-${arch}-gnu`,
     buildProfile: manifestOf("jemalloc").variant,
