@@ -97,10 +97,18 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   const prefix = withoutSystemPreload();
   const variables = {
     OFFHEAP_TEST_BUNDLE: await bundlePrograms(),
-    NODE_COMPILE_CACHE: join(ROOT, "build", "tests", "compile-cache"),
     ...(options.everywhere ? { OFFHEAP_TEST_EVERYWHERE: "1" } : {}),
   };
-  const runtimes = found.map((runtime) => ({ ...runtime, prefix, variables }));
+  // Bun takes the variable, too, and keeps the directory open, which the programs of tests would see.
+  const nodes = {
+    ...variables,
+    NODE_COMPILE_CACHE: join(ROOT, "build", "tests", "compile-cache"),
+  };
+  const runtimes = found.map((runtime) => ({
+    ...runtime,
+    prefix,
+    variables: runtime.spec.command === "node" ? nodes : variables,
+  }));
   const start = performance.now();
   const results = await runAll(plan(runtimes, files, options), options);
   report(results, missing, options, (performance.now() - start) / 1000);
