@@ -72,8 +72,7 @@ export function ffi(): Adapter {
 
 /** The sha256 of pieces in a row, in hexadecimal. */
 export function sha256(pieces: Iterable<Uint8Array>): string {
-  const { deno, bun } = process.versions as NodeJS.Dict<string>;
-  const quick = deno === undefined && bun === undefined &&
+  const quick = runtimeInfo().name === "node" &&
     process.getBuiltinModule("node:ffi") !== undefined;
   const digest = quick ? opensslSha256(ffi(), pieces) : null;
   if (digest !== null) return digest;
@@ -84,8 +83,8 @@ export function sha256(pieces: Iterable<Uint8Array>): string {
 }
 
 /**
- * The flags of what a program needs and may not do; none where the runtime does not report them. Node reports
- * of files only whether it permits all of them, so that a refusal has to name that flag.
+ * The flags of what a program needs and may not do; none where the runtime does not report them.
+ * Node reports of files only whether it permits all of them, so that a refusal has to name that flag.
  */
 export function missingFlags(needs: readonly Permission[]): string[] {
   const { deno } = process.versions as NodeJS.Dict<string>;

@@ -7,8 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { hasCompileCache } from "../../ffi/mod.ts";
-import { readVariable } from "../environment.ts";
-import { cacheDirectory, cacheVariables } from "../library/directories.ts";
+import { ownCacheDirectory } from "../library/directories.ts";
 import { cacheExposure } from "../library/ownership.ts";
 
 const PRIVATE_MODE = 0o700;
@@ -21,9 +20,7 @@ const PRIVATE_MODE = 0o700;
 export function useCompileCache(): void {
   if (!hasCompileCache()) return;
   try {
-    const names = cacheVariables(process.platform);
-    const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
-    const cache = cacheDirectory(variables, process.platform);
+    const cache = ownCacheDirectory();
     if (cache === null) return;
     const directory = join(cache, "compiled");
     if (cacheExposure(cache, directory) !== null) return;

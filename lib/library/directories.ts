@@ -4,6 +4,8 @@
  * @module
  */
 import { posix, win32 } from "node:path";
+import process from "node:process";
+import { readVariable } from "../environment.ts";
 import type { LibraryName, Variant } from "./manifest.ts";
 
 /** Environment variables by name. */
@@ -69,6 +71,13 @@ export function cacheDirectory(environment: Environment, platform: string): stri
   return platform === "darwin"
     ? posix.join(home, "Library", "Caches", "offheap")
     : posix.join(home, ".cache", "offheap");
+}
+
+/** The cache directory of the user who runs this; of the environment only what decides it is read. */
+export function ownCacheDirectory(): string | null {
+  const names = cacheVariables(process.platform);
+  const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
+  return cacheDirectory(variables, process.platform);
 }
 
 /** Where the cache keeps source archives: `<cache>/sources`. */

@@ -11,9 +11,9 @@ import { readVariable } from "../environment.ts";
 import {
   buildDirectory,
   cachedBuildDirectory,
-  cacheDirectory,
   cacheVariables,
   libraryFileName,
+  ownCacheDirectory,
   packagedFile,
 } from "./directories.ts";
 import { LIBRARY_NAMES, type LibraryName, type Variant } from "./manifest.ts";
@@ -146,14 +146,12 @@ function executablePlace(variant: Variant, library: string): Place {
 }
 
 function cachePlace(target: string, variant: Variant, file: string): Place {
-  const names = cacheVariables(process.platform);
-  const variables = Object.fromEntries(names.map((name) => [name, readVariable(name)]));
-  const cache = cacheDirectory(variables, process.platform);
+  const cache = ownCacheDirectory();
   if (cache === null) {
     return {
       origin: "cache",
       paths: [],
-      absent: `none of ${names.join(", ")} is set to an absolute path`,
+      absent: `none of ${cacheVariables(process.platform).join(", ")} is set to an absolute path`,
     };
   }
   const directory = cachedBuildDirectory(cache, target, variant);
