@@ -44,8 +44,8 @@ export function sourceCommand(script: string, ...args: string[]): [string, ...st
   return [process.execPath, ...(PREFIXES[runtimeInfo().name] ?? []), script, ...args];
 }
 
-/** What became of a child process. */
-export type ChildResult = Ending;
+/** How a child process ended, without how long it took: two that end alike are equal. */
+export type ChildResult = Omit<Ending, "milliseconds">;
 
 /** How a child process is started, and what it reads. */
 export interface ChildOptions extends CommandOptions {
@@ -76,17 +76,18 @@ export function childEnvironment(
 }
 
 /** Runs a command to its end; kills it when it takes far too long. */
-export function runChild(
+export async function runChild(
   command: readonly [string, ...string[]],
   { variables, ...options }: ChildOptions = {},
 ): Promise<ChildResult> {
-  return runToEnd(command, {
+  const { milliseconds: _, ...result } = await runToEnd(command, {
     cwd: ROOT,
     limit: LIMIT_MS,
     input: "",
     ...options,
     env: childEnvironment(variables),
   });
+  return result;
 }
 
 /** The path of a library that this checkout has built. */
