@@ -114,9 +114,11 @@ export async function buildAll(options: BuildAllOptions): Promise<BuiltPackages>
   mkdirSync(join(ROOT, "build"), { recursive: true });
   const work = mkdtempSync(join(ROOT, "build", ".npm-"));
   try {
+    // First, for a library may be refused.
+    const platform = installPlatform(ready, work);
     const ran = await buildMainPackage(work, { builder, dnt, targets, hashes });
     await buildBuildPackage(join(work, "build-package"));
-    await tryMainPackage(join(work, "package"), installPlatform(ready, work));
+    await tryMainPackage(join(work, "package"), platform);
     await tryBuildPackage(join(work, "build-package"));
     // Those of targets that are not built any more as well.
     rmSync(scope, { recursive: true, force: true });

@@ -46,7 +46,9 @@ const SAME_PROCESS: Plugin = {
   setup({ onResolve, onLoad }) {
     onResolve(
       { filter: /^node:process$/ },
-      ({ path, namespace }) => namespace === "file" ? { path, namespace: "process" } : null,
+      // What requires it, as commander does, has no copy, and wants no module with a default.
+      ({ path, kind, namespace }) =>
+        namespace === "file" && kind === "import-statement" ? { path, namespace: "process" } : null,
     );
     onLoad({ filter: /^/, namespace: "process" }, () => ({
       contents: 'export default require("node:process");',

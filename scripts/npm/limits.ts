@@ -12,12 +12,12 @@ import type { Time, Times } from "./programs.ts";
 
 /**
  * The packages' archives, in bytes. Of offheap's 348,000 most is the module, whose lines are not
- * minified, its map and the command, which has what `run` needs twice; of the build's 95,000 two
+ * minified, its map and the command, which has what `run` needs twice; of the build's 106,000 two
  * thirds are the shim's C.
  */
 export const LARGEST_ARCHIVES: Readonly<Record<string, number>> = {
   [MAIN_PACKAGE]: 365_000,
-  [BUILD_PACKAGE]: 105_000,
+  [BUILD_PACKAGE]: 120_000,
 };
 
 /** How many packages an installation of offheap may have, with itself. */

@@ -369,6 +369,18 @@ test(
   },
 );
 
+test("the command prints its version and its help, and an unknown option is a usage error", async () => {
+  const cli = join(main, "dist", "cli.cjs");
+  const version = await runChild(runtimeCommand(cli, "--version"));
+  assert.deepEqual([version.status, version.stdout], [0, `${VERSION}\n`], version.stderr);
+  const help = await runChild(runtimeCommand(cli, "doctor", "--help"));
+  assert.match(help.stdout, /^Usage: offheap doctor /, help.stderr);
+  assert.equal(help.status, 0);
+  const unknown = await runChild(runtimeCommand(cli, "verify", "--unknown"));
+  assert.deepEqual([unknown.status, unknown.stdout], [2, ""]);
+  assert.match(unknown.stderr, /^error: unknown option '--unknown'/);
+});
+
 test("importing a platform package tells its directory, and offheap finds it by that", async () => {
   const elsewhere = temporaryDirectory();
   cpSync(join(out, PLATFORM), join(elsewhere, "libraries"), { recursive: true });
