@@ -133,11 +133,12 @@ static void check(const char *program, char *const envp[]) {
     if (lost == NULL || !is_this_process(identity)) return;
     char message[1536];
     int length = snprintf(message, sizeof message,
-                          "offheap: this process was to run under an allocator, and \"%.512s\" was to "
-                          "take its place without %s: refused.\n"
-                          "offheap: leave the variable as it is, put \"offheap run\" after what drops "
-                          "it, or take --no-inherit. A shell becomes the last command of its -c: with "
-                          "another after it, it is a child, and free.\n",
+                          "offheap: \"%.512s\" was not started: it was to replace this process, which has "
+                          "to stay under an allocator, and %s is not in its environment.\n"
+                          "offheap: Leave that variable as it is, put \"offheap run\" after the command "
+                          "that removes it, or use --no-inherit. If this is the last command of a "
+                          "sh -c '...', write \"; exit $?\" after it: the shell then starts it as a "
+                          "child, and children are free to leave the allocator.\n",
                           program, lost);
     if (length > 0 && write(STDERR_FILENO, message, (size_t)length) < 0) _exit(REFUSED);
     _exit(REFUSED);

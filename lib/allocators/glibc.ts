@@ -11,7 +11,7 @@ import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Address, NativeLibrary } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
-import type { AllocatorProbe } from "./probe.ts";
+import { type AllocatorProbe, withoutShim } from "./probe.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
 const HEADER_BYTES = 8;
@@ -62,7 +62,7 @@ function openGlibcProbe(object: string | null, shim: string | null): AllocatorPr
     counterScope: "process",
     counterBytes: COUNTER_BYTES,
     counter() {
-      if (counters === null) throw new RangeError("offheap's shim, which reads it, is not built");
+      if (counters === null) throw new RangeError(withoutShim("reads it"));
       const bytes = new BigUint64Array(1);
       const errno = counters.calls.offheap_glibc_in_use(bytes);
       if (errno !== 0) throw new RangeError("this glibc has no mallinfo2 (2.33 is the first)");

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Address } from "../../ffi/types.ts";
+import { BUILD_COMMAND } from "../build-command.ts";
 
 /** The questions that an allocator's own functions answer. */
 export interface AllocatorProbe {
@@ -52,4 +53,13 @@ export interface OpenedLibrary {
   readonly probe: AllocatorProbe;
   /** Its own functions to allocate and to free. */
   readonly blocks: BlockSource;
+}
+
+/**
+ * Why something of the evidence is not known where offheap's shim is missing, as a clause.
+ *
+ * @param does What the shim does, such as `reads it`.
+ */
+export function withoutShim(does: string): string {
+  return `offheap's own library (liboffheap), which ${does}, was not found; "${BUILD_COMMAND}" builds it`;
 }

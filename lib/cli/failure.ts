@@ -28,8 +28,8 @@ export function describe(error: unknown): string {
   if (error instanceof OffheapError || isBadInput(error)) return error.message;
   if (isPermissionRefusal(error)) return permissionError("do that", "--allow-all", error).message;
   if (isSystemRefusal(error)) {
-    return `The system refuses something: ${error.message}. Look at what it names, and at this ` +
-      "user's rights there.";
+    return `The operating system refused a request: ${error.message}. Check the file that it names, ` +
+      "and what this user may do there.";
   }
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

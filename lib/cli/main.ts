@@ -45,25 +45,28 @@ function addLaunchOptions(command: Command): Command {
     .addOption(allocatorOption())
     .addOption(
       // Without a default of commander's: where there is nothing to tune, only a named one is refused.
-      new Option("-p, --profile <name>", `how the allocator is tuned; else ${DEFAULT_PROFILE}`)
+      new Option("-p, --profile <name>", `what to tune it for (when left out: ${DEFAULT_PROFILE})`)
         .choices(PROFILE_NAMES),
     )
-    .option("--secure", "take the variant that guards against misuse of memory")
+    .option(
+      "--secure",
+      "use the build that detects misuse of memory, such as double frees and overflows",
+    )
     .addOption(
-      new Option("--library <file>", "the allocator's library, instead of the usual places")
+      new Option("--library <file>", "use this file as the allocator, instead of looking for one")
         .argParser(parsePath),
     );
 }
 
 function parsePath(text: string): string {
   if (text !== "") return text;
-  throw new InvalidArgumentError("it must be the path of a file.");
+  throw new InvalidArgumentError("It must be the path of a file.");
 }
 
 function parsePid(text: string): number {
   const pid = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return pid;
-  throw new InvalidArgumentError("it must be a process ID.");
+  throw new InvalidArgumentError("It must be a process ID, such as 123.");
 }
 
 interface RunArguments extends LaunchOptions {
@@ -99,22 +102,22 @@ type SetStatus = (status: number) => void;
 
 function addReports(program: Command, setStatus: SetStatus): void {
   program.command("info")
-    .description("print what is known of the system, the allocator and its options")
+    .description("show the system, the allocator, its options in force, and memory health")
     .option("--json", "print JSON")
     .action(async (options) => setStatus((await import("./report.ts")).reportInfo(options)));
   program.command("verify")
     .description(
-      "prove which allocator serves this process, and offheap's own blocks; 0 means proven",
+      "prove which allocator serves this process, and offheap's own blocks; status 0 means proven",
     )
     .option("--json", "print JSON")
     .addOption(
-      new Option("-e, --expect <name>", "ask for this one in the process, and nothing else")
+      new Option("-e, --expect <name>", "only prove that this allocator serves the process")
         .choices(EXPECTED_CHOICES),
     )
     .addOption(
       new Option(
         "--integrity",
-        "compare every library installed for this machine with its manifest and the release",
+        "compare every library installed for this machine with its manifest and the release's hashes",
       )
         .conflicts("expect"),
     )
@@ -126,9 +129,9 @@ function addReports(program: Command, setStatus: SetStatus): void {
       )
     );
   program.command("doctor")
-    .description("find out, from outside, who serves malloc in a running process")
-    .argument("[pid]", "the process", parsePid)
-    .option("--pid <number>", "the same", parsePid)
+    .description("show, from outside, which allocator serves malloc in a running process")
+    .argument("[pid]", "its process ID", parsePid)
+    .option("--pid <number>", "its process ID, as an option", parsePid)
     .option("--json", "print JSON")
     .action(async (pid: number | undefined, options: DoctorArguments, command: Command) =>
       setStatus(
@@ -140,11 +143,13 @@ function addReports(program: Command, setStatus: SetStatus): void {
 
 function addLaunching(program: Command): void {
   addLaunchOptions(
-    program.command("run").description("run a command under an allocator, or not at all"),
+    program.command("run").description(
+      "run a command under an allocator; it is ended before its main unless that is proven",
+    ),
   )
-    .option("--inherit", "the command's children run under it, too", true)
-    .option("--no-inherit", "the command's children run as they would have without offheap")
-    .argument("<command...>", "the command and its arguments, best after --")
+    .option("--inherit", "children of the command run under the allocator, too", true)
+    .option("--no-inherit", "children of the command run without the allocator")
+    .argument("<command...>", "the command and its arguments; write -- before it")
     .passThroughOptions()
     .action((command: [string, ...string[]], options: RunArguments) =>
       runCommand({ ...options, command })
@@ -162,7 +167,7 @@ function addLaunching(program: Command): void {
       for (const { path } of preloaded.filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
         process.stderr.write(
-          `offheap: ${preloadVariable} cannot hold "${path}": a link in this user's cache takes its place\n`,
+          `offheap: ${preloadVariable} cannot hold "${path}": a link to it is used, in this user's cache\n`,
         );
       }
       for (const note of plan.notes) process.stderr.write(`offheap: ${note}\n`);
@@ -192,7 +197,7 @@ function createProgram(setStatus: SetStatus): Command {
     .showHelpAfterError("(offheap --help lists the commands and options)")
     .addHelpText(
       "after",
-      `\nThe allocators' libraries are packages; "${BUILD_COMMAND}" builds them.`,
+      `\nThe allocators come with offheap as packages; "${BUILD_COMMAND}" builds them instead.`,
     );
   addReports(program, setStatus);
   addLaunching(program);

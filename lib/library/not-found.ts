@@ -15,6 +15,7 @@ import {
   LIBRARY_VARIABLE,
   type LibraryRequest,
   type LoadableLibrary,
+  NO_PATH,
   platformPackage,
 } from "./places.ts";
 import { hostTarget } from "./target.ts";
@@ -31,7 +32,7 @@ function labelOf(name: LoadableLibrary, variant: Variant): string {
 }
 
 function isAbsent(attempts: readonly LoadAttempt[], place: string): boolean {
-  return attempts.some(({ origin, path }) => origin === place && path === "-");
+  return attempts.some(({ origin, path }) => origin === place && path === NO_PATH);
 }
 
 /** Why there is no library and what to do, as the end of a sentence and more. */
@@ -50,7 +51,8 @@ function remedyFor(
   const beside = attempts.find(({ origin }) => origin === "executable");
   if (beside !== undefined) {
     return `: a compiled program has no packages, and looks beside its own file. Copy the directory ` +
-      `of ${platformPackage(target)} there, as "offheap": "${beside.path}" has to be a file.`;
+      `of ${platformPackage(target)} there, and name it "offheap": the library is then ` +
+      `"${beside.path}".`;
   }
   if (released && isAbsent(attempts, "build") && isAbsent(attempts, "package")) {
     const missing = platformPackage(target);
@@ -85,7 +87,9 @@ export function notFound(
   const beside = name === "offheap" && readVariable(LIBRARY_VARIABLE) !== undefined
     ? ` ${LIBRARY_VARIABLE} names an allocator's library; this one is needed beside it.`
     : "";
-  const tried = attempts.map(({ origin, path, outcome }) => `\n  ${origin}: ${path}: ${outcome}`);
+  const tried = attempts.map(({ origin, path, outcome }) =>
+    `\n  ${origin}: ${path === NO_PATH ? "" : `${path}: `}${outcome}`
+  );
   return new LibraryLoadError(
     `Cannot find ${label}${remedyFor(request, attempts)}${beside} Looked at:${tried.join("")}`,
     attempts,

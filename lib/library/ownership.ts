@@ -69,8 +69,10 @@ function exposureOf(path: string, status: Stats, rule: Rule): Exposure | null {
   if ((status.mode & forbidden) === 0) return null;
   const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
   return {
-    why: `others than its owner may write to "${path}" (mode ${mode})`,
-    remedy: `If nobody has, repair it: chmod go-w "${path}". Else remove it and build again.`,
+    why: `users other than its owner may write to "${path}" (mode ${mode})`,
+    remedy:
+      `If nobody else has written there, repair it: chmod go-w "${path}". Otherwise remove it ` +
+      "and build again.",
   };
 }
 
@@ -104,7 +106,8 @@ function exposureAbove(directory: string, user: number): Exposure | null {
     path = dirname(path);
     const exposure = entryExposure(path, { ...rule, root });
     if (exposure === null) continue;
-    const remedy = "Have that repaired, or name a cache elsewhere with XDG_CACHE_HOME.";
+    const remedy =
+      "Have its owner or mode repaired, or set XDG_CACHE_HOME to a directory elsewhere.";
     return { why: exposure.why, remedy };
   }
   return null;

@@ -49,6 +49,9 @@ export interface LibraryRequest {
   readonly variant?: Variant | undefined;
 }
 
+/** What an attempt has for a path where a place has none to look at. */
+export const NO_PATH = "-";
+
 /** One place. */
 export interface Place {
   /** Which one. */
@@ -97,7 +100,7 @@ export function* usualPlaces({ name, variant = "release" }: LibraryRequest): Gen
   const built = LIBRARY_NAMES.find((each) => each === name);
   if (built !== undefined) yield* placesOfBuilds(built, variant);
   const own = systemLibraryPaths(name, variant);
-  yield { origin: "system", paths: own, absent: "a system has none of this kind" };
+  yield { origin: "system", paths: own, absent: "systems do not come with this library" };
 }
 
 function* placesOfBuilds(name: LibraryName, variant: Variant): Generator<Place> {
@@ -107,7 +110,7 @@ function* placesOfBuilds(name: LibraryName, variant: Variant): Generator<Place> 
   yield {
     origin: "build",
     paths: within(root === null ? null : buildDirectory(root, target, variant), file),
-    absent: "this is not a checkout",
+    absent: "offheap was not started from a clone of its repository",
   };
   yield packagePlace(target, variant, file);
   if (isStandalone()) yield executablePlace(variant, file);
@@ -130,7 +133,7 @@ function packagePlace(target: string, variant: Variant, library: string): Place 
   return {
     origin: "package",
     paths: packageDirectories(name).map((directory) => join(directory, file)),
-    absent: `no ${name}`,
+    absent: `${name} is not installed`,
     released: { package: name, target, file },
   };
 }

@@ -11,7 +11,7 @@ import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
 import { errorCode, missingFromRelease } from "./hashes.ts";
 import { VARIANTS } from "./manifest.ts";
 import { notFound } from "./not-found.ts";
-import { type LibraryRequest, type Place, places } from "./places.ts";
+import { type LibraryRequest, NO_PATH, type Place, places } from "./places.ts";
 
 export type { ResolvedLibrary } from "./admission.ts";
 export { manifestOf, manifestPath } from "./hashes.ts";
@@ -37,7 +37,7 @@ export function isThere(place: Place, path: string, attempts: readonly LoadAttem
     const absent = MISSING.has(errorCode(error));
     const missing = absent ? missingFromRelease(place, path) : null;
     if (absent && missing === null) return false;
-    why = missing ?? `it cannot be looked at (${errorCode(error) || error})`;
+    why = missing ?? `it cannot be examined (${errorCode(error) || error})`;
   }
   throw unusable(place, path, why, attempts);
 }
@@ -64,7 +64,7 @@ export function resolveLibrary(given: LibraryRequest): ResolvedLibrary {
         if (isThere(place, path, attempts)) return admit(request, place, path, attempts);
         attempts.push({ origin, path, outcome: "no such file" });
       }
-      if (paths.length === 0) attempts.push({ origin, path: "-", outcome: absent });
+      if (paths.length === 0) attempts.push({ origin, path: NO_PATH, outcome: absent });
     }
     throw notFound(request, attempts);
   });

@@ -79,7 +79,7 @@ function obstacleTo(path: string, cwd: string): Obstacle | null {
   if (!isText(path)) {
     // Passing it over could find another file of that name further on.
     throw new LaunchError(
-      `Cannot look at "${path}" before it is run: its path is not UTF-8. ` +
+      `Cannot check "${path}" before it is run: its path is not UTF-8. ` +
         "Give the path of a link to it that is.",
       126,
     );
@@ -101,6 +101,6 @@ function obstacleTo(path: string, cwd: string): Obstacle | null {
     if (MISSING.has(code)) return { status: 127, why: "does not exist" };
     if (code === "EACCES" && found) return { status: 126, why: "is not executable by this user" };
     if (code === "EACCES") return { status: 126, why: "is closed to this user", hidden: true };
-    return { status: 126, why: `cannot be looked at (${code})` };
+    return { status: 126, why: `cannot be examined (${code})` };
   }
 }

@@ -148,7 +148,7 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
   if (library === undefined || findAllocator(allocator)?.library !== null) return own;
   throw new LaunchError(
     `Cannot preload "${library}" with the allocator "${allocator}", which is the C library's own. ` +
-      "Leave out one of the two.",
+      "Leave out the library, or name its allocator.",
   );
 }
 
@@ -177,20 +177,20 @@ function notesOn(
   library: ResolvedLibrary | null,
 ): readonly string[] {
   const all = [...notes];
-  if (kept.length > 0) all.unshift(`kept as it is set: ${kept.join(", ")}`);
+  if (kept.length > 0) all.unshift(`your own settings are kept: ${kept.join(", ")}`);
   if (library === null && readVariable(LIBRARY_VARIABLE) !== undefined) {
     all.push(`${LIBRARY_VARIABLE} is not used: the system's allocator is part of the C library`);
   }
   if (library !== null && readVariable(AUDIT_VARIABLE) !== undefined) {
     all.push(
-      `${AUDIT_VARIABLE} is set: with it the dynamic linker may have no space for the allocator, and ` +
-        'say "cannot allocate memory in static TLS block". Then unset it',
+      `${AUDIT_VARIABLE} is set. If the dynamic linker says "cannot allocate memory in static TLS ` +
+        'block", the command cannot be started with this variable: unset it',
     );
   }
   if (library?.origin === "system") {
     all.push(
-      `${library.name} is this system's own, "${library.path}": neither the package ` +
-        `${platformPackage(hostTarget().name)} nor a build of offheap's was found`,
+      `this system's own ${library.name} is used, "${library.path}": offheap's was not found, ` +
+        `which comes with ${platformPackage(hostTarget().name)} or by "${BUILD_COMMAND}"`,
     );
   }
   return all;

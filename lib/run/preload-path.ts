@@ -89,7 +89,10 @@ function makeLink(path: string, { path: directory, cache }: LinkDirectory): stri
     renameSync(fresh, link);
   });
   if (readlinkSync(link) !== path) {
-    throw new LaunchError(`Cannot preload "${path}": the link "${link}" points elsewhere.`);
+    throw new LaunchError(
+      `Cannot preload "${path}": the link "${link}", which is to lead to it, leads elsewhere. ` +
+        "Remove the link.",
+    );
   }
   return link;
 }

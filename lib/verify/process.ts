@@ -12,7 +12,7 @@ import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/ty
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
 import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
 import { findAllocator, type ProcessAllocator } from "../allocators/mod.ts";
-import type { BlockSource } from "../allocators/probe.ts";
+import { type BlockSource, withoutShim } from "../allocators/probe.ts";
 import type { Evidence } from "./types.ts";
 
 /** What was found of the process. */
@@ -103,10 +103,13 @@ const REASON_BYTES = 2048;
 /** Asks the shim, in one call: between two calls from JavaScript the runtime allocates, too. */
 function checkEntries(name: string | null, shim: string | null): Finding {
   if (name === null) {
-    return { outcome: "unavailable", detail: "offheap's shim, which looks at them, cannot ask it" };
+    return {
+      outcome: "unavailable",
+      detail: "offheap's library (liboffheap), which checks them, has no way to ask it",
+    };
   }
   if (shim === null) {
-    return { outcome: "unavailable", detail: "offheap's shim, which looks at them, is not built" };
+    return { outcome: "unavailable", detail: withoutShim("checks them") };
   }
   const { offheap_is_serving } = SHIM_SYMBOLS;
   const { calls, close } = ffi().open(shim, { offheap_is_serving });

@@ -112,7 +112,7 @@ test("a fault names the pair, what is wrong with it, and what was meant", () => 
   assert.equal(
     faults("background_thread:true;dirty_decay_ms:0"),
     '"background_thread:true;dirty_decay_ms:0": background_thread must be true or false; got ' +
-      '"true;dirty_decay_ms:0"; a comma alone parts pairs',
+      '"true;dirty_decay_ms:0" (options are separated by commas, without blanks)',
   );
   assert.equal(
     faults("narenas=2,dirty_decay_ms:1"),

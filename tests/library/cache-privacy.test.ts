@@ -94,8 +94,10 @@ test(
         chmodSync(directory, mode);
         assert.equal(
           await said(release),
-          `Cannot load "${path}": others than its owner may write to "${directory}" (mode ` +
-            `0${mode.toString(8)}). If nobody has, repair it: chmod go-w "${directory}". Else ` +
+          `Cannot load "${path}": users other than its owner may write to "${directory}" (mode ` +
+            `0${
+              mode.toString(8)
+            }). If nobody else has written there, repair it: chmod go-w "${directory}". Otherwise ` +
             "remove it and build again.",
         );
       }
@@ -106,7 +108,7 @@ test(
       }
     }
     chmodSync(above, 0o777);
-    assert.match(String(await said(release)), /others than its owner .* \(mode 0777\)/);
+    assert.match(String(await said(release)), /users other than its owner .* \(mode 0777\)/);
     for (const mode of [0o775, 0o1777, 0o755]) {
       chmodSync(above, mode);
       assert.equal(await said(release), null);
@@ -120,7 +122,7 @@ test(
   async () => {
     const release = makeRelease({ cached: true });
     chmodSync(release.cacheDirectory, 0o777);
-    const sentence = /^Cannot load ".*": others than its owner may write to ".*chmod go-w "/;
+    const sentence = /^Cannot load ".*": users other than its owner may write to ".*chmod go-w "/;
     await release.use(({ openAllocator, verifyAllocator }) => {
       assert.throws(() => openAllocator(), { name: "LibraryLoadError", message: sentence });
       const { memoryAllocatorVerified, evidence } = verifyAllocator();
@@ -140,7 +142,9 @@ test("a file of the cache that others may write to is refused", withModes(), asy
     for (const mode of [0o666, 0o775, 0o646]) {
       chmodSync(path, mode);
       assert.ok(
-        (await said(release))?.includes(`others than its owner may write to "${path}" (mode 0`),
+        (await said(release))?.includes(
+          `users other than its owner may write to "${path}" (mode 0`,
+        ),
         `${path} ${mode.toString(8)}`,
       );
     }
@@ -184,7 +188,7 @@ test(
       chmodSync(directory, 0o777);
       assert.ok(
         String(await said(release)).includes(
-          `others than its owner may write to "${directory}" (mode 0777)`,
+          `users other than its owner may write to "${directory}" (mode 0777)`,
         ),
       );
       chmodSync(directory, 0o755);
@@ -204,8 +208,8 @@ test(
         chmodSync(directory, mode);
         const expected = exposed
           ? {
-            why: `others than its owner may write to "${directory}" (mode 0777)`,
-            remedy: "Have that repaired, or name a cache elsewhere with XDG_CACHE_HOME.",
+            why: `users other than its owner may write to "${directory}" (mode 0777)`,
+            remedy: "Have its owner or mode repaired, or set XDG_CACHE_HOME to a directory elsewhere.",
           }
           : null;
         assert.deepEqual(cacheExposure(cache, cache), expected);
@@ -268,8 +272,9 @@ test(
       chmodSync(exposed, 0o770);
       await assert.rejects(buildNative({ ...options, source }), {
         name: "BuildError",
-        message: `Cannot use the cache "${cacheDirectory}": others than its owner may write to ` +
-          `"${exposed}" (mode 0770). If nobody has, repair it: chmod go-w "${exposed}". Else ` +
+        message:
+          `Cannot use the cache "${cacheDirectory}": users other than its owner may write to ` +
+          `"${exposed}" (mode 0770). If nobody else has written there, repair it: chmod go-w "${exposed}". Otherwise ` +
           "remove it and build again.",
       });
       chmodSync(exposed, 0o700);
@@ -284,7 +289,7 @@ test(
     const out = join(temporaryDirectory(), "out");
     await assert.rejects(
       buildNative({ ...options, outDirectory: out, upstream }),
-      /Cannot use the cache .*: others than its owner may write to ".*sources" \(mode 0777\)/,
+      /Cannot use the cache .*: users other than its owner may write to ".*sources" \(mode 0777\)/,
     );
     assert.ok(existsSync(archive), "it was looked at, and removed for its hash");
   },
@@ -328,7 +333,7 @@ test(
       assert.throws(() => preloadName("/a b/libx.so"), {
         name: "LaunchError",
         message:
-          /^Cannot preload by way of ".*links": others than its owner .* chmod go-w ".*heap"/,
+          /^Cannot preload by way of ".*links": users other than its owner .* chmod go-w ".*heap"/,
       });
     } finally {
       if (before === undefined) delete process.env["XDG_CACHE_HOME"];

@@ -372,8 +372,12 @@ test("--integrity without an intact library ends with 1: nothing was proven", as
 
 test("what is missing is told by the package that has it, where packages are installed", () => {
   const attempts = [
-    { origin: "build", path: "-", outcome: "this is not a checkout" },
-    { origin: "package", path: "-", outcome: `no ${PACKAGE}` },
+    {
+      origin: "build",
+      path: "-",
+      outcome: "offheap was not started from a clone of its repository",
+    },
+    { origin: "package", path: "-", outcome: `${PACKAGE} is not installed` },
   ];
   for (const name of ["jemalloc", "offheap"] as const) {
     const { message } = notFound({ name, variant: "release" }, attempts);

@@ -163,7 +163,7 @@ test("a place that cannot have the library says why", async () => {
       path: "-",
       outcome: "none of XDG_CACHE_HOME, HOME is set to an absolute path",
     },
-    { origin: "system", path: "-", outcome: "a system has none of this kind" },
+    { origin: "system", path: "-", outcome: "systems do not come with this library" },
   ]);
   assert.match(
     message,
@@ -174,7 +174,7 @@ test("a place that cannot have the library says why", async () => {
     release.message,
     /^Cannot find offheap's own library\. Build it with "npx @offheap\/build@\S+"\. /,
   );
-  assert.equal(release.attempts[1]?.outcome, `no ${PACKAGE}`);
+  assert.equal(release.attempts[1]?.outcome, `${PACKAGE} is not installed`);
 });
 
 test("the system's own library comes last", async () => {
@@ -335,7 +335,7 @@ test("a file that is damaged, or no library at all, is refused before anything l
   }
 });
 
-test("what is no regular file is refused at once, and so is what cannot be looked at", async () => {
+test("what is no regular file is refused at once, and so is what cannot be examined", async () => {
   const { root, build, resolve } = await checkout();
   const pipe = join(root, "pipe");
   execFileSync("mkfifo", [pipe]);
@@ -345,8 +345,8 @@ test("what is no regular file is refused at once, and so is what cannot be looke
     [pipe, /is not a regular file/],
     [root, /is not a regular file/],
     ["/dev/null", /is not a regular file/],
-    [loop, /cannot be looked at \(ELOOP\)/],
-    [`/${"x".repeat(5000)}`, /cannot be looked at \(ENAMETOOLONG\)/],
+    [loop, /cannot be examined \(ELOOP\)/],
+    [`/${"x".repeat(5000)}`, /cannot be examined \(ENAMETOOLONG\)/],
   ];
   for (const [path, why] of cases) {
     const { message, attempts } = refusal(() => resolve({ path }));

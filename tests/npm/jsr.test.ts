@@ -207,7 +207,11 @@ test(
       const { name, code, attempts } = await report(FAILING);
       assert.deepEqual([name, code], ["LibraryLoadError", "ERR_OFFHEAP_LIBRARY_LOAD"]);
       const [build, npm, cached] = attempts as Record<string, string>[];
-      assert.deepEqual(build, { origin: "build", path: "-", outcome: "this is not a checkout" });
+      assert.deepEqual(build, {
+        origin: "build",
+        path: "-",
+        outcome: "offheap was not started from a clone of its repository",
+      });
       assert.deepEqual([npm?.["origin"], npm?.["path"]], ["package", "-"]);
       assert.equal(cached?.["path"], join(nativeCache(cache), "libjemalloc.so"));
     });

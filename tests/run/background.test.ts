@@ -74,7 +74,7 @@ test("a program that the launched one becomes is the launched one still", async 
 
 test("a user's own background_thread stays as it is, on and off", async () => {
   const on = { variables: { MALLOC_CONF: "background_thread:true" } };
-  const kept = "offheap: kept as it is set: MALLOC_CONF:background_thread\n";
+  const kept = "offheap: your own settings are kept: MALLOC_CONF:background_thread\n";
   const [atStart, later] = await printed(run("--", program(), "ask", "thread", "ask"), on, kept);
   assert.match(String(atStart), /^on 2$/);
   assert.match(String(later), /^on /);

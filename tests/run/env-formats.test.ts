@@ -161,7 +161,7 @@ test("offheap env keeps what is set, says so apart, and appends to an existing p
   assert.equal(found.LD_PRELOAD, preloaded.join(":"));
   assert.match(found.MALLOC_CONF, /(^|,)muzzy_decay_ms:0,.*,dirty_decay_ms:77$/);
   assert.equal(found.OFFHEAP_BACKGROUND, "runtimes");
-  assert.equal(stderr, "offheap: kept as it is set: MALLOC_CONF:dirty_decay_ms\n");
+  assert.equal(stderr, "offheap: your own settings are kept: MALLOC_CONF:dirty_decay_ms\n");
 });
 
 test("offheap env --allocator system prints nothing to set", async () => {

@@ -183,7 +183,7 @@ test("what jemalloc will not take of MALLOC_CONF keeps nothing of the profile ou
     assert.ok(merged.variables.MALLOC_CONF?.endsWith(`,${user}`), "the user's text stays as it is");
     assert.equal(merged.variables.OFFHEAP_BACKGROUND, "runtimes");
     assert.match(merged.notes.join("\n"), note);
-    assert.match(String(merged.notes[0]), /^MALLOC_CONF: jemalloc 5\.3\.1 will not take "/);
+    assert.match(String(merged.notes[0]), /^MALLOC_CONF: jemalloc 5\.3\.1 does not accept "/);
   }
 });
 
@@ -195,14 +195,18 @@ test("a value that mimalloc will not take is told, and the profile's is set in i
     assert.match(String(variables[variable]), /^\d+$/);
     assert.deepEqual(kept, []);
     assert.deepEqual(notes, [
-      `${variable} must be a whole number, or on or off; got "abc", for which mimalloc takes its own default`,
+      `${variable} must be a whole number, or on or off; got "abc"; the profile's "0" is set instead`,
     ]);
   }
   const translated = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
     MIMALLOC_PURGE_DELAY: "abc",
+    MIMALLOC_SHOW_STATS: "abc",
   });
   assert.match(String(translated.variables.MIMALLOC_DECOMMIT_DELAY), /^\d+$/);
-  assert.equal(translated.notes.length, 1, translated.notes.join("\n"));
+  assert.deepEqual(translated.notes.map((note) => note.split("; ").at(-1)), [
+    'the profile\'s "0" is set instead',
+    "mimalloc uses its default instead",
+  ]);
 });
 
 test("an option of mimalloc's by another version's name is set by that of this one", () => {

@@ -691,5 +691,5 @@ test("a symbolic link is followed, and the command keeps the link's name", linux
   assert.deepEqual(target(link).argv, [link]);
   assert.equal(target(link).program.path, link);
   symlinkSync("loop", join(directory, "loop"));
-  refuses(() => target(join(directory, "loop")), 126, /cannot be looked at \(ELOOP\)/);
+  refuses(() => target(join(directory, "loop")), 126, /cannot be examined \(ELOOP\)/);
 });

@@ -275,7 +275,7 @@ test("profiles set the allocator's variables, keep the user's, and say so in one
   const { stdout, stderr } = await run(command, { variables });
   assert.equal(
     stderr,
-    "offheap: kept as it is set: MALLOC_CONF:dirty_decay_ms, MALLOC_CONF:narenas\n",
+    "offheap: your own settings are kept: MALLOC_CONF:dirty_decay_ms, MALLOC_CONF:narenas\n",
   );
   assert.match(stdout, /dirty_decay_ms:1234/);
   assert.equal(stdout.match(/dirty_decay_ms/g)?.length, 1);

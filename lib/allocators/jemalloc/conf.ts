@@ -74,7 +74,9 @@ function judge(key: string, value: string, version: string): string | null {
   const option = optionOf(key);
   const must = option === undefined ? null : wanted(option, value);
   if (must === null) return null;
-  const hint = /^[\w.:|-]*$/.test(value) ? "" : "; a comma alone parts pairs";
+  const hint = /^[\w.:|-]*$/.test(value)
+    ? ""
+    : " (options are separated by commas, without blanks)";
   return `${text}: ${option?.name ?? key} must be ${must}; got "${value}"${hint}`;
 }
 

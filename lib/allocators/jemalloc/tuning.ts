@@ -37,7 +37,7 @@ function mergeOptions(
   const conf = user === "" ? added : [...added, user];
   if (added.length > 0) variables[VARIABLE] = conf.join(SEPARATOR);
   const notes = faults.map((fault) =>
-    `${VARIABLE}: jemalloc ${version} will not take ${fault}; it will say so, too`
+    `${VARIABLE}: jemalloc ${version} does not accept ${fault}; jemalloc reports it, too`
   );
   return { variables, kept, notes };
 }

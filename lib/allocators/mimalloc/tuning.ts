@@ -44,7 +44,15 @@ function mergeOptions(
     else if (!refused.has(set)) kept.push(set);
     else variables[set] = value;
   }
-  return { variables, kept, notes: [...reported, ...faults].map(({ why }) => why) };
+  const replacements = faults.map(({ variable, why }) => {
+    const names = [variable, ...variablesLike(variable, version)];
+    const value = names.map((name) => variables[name]).find((each) => each !== undefined);
+    const instead = value === undefined
+      ? "mimalloc uses its default"
+      : `the profile's ${JSON.stringify(value)} is set`;
+    return `${why}; ${instead} instead`;
+  });
+  return { variables, kept, notes: [...reported.map(({ why }) => why), ...replacements] };
 }
 
 /** mimalloc takes each option in a variable of its own. */

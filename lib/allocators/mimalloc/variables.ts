@@ -157,10 +157,7 @@ function valueFault(variable: string, value: string): string | null {
   const size = SIZES.has(variable.slice(PREFIX.length).toLowerCase());
   if (SWITCH.test(value) || (size ? SIZE : NUMBER).test(value)) return null;
   const must = size ? "a whole number with or without a unit" : "a whole number, or on or off";
-  return `${variable} must be ${must}; got ${
-    JSON.stringify(value)
-  }, for which mimalloc takes its ` +
-    "own default";
+  return `${variable} must be ${must}; got ${JSON.stringify(value)}`;
 }
 
 /** What a version makes of the variables that somebody has set. */

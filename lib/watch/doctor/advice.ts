@@ -94,7 +94,7 @@ const RULES: readonly ((findings: Findings) => readonly string[])[] = [
         `It started other processes (${
           list(children.map(String))
         }), and each has an allocator of ` +
-        "its own: examine them by their numbers.",
+        "its own: examine them by their process IDs.",
       ]
       : [],
 ];

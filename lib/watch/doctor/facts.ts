@@ -125,8 +125,8 @@ function checkState(source: ProcessSource): string | undefined {
   const state = /^State:\s*(.+)$/m.exec(readText(source, "status"))?.[1];
   if (state === undefined || !/^[ZX]/.test(state)) return state;
   throw new DoctorError(
-    `Cannot examine process ${source.pid}: it has ended, and its parent has not taken note yet. ` +
-      "Give the number of a running process.",
+    `Cannot examine process ${source.pid}: it has ended, and waits for its parent to read its status (a zombie). ` +
+      "Give the process ID of a running one.",
   );
 }
 
@@ -135,7 +135,7 @@ function findExecutable(source: ProcessSource): string {
   if (executable !== null) return executable;
   throw new DoctorError(
     `Cannot examine process ${source.pid}: it has no program, as a thread of the kernel or a ` +
-      "process that just ended. Give the number of a running program's process.",
+      "process that just ended. Give the process ID of a running program.",
   );
 }
 

@@ -131,7 +131,7 @@ function reasonOf({ directory, program, isStatic, secure }: PreloadContext, name
     return refusal?.replace(/\.$/, "") ?? mountFault(directory, name) ??
       "it fits, so the file came after the start, or the environment was changed since";
   } catch (error) {
-    if (!(error instanceof LaunchError)) return `it cannot be looked at from here (${error})`;
+    if (!(error instanceof LaunchError)) return `it cannot be examined from here (${error})`;
     return error.message.replace(/^Cannot preload "[^"]*": /, "").replace(/\.$/, "");
   }
 }

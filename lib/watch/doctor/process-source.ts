@@ -157,7 +157,7 @@ function translate(pid: number, path: string, error: unknown): unknown {
   if (GONE.includes(code)) {
     return new DoctorError(
       `Cannot examine process ${pid}: there is no such process, or it has ended. ` +
-        "Give the number of a running process, as ps shows it.",
+        "Give the process ID of a running one, as ps shows it.",
       { cause: error },
     );
   }
