@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
 } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
@@ -85,6 +86,15 @@ function ownDescriptors(): Descriptor[] {
     .flatMap((number) => descriptorOf("self", number) ?? []);
 }
 
+/** Bun keeps its own directory in the compile cache open, as no other runtime does. */
+function isOfCompileCache({ target }: Descriptor): boolean {
+  const { runtime: { version }, startChanges } = ffi();
+  const { NODE_COMPILE_CACHE: named = "" } = startEnvironment().variables;
+  if (startChanges.marks !== "all" || named === "") return false;
+  const cache = look(named, (path) => realpathSync(path));
+  return cache !== null && target.startsWith(`${cache}/v${version}-`);
+}
+
 /** Every call here answers -1 when it failed. */
 function requireDone(answer: number | bigint, what: string): void {
   if (Number(answer) !== -1) return;
@@ -100,7 +110,8 @@ function handDescriptorsOn(libc: LibcCalls): void {
   if (marks === "none") return;
   // Not `performance.timeOrigin`, for which Node loads a dozen modules.
   const started = Date.now() - 1000 * process.uptime();
-  const numbers = markedSinceStart(ownDescriptors(), marks, {
+  const all = ownDescriptors().filter((one) => !isOfCompileCache(one));
+  const numbers = markedSinceStart(all, marks, {
     ofParent: (number) => descriptorOf(process.ppid, number),
     isOlder: (number) => fstatSync(number).ctimeMs < started - CLOCK_LAG_MS,
   });

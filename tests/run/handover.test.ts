@@ -78,6 +78,13 @@ test(
   },
 );
 
+test("the directory of the runtime's compile cache does not go on", needs("bash"), async () => {
+  const cache = temporaryDirectory();
+  const list = ["ls", "-l", "/proc/self/fd"];
+  const options = { variables: { NODE_COMPILE_CACHE: cache } };
+  assert.match(await compare(`"$@" 3<${cache}`, list, options, behindStreams), /^3 -> .+$/);
+});
+
 test("descriptors of sockets, directories, FIFOs and pipes go on", needs("bash"), async () => {
   const script = `mkfifo ${directory}/fifo.$$; "$@" 3</ 4<>${directory}/fifo.$$ 8< <(echo hi)`;
   const kinds = ["sh", "-c", 'readlink /proc/self/fd/3; cat <&8; test -p "/proc/self/fd/4"'];
