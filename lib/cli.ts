@@ -2,71 +2,27 @@
 /**
  * The command line: `deno run -A lib/cli.ts`, `bun lib/cli.ts`, `node lib/cli.ts`.
  *
+ * Under Node's permission model Node reads this one file by itself, so all others are loaded where a
+ * refusal can be said in a sentence.
+ *
  * @module
  */
 import process from "node:process";
-import { isPermissionRefusal, PermissionError, permissionError } from "../ffi/errors.ts";
-import { missingFlags } from "../ffi/mod.ts";
-import { nodeRefusal } from "../ffi/node-floor.ts";
-import { useCompileCache } from "./cli/compile-cache.ts";
-import { isForShell, SHELL_REFUSAL } from "./cli/shell-refusal.ts";
-import { LIBRARIES } from "./permissions.ts";
 
-const refusal = nodeRefusal("run offheap");
-if (refusal !== null) process.exitCode = refuse(refusal.message);
-else {
-  void start().catch(refuseUnpermitted).then((status) => {
-    process.exitCode = status;
-  });
-}
+void import("./cli/start.ts").then(({ start }) => start(), refuse);
 
-/**
- * The command line is loaded only where it can run: an old Node cannot even link it. What `run`
- * needs is loaded without the rest. The npm package has a file for each of the two, so that nothing
- * of what they keep may be needed here.
- */
-async function start(): Promise<number> {
-  const args = process.argv.slice(2);
-  const [command, ...words] = args;
-  if (command === "run") {
-    useCompileCache();
-    const status = (await import("./cli/quick-run.ts")).runQuickly(words);
-    if (status !== null) return status;
+function refuse(error: unknown): void {
+  if (!(error instanceof Error && "code" in error && error.code === "ERR_ACCESS_DENIED")) {
+    throw error;
   }
-  let main;
-  try {
-    ({ main } = await import("./cli/main.ts"));
-  } catch (error) {
-    const missing = missingPackage(error);
-    if (missing === null) throw error;
-    return refuse(
-      `Cannot start: the package ${missing} is not installed beside offheap. Install what it needs ` +
-        '("npm install" in the program, "npm ci" in a checkout).',
-    );
+  process.stderr.write(
+    "offheap: Cannot load the command: the runtime does not permit it. Run it with " +
+      "--allow-fs-read=*, and with the flag for native code that it then asks for.\n",
+  );
+  const [command = ""] = process.argv.slice(2);
+  // As lib/cli/shell-refusal.ts, which cannot be read here; in any format, as the shell must not go on.
+  if (command === "env") {
+    process.stdout.write("case $- in *i*) (exit 125) ;; *) exit 125 ;; esac\n");
   }
-  return await main(args);
-}
-
-/** The package that a runtime has not found, by its message; `null` for another error. */
-function missingPackage(error: unknown): string | null {
-  const found = error instanceof Error
-    ? /^(?:Cannot find|Could not find|Import) (?:package |module )?("[^"/.]+"|'[^'/.]+')/
-      .exec(error.message)
-    : null;
-  return found?.[1] ?? null;
-}
-
-/** Node reads this file under its permission model by itself, and no other one. */
-function refuseUnpermitted(error: unknown): number {
-  if (!isPermissionRefusal(error)) throw error;
-  const { action, flags } = permissionError("load the command", "--allow-fs-read", error);
-  return refuse(new PermissionError(action, [...flags, ...missingFlags(LIBRARIES)]).message);
-}
-
-/** Exits as a failed command, or as `run` and `env` do when there is nothing to launch. */
-function refuse(message: string): number {
-  process.stderr.write(`offheap: ${message}\n`);
-  const [command = "", ...options] = process.argv.slice(2);
-  if (command === "env" && isForShell(options)) process.stdout.write(`${SHELL_REFUSAL}\n`);
-  return ["run", "env"].includes(command) ? 125 : 1;
+  process.exitCode = ["run", "env"].includes(command) ? 125 : 1;
 }

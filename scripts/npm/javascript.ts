@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type BuildOptions, type Metafile, type Plugin, version } from "esbuild";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
@@ -104,11 +104,11 @@ const LOADED_LATER = { "lib/cli/quick-run": "run.cjs", "lib/cli/main": "main.cjs
 /** Has the modules of {@linkcode LOADED_LATER} required from their files. */
 const LOAD_LATER: Plugin = {
   name: "load later",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\./ }, ({ kind, path }) => {
+  setup({ initialOptions: { absWorkingDir = ROOT }, onResolve }) {
+    onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
       if (kind !== "dynamic-import") return null;
-      const found = Object.entries(LOADED_LATER)
-        .find(([module]) => module === `lib/${path.slice(2).replace(/\.[jt]s$/, "")}`);
+      const module = relative(absWorkingDir, join(resolveDir, path)).replace(/\.[jt]s$/, "");
+      const found = Object.entries(LOADED_LATER).find(([later]) => later === module);
       return found === undefined ? null : { path: `./${found[1]}`, external: true };
     });
   },

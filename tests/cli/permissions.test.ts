@@ -5,10 +5,11 @@ import process from "node:process";
 import { test } from "node:test";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { ffi, runtimeInfo } from "../../ffi/mod.ts";
+import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { API_CHILD, type ApiCall, type ApiOutcome, callApi } from "../support/api.ts";
 import { copyCheckout } from "../support/checkout.ts";
-import { builtLibrary, ROOT } from "../support/runtime.ts";
+import { builtLibrary, ROOT, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const RUNTIME = runtimeInfo().name;
@@ -294,3 +295,26 @@ test("the flag is the one that the runtime's own message ends with", () => {
   }
   assert.equal(isPermissionRefusal(new Error("--allow-read")), false);
 });
+
+test(
+  "in a checkout, too, Node's permission model ends the command with a sentence",
+  inNode(),
+  async () => {
+    const cli = join(ROOT, "lib", "cli.ts");
+    const cases = [["verify", 1, ""], ["env", 125, `${SHELL_REFUSAL}\n`], [
+      "run",
+      125,
+      "",
+    ]] as const;
+    for (const [command, status, stdout] of cases) {
+      const ran = await runChild([process.execPath, "--permission", cli, command, "true"]);
+      assert.equal(
+        ran.stderr,
+        "offheap: Cannot load the command: the runtime does not permit it. Run it with " +
+          "--allow-fs-read=*, and with the flag for native code that it then asks for.\n",
+      );
+      assert.equal(ran.stdout, stdout);
+      assert.equal(ran.status, status, command);
+    }
+  },
+);
