@@ -228,6 +228,30 @@ function sourceFile(source: string): string {
   return join(ROOT, source.slice("../src/".length));
 }
 
+test("the packed command explains wrong usage and has help, without a stack trace", async () => {
+  const cases: readonly (readonly [readonly string[], number, RegExp, RegExp])[] = [
+    [
+      ["run", "--no-such"],
+      125,
+      /^$/,
+      /^error: unknown option '--no-such'\n\(offheap run --help .*\)\n$/,
+    ],
+    [
+      ["doctor", "x"],
+      2,
+      /^$/,
+      /^error: .* It must be a process ID, such as 123\.\n\(offheap doctor --help/,
+    ],
+    [["env", "--help"], 0, /^Usage: offheap env \[options\]\n/, /^$/],
+  ];
+  for (const [args, status, stdout, stderr] of cases) {
+    const ran = await runChild(runtimeCommand(join(main, "dist", "cli.cjs"), ...args));
+    assert.match(ran.stdout, stdout);
+    assert.match(ran.stderr, stderr);
+    assert.equal(ran.status, status);
+  }
+});
+
 test("the source map leads from the bundle to the sources' lines", () => {
   const map = JSON.parse(text("dist/mod.cjs.map"));
   for (const source of map.sources) {
