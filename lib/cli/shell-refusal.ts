@@ -8,8 +8,11 @@
 /** Ends the shell that evaluates it; one that somebody types into stays. */
 export const SHELL_REFUSAL = "case $- in *i*) (exit 125) ;; *) exit 125 ;; esac";
 
-/** Whether it is a shell that evaluates what `env` prints with these options. */
+/** The formats that no shell evaluates; a name that is none of a format's may be a shell's, misspelt. */
+const FOR_OTHERS: readonly string[] = ["dotenv", "docker", "systemd", "json"];
+
+/** Whether it may be a shell that evaluates what `env` prints with these options. */
 export function isForShell(options: readonly string[]): boolean {
   const format = /(?:^|\0)(?:-f|--format)[=\0]?([^\0]*)/.exec(options.join("\0"))?.[1];
-  return format === undefined || format === "sh";
+  return format === undefined || !FOR_OTHERS.includes(format);
 }

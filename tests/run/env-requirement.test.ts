@@ -3,6 +3,7 @@ import { copyFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { ENVIRONMENT_FORMATS } from "../../lib/cli/environment-formats.ts";
 import { isForShell } from "../../lib/cli/shell-refusal.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
@@ -164,8 +165,8 @@ test("formats that a program reads leave the requirement to it", async () => {
 test("which format is asked for is seen in every way of writing it", () => {
   const shell = [[], ["-f", "sh"], ["-fsh"], ["--format", "sh"], ["--format=sh"], ["-p", "x"]];
   for (const options of shell) assert.ok(isForShell(options), options.join(" "));
-  const others = [["-f", "json"], ["-a", "system", "-fjson"], ["--format", "docker"], [
-    "--format=x",
-  ]];
+  for (const options of [["-f", "hs"], ["--format="]]) assert.ok(isForShell(options), "misspelt");
+  const formats = Object.keys(ENVIRONMENT_FORMATS).filter((format) => format !== "sh");
+  const others = [["-a", "system", "-fjson"], ...formats.map((format) => ["--format", format])];
   for (const options of others) assert.ok(!isForShell(options), options.join(" "));
 });
