@@ -1,19 +1,17 @@
 // Two copies of offheap in one program, as two versions of the package would be.
 import assert from "node:assert/strict";
 import { cpSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import * as offheap from "../../mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { ROOT } from "../support/runtime.ts";
+import { builtLibrary, ROOT } from "../support/runtime.ts";
 
 const directory = temporaryDirectory();
-for (const name of ["mod.ts", "lib", "ffi", "build", "package.json"]) {
-  cpSync(join(ROOT, name), join(directory, name), {
-    recursive: true,
-    filter: (path) => !path.includes(join("build", "bench")) && !path.includes("sources"),
-  });
+const native = relative(ROOT, dirname(builtLibrary("offheap")));
+for (const name of ["mod.ts", "lib", "ffi", native, "package.json"]) {
+  cpSync(join(ROOT, name), join(directory, name), { recursive: true });
 }
 symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
 const other: typeof offheap = await import(pathToFileURL(join(directory, "mod.ts")).href);

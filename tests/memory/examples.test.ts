@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { onceAPush } from "../support/effort.ts";
 import {
   type ChildResult,
   FIXTURES,
@@ -140,7 +141,9 @@ test("using is a syntax error where the guide says so, and nowhere else", async 
   assert.equal(status === 0, knowsUsing());
 });
 
-test("each @example of the memory interfaces runs without a complaint", async () => {
+const ONCE = onceAPush("each interface has tests of its own in each runtime");
+
+test("each @example of the memory interfaces runs without a complaint", ONCE, async () => {
   const exporting = readFileSync(join(ROOT, "mod.ts"), "utf8");
   const sources = [...exporting.matchAll(/"\.\/(lib\/memory\/[^"]+)"/g)].map(([, path = ""]) =>
     path

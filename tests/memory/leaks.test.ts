@@ -45,7 +45,7 @@ test("a block that is dropped is freed, and told once with its size and stack", 
     noticed: "collected",
     stack: null,
   });
-  assert.match(leak?.stack ?? "", /^at .*leaks\.ts:\d+/, "the caller's own frame comes first");
+  assert.match(leak?.stack ?? "", /^at .*leaks\.[jt]s:\d+/, "the caller's own frame comes first");
   assert.match(leak?.stack ?? "", /drop/);
 });
 
@@ -105,7 +105,7 @@ test("with leaks off nothing is told, and all is freed", async () => {
 test("an arena that is dropped is freed with all its chunks, but not while a view is used", async () => {
   const gone = await dropped("arena");
   assert.deepEqual(gone.told.map(({ kind, size }) => [kind, size]), [["arena", 65_536]]);
-  assert.match(gone.told[0]?.stack ?? "", /leaks\.ts/);
+  assert.match(gone.told[0]?.stack ?? "", /leaks\.[jt]s/);
   assert.equal(gone.after.bytes, 0);
   const kept = await dropped("arena view");
   assert.deepEqual(kept.told, []);
@@ -139,7 +139,7 @@ test("without a hook a leak is a process warning with all that is known", async 
   const { status, stderr } = await drop("block", "all", "warn");
   assert.equal(status, 0);
   assert.match(stderr, /OffheapLeak: A block of 1000 bytes was not freed\. It was allocated/);
-  assert.match(stderr, /leaks\.ts:\d+/);
+  assert.match(stderr, /leaks\.[jt]s:\d+/);
   assert.match(stderr, /OFFHEAP_LEAKS=all shows each/);
   assert.equal(stderr.split("OffheapLeak:").length, 2, "once");
   const silent = await drop("block", "off", "warn");

@@ -5,9 +5,10 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { type Allocator, type BlockHandle, openAllocator } from "../../mod.ts";
-import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
+import { effort } from "../support/effort.ts";
+import { FIXTURES, programOf, runChild, runtimeCommand } from "../support/runtime.ts";
 
-const SCRIPT = join(FIXTURES, "memory-worker.ts");
+const SCRIPT = programOf(join(FIXTURES, "memory-worker.ts"));
 const NAMES = ["jemalloc", "mimalloc"] as const;
 
 interface Message {
@@ -105,7 +106,7 @@ for (const allocator of NAMES) {
 for (const allocator of NAMES) {
   test(`${allocator}: eight workers allocate, pass and free at once, and one is ended in the middle`, async () => {
     const memory = openAllocator({ allocator });
-    const rounds = 2000;
+    const rounds = effort(800, 2000);
     const workers = Array.from({ length: 8 }, (_, i) => start("churn", allocator, rounds, i + 1));
     const work = Promise.all(workers.map((worker) => workThrough(worker, memory)));
     const victim = start("churn", allocator, 1e9, 99);
@@ -181,7 +182,9 @@ for (const allocator of NAMES) {
 for (const how of ["wrap", "borrow"]) {
   test(`workers are terminated while they ${how} memory, and the process goes on`, async () => {
     const script = join(FIXTURES, "terminated-workers.ts");
-    const { status, signal, stdout, stderr } = await runChild(runtimeCommand(script, how));
+    const { status, signal, stdout, stderr } = await runChild(
+      runtimeCommand(script, how, String(effort(8, 24))),
+    );
     assert.equal(status, 0, `${signal}: ${stderr}`);
     assert.equal(stdout, "all were terminated\n");
   });

@@ -4,7 +4,7 @@
  * @module
  */
 import { runtimeInfo } from "../../ffi/mod.ts";
-import { sourceCommand } from "./runtime.ts";
+import { programOf, runtimeCommand } from "./runtime.ts";
 
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   deno: ["--v8-flags=--expose-gc"],
@@ -14,8 +14,8 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 
 /** The command that runs a script in this runtime, with the garbage collector at hand. */
 export function collectingCommand(script: string, ...args: string[]): [string, ...string[]] {
-  const [binary, ...words] = sourceCommand(script, ...args); // stacks show its lines
-  const at = words.indexOf(script);
+  const [binary, ...words] = runtimeCommand(script, ...args);
+  const at = words.indexOf(programOf(script));
   const flags = FLAGS[runtimeInfo().name] ?? [];
   // What a program warns of is to be seen.
   const before = words.slice(0, at).filter((word) => word !== "--no-warnings");

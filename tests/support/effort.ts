@@ -1,14 +1,29 @@
 /**
- * How much is tried where more finds more: random programs, and races that seldom come out.
+ * How much is tried on a push, and how much each night.
  *
  * @module
  */
 import process from "node:process";
+import { runtimeInfo } from "../../ffi/mod.ts";
+import { skipUnless } from "./skip.ts";
 
 /** Whether `npm test` was called with `--everywhere`, as it is each night. */
 export const THOROUGH: boolean = process.env.OFFHEAP_TEST_EVERYWHERE === "1";
 
-/** A count for each run of the tests, and a greater one for each night. */
+/**
+ * A count for each run of the tests, and a greater one for each night, where more finds more: random
+ * programs, and races that seldom come out.
+ */
 export function effort(usual: number, thorough: number): number {
   return THOROUGH ? thorough : usual;
+}
+
+/**
+ * The options of a test that takes long and goes the same way in each runtime: each night it runs in
+ * all of them, on a push in Node 26. Whole files have a rule in `scripts/testing/left-out.ts`.
+ */
+export function onceAPush(reason: string): { skip: string | false } {
+  const { name, version } = runtimeInfo();
+  const usual = name === "node" && Number.parseInt(version) >= 26;
+  return skipUnless(THOROUGH || usual, `${reason}; on a push Node 26 tries it, each night all do`);
 }
