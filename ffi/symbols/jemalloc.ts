@@ -10,6 +10,14 @@ import type { SymbolTable } from "../types.ts";
 export const JEMALLOC_SYMBOLS = {
   // int mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen)
   mallctl: { parameters: ["cstring", "buffer", "buffer", "buffer", "usize"], result: "i32" },
+  // int mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp)
+  mallctlnametomib: { parameters: ["cstring", "buffer", "buffer"], result: "i32" },
+  // int mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp, void *newp,
+  //   size_t newlen)
+  mallctlbymib: {
+    parameters: ["buffer", "usize", "buffer", "buffer", "buffer", "usize"],
+    result: "i32",
+  },
   // void *mallocx(size_t size, int flags)
   mallocx: { parameters: ["usize", "i32"], result: "pointer" },
   // void dallocx(void *ptr, int flags)

@@ -72,6 +72,20 @@ export const GLIBC_MALLOC_SYMBOLS = {
   malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
 } as const satisfies SymbolTable;
 
+/** glibc's report of its malloc, and a stream in memory for it. */
+export const MALLOC_INFO_SYMBOLS = {
+  // int malloc_info(int options, FILE *stream)
+  malloc_info: { parameters: ["i32", "pointer"], result: "i32" },
+  // FILE *open_memstream(char **ptr, size_t *sizeloc): both have to stay where they are
+  open_memstream: { parameters: ["pointer", "pointer"], result: "pointer" },
+  // int fseek(FILE *stream, long offset, int whence)
+  fseek: { parameters: ["pointer", "long", "i32"], result: "i32" },
+  // int fflush(FILE *stream)
+  fflush: { parameters: ["pointer"], result: "i32" },
+  // int fclose(FILE *stream)
+  fclose: { parameters: ["pointer"], result: "i32" },
+} as const satisfies SymbolTable;
+
 const LIBC_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
   linux: "libc.so.6",
   darwin: "/usr/lib/libSystem.B.dylib",

@@ -26,6 +26,10 @@ export const MIMALLOC_SYMBOLS = {
   },
   // long mi_option_get(mi_option_t option)
   mi_option_get: { parameters: ["i32"], result: "long" },
+  // void mi_option_set(mi_option_t option, long value)
+  mi_option_set: { parameters: ["i32", "long"], result: "void" },
+  // char* mi_stats_get_json(size_t buf_size, char* buf): NULL where the text does not fit
+  mi_stats_get_json: { parameters: ["usize", "buffer"], result: "pointer", optional: true },
   // size_t mi_good_size(size_t size)
   mi_good_size: { parameters: ["usize"], result: "usize" },
   // void mi_collect(bool force)

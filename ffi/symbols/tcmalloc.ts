@@ -25,4 +25,8 @@ export const TCMALLOC_SYMBOLS = {
     result: "i32",
     optional: true,
   },
+  // void MallocExtension_ReleaseFreeMemory(void)
+  MallocExtension_ReleaseFreeMemory: { parameters: [], result: "void", optional: true },
+  // void MallocExtension_MarkThreadIdle(void): its cache goes back, until it allocates again
+  MallocExtension_MarkThreadIdle: { parameters: [], result: "void", optional: true },
 } as const satisfies SymbolTable;

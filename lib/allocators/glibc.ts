@@ -11,6 +11,7 @@ import { readBytes, readCString } from "../../ffi/symbols/memory.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import type { Address, NativeLibrary } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
+import { openGlibcStatistics } from "./glibc/statistics.ts";
 import { type AllocatorProbe, withoutShim } from "./probe.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
@@ -82,6 +83,7 @@ export const GLIBC: AllocatorDescriptor<"glibc", "libc"> = {
   mark: { symbols: ["gnu_get_libc_version"] },
   openProbe: openGlibcProbe,
   readOptions: null,
+  openStatistics: openGlibcStatistics,
   library: null,
   openMemory: null,
 };

@@ -8,6 +8,7 @@ import { JEMALLOC_PREFIX } from "../../ffi/symbols/jemalloc.ts";
 import { readOptions } from "./jemalloc/mallctl.ts";
 import { openJemallocMemory } from "./jemalloc/memory.ts";
 import { openJemalloc, openJemallocProbe } from "./jemalloc/probe.ts";
+import { openJemallocStatistics } from "./jemalloc/statistics.ts";
 import { JEMALLOC_TUNING } from "./jemalloc/tuning.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
@@ -21,6 +22,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
   mark: { symbols: [`${JEMALLOC_PREFIX}mallctl`] },
   openProbe: openJemallocProbe,
   readOptions,
+  openStatistics: openJemallocStatistics,
   library: {
     systemFiles: { linux: ["libjemalloc.so.2"], darwin: ["libjemalloc.2.dylib"] },
     installation: null,

@@ -10,6 +10,7 @@ import { OffheapError } from "../errors.ts";
 import { openMimallocMemory } from "./mimalloc/memory.ts";
 import { readOptions } from "./mimalloc/options.ts";
 import { openMimalloc, openMimallocProbe } from "./mimalloc/probe.ts";
+import { openMimallocStatistics } from "./mimalloc/statistics.ts";
 import { MIMALLOC_TUNING } from "./mimalloc/tuning.ts";
 import { decodeMimallocVersion } from "./mimalloc/version.ts";
 import type { AllocatorDescriptor } from "./types.ts";
@@ -41,6 +42,7 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
   mark: { symbols: ["mi_version"] },
   openProbe: openMimallocProbe,
   readOptions,
+  openStatistics: openMimallocStatistics,
   library: {
     systemFiles: {
       linux: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],

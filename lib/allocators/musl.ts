@@ -11,6 +11,7 @@ import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { type MemoryReader, openOwnMemory, type OwnMemory } from "../system/linux-memory.ts";
 import type { AllocatorProbe } from "./probe.ts";
+import { noStatistics } from "./statistics.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
 /** Offsets between a block and its group are counted in these, and blocks are aligned to it. */
@@ -143,6 +144,8 @@ export const MUSL: AllocatorDescriptor<"musl", "libc"> = {
   mark: { symbols: ["__libc_start_main"], file: /^(ld-musl|libc\.musl|libc\.so)/ },
   openProbe: openMuslProbe,
   readOptions: null,
+  openStatistics: () =>
+    noStatistics("musl's malloc counts nothing", "musl gives memory back by itself, and only so"),
   library: null,
   openMemory: null,
 };

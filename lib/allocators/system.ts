@@ -10,6 +10,7 @@ import { UnsupportedOperationError } from "../errors.ts";
 import { system } from "../system/mod.ts";
 import type { AllocatorKind } from "./memory.ts";
 import type { AllocatorProbe } from "./probe.ts";
+import { noStatistics } from "./statistics.ts";
 import type { AllocatorDescriptor } from "./types.ts";
 
 const COUNTER_BYTES = 1 << 20;
@@ -76,6 +77,11 @@ export const SYSTEM: AllocatorDescriptor<"system", "system"> = {
   mark: { symbols: ["malloc"], file: /^libsystem_malloc|^ucrtbase\.dll$/i },
   openProbe: openSystemProbe,
   readOptions: null,
+  openStatistics: () =>
+    noStatistics(
+      "this system's allocator has no counter that can be read",
+      "this system's allocator has no function for it",
+    ),
   library: null,
   openMemory,
 };

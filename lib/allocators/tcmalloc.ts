@@ -9,6 +9,7 @@ import { readCString } from "../../ffi/symbols/memory.ts";
 import { TCMALLOC_SYMBOLS } from "../../ffi/symbols/tcmalloc.ts";
 import type { Calls } from "../../ffi/types.ts";
 import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
+import { openTcmallocStatistics } from "./tcmalloc/statistics.ts";
 import type { AllocatorDescriptor, OptionValue } from "./types.ts";
 
 /** `MallocExtension_kOwned`. */
@@ -101,6 +102,7 @@ export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
   mark: { symbols: ["tc_version", "MallocExtension_ReleaseFreeMemory", "TCMallocInternalMalloc"] },
   openProbe,
   readOptions,
+  openStatistics: openTcmallocStatistics,
   library: {
     systemFiles: {
       linux: ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"],

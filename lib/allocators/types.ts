@@ -6,6 +6,7 @@
  */
 import type { AllocatorKind, MemoryCalls } from "./memory.ts";
 import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
+import type { StatisticsOpener } from "./statistics.ts";
 import type { ProfileEnvironment, ProfileOption, Profiles } from "./profiles.ts";
 
 /** Environment variables by name. */
@@ -104,12 +105,13 @@ export interface AllocatorDescriptor<
    */
   openProbe(object: string | null, shim: string | null): AllocatorProbe;
   /**
-   * Its options in force, by its own names; `null` when it has none that can be read. What it counts,
-   * and how it gives memory back, has its place beside this.
+   * Its options in force, by its own names; `null` when it has none that can be read.
    *
    * @param object Its object file; `null` for the process itself.
    */
   readonly readOptions: ((object: string | null) => Record<string, OptionValue>) | null;
+  /** Opens what it counts, and how it gives memory back. */
+  readonly openStatistics: StatisticsOpener;
   /** As a library; `null` for one that is part of the C library. */
   readonly library: S extends "build" | "elsewhere" ? AllocatorLibrary : null;
   /** Opens what memory for JavaScript needs of it; `null` when offheap hands out no blocks of it. */

@@ -4,14 +4,14 @@ import { ffi } from "../../ffi/mod.ts";
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import type { Address } from "../../ffi/types.ts";
 import {
-  type JemallocCalls,
   lookupArena,
+  type MallctlCalls,
   readMallctl,
 } from "../../lib/allocators/jemalloc/mallctl.ts";
 import { builtLibrary } from "../support/runtime.ts";
 
 /** A mallctl that answers every key with one error number, and writes these bytes. */
-function answering(errno: number, ...written: number[]): JemallocCalls {
+function answering(errno: number, ...written: number[]): MallctlCalls {
   return {
     mallctl(_key, old) {
       if (old !== null) new Uint8Array(old.buffer, old.byteOffset).set(written);

@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { test } from "node:test";
 import type { MemorySeries, WorkloadOutput } from "../../bench/suite/format.ts";
-import { parseMallocInfo } from "../../bench/workloads/service/allocator-usage.ts";
 import { figuresOf } from "../../bench/workloads/service/figures.ts";
 import { openImages } from "../../bench/workloads/service/images.ts";
 import { PLANS } from "../../bench/workloads/service/phases.ts";
@@ -129,15 +128,6 @@ test("the peak, the plateau and what was given back are read from a series", () 
     givenBack: 50,
     givenBackShare: 50 / 80,
   });
-});
-
-test("glibc's account of its memory is read from the sums at its end", () => {
-  const text = `sizes>\n<total type="fast" count="9" size="900"/>\n</heap>
-    <total type="fast" count="2" size="64"/>\n<total type="rest" count="1" size="1000"/>
-    <total type="mmap" count="1" size="5000"/>\n<system type="current" size="3000"/>
-    <system type="max" size="9000"/>\n<aspace type="total" size="3000"/>\n</malloc>`;
-  assert.deepEqual(parseMallocInfo(text), { live: 6936, held: 1064, total: 8000 });
-  assert.throws(() => parseMallocInfo("<malloc>"), /it lists no arena/);
 });
 
 test("sessions are kept for as many requests as was said", () => {

@@ -1,104 +1,173 @@
 /**
- * The `mallctl` keys that offheap uses: one row a key, from which calls and reports are made.
- * Meaning and units are those of jemalloc's manual, `jemalloc(3)`, "MALLCTL NAMESPACE".
+ * jemalloc's `mallctl` namespace: one row a key, from which calls, types and reports are made. Meaning
+ * and units are those of jemalloc's manual, `jemalloc(3)`, "MALLCTL NAMESPACE". A jemalloc that has no
+ * such key, for its version or how it was built, answers with the error number 2 (`ENOENT`).
  *
  * @module
  */
+import { STATISTICS } from "./statistics-keys.ts";
+import type { MallctlType } from "./value-types.ts";
 
-/** How a value is laid out in memory. */
-export type MallctlType = "string" | "bool" | "unsigned" | "size" | "ssize" | "u64";
-
-/** One row. */
-export interface MallctlKey {
-  /** How the value is laid out in memory. */
-  readonly type: MallctlType;
-  /** The value's unit, for reports; `null` for a plain value. */
-  readonly unit: "bytes" | "ms" | null;
-  /** What it says. */
-  readonly doc: string;
-}
+/** Keys with values that are read; `<i>` is an arena's number. */
+const SETTINGS = {
+  "version": "string",
+  "background_thread": "bool",
+  "max_background_threads": "size",
+  "config.cache_oblivious": "bool",
+  "config.debug": "bool",
+  "config.fill": "bool",
+  "config.lazy_lock": "bool",
+  "config.malloc_conf": "string",
+  "config.opt_safety_checks": "bool",
+  "config.prof": "bool",
+  "config.prof_libgcc": "bool",
+  "config.prof_libunwind": "bool",
+  "config.stats": "bool",
+  "config.utrace": "bool",
+  "config.xmalloc": "bool",
+  "opt.abort": "bool",
+  "opt.abort_conf": "bool",
+  "opt.background_thread": "bool",
+  "opt.cache_oblivious": "bool",
+  "opt.confirm_conf": "bool",
+  "opt.dirty_decay_ms": "ssize",
+  "opt.dss": "string",
+  "opt.junk": "string",
+  "opt.lg_extent_max_active_fit": "size",
+  "opt.lg_prof_interval": "ssize",
+  "opt.lg_prof_sample": "size",
+  "opt.max_background_threads": "size",
+  "opt.metadata_thp": "string",
+  "opt.muzzy_decay_ms": "ssize",
+  "opt.narenas": "unsigned",
+  "opt.oversize_threshold": "size",
+  "opt.percpu_arena": "string",
+  "opt.prof": "bool",
+  "opt.prof_accum": "bool",
+  "opt.prof_active": "bool",
+  "opt.prof_final": "bool",
+  "opt.prof_gdump": "bool",
+  "opt.prof_leak": "bool",
+  "opt.prof_prefix": "string",
+  "opt.prof_thread_active_init": "bool",
+  "opt.retain": "bool",
+  "opt.stats_interval": "i64",
+  "opt.stats_interval_opts": "string",
+  "opt.stats_print": "bool",
+  "opt.stats_print_opts": "string",
+  "opt.tcache": "bool",
+  "opt.tcache_max": "size",
+  "opt.thp": "string",
+  "opt.trust_madvise": "bool",
+  "opt.utrace": "bool",
+  "opt.xmalloc": "bool",
+  "opt.zero": "bool",
+  "opt.zero_realloc": "string",
+  "thread.allocated": "u64",
+  "thread.arena": "unsigned",
+  "thread.deallocated": "u64",
+  "thread.peak.read": "u64",
+  "thread.prof.active": "bool",
+  "thread.prof.name": "string",
+  "thread.tcache.enabled": "bool",
+  "thread.tcache.max": "size",
+  "arena.<i>.dirty_decay_ms": "ssize",
+  "arena.<i>.dss": "string",
+  "arena.<i>.initialized": "bool",
+  "arena.<i>.muzzy_decay_ms": "ssize",
+  "arena.<i>.retain_grow_limit": "size",
+  "arenas.bin.<i>.nregs": "u32",
+  "arenas.bin.<i>.nshards": "u32",
+  "arenas.bin.<i>.size": "size",
+  "arenas.bin.<i>.slab_size": "size",
+  "arenas.dirty_decay_ms": "ssize",
+  "arenas.hugepage": "size",
+  "arenas.lextent.<i>.size": "size",
+  "arenas.muzzy_decay_ms": "ssize",
+  "arenas.narenas": "unsigned",
+  "arenas.nbins": "unsigned",
+  "arenas.nhbins": "unsigned",
+  "arenas.nlextents": "unsigned",
+  "arenas.page": "size",
+  "arenas.quantum": "size",
+  "arenas.tcache_max": "size",
+  "prof.active": "bool",
+  "prof.gdump": "bool",
+  "prof.interval": "u64",
+  "prof.lg_sample": "size",
+  "prof.thread_active_init": "bool",
+} as const satisfies Readonly<Record<string, MallctlType>>;
 
 /** Keys that are read, by their mallctl names. */
-export const MALLCTL_KEYS = {
-  "version": { type: "string", unit: null, doc: "jemalloc's version" },
-  "config.stats": { type: "bool", unit: null, doc: "built with statistics" },
-  "thread.allocated": {
-    type: "u64",
-    unit: "bytes",
-    doc: "bytes that the calling thread has ever allocated",
-  },
-  "opt.abort": { type: "bool", unit: null, doc: "abort on most warnings" },
-  "opt.narenas": { type: "unsigned", unit: null, doc: "most arenas for automatic use" },
-  "background_thread": {
-    type: "bool",
-    unit: null,
-    doc: "whether background threads purge: offheap's shim starts them later than the option would",
-  },
-  "opt.dirty_decay_ms": {
-    type: "ssize",
-    unit: "ms",
-    doc: "time until unused dirty pages are purged; -1 never",
-  },
-  "opt.muzzy_decay_ms": {
-    type: "ssize",
-    unit: "ms",
-    doc: "time until unused muzzy pages are purged; -1 never",
-  },
-  "opt.metadata_thp": { type: "string", unit: null, doc: "huge pages for metadata" },
-  "opt.thp": { type: "string", unit: null, doc: "transparent huge pages" },
-  "opt.retain": { type: "bool", unit: null, doc: "keep unused virtual memory for later use" },
-  "opt.tcache": { type: "bool", unit: null, doc: "thread caches" },
-  "opt.tcache_max": { type: "size", unit: "bytes", doc: "largest size class in thread caches" },
-  "opt.percpu_arena": { type: "string", unit: null, doc: "arenas by processor" },
-  "opt.oversize_threshold": {
-    type: "size",
-    unit: "bytes",
-    doc: "size from which an allocation gets the arena for huge ones",
-  },
-  "opt.zero": { type: "bool", unit: null, doc: "fill new memory with zeros" },
-  "opt.junk": { type: "string", unit: null, doc: "fill memory with junk" },
-  "opt.prof": { type: "bool", unit: null, doc: "heap profiling" },
-} as const satisfies Readonly<Record<string, MallctlKey>>;
+export const MALLCTL_KEYS = { ...SETTINGS, ...STATISTICS } as const;
 
 /** The name of a key that is read. */
 export type MallctlName = keyof typeof MALLCTL_KEYS;
 
-/** The keys of options that a report shows: as they are now, where they can change. */
-export const OPTION_KEYS: readonly MallctlName[] = Object.keys(MALLCTL_KEYS)
-  .filter((key): key is MallctlName => key.startsWith("opt.") || key === "background_thread");
+/** Keys that are written. Some of them cannot be read. */
+export const WRITABLE_KEYS = {
+  "background_thread": "bool",
+  "max_background_threads": "size",
+  "thread.arena": "unsigned",
+  "thread.prof.active": "bool",
+  "thread.prof.name": "string",
+  "thread.tcache.enabled": "bool",
+  "thread.tcache.max": "size",
+  "arena.<i>.dirty_decay_ms": "ssize",
+  "arena.<i>.dss": "string",
+  "arena.<i>.muzzy_decay_ms": "ssize",
+  "arena.<i>.retain_grow_limit": "size",
+  "arenas.dirty_decay_ms": "ssize",
+  "arenas.muzzy_decay_ms": "ssize",
+  "prof.active": "bool",
+  "prof.dump": "string",
+  "prof.gdump": "bool",
+  "prof.prefix": "string",
+  "prof.reset": "size",
+  "prof.thread_active_init": "bool",
+} as const satisfies Readonly<Record<string, MallctlType>>;
 
-/** Keys that are read and are not options; `<i>` is an arena's number. */
-export const STATISTICS_KEYS = {
-  "arenas.create": { type: "unsigned", unit: null, doc: "makes an arena and gives its number" },
-  "stats.arenas.<i>.small.allocated": {
-    type: "size",
-    unit: "bytes",
-    doc: "bytes in small blocks of an arena",
-  },
-  "stats.arenas.<i>.large.allocated": {
-    type: "size",
-    unit: "bytes",
-    doc: "bytes in large blocks of an arena",
-  },
-  "stats.arenas.<i>.resident": {
-    type: "size",
-    unit: "bytes",
-    doc: "maximum of bytes that an arena has in physical pages, metadata included",
-  },
-  "stats.arenas.<i>.mapped": {
-    type: "size",
-    unit: "bytes",
-    doc: "bytes in active extents that an arena has mapped",
-  },
-} as const satisfies Readonly<Record<string, MallctlKey>>;
+/** The name of a key that is written. */
+export type WritableMallctl = keyof typeof WRITABLE_KEYS;
 
-/** Keys that do something and have no value; `<i>` is an arena's number. */
-export const COMMAND_KEYS = {
-  "thread.tcache.flush": "gives back what the calling thread has cached",
-  "arena.<i>.purge": "gives an arena's unused pages back to the system",
-  "arena.<i>.reset": "ends all blocks of an arena, which can be used again",
-  "arena.<i>.destroy": "gives all of an arena's memory back, its blocks included",
-} as const satisfies Readonly<Record<string, string>>;
+/** Keys that do something and have no value. */
+export const COMMAND_KEYS = [
+  "thread.idle",
+  "thread.peak.reset",
+  "thread.tcache.flush",
+  "arena.<i>.decay",
+  "arena.<i>.purge",
+  "stats.mutexes.reset",
+] as const;
+
+/** The name of such a key. */
+export type MallctlCommand = (typeof COMMAND_KEYS)[number];
+
+/** What only offheap's heaps may do: it ends blocks that others have. */
+export type HeapCommand = "arena.<i>.reset" | "arena.<i>.destroy";
+
+/** The options that a report shows: as they are now, where they can change. */
+export const REPORTED_KEYS: readonly MallctlName[] = [
+  "opt.abort",
+  "opt.narenas",
+  // Whether background threads purge: offheap's shim starts them later than the option would.
+  "background_thread",
+  "opt.dirty_decay_ms",
+  "opt.muzzy_decay_ms",
+  "opt.metadata_thp",
+  "opt.thp",
+  "opt.retain",
+  "opt.tcache",
+  "opt.tcache_max",
+  "opt.percpu_arena",
+  "opt.oversize_threshold",
+  "opt.zero",
+  "opt.junk",
+  "opt.prof",
+];
+
+/** Makes an arena and gives its number. */
+export const ARENA_CREATE_KEY = "arenas.create";
 
 /** A counter that any value written to it advances: statistics are refreshed then. */
 export const EPOCH_KEY = "epoch";

@@ -9,7 +9,7 @@ import { ffi } from "../../../ffi/mod.ts";
 import { NULL } from "../../../ffi/types.ts";
 import { MallctlError, UnsupportedOperationError } from "../../errors.ts";
 import { ALL_ARENAS } from "./keys.ts";
-import { readStatistic, refreshStatistics, runMallctl } from "./mallctl.ts";
+import { MallctlNamespace } from "./namespace.ts";
 import type { AllocatorKind, MemoryCalls } from "../memory.ts";
 import type { LibraryFile } from "../types.ts";
 
@@ -27,8 +27,9 @@ export function openJemallocMemory(
   { path, manifest }: LibraryFile,
   shim: MemoryCalls,
 ): AllocatorKind {
-  const { mallctl, nallocx, sallocx } = JEMALLOC_SYMBOLS;
-  const { calls } = ffi().open(path, { mallctl, nallocx, sallocx }, JEMALLOC_PREFIX);
+  const { nallocx, sallocx } = JEMALLOC_SYMBOLS;
+  const { calls } = ffi().open(path, { nallocx, sallocx }, JEMALLOC_PREFIX);
+  const namespace = new MallctlNamespace(path);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
   return {
     number: 1,
@@ -43,8 +44,8 @@ export function openJemallocMemory(
       );
     },
     collect() {
-      runMallctl(calls, "thread.tcache.flush");
-      runMallctl(calls, "arena.<i>.purge", ALL_ARENAS);
+      namespace.run("thread.tcache.flush");
+      namespace.run("arena.<i>.purge", ALL_ARENAS);
     },
     heaps: {
       most: MAX_ARENAS,
@@ -52,7 +53,7 @@ export function openJemallocMemory(
         const kept = shim.offheap_arena_reuse(source);
         if (kept >= 0) return kept;
         try {
-          return readStatistic(calls, "arenas.create");
+          return namespace.createArena();
         } catch (error) {
           if (error instanceof MallctlError && error.errno === OUT_OF_MEMORY) return null;
           throw error;
@@ -61,21 +62,21 @@ export function openJemallocMemory(
       // An arena that is destroyed keeps 5 KiB and 2 MiB of addresses for ever: it is emptied, and
       // the next heap gets it.
       destroy(heap, source) {
-        runMallctl(calls, "arena.<i>.reset", heap);
-        runMallctl(calls, "arena.<i>.purge", heap);
+        namespace.run("arena.<i>.reset", heap);
+        namespace.run("arena.<i>.purge", heap);
         if (shim.offheap_arena_keep(source, heap) === 0) return;
-        runMallctl(calls, "arena.<i>.destroy", heap);
+        namespace.run("arena.<i>.destroy", heap);
       },
       // jemalloc 5.3.0 forgets to reset a counter of slabs, which a debug build then asserts to be 0
       // (jemalloc/jemalloc#1811).
       wantEmpty: manifest?.variant === "debug",
       counters(heap) {
-        refreshStatistics(calls);
+        namespace.refresh();
         return {
-          allocated: readStatistic(calls, "stats.arenas.<i>.small.allocated", heap) +
-            readStatistic(calls, "stats.arenas.<i>.large.allocated", heap),
-          resident: readStatistic(calls, "stats.arenas.<i>.resident", heap),
-          mapped: readStatistic(calls, "stats.arenas.<i>.mapped", heap),
+          allocated: namespace.read("stats.arenas.<i>.small.allocated", heap) +
+            namespace.read("stats.arenas.<i>.large.allocated", heap),
+          resident: namespace.read("stats.arenas.<i>.resident", heap),
+          mapped: namespace.read("stats.arenas.<i>.mapped", heap),
         };
       },
     },

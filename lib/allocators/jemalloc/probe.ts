@@ -5,7 +5,7 @@
  */
 import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc.ts";
 import { ffi } from "../../../ffi/mod.ts";
-import { type JemallocCalls, lookupArena, readMallctl } from "./mallctl.ts";
+import { lookupArena, type MallctlCalls, readMallctl } from "./mallctl.ts";
 import type { AllocatorProbe, OpenedLibrary } from "../probe.ts";
 
 /** Larger than what a thread cache would hand out without counting it at once. */
@@ -26,7 +26,7 @@ function versionIn(text: string): string | null {
   return /^(\d+\.\d+\.\d+)(-\d+-g[0-9a-f]+)?/.exec(text)?.[1] ?? null;
 }
 
-function askableRegion(calls: JemallocCalls): number | null {
+function askableRegion(calls: MallctlCalls): number | null {
   let version: string | null;
   try {
     version = versionIn(readMallctl(calls, "version"));
@@ -59,7 +59,7 @@ export function openJemalloc(path: string): OpenedLibrary {
   };
 }
 
-function probeOf(calls: JemallocCalls, close: () => void): AllocatorProbe {
+function probeOf(calls: MallctlCalls, close: () => void): AllocatorProbe {
   return {
     symbol: `${JEMALLOC_PREFIX}mallctl`,
     shimName: "jemalloc",
