@@ -16,3 +16,21 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
 }
+
+const DURATIONS = [
+  { unit: "d", seconds: 86400 },
+  { unit: "h", seconds: 3600 },
+  { unit: "m", seconds: 60 },
+  { unit: "s", seconds: 1 },
+] as const;
+
+/** A time as its two largest units: `3d 4h`, `12m 5s`, `7s`. */
+export function formatAge(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const first = DURATIONS.findIndex((each) => whole >= each.seconds);
+  const [large, small] = DURATIONS.slice(first < 0 ? -1 : first);
+  if (large === undefined || small === undefined) return `${whole}s`;
+  const count = Math.floor(whole / large.seconds);
+  const rest = Math.floor(whole % large.seconds / small.seconds);
+  return `${count}${large.unit} ${rest}${small.unit}`;
+}

@@ -39,28 +39,50 @@ const HIDDEN_VISIBILITIES: readonly number[] = [1, 2];
 /** The defined, visible symbols of the tables, sorted by name. */
 export function readSymbols(file: ByteReader, tables: SymbolTables): ElfSymbol[] {
   if (tables.symbols === 0 || tables.strings === 0) return [];
-  const wide = file.bits === 64;
-  const entrySize = wide ? 24 : 16;
   const count = symbolCount(file, tables);
   const found: ElfSymbol[] = [];
   for (let index = 1; index < count; index++) {
-    const at = tables.symbols + index * entrySize;
-    const info = file.u8(at + (wide ? 4 : 12));
-    const visibility = file.u8(at + (wide ? 5 : 13)) & 3;
-    const section = file.u16(at + (wide ? 6 : 14));
-    const binding = VISIBLE_BINDINGS[info >> 4];
-    if (binding === undefined || section === UNDEFINED_SECTION) continue;
-    // The absolute ones are the names of symbol versions, or marks of the linker.
-    if (section === ABSOLUTE_SECTION || HIDDEN_VISIBILITIES.includes(visibility)) continue;
-    found.push({
-      name: file.string(tables.strings + file.u32(at)),
-      binding,
-      type: SYMBOL_TYPES[info & 15] ?? `type ${info & 15}`,
-      value: file.word(at + (wide ? 8 : 4)),
-      size: file.word(at + (wide ? 16 : 8)),
-    });
+    const symbol = symbolAt(file, tables, index);
+    if (symbol !== null) found.push(symbol);
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/**
+ * Those of some names, by the GNU hash table, without reading the others: a program may have 90,000
+ * of them.
+ */
+export function findSymbols(
+  file: ByteReader,
+  tables: SymbolTables,
+  names: Iterable<string>,
+): ElfSymbol[] {
+  if (tables.gnuHash === 0) {
+    const wanted = new Set(names);
+    return readSymbols(file, tables).filter(({ name }) => wanted.has(name));
+  }
+  if (tables.symbols === 0 || tables.strings === 0) return [];
+  return [...names].flatMap((name) => findByHash(file, tables, name) ?? []);
+}
+
+/** A symbol of the table; `null` when it is not defined there, or not visible to others. */
+function symbolAt(file: ByteReader, tables: SymbolTables, index: number): ElfSymbol | null {
+  const wide = file.bits === 64;
+  const at = tables.symbols + index * (wide ? 24 : 16);
+  const info = file.u8(at + (wide ? 4 : 12));
+  const visibility = file.u8(at + (wide ? 5 : 13)) & 3;
+  const section = file.u16(at + (wide ? 6 : 14));
+  const binding = VISIBLE_BINDINGS[info >> 4];
+  if (binding === undefined || section === UNDEFINED_SECTION) return null;
+  // The absolute ones are the names of symbol versions, or marks of the linker.
+  if (section === ABSOLUTE_SECTION || HIDDEN_VISIBILITIES.includes(visibility)) return null;
+  return {
+    name: file.string(tables.strings + file.u32(at)),
+    binding,
+    type: SYMBOL_TYPES[info & 15] ?? `type ${info & 15}`,
+    value: file.word(at + (wide ? 8 : 4)),
+    size: file.word(at + (wide ? 16 : 8)),
+  };
 }
 
 /** Nothing states the number of dynamic symbols; the hash tables imply it. */
@@ -70,11 +92,27 @@ function symbolCount(file: ByteReader, tables: SymbolTables): number {
   return 0;
 }
 
-function gnuHashCount(file: ByteReader, at: number): number {
+/** The GNU hash table: its buckets lead into chains, whose entries are the hashes of the symbols. */
+interface HashTable {
+  readonly bucketCount: number;
+  readonly firstHashed: number;
+  readonly buckets: number;
+  readonly chains: number;
+}
+
+function openHashTable(file: ByteReader, at: number): HashTable {
   const bucketCount = file.u32(at);
-  const firstHashed = file.u32(at + 4);
   const buckets = at + 16 + file.u32(at + 8) * (file.bits / 8);
-  const chains = buckets + 4 * bucketCount;
+  return {
+    bucketCount,
+    firstHashed: file.u32(at + 4),
+    buckets,
+    chains: buckets + 4 * bucketCount,
+  };
+}
+
+function gnuHashCount(file: ByteReader, at: number): number {
+  const { bucketCount, firstHashed, buckets, chains } = openHashTable(file, at);
   let last = 0;
   for (let index = 0; index < bucketCount; index++) {
     last = Math.max(last, file.u32(buckets + 4 * index));
@@ -83,4 +121,27 @@ function gnuHashCount(file: ByteReader, at: number): number {
   // The lowest bit of a chain's entry marks its end.
   while ((file.u32(chains + 4 * (last - firstHashed)) & 1) === 0) last++;
   return last + 1;
+}
+
+function findByHash(file: ByteReader, tables: SymbolTables, name: string): ElfSymbol | null {
+  const { bucketCount, firstHashed, buckets, chains } = openHashTable(file, tables.gnuHash);
+  if (bucketCount === 0) return null;
+  const hash = gnuHash(name);
+  const first = file.u32(buckets + 4 * (hash % bucketCount));
+  if (first < firstHashed) return null;
+  for (let index = first;; index++) {
+    const entry = file.u32(chains + 4 * (index - firstHashed));
+    if (entry >>> 1 === hash >>> 1) {
+      const symbol = symbolAt(file, tables, index);
+      if (symbol?.name === name) return symbol;
+    }
+    if ((entry & 1) !== 0) return null;
+  }
+}
+
+/** The hash of a symbol's name that GNU's table goes by. */
+function gnuHash(name: string): number {
+  let hash = 5381;
+  for (const byte of new TextEncoder().encode(name)) hash = (Math.imul(hash, 33) + byte) >>> 0;
+  return hash;
 }

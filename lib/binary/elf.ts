@@ -6,7 +6,7 @@
  */
 import { OffheapError } from "../../ffi/errors.ts";
 import { ByteReader, type ByteSource } from "./bytes.ts";
-import { type ElfSymbol, readSymbols } from "./elf-symbols.ts";
+import { type ElfSymbol, findSymbols, readSymbols, type SymbolTables } from "./elf-symbols.ts";
 import {
   DYNAMIC,
   FLAGS,
@@ -92,6 +92,25 @@ export function readElfExports(place: string | NamedSource): ElfSymbol[] {
 }
 
 /**
+ * Finds some of the dynamic symbols that an ELF file defines for others, without reading the rest.
+ *
+ * @throws {ElfError} as {@linkcode readElf} does.
+ */
+export function findElfExports(
+  place: string | NamedSource,
+  names: Iterable<string>,
+): ElfSymbol[] {
+  return withSource(
+    place,
+    (source, name) =>
+      guarded(name, () => {
+        const image = openImage(source, name);
+        return findSymbols(image.file, symbolTables(image), names);
+      }),
+  );
+}
+
+/**
  * Opens the ELF file at a path, for what a program itself has no use for.
  *
  * @throws {ElfError} as {@linkcode readElf} does, also when `read` throws a RangeError.
@@ -173,12 +192,16 @@ function parse(source: ByteSource, name: string): ElfFile {
 
 function parseExports(source: ByteSource, name: string): ElfSymbol[] {
   const image = openImage(source, name);
-  return readSymbols(image.file, {
+  return readSymbols(image.file, symbolTables(image));
+}
+
+function symbolTables(image: ElfImage): SymbolTables {
+  return {
     symbols: dynamicOffset(image, DYNAMIC.symbols),
     strings: dynamicOffset(image, DYNAMIC.strings),
     hash: dynamicOffset(image, DYNAMIC.hash),
     gnuHash: dynamicOffset(image, DYNAMIC.gnuHash),
-  });
+  };
 }
 
 function readSegments(file: ByteReader): Segment[] {

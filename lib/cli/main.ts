@@ -139,6 +139,13 @@ function addReports(program: Command, setStatus: SetStatus): void {
           .reportDoctor({ ...options, pid: onePid(command, pid, options.pid) }),
       )
     );
+  program.command("ps")
+    .description("list the processes of this machine: who serves malloc, and where memory is")
+    .option("--tree", "put each process below the one that started it")
+    .option("--json", "print JSON")
+    .action(async (options) =>
+      setStatus((await import("./report-processes.ts")).reportProcesses(options))
+    );
 }
 
 function addLaunching(program: Command): void {

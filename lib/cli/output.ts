@@ -40,6 +40,22 @@ export function paint(tone: Tone, text: string): string {
   return coloured() ? styleText(COLOURS[tone], text, { validateStream: false }) : text;
 }
 
+/** The terminal's width in columns. */
+export function terminalWidth(): number {
+  return process.stdout.columns || DEFAULT_COLUMNS;
+}
+
+/**
+ * Text of another program's as it can be printed: what would move the cursor, change colours or turn
+ * the direction of writing is escaped.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
 /** Without lines between the rows: long tables stay readable. */
 const PLAIN_ROWS = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
 
@@ -122,7 +138,7 @@ export function formatEvidence(evidence: readonly EvidenceRow[]): string {
     Math.max(head.length, ...short.map((row) => row[column]?.length ?? 0)) + FRAME.column
   );
   const taken = used.reduce((sum, columns) => sum + columns, FRAME.column + FRAME.end);
-  const width = Math.max((process.stdout.columns || DEFAULT_COLUMNS) - taken, MIN_DETAIL);
+  const width = Math.max(terminalWidth() - taken, MIN_DETAIL);
   const rows = evidence.map(({ scope, check, outcome, detail }) => [
     scope ?? "process",
     check,

@@ -17,15 +17,18 @@ export interface Mapping {
   readonly path: string | null;
   /** Whether the file was removed or replaced since. */
   readonly deleted: boolean;
+  /** The file's device and inode, as the kernel writes them; `00:00 0` for memory without a file. */
+  readonly identity: string;
 }
 
-const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$/;
+const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ (\S+ \S+) *(.*)$/;
 
 /** Reads the text of a `/proc/PID/maps`. */
 export function parseMaps(text: string): Mapping[] {
   const mappings: Mapping[] = [];
   for (const line of text.split("\n")) {
-    const [, start = "", end = "", permissions = "", name = ""] = LINE.exec(line) ?? [];
+    const [, start = "", end = "", permissions = "", identity = "", name = ""] = LINE.exec(line) ??
+      [];
     if (start === "") continue;
     const deleted = name.endsWith(REPLACED);
     const path = deleted ? name.slice(0, -REPLACED.length) : name;
@@ -36,6 +39,7 @@ export function parseMaps(text: string): Mapping[] {
       // The kernel escapes line feeds, and nothing else.
       path: path.startsWith("/") ? path.replaceAll("\\012", "\n") : null,
       deleted,
+      identity,
     });
   }
   return mappings;

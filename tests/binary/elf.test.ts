@@ -4,7 +4,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { ElfError, type ElfFile, readElf, readElfExports } from "../../lib/binary/elf.ts";
+import {
+  ElfError,
+  type ElfFile,
+  findElfExports,
+  readElf,
+  readElfExports,
+} from "../../lib/binary/elf.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -232,4 +238,20 @@ test("damaged files end in an ElfError or a reading, never in another error", on
     }
   }
   assert.ok(refused > 0, "some of the damage must be noticed");
+});
+
+test("exports are found by name as they are listed, and no others", onLinux, () => {
+  const systemV = compileShared("conformance.c", "libelf-sysv.so", ["-Wl,--hash-style=sysv"]);
+  for (const path of [library, systemV, process.execPath]) {
+    const listed = readElfExports(path).slice(0, 2000);
+    const asked = listed.map(({ name }) => name);
+    const found = findElfExports(path, [...asked, "no_such_symbol", ""]);
+    assert.ok(found.length > 0);
+    assert.deepEqual(
+      new Set(found.map(({ name }) => name)),
+      new Set(asked),
+    );
+    const [first] = listed;
+    assert.deepEqual(findElfExports(path, [first?.name ?? ""])[0], first);
+  }
 });

@@ -540,13 +540,21 @@ test("maps are read with spaces, line feeds and deleted files", () => {
     "7ffff0000000-7ffff0021000 rw-p 00000000 00:00 0 \n" +
     "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]\n";
   assert.deepEqual(parseMaps(text), [
-    { start: 0x400000, end: 0x401000, permissions: "r-xp", path: "/a b\nc", deleted: true },
+    {
+      start: 0x400000,
+      end: 0x401000,
+      permissions: "r-xp",
+      path: "/a b\nc",
+      deleted: true,
+      identity: "08:01 12",
+    },
     {
       start: 0x7ffff0000000,
       end: 0x7ffff0021000,
       permissions: "rw-p",
       path: null,
       deleted: false,
+      identity: "00:00 0",
     },
     {
       start: 0x7ffffffde000,
@@ -554,6 +562,7 @@ test("maps are read with spaces, line feeds and deleted files", () => {
       permissions: "rw-p",
       path: null,
       deleted: false,
+      identity: "00:00 0",
     },
   ]);
 });

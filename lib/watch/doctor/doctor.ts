@@ -7,7 +7,7 @@
 import process from "node:process";
 import { DoctorError } from "../../errors.ts";
 import { examine } from "./examine.ts";
-import { openProcess } from "./process-source.ts";
+import { attempt, openProcess } from "./process-source.ts";
 import type { ProcessReport } from "./types.ts";
 
 export type { DoctorCheck, DoctorEvidence, ExaminedAllocator, ProcessReport } from "./types.ts";
@@ -48,7 +48,9 @@ export function examineProcess(pid: number): ProcessReport {
         `${process.platform}. Run \`offheap verify\` inside the program instead.`,
     );
   }
-  return examine(openProcess(pid));
+  const source = openProcess(pid);
+  // It may end at any moment, between opening one of its files and reading the next.
+  return attempt(pid, source.directory, () => examine(source));
 }
 
 function show(value: unknown): string {

@@ -92,6 +92,24 @@ export function listMapped(
   const preloaded = others
     .filter((object) => preloadPosition(object) >= 0)
     .sort((a, b) => preloadPosition(a) - preloadPosition(b));
+  const objects = searchOrder(program, preloaded, others);
+  return { objects, order: "the order in which the files need each other" };
+}
+
+/** What the search for a symbol goes by. */
+export type Searched = Pick<LoadedObject, "path" | "name"> & {
+  readonly elf: Pick<ElfFile, "needed" | "soname"> | null;
+};
+
+/**
+ * The order in which the dynamic linker searches: the program, what is preloaded, then what these
+ * need, level by level. What nothing needs was opened later, and comes last.
+ */
+export function searchOrder<T extends Searched>(
+  program: T,
+  preloaded: readonly T[],
+  others: readonly T[],
+): T[] {
   const found = new Set([program, ...preloaded]);
   // A set is walked in order, and what is added meanwhile is walked, too.
   for (const object of found) {
@@ -100,12 +118,11 @@ export function listMapped(
       if (match !== undefined) found.add(match);
     }
   }
-  const objects = [...found, ...others.filter((other) => !found.has(other))];
-  return { objects, order: "the order in which the files need each other" };
+  return [...found, ...others.filter((other) => !found.has(other))];
 }
 
 /** Whether an object is what a name without a directory refers to. */
-export function isNamed(object: LoadedObject, name: string): boolean {
+export function isNamed(object: Searched, name: string): boolean {
   return basename(object.path) === name || object.elf?.soname === name ||
     (object.name !== null && basename(object.name) === name);
 }
@@ -118,8 +135,10 @@ export interface ObjectClaim {
   readonly symbol: string;
 }
 
-/** What an object claims to be; `null` when it is no allocator that is known. */
-export function claimOf(object: LoadedObject): ObjectClaim | null {
+/** What an object claims to be by its name and its exports; `null` for no allocator that is known. */
+export function claimOf(
+  object: { readonly path: string; readonly exports: { has(name: string): boolean } },
+): ObjectClaim | null {
   for (const { name, mark } of ALLOCATORS) {
     if (mark.file?.test(basename(object.path)) === false) continue;
     const symbol = mark.symbols.find((candidate) => object.exports.has(candidate));
@@ -186,7 +205,7 @@ function readImports(file: string | NamedSource): Pick<LoadedObject, "imports" |
  * by its path here, for a process that changed its root in this file system; or through the mapping
  * itself, which also has files that were removed, but is open to root only.
  */
-function openable(directory: string, mapping: Mapping): string | null {
+export function openable(directory: string, mapping: Mapping): string | null {
   const path = mapping.path ?? "";
   const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
   const mapped = `${directory}/map_files/${range}`;

@@ -9,7 +9,7 @@ import { LaunchError } from "../../errors.ts";
 import { ELF } from "../../run/elf.ts";
 import type { ProgramFile } from "../../run/types.ts";
 import { noexecMount } from "../../system/noexec.ts";
-import { isNamed, type LoadedObject } from "./objects.ts";
+import { isNamed, type LoadedObject, type Searched } from "./objects.ts";
 import type { DoctorEvidence } from "./types.ts";
 
 /** What a preload is judged by. */
@@ -45,12 +45,23 @@ export function readPreload(environment: readonly string[]): string[] {
   return value.slice(prefix.length).split(/[\s:]+/).filter((name) => name !== "");
 }
 
+/** The names in `/etc/ld.so.preload`, as a process sees that file; empty where it has none. */
+export function readSystemPreload(directory: string): string[] {
+  try {
+    const names = readFileSync(`${directory}/root/etc/ld.so.preload`, "utf8").split(/[\s:]+/);
+    return names.filter((name) => name !== "");
+  } catch {
+    // Most systems have no such file.
+    return [];
+  }
+}
+
 /** The mapped object that a name in `LD_PRELOAD` refers to. */
-export function findPreloaded(
+export function findPreloaded<T extends Searched>(
   directory: string,
   name: string,
-  objects: readonly LoadedObject[],
-): LoadedObject | undefined {
+  objects: readonly T[],
+): T | undefined {
   const exact = objects.find((object) => object.path === name || object.name === name);
   if (exact !== undefined) return exact;
   // Without a directory the linker searches for it; $LIB, $ORIGIN and $PLATFORM it fills in.
@@ -101,13 +112,8 @@ function describeBystander(object: LoadedObject | undefined): string {
 /** How an object came into the process, if not by `LD_PRELOAD`. */
 function originOf({ directory, objects }: PreloadContext, server: LoadedObject): string {
   if (server === objects[0]) return "is the program itself";
-  try {
-    const names = readFileSync(`${directory}/root/etc/ld.so.preload`, "utf8").split(/[\s:]+/);
-    if (names.some((name) => name !== "" && findPreloaded(directory, name, [server]))) {
-      return "is named by /etc/ld.so.preload";
-    }
-  } catch {
-    // Most systems have no such file.
+  if (readSystemPreload(directory).some((name) => findPreloaded(directory, name, [server]))) {
+    return "is named by /etc/ld.so.preload";
   }
   const user = objects.find(({ elf }) => elf?.needed.some((name) => isNamed(server, name)));
   return user === undefined

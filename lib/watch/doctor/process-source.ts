@@ -9,7 +9,7 @@ import { DoctorError } from "../../errors.ts";
 import { type MemoryFile, openMemoryFile } from "../../system/linux-memory.ts";
 
 /** The files of `/proc/PID` that are read. */
-export type ProcessFile = "auxv" | "cmdline" | "environ" | "maps" | "status";
+export type ProcessFile = "auxv" | "cmdline" | "environ" | "maps" | "stat" | "status";
 
 /** The memory of a process. */
 export interface ProcessMemory {
@@ -134,7 +134,12 @@ function unreadable(pid: number, address: number, length: number): string {
   return `the ${length} bytes at 0x${address.toString(16)} of process ${pid} cannot be read`;
 }
 
-function attempt<R>(pid: number, path: string, action: () => R): R {
+/**
+ * Reads something of a process.
+ *
+ * @throws {DoctorError} when the process is gone, or this user may not read it.
+ */
+export function attempt<R>(pid: number, path: string, action: () => R): R {
   try {
     return action();
   } catch (error) {
@@ -169,6 +174,11 @@ function translate(pid: number, path: string, error: unknown): unknown {
     );
   }
   return error;
+}
+
+/** Whether an error says that this user may not look at the process, and not that it has ended. */
+export function isRefused(error: DoctorError): boolean {
+  return REFUSED.includes(errorCode(error.cause));
 }
 
 function errorCode(error: unknown): string {

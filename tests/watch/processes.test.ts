@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { runtimeInfo } from "../../ffi/mod.ts";
+import { layOut } from "../../lib/cli/columns.ts";
+import { printable } from "../../lib/cli/output.ts";
+import { system } from "../../lib/system/mod.ts";
+import { formatAge } from "../../lib/units.ts";
+import { listProcesses } from "../../lib/watch/processes/list.ts";
+import { arrangeTree } from "../../lib/watch/processes/tree.ts";
+import type { ListedProcess, ProcessList } from "../../lib/watch/processes/types.ts";
+import { withChild } from "../support/child.ts";
+import { compileProgram } from "../support/compile.ts";
+import { builtLibrary, offheapCommand, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const IS_LINUX = process.platform === "linux";
+const linux = () => skipUnless(IS_LINUX, "processes are listed by /proc as Linux has it");
+
+function find(list: ProcessList, pid: number): ListedProcess {
+  const found = list.processes.find((each) => each.pid === pid);
+  assert.ok(found !== undefined, `process ${pid} is not among ${list.processes.length}`);
+  return found;
+}
+
+test("the list has this process, with its runtime, allocator, memory and age", linux(), () => {
+  const before = process.uptime();
+  const own = find(listProcesses(), process.pid);
+  assert.ok(own.ageSeconds > before - 5 && own.ageSeconds < process.uptime() + 5);
+  assert.equal(own.runtime, runtimeInfo().name);
+  assert.equal(own.allocator, system().libc().name);
+  assert.equal(own.parent, process.ppid);
+  assert.equal(own.user, process.getuid?.());
+  const { rss } = process.memoryUsage();
+  assert.ok(own.resident > rss / 2 && own.resident < rss * 2, `${own.resident} and ${rss}`);
+  assert.ok(own.command.length > 0);
+});
+
+test("what nobody counted is null with its reason, never 0", linux(), () => {
+  for (const { allocated, heldBack, swap, absent } of listProcesses().processes) {
+    assert.equal(allocated === null, absent.allocated !== undefined);
+    assert.equal(heldBack === null, absent.heldBack !== undefined);
+    assert.equal(swap === null, absent.swap !== undefined);
+  }
+});
+
+test("a preloaded allocator is found by the mapped files", linux(), async () => {
+  for (const name of ["jemalloc", "mimalloc"]) {
+    const library = builtLibrary(name, "preload");
+    await withChild("cat", [], { env: { LD_PRELOAD: library } }, ({ pid }) => {
+      const { allocator, verified, runtime } = find(listProcesses(), pid);
+      const found = { allocator, verified, runtime };
+      assert.deepEqual(found, { allocator: name, verified: false, runtime: null });
+    });
+  }
+});
+
+test(
+  "an allocator that a program is linked to is found, one opened later is not taken",
+  linux(),
+  async () => {
+    const library = builtLibrary("jemalloc", "preload");
+    const linked = compileProgram("doctor-program.c", "linked-to-jemalloc", [
+      "-Wl,--no-as-needed",
+      library,
+      `-Wl,-rpath,${dirname(library)}`,
+    ]);
+    await withChild(linked, [], {}, ({ pid }) => {
+      assert.equal(find(listProcesses(), pid).allocator, "jemalloc");
+    });
+    const plain = compileProgram("doctor-program.c", "opens-jemalloc");
+    await withChild(plain, [builtLibrary("jemalloc")], {}, ({ pid }) => {
+      assert.equal(find(listProcesses(), pid).allocator, system().libc().name);
+    });
+  },
+);
+
+test("a static program is named as one", linux(), async () => {
+  const program = compileProgram("doctor-program.c", "listed-static", ["-static"]);
+  await withChild(program, [], {}, ({ pid }) => {
+    assert.equal(find(listProcesses(), pid).allocator, "static");
+  });
+});
+
+test("the largest process comes first", linux(), () => {
+  const sizes = listProcesses().processes.map(({ resident }) => resident);
+  assert.deepEqual(sizes, sizes.toSorted((a, b) => b - a));
+});
+
+test("a tree has each process below its parent, and roots where the parent is not listed", () => {
+  const listed = [[5, 1], [6, 5], [7, 6], [8, 5], [9, 4]].map(([pid, parent]) =>
+    ({ pid, parent }) as ListedProcess
+  );
+  const rows = arrangeTree(listed).map(({ entry, branch }) => `${branch}${entry.pid}`);
+  assert.deepEqual(rows, ["5", "├─ 6", "│  └─ 7", "└─ 8", "9"]);
+});
+
+const COLUMNS = [
+  { head: "id", right: true, droppable: 0, cell: (row: string) => String(row.length) },
+  { head: "optional", droppable: 1, cell: () => "value" },
+  { head: "less needed", droppable: 2, cell: () => "another" },
+  { head: "text", droppable: 0, cell: (row: string) => row },
+];
+
+test("columns are dropped, least needed first, and the last is cut where a terminal is narrow", () => {
+  const rows = ["a command that is longer than most terminals are wide", "short"];
+  assert.match(layOut(COLUMNS, rows, null)[1] ?? "", /^53 +value +another +a command .* wide$/);
+  for (
+    const [width, head] of [
+      [60, /^id +optional +less needed +text$/],
+      [40, /^id +optional +text$/],
+      [24, /^id +text$/],
+    ] as const
+  ) {
+    const lines = layOut(COLUMNS, rows, width);
+    assert.match(lines[0]?.trim() ?? "", head);
+    assert.equal(lines.length, 3);
+    for (const line of lines) assert.ok(line.length <= width, `${line.length}: ${line}`);
+  }
+});
+
+test("another program's text cannot move the cursor or turn the writing around", () => {
+  assert.equal(printable("a\u001b[2Jb\nc\u202ed é 漢"), "a\\u{1b}[2Jb\\u{a}c\\u{202e}d é 漢");
+});
+
+test("an age is shown in its two largest units", () => {
+  const ages = [0, 59.9, 60, 3_725, 90_000].map(formatAge);
+  assert.deepEqual(ages, ["0s", "59s", "1m 0s", "1h 2m", "1d 1h"]);
+});
+
+test("ps prints a line for each process, as a tree too, and JSON", linux(), async () => {
+  await withChild("cat", ["-u", "-"], {}, async ({ pid }) => {
+    for (const more of [[], ["--tree"]]) {
+      const { status, stdout, stderr } = await runChild(offheapCommand("ps", ...more));
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^ *pid +runtime +allocator +proven +rss +allocated +held back +swap /);
+      assert.match(stdout, new RegExp(`^ *${pid} +– .* (└─ |├─ |)cat -u -$`, "m"));
+    }
+    const { stdout } = await runChild(offheapCommand("ps", "--json"));
+    const listed = find(JSON.parse(stdout) as ProcessList, pid);
+    assert.deepEqual(listed.command, ["cat", "-u", "-"]);
+    assert.equal(listed.parent, process.pid);
+  });
+});
