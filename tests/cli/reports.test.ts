@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ProcessReport } from "../../lib/watch/doctor/types.ts";
 import { BUILD_COMMAND } from "../../lib/build-command.ts";
+import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import { VERSION } from "../../lib/version.ts";
 import { withChild } from "../support/child.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
@@ -211,7 +212,7 @@ test("help and the version are printed with status 0, and wrong usage has a hint
   for (const args of [["info", "--no-such"], ["info", "extra"], ["env", "-f", "x"]]) {
     const { status, stdout, stderr } = await offheap(args);
     assert.equal(status, 2, args.join(" "));
-    assert.equal(stdout, "");
+    assert.equal(stdout, args[0] === "env" ? `${SHELL_REFUSAL}\n` : "");
     assert.match(stderr, /error: .*\(offheap \w+ --help lists the options\)/s);
   }
   const build = await offheap(["build", "--variant", "secure"]);
