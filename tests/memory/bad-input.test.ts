@@ -298,7 +298,7 @@ const COMMAND_LINES:
   readonly (readonly [line: readonly string[], status: number, message: RegExp])[] = [
     [["doctor"], 2, /name the process, as in "offheap doctor 123"/],
     ...["0", "-1", "abc", "", "1.5", "1e3", "0x10", " 1", "9".repeat(30), "NaN"].map((pid) =>
-      [["doctor", `--pid=${pid}`], 2, /it must be a process ID/] as const
+      [["doctor", `--pid=${pid}`], 2, /It must be a process ID, such as 123/] as const
     ),
     [["doctor", "--pid", "99999999"], 1, /^offheap: Cannot examine process 99999999: there is no/],
     [["verify", "--expect", "x"], 2, /choices are jemalloc, mimalloc, tcmalloc, glibc/i],
@@ -311,12 +311,12 @@ const COMMAND_LINES:
     [["env", "--format", ""], 2, /choices are sh/i],
     [["env", "--profile", ""], 2, /choices are balanced, throughput, low-memory/i],
     [["env", "--allocator", ""], 2, /choices are auto, jemalloc, mimalloc, tcmalloc, system/i],
-    [["env", "--library", ""], 2, /it must be the path of a file/],
+    [["env", "--library", ""], 2, /It must be the path of a file/],
     [["env", "--library", "/nonexistent.so"], 125, /^offheap: Cannot find jemalloc.*nonexistent/s],
     [["env", "--library", "/tmp"], 125, /^offheap: Cannot load "\/tmp": it is not a regular file/],
     [["env", "-a", "system", "--library", "/x.so"], 125, /^offheap: Cannot preload "\/x\.so"/],
     [["env", "-a", "system", "--secure"], 125, /^offheap: Cannot run the system's allocator/],
-    [["run", "--library", "", "--", "true"], 125, /it must be the path of a file/],
+    [["run", "--library", "", "--", "true"], 125, /It must be the path of a file/],
     [["run", "--library", "/tmp", "--", "true"], 125, /^offheap: Cannot load "\/tmp"/],
     [["run", "--profile", "fast", "--", "true"], 125, /choices are balanced/i],
     [["run", "--allocator", "", "--", "true"], 125, /choices are auto/i],
