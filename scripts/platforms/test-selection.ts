@@ -37,6 +37,7 @@ export const CORE: readonly string[] = [
   "ffi/shim",
   "system/system",
   "library/target",
+  "verify/other-libraries",
   "verify/verify",
 ];
 
@@ -55,12 +56,26 @@ const isTested = ({ way, runtime }: PlatformRow): boolean =>
 /** The rules; the first that holds gives the reason. */
 export const EXCEPTIONS: readonly Exception[] = [
   {
-    files: ["memory/workers", "run/require", "run/run", "ffi/shim", "verify/verify"],
+    files: [
+      "memory/workers",
+      "run/require",
+      "run/run",
+      "ffi/shim",
+      "verify/verify",
+      "verify/other-libraries",
+    ],
     when: isTested,
     reason: "it takes long, and npm test runs it in this runtime",
   },
   {
-    files: ["run/preload-path", "run/require", "run/run", "ffi/shim", "verify/verify"],
+    files: [
+      "run/preload-path",
+      "run/require",
+      "run/run",
+      "ffi/shim",
+      "verify/verify",
+      "verify/other-libraries",
+    ],
     when: isWine,
     reason: "Windows has no preloading, and the files are about it",
   },
@@ -83,7 +98,14 @@ export const EXCEPTIONS: readonly Exception[] = [
       "places, and symbols of the program, where Windows has those of the C runtime",
   },
   {
-    files: ["memory/limits", "memory/workers", "run/require", "library/resolve", "verify/verify"],
+    files: [
+      "memory/limits",
+      "memory/workers",
+      "run/require",
+      "library/resolve",
+      "verify/verify",
+      "verify/other-libraries",
+    ],
     when: isQemu,
     reason: "it takes one to five minutes under qemu",
   },

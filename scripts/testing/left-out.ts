@@ -34,6 +34,8 @@ export interface Rule {
 const isOnce = ({ runtime }: Place): boolean => runtime === "node26";
 /** The same on a push; in each runtime with `--everywhere`. */
 const isUsual = (place: Place): boolean => place.everywhere || isOnce(place);
+/** On a push not in Node 22. */
+const isOneNode = (place: Place): boolean => place.everywhere || place.runtime !== "node22";
 /** Only with `--everywhere`. */
 const isThorough = (place: Place): boolean => place.everywhere && isOnce(place);
 const isLinux = ({ target }: Place): boolean => target.platform === "linux";
@@ -77,7 +79,7 @@ export const RULES: readonly Rule[] = [
       "jemalloc-zeroing",
     ),
     fits: isOnce,
-    reason: "what it tries is alike in all runtimes; build/command builds in each",
+    reason: "what it tries is alike in all runtimes; each night build/command builds in each",
   },
   {
     files: ["build/build"],
@@ -90,11 +92,36 @@ export const RULES: readonly Rule[] = [
       ...within("binary", "elf", "library", "macho", "pe", "structures"),
       ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
       ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
+      ...within("library", "integrity", "resolve"),
       ...within("verify", "versions"),
       ...within("watch", "cgroup", "health"),
     ],
     fits: isUsual,
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
+  },
+  {
+    files: [
+      ...within("allocators", "tcmalloc"),
+      ...within("run", "other-preloads", "wrappers"),
+      ...within("verify", "decoys", "kept", "other-libraries", "versions-debian"),
+      ...within("watch", "doctor"),
+    ],
+    fits: isUsual,
+    reason: "what other libraries do in C is alike in all runtimes; run and verify run in each",
+  },
+  {
+    files: [
+      ...within("cli", "cli"),
+      ...within("library", "no-download"),
+      ...within("memory", "copies", "examples"),
+      ...within("project", "examples", "sources"),
+      ...within("run", "exec", "handover", "own-options", "quick-run", "require"),
+      ...within("system", "mounts", "ports"),
+      ...within("watch", "info"),
+    ],
+    fits: isOneNode,
+    reason: "Node 22 differs from Node 26 in its foreign function interface, which ffi, memory, " +
+      "run/run and verify/verify use there; each night tries all in it",
   },
   {
     files: [
@@ -128,7 +155,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [...within("build", "build-process", "targets"), "library/cache-privacy"],
     fits: isUsual,
-    reason: "it is about compilers, locks and files; build/command builds in each runtime",
+    reason: "it is about compilers, locks and files; each night builds in each runtime",
   },
   {
     files: [

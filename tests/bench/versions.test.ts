@@ -14,7 +14,9 @@ import { BASELINE, NOISE } from "../../bench/suite/subjects.ts";
 import { findRuntimes, ROOT, RUNTIMES } from "../../tools/runtimes.ts";
 import { madeResults } from "../support/bench-results.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
+import { THOROUGH } from "../support/effort.ts";
 import { builtLibrary, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
 
 const MIMALLOC = builtLibrary("mimalloc");
 const COMMAND = join(ROOT, "bench", "versions.bench.ts");
@@ -150,25 +152,34 @@ test("each runtime is started under a build and counts how often it is proven", 
   assert.match(wrong.problem ?? "", /\S/);
 });
 
-test("the command judges a library by one case, and says where it is proven", async () => {
-  const out = temporaryDirectory();
-  const json = join(out, "report.json");
-  const words = [
-    ...["--quick", "--no-pinned", "--library", MIMALLOC, "--times", "1"],
-    ...["--only", "glibc-bench", "--out", out, "--json", json],
-  ];
-  const { status, stdout, stderr } = await runChild([process.execPath, COMMAND, ...words]);
-  assert.equal(status, 0, stderr);
-  assert.match(
-    stdout,
-    /\| mimalloc \d+\.\d+\.\d+ \| libmimalloc\.so \| Deno, Bun, Node 26, Node 22 \|/,
-  );
-  const report = Report.parse(JSON.parse(readFileSync(json, "utf8")));
-  assert.deepEqual(report.builds[0]?.figures.map(({ id }) => id), [
-    "glibc-bench",
-    "glibc-bench-cpu",
-  ]);
-});
+const THOROUGHLY = skipUnless(
+  THOROUGH,
+  "each of its parts is tried on a push, all of it each night",
+);
+
+test(
+  "the command judges a library by one case, and says where it is proven",
+  THOROUGHLY,
+  async () => {
+    const out = temporaryDirectory();
+    const json = join(out, "report.json");
+    const words = [
+      ...["--quick", "--no-pinned", "--library", MIMALLOC, "--times", "1"],
+      ...["--only", "glibc-bench", "--out", out, "--json", json],
+    ];
+    const { status, stdout, stderr } = await runChild([process.execPath, COMMAND, ...words]);
+    assert.equal(status, 0, stderr);
+    assert.match(
+      stdout,
+      /\| mimalloc \d+\.\d+\.\d+ \| libmimalloc\.so \| Deno, Bun, Node 26, Node 22 \|/,
+    );
+    const report = Report.parse(JSON.parse(readFileSync(json, "utf8")));
+    assert.deepEqual(report.builds[0]?.figures.map(({ id }) => id), [
+      "glibc-bench",
+      "glibc-bench-cpu",
+    ]);
+  },
+);
 
 test("a build that is given twice is refused before anything is measured", async () => {
   const twice = ["--no-pinned", "--library", MIMALLOC, "--library", MIMALLOC];

@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { readMachO } from "../../lib/binary/macho.ts";
 import { BuildError } from "../../lib/errors.ts";
+import { cacheDirectory } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { findZig, targetsFor } from "../../packages/build/toolchain/zig.ts";
@@ -45,17 +38,25 @@ function summary(results: readonly BuildResult[]): string[] {
   );
 }
 
+/** A PATH with a zig that does a line of shell before it does its work. */
+function zigAfter(line: string): string {
+  const directory = temporaryDirectory();
+  const script = `#!/bin/sh\n${line}\nexec "${zig?.path}" "$@"\n`;
+  writeFileSync(join(directory, "zig"), script, { mode: 0o755 });
+  return `${directory}${delimiter}${process.env["PATH"]}`;
+}
+
 /** A PATH whose zig ends with 1 when it is called with an argument. */
 function failingZig(argument: string): string {
-  const directory = temporaryDirectory();
-  const path = join(directory, "zig");
-  writeFileSync(
-    path,
-    `#!/bin/sh\nfor word; do [ "$word" = "${argument}" ] && { echo no ${argument} >&2; exit 1; }; done\n` +
-      `exec "${zig?.path}" "$@"\n`,
+  return zigAfter(
+    `for word; do [ "$word" = "${argument}" ] && { echo no ${argument} >&2; exit 1; }; done`,
   );
-  chmodSync(path, 0o755);
-  return `${directory}${delimiter}${process.env["PATH"]}`;
+}
+
+/** A PATH whose zig has what it made before, whichever cache it is given: all of it takes long. */
+function warmZig(): string {
+  const warm = join(cacheDirectory(process.env, process.platform) ?? "", "zig");
+  return zigAfter(`export ZIG_GLOBAL_CACHE_DIR='${warm}'`);
 }
 
 test("all stands for every target, a name for one, and another word is refused with the list", () => {
@@ -169,14 +170,16 @@ test("a target that fails is named, and the others are built", once, async () =>
 });
 
 test("what goes into the user's cache is private, whatever the umask", once, async () => {
-  const cacheDirectory = join(temporaryDirectory(), "cache");
+  const cache = join(temporaryDirectory(), "cache");
   const before = process.umask(0);
   try {
-    const outDirectory = join(cacheDirectory, "native");
-    const options = { cacheDirectory, outDirectory, source: fakeMimalloc(), debian: false };
+    const outDirectory = join(cache, "native");
+    const environment = { ...process.env, PATH: warmZig() };
+    const source = fakeMimalloc();
+    const options = { cacheDirectory: cache, outDirectory, source, environment, debian: false };
     await build(hostTarget().name, { ...options, variant: "release" });
     for (const part of ["", "native", `native/${hostTarget().name}`, "zig"]) {
-      assert.equal(statSync(join(cacheDirectory, part)).mode & 0o777, 0o700, part);
+      assert.equal(statSync(join(cache, part)).mode & 0o777, 0o700, part);
     }
   } finally {
     process.umask(before);

@@ -141,19 +141,23 @@ test("a heap whose block is in use elsewhere leaves its memory allocated", () =>
   }
 });
 
-test("jemalloc's heaps are as many as it has arenas; one more is refused with the reason", ONCE, () => {
-  const memory = openAllocator({ allocator: "jemalloc", leaks: "off" });
-  const heaps: Heap[] = [];
-  assert.throws(() => {
-    for (let i = 0; i < 5000; i++) heaps.push(memory.heap());
-  }, {
-    name: "OutOfMemoryError",
-    message: /^Cannot make a heap \(there may be at most 4095 at once/,
-  });
-  heaps.pop()?.destroy();
-  memory.heap().destroy();
-  assert.equal(memory.close().length, heaps.length);
-});
+test(
+  "jemalloc's heaps are as many as it has arenas; one more is refused with the reason",
+  ONCE,
+  () => {
+    const memory = openAllocator({ allocator: "jemalloc", leaks: "off" });
+    const heaps: Heap[] = [];
+    assert.throws(() => {
+      for (let i = 0; i < 5000; i++) heaps.push(memory.heap());
+    }, {
+      name: "OutOfMemoryError",
+      message: /^Cannot make a heap \(there may be at most 4095 at once/,
+    });
+    heaps.pop()?.destroy();
+    memory.heap().destroy();
+    assert.equal(memory.close().length, heaps.length);
+  },
+);
 
 test("heaps that were dropped are collected before the last of jemalloc's arenas is refused", async () => {
   const memory = openAllocator({ allocator: "jemalloc", leaks: "off" });

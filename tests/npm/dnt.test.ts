@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { buildAll } from "../../scripts/npm/build.ts";
 import { listFiles } from "../../scripts/npm/files.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { builtPackages } from "../support/npm-project.ts";
 import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 
 /**
@@ -55,9 +55,7 @@ test("what dnt makes goes through the same bundler, and gives the same package b
   assert.equal(options.scriptModule, false);
   assert.equal(options.declaration, false);
   assert.equal(options.skipNpmInstall, true);
-  const directory = temporaryDirectory();
-  await buildAll({ out: directory, builder: "esbuild" });
-  const main = join(directory, "offheap");
+  const main = join((await builtPackages()).out, "offheap");
   assert.deepEqual(listFiles(child.out), listFiles(main));
   for (const file of listFiles(main)) {
     assert.ok(readFileSync(join(child.out, file)).equals(readFileSync(join(main, file))), file);

@@ -32,14 +32,15 @@ import {
   platformManifest,
 } from "../../scripts/npm/manifest.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { builtPackages } from "../support/npm-project.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const TARGET = hostTarget().name;
 const PLATFORM = `@offheap/${TARGET}`;
 
-const out = temporaryDirectory();
-const built = await buildAll({ out, builder: "esbuild" });
+const built = await builtPackages();
+const { out } = built;
 const main = join(out, "offheap");
 const files = listFiles(main);
 const manifest = readJson(join(main, "package.json"));

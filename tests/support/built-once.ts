@@ -31,26 +31,57 @@ const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
  * @param make Is given an empty directory.
  */
 export function builtOnce(made: unknown, make: (directory: string) => void): string {
-  const key = createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
-  const directory = join(OUTPUT, key);
-  if (existsSync(directory)) {
-    const now = new Date();
-    utimesSync(directory, now, now);
-    return directory;
-  }
-  mkdirSync(OUTPUT, { recursive: true });
-  removeOld();
-  const work = mkdtempSync(join(OUTPUT, ".work-"));
+  const directory = directoryOf(made);
+  if (existsSync(directory)) return directory;
+  const work = workDirectory();
   try {
     make(work);
-    renameSync(work, directory);
-  } catch (error) {
-    // Another test was faster.
-    if (!existsSync(directory)) throw error;
+    keep(work, directory);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
   return directory;
+}
+
+/** The same of what takes its time without stopping the process. */
+export async function builtOnceAsync(
+  made: unknown,
+  make: (directory: string) => Promise<void>,
+): Promise<string> {
+  const directory = directoryOf(made);
+  if (existsSync(directory)) return directory;
+  const work = workDirectory();
+  try {
+    await make(work);
+    keep(work, directory);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return directory;
+}
+
+/** Where the files are, or will be; those that are there count as used. */
+function directoryOf(made: unknown): string {
+  const key = createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
+  const directory = join(OUTPUT, key);
+  const now = new Date();
+  if (existsSync(directory)) utimesSync(directory, now, now);
+  return directory;
+}
+
+function workDirectory(): string {
+  mkdirSync(OUTPUT, { recursive: true });
+  removeOld();
+  return mkdtempSync(join(OUTPUT, ".work-"));
+}
+
+function keep(work: string, directory: string): void {
+  try {
+    renameSync(work, directory);
+  } catch (error) {
+    // Another test was faster.
+    if (!existsSync(directory)) throw error;
+  }
 }
 
 /** What nothing has used for a week goes. */

@@ -3,12 +3,22 @@
  *
  * @module
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import process from "node:process";
-import { buildAll } from "../../scripts/npm/build.ts";
+import { buildAll, type BuiltPackages } from "../../scripts/npm/build.ts";
 import { installLocked } from "../../scripts/npm/locked.ts";
 import { cleanEnvironment, run } from "../../scripts/npm/process.ts";
+import { builtOnceAsync } from "./built-once.ts";
 import { temporaryDirectory } from "./compile.ts";
 import { ROOT } from "./runtime.ts";
 
@@ -50,14 +60,42 @@ const report = { sum, verified, origin: library?.origin };
 /** What the program reports when all is well. */
 export const EXPECTED = { sum: 64 * 7, verified: true, origin: "package" } as const;
 
-let packages: string | undefined;
+/** All that the packages are made of: sources, texts, and the libraries by their manifests. */
+const PARTS: readonly string[] = [
+  "{ffi,lib,packages,scripts/npm,tools}/**/*.{ts,c,h,cpp,json,md}",
+  "build/native/*/{release,preload}/*.json",
+  "*.{ts,json,md}",
+  "LICENSE",
+];
 
-/** The directory that the packages were built into, once. */
-async function builtPackages(): Promise<string> {
-  if (packages !== undefined) return packages;
-  packages = temporaryDirectory();
-  await buildAll({ out: packages, builder: "esbuild" });
-  return packages;
+/** Packages that were built, and the directory that they are in. */
+export interface PackagesHere extends BuiltPackages {
+  /** The directory. */
+  readonly out: string;
+}
+
+/** The packages of today's sources, built once for all test files: a copy, to do with as one likes. */
+export async function builtPackages(): Promise<PackagesHere> {
+  const files = PARTS.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
+  const hash = createHash("sha256");
+  for (const name of files) hash.update(name).update(readFileSync(join(ROOT, name)));
+  const directory = await builtOnceAsync(["packages", hash.digest("hex")], async (work) => {
+    const out = join(work, "out");
+    const { packages, ...built } = await buildAll({ out, builder: "esbuild" });
+    const here = packages.map(({ name, directory }) => ({
+      name,
+      directory: relative(out, directory),
+    }));
+    writeFileSync(join(work, "built.json"), JSON.stringify({ ...built, packages: here }));
+  });
+  const out = temporaryDirectory();
+  cpSync(join(directory, "out"), out, { recursive: true });
+  const built: BuiltPackages = JSON.parse(readFileSync(join(directory, "built.json"), "utf8"));
+  const packages = built.packages.map(({ name, directory }) => ({
+    name,
+    directory: join(out, directory),
+  }));
+  return { ...built, packages, out };
 }
 
 /**
@@ -73,7 +111,7 @@ export async function npmProject(
   const directory = mkdtempSync(join(tools, "project-"));
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const modules = join(directory, "node_modules");
-  cpSync(await builtPackages(), modules, { recursive: true });
+  cpSync((await builtPackages()).out, modules, { recursive: true });
   cpSync(join(ROOT, "node_modules", "@koromix"), join(modules, "@koromix"), { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(directory, name)), { recursive: true });
