@@ -15,6 +15,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { Command } from "commander";
+import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
 import { buildDirectory, libraryFileName } from "../lib/library/directories.ts";
 import { manifestOf } from "../lib/library/resolve.ts";
 import { hostTarget } from "../lib/library/target.ts";
@@ -55,7 +56,7 @@ const options: Options = new Command("npm run bench:builds --")
 function ownBuilds(): NamedBuild[] {
   buildMissing();
   const { name, platform } = hostTarget();
-  return (["jemalloc", "mimalloc"] as const).flatMap((allocator) =>
+  return BUILT_ALLOCATORS.flatMap((allocator) =>
     (["preload", "release"] as const).map((variant) =>
       readBuild(join(buildDirectory(ROOT, name, variant), libraryFileName(allocator, platform)))
     )

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
+import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
 import { hostTarget } from "../lib/library/target.ts";
 import { libraryFileName } from "../lib/library/directories.ts";
 import type { LibraryName } from "../lib/library/manifest.ts";
@@ -61,8 +62,6 @@ const options: Options = new Command("npm run bench:check --")
 const { name: target, platform } = hostTarget();
 const directory = options.libraries ?? join(ROOT, "build", "native", target, "release");
 
-const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
-
 function libraryOf(name: LibraryName): string {
   return join(directory, libraryFileName(name, platform));
 }
@@ -73,7 +72,9 @@ function manifestOf(name: LibraryName): { readonly compiler?: string; readonly v
 
 /** What instructions depend on beside the code of the shim, by the manifests. */
 function builtBy(): string {
-  const versions = ALLOCATORS.map((name) => `${name} ${manifestOf(name).version ?? "unknown"}`);
+  const versions = BUILT_ALLOCATORS.map((name) =>
+    `${name} ${manifestOf(name).version ?? "unknown"}`
+  );
   return [manifestOf("offheap").compiler ?? "unknown", ...versions].join(", ");
 }
 
@@ -84,7 +85,7 @@ async function allCases(): Promise<{ cases: RatioCase[]; notes: string[] }> {
   for (const { spec, reason } of missing) notes.push(`not measured: ${spec.title}: ${reason}`);
   const libraries: Libraries = {
     shim: libraryOf("offheap"),
-    allocators: Object.fromEntries(ALLOCATORS.map((name) => [name, libraryOf(name)])),
+    allocators: Object.fromEntries(BUILT_ALLOCATORS.map((name) => [name, libraryOf(name)])),
   };
   const counted = COUNTED.filter(({ id }) => wanted(id));
   const valgrind = counted.length === 0 ? { missing: "" } : findValgrind();
@@ -92,7 +93,7 @@ async function allCases(): Promise<{ cases: RatioCase[]; notes: string[] }> {
     notes.push(`not counted: instructions: ${valgrind.missing}`);
   }
   const churn = Object.keys(PATTERNS).flatMap((pattern) =>
-    ALLOCATORS.map((name) => ({ pattern, name }))
+    BUILT_ALLOCATORS.map((name) => ({ pattern, name }))
   ).filter(({ pattern, name }) => wanted(`churn/${pattern}/${name}`));
   const program = churn.length === 0 ? "" : buildChurn();
   const cases = [

@@ -10,6 +10,7 @@
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { Command, Option } from "commander";
+import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 import { CASES } from "./memory/all.ts";
 import { isAbove } from "./memory/limits.ts";
@@ -33,7 +34,7 @@ const options: Options = new Command("npm run bench:memory --")
   .option("--case <pattern>", "only cases whose name matches, as a regular expression")
   .addOption(
     new Option("--allocator <name>", "the allocator; the policy's without it")
-      .choices(["auto", "jemalloc", "mimalloc"]).default("auto"),
+      .choices(["auto", ...BUILT_ALLOCATORS]).default("auto"),
   )
   .option("--quick", "measure less: for a look, not for figures")
   .option("--check", "fail when a ratio is above its limit")

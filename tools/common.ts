@@ -4,12 +4,12 @@
  * @module
  */
 
+import { BUILT_ALLOCATORS, type BuiltAllocator } from "../lib/allocators/mod.ts";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { Variant } from "../lib/library/manifest.ts";
-import type { AllocatorName } from "../packages/build/plan/pins.ts";
 import { ROOT } from "./runtimes.ts";
 
 /**
@@ -21,11 +21,11 @@ import { ROOT } from "./runtimes.ts";
  */
 export function buildMissing(
   more: readonly Variant[] = [],
-  sources: { readonly [name in AllocatorName]?: string | undefined } = {},
+  sources: { readonly [name in BuiltAllocator]?: string | undefined } = {},
 ): void {
   const given = Object.values(sources).some((source) => source !== undefined);
   const selections = given
-    ? ALLOCATORS.map((name) => [
+    ? BUILT_ALLOCATORS.map((name) => [
       "--allocator",
       name,
       ...(sources[name] === undefined ? [] : ["--source", sources[name]]),
@@ -35,8 +35,6 @@ export function buildMissing(
     for (const selection of selections) build([...variant, ...selection]);
   }
 }
-
-const ALLOCATORS: readonly AllocatorName[] = ["jemalloc", "mimalloc"];
 
 function build(args: readonly string[]): void {
   const script = join(ROOT, "scripts", "build-native.ts");

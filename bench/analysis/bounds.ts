@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { BUILT_ALLOCATORS } from "../../lib/allocators/mod.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../lib/allocators/profiles.ts";
 import { type RatioRow, ratioRows } from "../report/figures.ts";
 import type { Results } from "../suite/results.ts";
 
@@ -11,7 +13,7 @@ export type Outcome = "holds" | "noise" | "broken" | "not measured";
 
 /** One bound. */
 export interface Bound {
-  readonly profile: "balanced" | "throughput" | "low-memory";
+  readonly profile: ProfileName;
   /** The bound in words. */
   readonly text: string;
   /** What the ratios are of, against the system's allocator. */
@@ -131,12 +133,11 @@ export function judge(results: Results, bound: Bound, allocator: string): Judged
 }
 
 /** The ids of subjects that are an allocator with a profile. */
-export const PROFILE_SUBJECT = /^(jemalloc|mimalloc)-(balanced|throughput|low-memory)$/;
-
-/** The allocators that have profiles. */
-const PROFILED = ["jemalloc", "mimalloc"] as const;
+export const PROFILE_SUBJECT: RegExp = new RegExp(
+  `^(${BUILT_ALLOCATORS.join("|")})-(${PROFILE_NAMES.join("|")})$`,
+);
 
 /** Every bound for each allocator. */
 export function judgeAll(results: Results): Judged[] {
-  return BOUNDS.flatMap((bound) => PROFILED.map((name) => judge(results, bound, name)));
+  return BOUNDS.flatMap((bound) => BUILT_ALLOCATORS.map((name) => judge(results, bound, name)));
 }

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 
 /** A build that is measured. */
 export interface NamedBuild {
   /** Which allocator. */
-  readonly allocator: "jemalloc" | "mimalloc";
+  readonly allocator: BuiltAllocator;
   /** Its version, such as `5.3.0`. */
   readonly version: string;
   /** What a table calls it. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { parentPort, workerData } from "node:worker_threads";
+import type { BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { openAllocator } from "../../mod.ts";
 import { directCalls } from "./direct.ts";
 import * as loops from "./loops.ts";
@@ -33,7 +34,7 @@ export interface Outcome {
 }
 
 const { kind, size, allocator, gate, warmUp, work } = workerData as Order;
-const memory = openAllocator({ allocator: allocator as "jemalloc" | "mimalloc" });
+const memory = openAllocator({ allocator: allocator as BuiltAllocator });
 
 /** The fastest by a short trial. */
 function fastestDirect(): Loop {

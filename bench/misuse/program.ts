@@ -8,6 +8,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { BUILT_ALLOCATORS, type BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { launchEnvironment } from "../../lib/run/plan.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { manifestBeside } from "./manifests.ts";
@@ -63,7 +64,7 @@ export function listCases(program: string): MisuseCase[] {
 }
 
 function launched(
-  allocator: "jemalloc" | "mimalloc",
+  allocator: BuiltAllocator,
   options: { readonly secure?: boolean; readonly library?: string },
 ): Setup {
   const variables = launchEnvironment({ allocator, ...options });
@@ -97,9 +98,8 @@ export function makeSetups(more: readonly string[] = []): Setup[] {
     launched("mimalloc", { secure: true }),
     ...more.map((library) => {
       const { allocator } = manifestBeside(library);
-      if (allocator === "jemalloc" || allocator === "mimalloc") {
-        return launched(allocator, { secure: true, library });
-      }
+      const known = BUILT_ALLOCATORS.find((name) => name === allocator);
+      if (known !== undefined) return launched(known, { secure: true, library });
       throw new Error(`Cannot take "${library}": it is ${allocator}, which serves no malloc`);
     }),
   ];

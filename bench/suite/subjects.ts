@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BuiltAllocator, KnownAllocator } from "../../lib/allocators/mod.ts";
 
 /** Options of `offheap run`: a user's way. */
 export interface Launched {
@@ -15,7 +16,7 @@ export interface Launched {
 /** A build of ours without any option, preloaded without `offheap run`: the allocator's own defaults. */
 export interface Defaults {
   readonly by: "preload";
-  readonly library: "jemalloc" | "mimalloc";
+  readonly library: BuiltAllocator;
 }
 
 /** A library of a Debian package, preloaded without `offheap run`. */
@@ -36,7 +37,7 @@ export interface SubjectSpec {
   readonly id: string;
   readonly title: string;
   /** What must serve `malloc`, by the name that verification gives. */
-  readonly allocator: "glibc" | "jemalloc" | "mimalloc" | "tcmalloc";
+  readonly allocator: KnownAllocator;
   readonly start: Launched | Defaults | Debian | Tuned;
   /** The same allocator as others build it: the subject must not be slower. */
   readonly against?: string;
@@ -44,7 +45,7 @@ export interface SubjectSpec {
 
 function launched(
   id: string,
-  allocator: "system" | "jemalloc" | "mimalloc",
+  allocator: "system" | BuiltAllocator,
   title: string,
   ...options: readonly string[]
 ): SubjectSpec {

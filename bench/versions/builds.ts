@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { allocatorNamed, BUILT_ALLOCATORS, type BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -14,7 +15,7 @@ import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/deb
 import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
 import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { buildNative, type BuildOptions } from "../../packages/build/mod.ts";
-import { type AllocatorName, pinnedVersions } from "../../packages/build/plan/pins.ts";
+import { pinnedVersions } from "../../packages/build/plan/pins.ts";
 import { launcherPrefix, neutralEnvironment, packageVersion } from "../suite/prepare.ts";
 import type { MissingSubject } from "../suite/results.ts";
 
@@ -23,7 +24,7 @@ export interface VersionBuild {
   /** The subject's id, such as `mimalloc-2.4.1`. */
   readonly id: string;
   readonly title: string;
-  readonly allocator: AllocatorName;
+  readonly allocator: BuiltAllocator;
   readonly version: string;
   /** Where it comes from, in words that hold on other machines. */
   readonly from: string;
@@ -34,26 +35,18 @@ export interface VersionBuild {
 /** A build, or why it is missing. */
 export type BuildOutcome = VersionBuild | MissingSubject;
 
-/** A function of each allocator that no other has. */
-const MARKS: Readonly<Record<AllocatorName, string>> = {
-  jemalloc: "mallctl",
-  mimalloc: "mi_version",
-};
-
-const NAMES: readonly AllocatorName[] = ["jemalloc", "mimalloc"];
-
 /** Which allocator a library is, by what it exports. */
-function allocatorOf(file: string): AllocatorName {
+function allocatorOf(file: string): BuiltAllocator {
   const exported = new Set(readElfExports(file).map(({ name }) => name));
-  const found = NAMES.find((name) => exported.has(MARKS[name]));
+  const symbolsOf = (name: BuiltAllocator): readonly string[] => allocatorNamed(name).mark.symbols;
+  const found = BUILT_ALLOCATORS.find((name) => symbolsOf(name).some((one) => exported.has(one)));
   if (found !== undefined) return found;
-  throw new RangeError(
-    `Cannot judge ${file}: it must export ${MARKS.jemalloc} or ${MARKS.mimalloc}`,
-  );
+  const symbols = BUILT_ALLOCATORS.flatMap(symbolsOf).join(" or ");
+  throw new RangeError(`Cannot judge ${file}: it must export ${symbols}`);
 }
 
 /** Which allocator a directory has the source of. */
-function allocatorOfSource(directory: string): AllocatorName {
+function allocatorOfSource(directory: string): BuiltAllocator {
   const problems: string[] = [];
   for (const recipe of [JEMALLOC_RECIPE, MIMALLOC_RECIPE]) {
     try {
@@ -127,7 +120,7 @@ export function startable(build: VersionBuild, node: string): BuildOutcome {
 /** Builds for preloading, as `offheap run` would take it, into a directory of its own. */
 async function built(
   place: string,
-  allocator: AllocatorName,
+  allocator: BuiltAllocator,
   from: string,
   options: BuildOptions,
 ): Promise<VersionBuild> {
@@ -160,14 +153,12 @@ export async function fromPins(
   say: (line: string) => void,
 ): Promise<BuildOutcome[]> {
   const outcomes: BuildOutcome[] = [];
-  for (const allocator of NAMES) {
+  for (const allocator of BUILT_ALLOCATORS) {
     for (const version of pinnedVersions(allocator)) {
       const title = `${allocator} ${version}`;
       if (there.some((one) => one.title === title)) continue;
       say(`${title} from its pinned source`);
-      const options: BuildOptions = allocator === "mimalloc"
-        ? { mimallocVersion: version }
-        : { jemallocVersion: version };
+      const options: BuildOptions = { [`${allocator}Version`]: version };
       try {
         const own = join(place, `${allocator}-${version}-pinned`);
         outcomes.push(await built(own, allocator, "pinned source", options));

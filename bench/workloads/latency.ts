@@ -8,7 +8,8 @@
  * @module
  */
 import { Worker } from "node:worker_threads";
-import { type AllocatorName, type ProcessAllocator, verifyAllocator } from "../../mod.ts";
+import { BUILT_ALLOCATORS } from "../../lib/allocators/mod.ts";
+import { type AllocatorName, verifyAllocator } from "../../mod.ts";
 import type { Latency } from "../suite/format.ts";
 import { callsAt } from "./latency/calls.ts";
 import { churnAt } from "./latency/churn.ts";
@@ -21,11 +22,11 @@ const DEFAULT_THREADS = "0,1,2,4";
 /** The entry for the main thread in a list of threads. */
 const MAIN_THREAD = 0;
 
-/** offheap's blocks come from the process's own allocator, where offheap knows it. */
-const OWN: Readonly<Partial<Record<ProcessAllocator, AllocatorName>>> = {
-  jemalloc: "jemalloc",
-  mimalloc: "mimalloc",
-};
+/** offheap's blocks come from the process's own allocator, where offheap builds it. */
+function ownAllocator(): AllocatorName {
+  const { processAllocator } = verifyAllocator();
+  return BUILT_ALLOCATORS.find((name) => name === processAllocator) ?? "system";
+}
 
 const HEAPS: readonly string[] = ["fresh", "churned"];
 
@@ -96,7 +97,7 @@ await runWorkload(async ({ scale, seed, options }: WorkloadArguments, meter) => 
   const heap = heapOf(options["heap"] ?? "fresh");
   const hour = churnAt(scale);
   const title = heap === "fresh" ? heap : `churned ${hour.title}`;
-  const allocator = options["allocator"] ?? OWN[verifyAllocator().processAllocator] ?? "system";
+  const allocator = options["allocator"] ?? ownAllocator();
   const latencies: Record<string, Latency> = {};
   let count = 0;
   for (const threads of threadsOf(options["threads"] ?? DEFAULT_THREADS)) {

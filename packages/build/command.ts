@@ -21,6 +21,7 @@ import { releasedVariants, TARGETS } from "../../lib/library/targets.ts";
 import { formatBytes } from "../../lib/units.ts";
 import { targetsFor } from "./toolchain/zig.ts";
 import { buildNative, type BuildOptions, type BuildResult } from "./mod.ts";
+import { chosenAllocators } from "./plan/libraries.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./plan/options.ts";
 
 /** The values of the options, as commander gives them. */
@@ -162,14 +163,11 @@ function createDisplay(values: BuildArguments): Display {
 }
 
 function titlesOf(by: Grouping, { allocator, target, variant }: BuildArguments): string[] {
-  const allocators: readonly LibraryName[] = allocator === "all"
-    ? ["mimalloc", "jemalloc"]
-    : [allocator];
   const variantsOf = (all: readonly Variant[]): readonly Variant[] =>
     variant === undefined ? all : [variant];
   if (target === undefined) {
     const { name: host } = hostTarget();
-    const wanted: readonly LibraryName[] = ["offheap", ...allocators];
+    const wanted: readonly LibraryName[] = ["offheap", ...chosenAllocators(allocator)];
     return variantsOf(releasedVariants(host)).flatMap((built) =>
       wanted.filter((name) => librariesOf(built).includes(name))
         .map((name) => by.title({ name, target: host, variant: built }))

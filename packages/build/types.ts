@@ -3,11 +3,11 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../lib/allocators/mod.ts";
 import type { Target } from "../../lib/library/target.ts";
 import type { LibraryManifest, LibraryName, Variant } from "../../lib/library/manifest.ts";
 import type { DebianSources } from "./store/debian.ts";
 import type { ExportNames } from "./recipe/link.ts";
-import type { AllocatorName } from "./plan/pins.ts";
 
 /** The steps of one library. */
 export type BuildStep = "source" | "unpack" | "compile" | "check";
@@ -37,7 +37,7 @@ export interface LibraryId {
 /** What to build, and where to. */
 export interface BuildOptions {
   /** Which allocator; the shim is built in any case. `all` when absent. */
-  readonly allocator?: AllocatorName | "all";
+  readonly allocator?: BuiltAllocator | "all";
   /** The version of jemalloc; when absent, the preferred one that can be had. */
   readonly jemallocVersion?: string;
   /** The version of mimalloc; when absent, the preferred one that can be had. */

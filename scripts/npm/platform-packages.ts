@@ -5,6 +5,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { BUILT_ALLOCATORS } from "../../lib/allocators/mod.ts";
 import { buildDirectory, libraryFileName, packagedFile } from "../../lib/library/directories.ts";
 import { librariesOf, type LibraryName, type Variant } from "../../lib/library/manifest.ts";
 import { manifestOf, manifestPath } from "../../lib/library/resolve.ts";
@@ -115,7 +116,7 @@ export function buildPlatformPackage(content: PlatformContent, directory: string
     copyFileSync(library.from, place);
     copyFileSync(manifestPath(library.from), manifestPath(place));
   }
-  for (const allocator of ["jemalloc", "mimalloc"]) {
+  for (const allocator of BUILT_ALLOCATORS) {
     mkdirSync(join(directory, "licences"), { recursive: true });
     writeFileSync(join(directory, "licences", `${allocator}.txt`), licenceText(allocator));
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { BUILT_ALLOCATORS, type BuiltAllocator } from "../../lib/allocators/mod.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import { runBounded } from "./bounded.ts";
@@ -24,15 +25,10 @@ export interface ProbeAnswer {
   readonly verification: Tried<Verification>;
 }
 
-/** The allocators that every row is asked for. */
-const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
-
-type AllocatorName = typeof ALLOCATORS[number];
-
 /** The answers for one allocator. */
 export interface Answers {
   /** The allocator. */
-  readonly allocator: AllocatorName;
+  readonly allocator: BuiltAllocator;
   /** Of a process that uses its blocks. */
   readonly own: Tried<ProbeAnswer>;
   /** Of a process under it; `null` on a system that has no preloading. */
@@ -50,7 +46,7 @@ export async function askColumns(
   const command = [runtime.binary, ...runtime.spec.run];
   const start = [...(runtime.prefix ?? []), ...command];
   const answers: Answers[] = [];
-  for (const allocator of ALLOCATORS) {
+  for (const allocator of BUILT_ALLOCATORS) {
     const own = await ask([...start, PROBE, allocator, "own"], runtime, options.timeout);
     const launch = [...start, CLI, "run", "--allocator", allocator, "--", ...command];
     const under = options.preload
@@ -119,7 +115,7 @@ function loaded(own: Tried<ProbeAnswer>): ColumnResult {
   return fail(evidence.find(({ check }) => check === "symbol")?.detail ?? "no library");
 }
 
-function version(allocator: AllocatorName, own: Tried<ProbeAnswer>): ColumnResult {
+function version(allocator: BuiltAllocator, own: Tried<ProbeAnswer>): ColumnResult {
   const found = verificationOf(own);
   if ("error" in found) return fail(found.error);
   const { memoryAllocator, memoryAllocatorVersion } = found.value;
@@ -136,7 +132,7 @@ function allocated(own: Tried<ProbeAnswer>): ColumnResult {
   return "error" in blocks ? fail(blocks.error) : pass(blocks.value);
 }
 
-function preloaded(allocator: AllocatorName, under: Tried<ProbeAnswer> | null): ColumnResult {
+function preloaded(allocator: BuiltAllocator, under: Tried<ProbeAnswer> | null): ColumnResult {
   if (under === null) {
     return { outcome: "absent", detail: "this system cannot insert a library into a process" };
   }
@@ -151,7 +147,7 @@ function preloaded(allocator: AllocatorName, under: Tried<ProbeAnswer> | null): 
 }
 
 function verified(
-  allocator: AllocatorName,
+  allocator: BuiltAllocator,
   own: Tried<ProbeAnswer>,
   under: Tried<ProbeAnswer> | null,
 ): ColumnResult {

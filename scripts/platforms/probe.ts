@@ -1,6 +1,7 @@
 // What the matrix asks of a runtime on a platform; prints a ProbeAnswer as JSON. The arguments:
 // the allocator, and "own" (load it, use its blocks) or "process" (who serves malloc).
 import process from "node:process";
+import type { BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { openAllocator, verifyAllocator } from "../../mod.ts";
 import type { ProbeAnswer } from "./columns.ts";
 
@@ -15,7 +16,7 @@ function attempt<T>(action: () => T): Tried<T> {
 }
 
 /** Blocks of several sizes are written, read, grown and freed; then an arena. */
-function useBlocks(allocator: "jemalloc" | "mimalloc"): string {
+function useBlocks(allocator: BuiltAllocator): string {
   const memory = openAllocator({ allocator });
   let bytes = 0;
   for (const size of [1, 100, 4096, 70_000, 3_000_000]) {
@@ -41,7 +42,7 @@ function useBlocks(allocator: "jemalloc" | "mimalloc"): string {
   return `blocks of up to ${bytes} bytes, an arena of 100`;
 }
 
-const allocator = process.argv[2] === "jemalloc" ? "jemalloc" : "mimalloc";
+const allocator = process.argv[2] as BuiltAllocator;
 const own = process.argv[3] === "own";
 const answer: ProbeAnswer = {
   platform: process.platform,

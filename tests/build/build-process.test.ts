@@ -8,7 +8,12 @@ import { LOCK_NAME, lockDirectory } from "../../packages/build/store/lock.ts";
 import { buildNative } from "../../packages/build/mod.ts";
 import { TEMPORARY_PREFIX } from "../../packages/build/store/output.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { fakeMimalloc, type HeldCompiler, heldCompiler } from "../support/fake-allocator.ts";
+import {
+  fakeMimalloc,
+  type HeldCompiler,
+  heldCompiler,
+  outputWithShim,
+} from "../support/fake-allocator.ts";
 import { ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -77,7 +82,7 @@ function leftovers(out: string): string[] {
 }
 
 test("of two builds in parallel the second waits, then finds nothing to do", onLinux, async () => {
-  const out = join(temporaryDirectory(), "out");
+  const out = outputWithShim();
   const [source, compiler] = [fakeMimalloc(), heldCompiler()];
   const first = startBuild(source, out, compiler);
   await arrival(first, compiler);
@@ -96,7 +101,7 @@ test(
   onLinux,
   async () => {
     for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-      const out = join(temporaryDirectory(), "out");
+      const out = outputWithShim();
       const compiler = heldCompiler();
       const build = startBuild(fakeMimalloc(), out, compiler);
       const group = await arrival(build, compiler);
@@ -114,7 +119,7 @@ test(
   "a killed build leaves nothing that looks finished, and the next one cleans up",
   onLinux,
   async () => {
-    const out = join(temporaryDirectory(), "out");
+    const out = outputWithShim();
     const [source, compiler] = [fakeMimalloc(), heldCompiler()];
     const build = startBuild(source, out, compiler);
     const group = await arrival(build, compiler);

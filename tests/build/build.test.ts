@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { BuildError } from "../../lib/errors.ts";
@@ -24,8 +17,7 @@ import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { requireSpace } from "../../packages/build/store/output.ts";
 import { SHIM_RECIPE } from "../../packages/build/recipe/shim.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { fakeMimalloc, pathWith } from "../support/fake-allocator.ts";
-import { builtLibrary } from "../support/runtime.ts";
+import { fakeMimalloc, outputWithShim, pathWith } from "../support/fake-allocator.ts";
 import { skipUnless } from "../support/skip.ts";
 
 // What a group may write to is not taken from the cache.
@@ -40,16 +32,7 @@ interface Place {
 
 /** A fresh place, in which the shim is built already: an allocator's build needs it. */
 function place(): Place {
-  const directory = temporaryDirectory();
-  const outDirectory = join(directory, "out");
-  const shim = builtLibrary("offheap");
-  mkdirSync(outDirectory);
-  if (existsSync(shim)) {
-    for (const file of [shim, `${shim}.json`]) {
-      copyFileSync(file, join(outDirectory, basename(file)));
-    }
-  }
-  return { outDirectory, cacheDirectory: join(directory, "cache") };
+  return { outDirectory: outputWithShim(), cacheDirectory: join(temporaryDirectory(), "cache") };
 }
 
 function buildFake(source: string, options: BuildOptions): ReturnType<typeof buildNative> {

@@ -4,14 +4,22 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { OPERATOR_SYMBOLS } from "../../ffi/overrides.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { temporaryDirectory } from "./compile.ts";
+import { builtLibrary } from "./runtime.ts";
 
 /** What the operators call that is not exported. */
 const INTERNAL: readonly string[] = ["mi_free_size"];
@@ -53,6 +61,17 @@ export function fakeMimalloc(fake: FakeSource = {}): string {
   return directory;
 }
 
+/** A fresh output directory in which the shim is already: compiling it takes seconds. */
+export function outputWithShim(): string {
+  const directory = join(temporaryDirectory(), "out");
+  const shim = builtLibrary("offheap");
+  mkdirSync(directory);
+  if (existsSync(shim)) {
+    for (const file of [shim, `${shim}.json`]) copyFileSync(file, join(directory, basename(file)));
+  }
+  return directory;
+}
+
 /** A compiler that tells of each compilation of the fake, and may wait in it. */
 export interface HeldCompiler {
   /** The value of `CC`. */
@@ -80,7 +99,8 @@ export function heldCompiler(): HeldCompiler {
     "#!/bin/sh\n" +
       'case "$*" in *static.c*)\n' +
       `  echo $$ >> '${log}'\n  echo $$ > '${bell}'\n  read line < '${gate}' ;;\n` +
-      'esac\nexec cc "$@"\n',
+      "esac\nfor name in gcc cc clang; do\n" +
+      '  command -v "$name" > /dev/null && exec "$name" "$@"\ndone\n',
     { mode: 0o755 },
   );
   // Before the directory with the log goes.

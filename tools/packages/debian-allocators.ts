@@ -3,16 +3,16 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { hostTarget } from "../../lib/library/target.ts";
-import type { AllocatorName } from "../../packages/build/plan/pins.ts";
 import { type DebianFile, debianFile } from "./debian.ts";
 
 /** Which package of which suite has an allocator. */
 export interface DebianAllocator {
   /** Which allocator. */
-  readonly allocator: AllocatorName;
+  readonly allocator: BuiltAllocator;
   /** The version that the suite has. */
   readonly version: string;
   /** The package. */
@@ -44,7 +44,7 @@ export const DEBIAN_ALLOCATORS: readonly DebianAllocator[] = [
 ];
 
 /** A row of {@link DEBIAN_ALLOCATORS}. */
-export function debianAllocator(allocator: AllocatorName, suite: string): DebianAllocator {
+export function debianAllocator(allocator: BuiltAllocator, suite: string): DebianAllocator {
   const row = DEBIAN_ALLOCATORS.find((one) => one.allocator === allocator && one.suite === suite);
   if (row === undefined) throw new RangeError(`Cannot find ${allocator}: ${suite} has none`);
   return row;

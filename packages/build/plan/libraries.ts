@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../../lib/allocators/mod.ts";
 import { join } from "node:path";
 import { libraryFileName } from "../../../lib/library/directories.ts";
 import { librariesOf, type LibraryManifest, type Variant } from "../../../lib/library/manifest.ts";
@@ -13,7 +14,7 @@ import { JEMALLOC_RECIPE } from "../recipe/jemalloc.ts";
 import { MIMALLOC_RECIPE } from "../recipe/mimalloc.ts";
 import { readFinished } from "../store/output.ts";
 import { ownSources } from "../root.ts";
-import { type AllocatorName, type Pin, pinsFor } from "./pins.ts";
+import { type Pin, pinsFor } from "./pins.ts";
 import { SHIM_RECIPE } from "../recipe/shim.ts";
 import type {
   BuildOptions,
@@ -24,10 +25,18 @@ import type {
   VariantPlan,
 } from "../types.ts";
 
-const ALLOCATOR_RECIPES: Readonly<Record<AllocatorName, Recipe>> = {
+/** The quick ones first. */
+const ALLOCATOR_RECIPES: Readonly<Record<BuiltAllocator, Recipe>> = {
   mimalloc: MIMALLOC_RECIPE,
   jemalloc: JEMALLOC_RECIPE,
 };
+
+/** The allocators that are asked for, in the order in which they are built. */
+export function chosenAllocators(
+  allocator: NonNullable<BuildOptions["allocator"]>,
+): readonly BuiltAllocator[] {
+  return allocator === "all" ? Object.keys(ALLOCATOR_RECIPES) as BuiltAllocator[] : [allocator];
+}
 
 /**
  * The libraries that a build's options ask for; the quick ones first.
@@ -36,12 +45,9 @@ const ALLOCATOR_RECIPES: Readonly<Record<AllocatorName, Recipe>> = {
  */
 export function planBuild(options: BuildOptions): LibraryPlan[] {
   const { allocator = "all", source } = options;
-  const names: readonly AllocatorName[] = allocator === "all"
-    ? ["mimalloc", "jemalloc"]
-    : [allocator];
   return [
     planShim(),
-    ...names.map((name) => {
+    ...chosenAllocators(allocator).map((name) => {
       const recipe = ALLOCATOR_RECIPES[name];
       const version = options[`${name}Version`];
       return source === undefined

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BUILT_ALLOCATORS } from "../../../lib/allocators/mod.ts";
 import { type Variant, VARIANTS } from "../../../lib/library/manifest.ts";
 import { BuildError } from "../../../lib/errors.ts";
 import type { BuildOptions } from "../types.ts";
@@ -10,8 +11,7 @@ import type { BuildOptions } from "../types.ts";
 /** What `allocator` may be. */
 export const ALLOCATOR_CHOICES: readonly NonNullable<BuildOptions["allocator"]>[] = [
   "all",
-  "jemalloc",
-  "mimalloc",
+  ...BUILT_ALLOCATORS,
 ];
 
 /** What `variant` may be. */
@@ -82,14 +82,15 @@ function checkTogether(options: BuildOptions): void {
   const { allocator = "all", source, upstream } = options;
   if (source !== undefined && allocator === "all") {
     throw new BuildError(
-      'Cannot use --source for all allocators: pass "--allocator jemalloc" or ' +
-        '"--allocator mimalloc" with it.',
+      `Cannot use --source for all allocators: pass ${
+        BUILT_ALLOCATORS.map((name) => `"--allocator ${name}"`).join(" or ")
+      } with it.`,
     );
   }
-  for (const [name, other] of [["jemalloc", "mimalloc"], ["mimalloc", "jemalloc"]] as const) {
-    if (options[`${name}Version`] === undefined || allocator !== other) continue;
+  for (const name of BUILT_ALLOCATORS) {
+    if (options[`${name}Version`] === undefined || ["all", name].includes(allocator)) continue;
     throw new BuildError(
-      `Cannot use --${name}-version with --allocator ${other}: ${name} would not be built.`,
+      `Cannot use --${name}-version with --allocator ${allocator}: ${name} would not be built.`,
     );
   }
   if (upstream !== undefined && !/^(https?|file):\/\//.test(upstream)) {

@@ -3,11 +3,9 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../../lib/allocators/mod.ts";
 import { BuildError } from "../../../lib/errors.ts";
 import data from "./sources.json" with { type: "json" };
-
-/** The allocators whose source is pinned. */
-export type AllocatorName = "jemalloc" | "mimalloc";
 
 /** An archive of the project's own. */
 export interface UpstreamArchive {
@@ -34,7 +32,7 @@ export interface DebianArchive {
 /** One pinned version: at least one of the archives is there. */
 export interface Pin {
   /** The allocator. */
-  readonly allocator: AllocatorName;
+  readonly allocator: BuiltAllocator;
   /** The upstream version. */
   readonly version: string;
   /** The upstream git commit, where it is known. */
@@ -50,10 +48,10 @@ interface PinnedVersions {
   readonly versions: Readonly<Record<string, Omit<Pin, "allocator" | "version">>>;
 }
 
-const SOURCES: Readonly<Record<AllocatorName, PinnedVersions>> = data;
+const SOURCES: Readonly<Record<BuiltAllocator, PinnedVersions>> = data;
 
 /** The versions of an allocator that are pinned, oldest first. */
-export function pinnedVersions(allocator: AllocatorName): string[] {
+export function pinnedVersions(allocator: BuiltAllocator): string[] {
   return Object.keys(SOURCES[allocator].versions);
 }
 
@@ -62,7 +60,7 @@ export function pinnedVersions(allocator: AllocatorName): string[] {
  *
  * @throws {BuildError} when the version is not pinned; the message lists those that are.
  */
-export function pinsFor(allocator: AllocatorName, version: string | undefined): Pin[] {
+export function pinsFor(allocator: BuiltAllocator, version: string | undefined): Pin[] {
   const { preferred, versions } = SOURCES[allocator];
   return (version === undefined ? preferred : [version]).map((wanted) => {
     const pin = Object.hasOwn(versions, wanted) ? versions[wanted] : undefined;

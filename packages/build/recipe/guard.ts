@@ -4,20 +4,20 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../../lib/allocators/mod.ts";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GUARD_FEATURE, type Variant } from "../../../lib/library/manifest.ts";
 import type { Target } from "../../../lib/library/target.ts";
 import { copyOperators, operatorLines } from "./operators.ts";
 import { ownSources } from "../root.ts";
-import type { AllocatorName } from "../plan/pins.ts";
 import type { LibraryBuild } from "../types.ts";
 
 /** The prefix of the names of the allocator's own functions. */
 export const INNER_PREFIX = "inner_";
 
 const COMMON_FILES: readonly string[] = ["guard.h", "guard.c", "guard-names.c"];
-const ALLOCATOR_FILES: Readonly<Record<AllocatorName, readonly string[]>> = {
+const ALLOCATOR_FILES: Readonly<Record<BuiltAllocator, readonly string[]>> = {
   jemalloc: ["guard-jemalloc.c"],
   mimalloc: ["guard-mimalloc.c", "mimalloc-aligned.h"],
 };
@@ -42,7 +42,7 @@ export function hasGuard(target: Target, variant: Variant): boolean {
 
 /** The files of offheap's own C that go into such a library. */
 export function guardFiles(
-  allocator: AllocatorName,
+  allocator: BuiltAllocator,
   target: Target,
   variant: Variant,
 ): readonly string[] {
@@ -62,7 +62,7 @@ export function guardFeatures(target: Target, variant: Variant): readonly string
  */
 export async function compileGuard(
   build: LibraryBuild,
-  allocator: AllocatorName,
+  allocator: BuiltAllocator,
   defines: readonly string[] = [],
 ): Promise<string> {
   const files = guardFiles(allocator, build.target, build.variant);

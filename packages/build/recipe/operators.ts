@@ -3,13 +3,13 @@
  *
  * @module
  */
+import type { BuiltAllocator } from "../../../lib/allocators/mod.ts";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { OPERATOR_SYMBOLS } from "../../../ffi/overrides.ts";
 import type { Target } from "../../../lib/library/target.ts";
 import { objectFormat } from "./link.ts";
 import { ownSources } from "../root.ts";
-import type { AllocatorName } from "../plan/pins.ts";
 
 const FILES: readonly string[] = ["operators.h", "operators.c", "operators-failed.c"];
 
@@ -24,7 +24,7 @@ export function copyOperators(directory: string): void {
 }
 
 /** The lines of C that define the operators, after those that allocate. */
-export function operatorLines(over: AllocatorName | "guard"): string[] {
+export function operatorLines(over: BuiltAllocator | "guard"): string[] {
   return [
     `#define OFFHEAP_${over.toUpperCase()}`,
     ...FILES.filter((file) => file.endsWith(".c")).map((file) => `#include "${file}"`),
@@ -37,7 +37,7 @@ export function operatorLines(over: AllocatorName | "guard"): string[] {
  *
  * @param source The path of the source; it is changed.
  */
-export function addOperators(allocator: AllocatorName, source: string): void {
+export function addOperators(allocator: BuiltAllocator, source: string): void {
   copyOperators(dirname(source));
   const text = readFileSync(source, "utf8");
   const lines = [
