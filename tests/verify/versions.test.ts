@@ -10,12 +10,14 @@ import { decodeMimallocVersion } from "../../lib/allocators/mimalloc/version.ts"
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary } from "../support/runtime.ts";
 
-test("mimalloc's packed version is decoded in both of its forms", () => {
+test("mimalloc's packed version is decoded in each of its forms", () => {
   const cases: readonly [number, string][] = [
     [100, "1.0.0"],
     [209, "2.0.9"],
+    [3012, "3.0.12"],
+    [3208, "3.2.8"],
     [212, "2.1.2"],
-    [9999, "99.9.9"],
+    [9999, "9.9.99"],
     [10_000, "1.0.0"],
     [20_401, "2.4.1"],
     [30_403, "3.4.3"],

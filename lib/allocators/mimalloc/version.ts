@@ -4,15 +4,22 @@
  * @module
  */
 
+/** What `major` and `minor` are multiplied by, from the number on that has so many digits. */
+const PACKINGS = [
+  { from: 10_000, major: 10_000, minor: 100 },
+  { from: 1000, major: 1000, minor: 100 },
+  { from: 0, major: 100, minor: 10 },
+] as const;
+
 /**
- * The version that `mi_version()` encodes. mimalloc up to 2.1 packs it as
- * `major*100 + minor*10 + patch` (209 is 2.0.9), later ones as
- * `major*10000 + minor*100 + patch` (20401 is 2.4.1).
+ * The version that `mi_version()` encodes: with one digit each up to 2.2 and 3.0.9 (209 is 2.0.9),
+ * with two for the patch from 3.0.10 on (3012 is 3.0.12), with two for the minor version as well from
+ * 2.3 and 3.3 on (20401 is 2.4.1).
  *
  * @throws {RangeError} for a number that is neither.
  */
 export function decodeMimallocVersion(packed: number): string {
-  const [major, minor] = packed < 10_000 ? [100, 10] : [10_000, 100];
+  const { major, minor } = PACKINGS.find(({ from }) => packed >= from) ?? PACKINGS[2];
   const version = [
     Math.floor(packed / major),
     Math.floor(packed / minor) % (major / minor),
