@@ -1,0 +1,116 @@
+/**
+ * From what was read of a process's memory to a verdict. Nothing is read here.
+ *
+ * @module
+ */
+import { formatBytes } from "../../../units.ts";
+import { type Observation, partsOf } from "./observation.ts";
+import { RULES } from "./rules.ts";
+import { countFalls, lowPoints, type Point, type Trend, trendOf } from "./trend.ts";
+import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends } from "./types.ts";
+
+/** Below that a process is mostly its runtime, and shares of it mean nothing. */
+const LEAST_RESIDENT = 24 * 2 ** 20;
+
+/**
+ * Judges a process's memory.
+ *
+ * @throws {RangeError} without any observation.
+ */
+export function judgeMemory(facts: MemoryFacts): MemoryReport {
+  const { observations, purge } = facts;
+  const last = observations.at(-1);
+  if (last === undefined) throw new RangeError("Cannot judge memory: nothing was observed");
+  const parts = partsOf(last);
+  const resident = last.kernel.rss ?? 0;
+  const trends = observations.length > 1 ? trendsOf(observations) : null;
+  const about = { ...facts, last, parts, resident, trends };
+  const found = RULES.flatMap(({ verdict, weight, find }) => {
+    const finding = find(about);
+    return finding === null ? [] : [{ weight: weight(about), finding: { verdict, ...finding } }];
+  }).sort((a, b) => b.weight - a.weight).map(({ finding }) => finding);
+  const [first = quiet(about), ...also] = found;
+  return { ...first, parts, resident, also, trends, purge, notSeen: notSeen(last, trends) };
+}
+
+/** What is said where no rule applies. */
+function quiet(
+  { resident, trends, patient }: {
+    readonly resident: number;
+    readonly trends: MemoryTrends | null;
+    readonly patient: MemoryFacts["patient"];
+  },
+): MemoryFinding {
+  const watch = patient.pid === null
+    ? "watch for longer"
+    : `\`offheap doctor ${patient.pid} --watch 60s\``;
+  if (resident < LEAST_RESIDENT) {
+    return {
+      verdict: "too small to tell",
+      sure: 1,
+      because: `${
+        formatBytes(resident)
+      } are resident, which is hardly more than a program needs to run`,
+      figures: { resident },
+      next: "nothing: look again when it has grown",
+    };
+  }
+  const shape = trends?.resident.shape ?? "unknown";
+  return shape === "unknown"
+    ? {
+      verdict: "healthy",
+      sure: 0.7,
+      because:
+        "hardly anything is held back or fragmented. Whether it grows, a single look cannot tell",
+      figures: { resident },
+      next: `${watch} tells whether it grows`,
+    }
+    : {
+      verdict: "healthy",
+      sure: 0.9,
+      because: shape === "settled"
+        ? "it has grown, and then stayed; hardly anything is held back or fragmented"
+        : "it did not grow, and hardly anything is held back or fragmented",
+      figures: { resident, growth: trends?.resident.change ?? 0 },
+      next: "nothing",
+    };
+}
+
+/** What it is that could not be seen. */
+function notSeen(last: Observation, trends: MemoryTrends | null): string[] {
+  const { javascript, allocator, runtime } = last;
+  const reasons = [
+    javascript.total === undefined ? ["the JavaScript heap", javascript.absent.total] : null,
+    allocator.figures.allocated === undefined
+      ? [`what ${allocator.name} has given out`, allocator.figures.absent.allocated]
+      : null,
+    allocator.figures.allocated !== undefined && allocator.figures.active === undefined
+      ? ["fragmentation apart from what is held back", allocator.figures.absent.active]
+      : null,
+    runtime !== null && runtime.figures.committed === undefined
+      ? [`the runtime's own ${runtime.name}`, runtime.figures.absent.committed]
+      : null,
+    trends === null ? ["growth", "one look was taken"] : null,
+  ];
+  return reasons.flatMap((each) => each === null ? [] : [`${each[0]}: ${each[1] ?? "unknown"}`]);
+}
+
+function trendsOf(observations: readonly Observation[]): MemoryTrends {
+  const points = (read: (one: Observation) => number | undefined): Point[] =>
+    observations.flatMap((one) => {
+      const value = read(one);
+      return value === undefined ? [] : [{ at: one.at, value }];
+    });
+  const trend = (values: readonly Point[], all = values): Trend | null =>
+    all.length < observations.length ? null : trendOf(values);
+  const heap = points(({ javascript }) => javascript.used);
+  return {
+    seconds: ((observations.at(-1)?.at ?? 0) - (observations[0]?.at ?? 0)) / 1000,
+    samples: observations.length,
+    resident: trendOf(points(({ kernel }) => kernel.rss)),
+    heap: trend(lowPoints(heap), heap),
+    external: trend(points(({ javascript }) => javascript.external)),
+    allocated: trend(points(({ allocator }) => allocator.figures.allocated)),
+    collections: heap.length < observations.length ? null : countFalls(heap),
+  };
+}

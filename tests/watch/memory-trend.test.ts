@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lowPoints, type Point, trendOf } from "../../lib/watch/doctor/memory/trend.ts";
+import { seeded } from "../../bench/workloads/support/random.ts";
+
+const MIB = 2 ** 20;
+
+/** Values at each second. */
+function series(count: number, value: (second: number) => number): Point[] {
+  return Array.from(
+    { length: count },
+    (_, second) => ({ at: second * 1000, value: value(second) }),
+  );
+}
+
+test("steady growth is rising at its pace, whatever a few odd values are", () => {
+  const points = series(60, (second) => 100 * MIB + second * MIB);
+  const odd = points.map((point, index) =>
+    index % 11 === 3 ? { ...point, value: 900 * MIB } : point
+  );
+  for (const values of [points, odd]) {
+    const { shape, perSecond, sureOfRise } = trendOf(values);
+    assert.equal(shape, "rising");
+    assert.ok(Math.abs(perSecond / MIB - 1) < 0.2, `${perSecond / MIB}`);
+    assert.ok(sureOfRise > 0.99, `${sureOfRise}`);
+  }
+});
+
+test("growth that ends in a plateau has settled", () => {
+  const { shape } = trendOf(series(60, (second) => Math.min(second, 20) * MIB));
+  assert.equal(shape, "settled");
+});
+
+test("noise, a constant and a fall are level", () => {
+  const random = seeded(11).next;
+  const noise = trendOf(series(60, () => 100 * MIB + random() * 10 * MIB));
+  assert.equal(noise.shape, "level");
+  assert.ok(noise.sureOfRise > 0.02 && noise.sureOfRise < 0.98, `${noise.sureOfRise}`);
+  const constant = trendOf(series(60, () => 5 * MIB));
+  assert.deepEqual([constant.shape, constant.sureOfRise, constant.perSecond], ["level", 0.5, 0]);
+  const fall = trendOf(series(60, (second) => -second));
+  assert.equal(fall.shape, "level");
+  assert.ok(fall.sureOfRise < 0.01);
+});
+
+test("too few values show nothing", () => {
+  assert.equal(trendOf(series(7, (second) => second)).shape, "unknown");
+  assert.equal(trendOf([]).shape, "unknown");
+});
+
+test("of noise less than a tenth is taken for growth", () => {
+  const random = seeded(5).next;
+  const rising = Array.from({ length: 200 }, () => trendOf(series(40, random)).shape)
+    .filter((shape) => shape === "rising");
+  assert.ok(rising.length < 20, `${rising.length} of 200`);
+});
+
+test("a heap that is collected again and again is level by its low points, and a leak is not", () => {
+  const saw = (second: number): number => (second % 7) * MIB;
+  assert.equal(trendOf(lowPoints(series(84, saw))).shape, "level");
+  const leak = trendOf(lowPoints(series(84, (second) => saw(second) + second * MIB / 4)));
+  assert.equal(leak.shape, "rising");
+});
+
+test("a long watch is joined to fewer values, with the same pace", () => {
+  const { perSecond, change } = trendOf(series(5000, (second) => second * 3));
+  assert.ok(Math.abs(perSecond - 3) < 1e-6);
+  assert.ok(Math.abs(change - 3 * 4999) < 1e-6);
+});
