@@ -79,6 +79,7 @@ export {
 } from "./lib/watch/info/health.ts";
 export { healthCheck } from "./lib/watch/info/health-check.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
+export type { AgentOptions } from "./lib/run/agent.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";
 export { PROFILE_NAMES, type ProfileName } from "./lib/allocators/profiles.ts";
 export {

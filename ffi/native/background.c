@@ -1,6 +1,7 @@
 /*
- * jemalloc's background thread, which gives memory back while a process is idle: switched on where
- * it is wanted, and not before the program has made a thread of its own.
+ * What begins when the program has made a thread of its own, and not before: offheap's agent, see
+ * agent/agent.h, and where that does not give memory back at rest, jemalloc's background thread, which
+ * does so more slowly.
  *
  * In MALLOC_CONF the option starts the thread before main, in every child. What must have one
  * thread then fails: unshare(CLONE_NEWUSER), setresuid in a program that gives up its capabilities
@@ -14,6 +15,8 @@
  */
 #define _GNU_SOURCE
 #include "launched.h"
+
+#include "agent/agent.h"
 
 #ifdef __ELF__
 
@@ -29,16 +32,15 @@
 #define BACKGROUND "OFFHEAP_BACKGROUND"
 
 typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
-typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 /* How executables of JavaScript runtimes are called, before a version or a system's name. */
 static const char *const RUNTIMES[] = {"node", "nodejs", "deno", "bun"};
 
 static mallctl_fn control;
-/* The process that is to have the thread and has made none yet; else 0. */
+/* The process that is to have a thread of these and has made none yet; else 0. */
 static pid_t waiting;
 
-static int is_runtime(void) {
+int is_runtime(void) {
     char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0) return 0;
@@ -55,22 +57,29 @@ static int is_runtime(void) {
     return 0;
 }
 
-void prepare_background(void) {
+/* Finds jemalloc's switch, where this process is to have its thread. */
+static void prepare_background(void) {
     if (getenv(BACKGROUND) == NULL) return;
     if (meant_for_this_process(BACKGROUND) == NULL && !is_runtime()) return;
     *(void **)&control = dlsym(RTLD_DEFAULT, JEMALLOC_PREFIX "mallctl");
-    if (control == NULL) return;
     _Bool enabled = 0;
     size_t size = sizeof enabled;
     /* A user's own background_thread:true has started it already. */
-    if (control("background_thread", &enabled, &size, NULL, 0) != 0 || enabled) return;
-    __atomic_store_n(&waiting, getpid(), __ATOMIC_RELEASE);
+    if (control != NULL && control("background_thread", &enabled, &size, NULL, 0) == 0 && !enabled) return;
+    control = NULL;
+}
+
+void prepare_threads(void) {
+    prepare_background();
+    int waits = prepare_agent();
+    if (waits || control != NULL) __atomic_store_n(&waiting, getpid(), __ATOMIC_RELEASE);
 }
 
 /* The first thread of the program's own: a process that was forked since does not wait. */
-static void thread_was_made(void) {
+static void thread_was_made(create_thread_fn create) {
     pid_t process = __atomic_exchange_n(&waiting, 0, __ATOMIC_ACQ_REL);
     if (process == 0 || process != getpid()) return;
+    if (start_agent(create) || control == NULL) return;
     int before = errno;
     _Bool enabled = 1;
     /* Without it memory is given back when the program next allocates: nothing to fail for. */
@@ -80,20 +89,20 @@ static void thread_was_made(void) {
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument) {
-    static create_fn known;
-    create_fn create = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    static create_thread_fn known;
+    create_thread_fn create = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (create == NULL) {
         *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
         if (create == NULL) return ENOSYS;
         __atomic_store_n(&known, create, __ATOMIC_RELAXED);
     }
     int failure = create(thread, attributes, start, argument);
-    if (failure == 0 && __atomic_load_n(&waiting, __ATOMIC_RELAXED) != 0) thread_was_made();
+    if (failure == 0 && __atomic_load_n(&waiting, __ATOMIC_RELAXED) != 0) thread_was_made(create);
     return failure;
 }
 
 #else
 
-void prepare_background(void) {}
+void prepare_threads(void) {}
 
 #endif

@@ -46,7 +46,10 @@ int is_this_process(const char *identity);
 void bind_successors(const char *variable);
 void free_successors(void);
 
-/* Decides whether this process gets jemalloc's background thread, see background.c. */
-void prepare_background(void);
+/* Decides what this process gets when it makes its first thread, see background.c. */
+void prepare_threads(void);
+
+/* Whether this program is a JavaScript runtime, by its file's name. */
+int is_runtime(void);
 
 #endif

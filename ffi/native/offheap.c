@@ -17,6 +17,7 @@
  *                                  ("offheap run --no-inherit"; env in a script's first line is a
  *                                  program before the last).
  *   OFFHEAP_BACKGROUND             see background.c.
+ *   OFFHEAP_AGENT                  see agent/agent.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +26,7 @@
 
 #include "platform/platform.h"
 
-#define ABI_VERSION 6
+#define ABI_VERSION 7
 
 EXPORT int offheap_abi_version(void) {
     return ABI_VERSION;
@@ -203,7 +204,7 @@ __attribute__((constructor)) static void check_at_start(void) {
     }
     bind_successors(REQUIRE);
     if (required != NULL) name_as_executed();
-    prepare_background();
+    prepare_threads();
     const char *order = meant_for_this_process(RESTORE);
     if (order != NULL) count_down(order);
 }

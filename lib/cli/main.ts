@@ -8,7 +8,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { beMainThread } from "../../ffi/threads.ts";
 import { startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
-import { type LaunchOptions, planLaunch, plannedVariables } from "../run/plan.ts";
+import { readDuration, readMemoryLimit } from "../run/agent.ts";
+import {
+  type LaunchOptions,
+  planLaunch,
+  plannedVariables,
+  preloadedLibraries,
+} from "../run/plan.ts";
 import { launchPlatform } from "../run/platforms.ts";
 import { needsLink } from "../run/preload-path.ts";
 import { DEFAULT_PROFILE, PROFILE_NAMES } from "../allocators/profiles.ts";
@@ -55,7 +61,32 @@ function addLaunchOptions(command: Command): Command {
     .addOption(
       new Option("--library <file>", "use this file as the allocator, instead of looking for one")
         .argParser(parsePath),
+    )
+    .option("--no-agent", "leave out the thread that gives memory back")
+    .addOption(
+      new Option(
+        "--idle-trim <duration>",
+        "give memory back after a rest of this long, as in 5s; else 1s, and 0 for never",
+      ).argParser(parseDuration),
+    )
+    .addOption(
+      new Option(
+        "--memory-limit <size>",
+        "give memory back near this limit, as in 400MiB, or 80% of what there is",
+      ).argParser(parseMemoryLimit),
     );
+}
+
+function parseDuration(text: string): number {
+  const milliseconds = readDuration(text);
+  if (milliseconds !== null) return milliseconds;
+  throw new InvalidArgumentError("it must be like 500ms, 2s, 5m or 0.");
+}
+
+function parseMemoryLimit(text: string): number | `${number}%` {
+  const limit = readMemoryLimit(text);
+  if (limit !== null) return limit;
+  throw new InvalidArgumentError("it must be like 400MiB, 1.5GiB or 80%.");
 }
 
 function parsePath(text: string): string {
@@ -170,8 +201,7 @@ function addLaunching(program: Command): void {
     )
     .action(({ format, ...options }: EnvArguments) => {
       const plan = planLaunch(options, startOrCurrentEnvironment().variables);
-      const preloaded = plan.library === null ? [] : [plan.library, plan.shim];
-      for (const { path } of preloaded.filter(({ path }) => needsLink(path))) {
+      for (const { path } of preloadedLibraries(plan).filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
         process.stderr.write(
           `offheap: ${preloadVariable} cannot hold "${path}": a link to it is used, in this user's cache\n`,

@@ -6,18 +6,26 @@
  */
 import { beMainThread } from "../../ffi/threads.ts";
 import { PROFILE_NAMES } from "../allocators/profiles.ts";
+import { readDuration, readMemoryLimit } from "../run/agent.ts";
 import { runCommand, type RunOptions } from "../run/run.ts";
 import { ALLOCATOR_NAMES } from "../allocators/mod.ts";
 import { failRun } from "./failure.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
-/** An option of `run`: a flag has a value, and others are followed by one of some words. */
+/** An option of `run`: a flag has a value, and others are followed by a word that is read. */
 type QuickOption =
-  | { readonly key: "secure" | "inherit"; readonly value: boolean }
-  | { readonly key: "allocator" | "profile"; readonly choices: readonly string[] };
+  | { readonly key: "secure" | "inherit" | "agent"; readonly value: boolean }
+  | {
+    readonly key: "allocator" | "profile" | "idleTrim" | "memoryLimit";
+    readonly read: (word: string) => string | number | null;
+  };
 
-const ALLOCATOR: QuickOption = { key: "allocator", choices: ["auto", ...ALLOCATOR_NAMES] };
-const PROFILE: QuickOption = { key: "profile", choices: PROFILE_NAMES };
+function oneOf(choices: readonly string[]): (word: string) => string | null {
+  return (word) => choices.includes(word) ? word : null;
+}
+
+const ALLOCATOR: QuickOption = { key: "allocator", read: oneOf(["auto", ...ALLOCATOR_NAMES]) };
+const PROFILE: QuickOption = { key: "profile", read: oneOf(PROFILE_NAMES) };
 
 const OPTIONS: ReadonlyMap<string, QuickOption> = new Map<string, QuickOption>([
   ["-a", ALLOCATOR],
@@ -27,6 +35,9 @@ const OPTIONS: ReadonlyMap<string, QuickOption> = new Map<string, QuickOption>([
   ["--secure", { key: "secure", value: true }],
   ["--inherit", { key: "inherit", value: true }],
   ["--no-inherit", { key: "inherit", value: false }],
+  ["--no-agent", { key: "agent", value: false }],
+  ["--idle-trim", { key: "idleTrim", read: readDuration }],
+  ["--memory-limit", { key: "memoryLimit", read: readMemoryLimit }],
 ]);
 
 /**
@@ -35,7 +46,7 @@ const OPTIONS: ReadonlyMap<string, QuickOption> = new Map<string, QuickOption>([
  * @returns `null` for what the full command line has to look at.
  */
 export function readRun(words: readonly string[]): RunOptions | null {
-  const options: Record<string, string | boolean> = {};
+  const options: Record<string, string | number | boolean> = {};
   let at = 0;
   for (; words[at]?.startsWith("-") === true; at++) {
     const word = words[at] ?? "";
@@ -49,8 +60,8 @@ export function readRun(words: readonly string[]): RunOptions | null {
       options[option.key] = option.value;
       continue;
     }
-    const value = words[++at] ?? "";
-    if (!option.choices.includes(value)) return null;
+    const value = option.read(words[++at] ?? "");
+    if (value === null) return null;
     options[option.key] = value;
   }
   const [name, ...rest] = words.slice(at);

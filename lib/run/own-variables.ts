@@ -7,6 +7,7 @@
 import { inspect } from "node:util";
 import { ALLOCATORS } from "../allocators/mod.ts";
 import { LaunchError } from "../errors.ts";
+import { AGENT_VARIABLE } from "./agent.ts";
 import { launchPlatform } from "./platforms.ts";
 
 /** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */
@@ -20,8 +21,17 @@ const SET_VARIABLE = "OFFHEAP_SET";
 
 const TUNINGS = ALLOCATORS.flatMap(({ library }) => library?.tuning ?? []);
 
-/** The shim's variables by which the allocators' options are asked for. */
-export const SHIM_VARIABLES: readonly string[] = TUNINGS.flatMap((each) => each.shimVariables);
+/**
+ * The shim's variables that say which processes get a thread of offheap's or of the allocator's:
+ * JavaScript runtimes, and the launched process where it is named.
+ */
+export const SHIM_VARIABLES: readonly string[] = [
+  AGENT_VARIABLE,
+  ...TUNINGS.flatMap((each) => each.shimVariables),
+];
+
+/** Who is meant in such a variable while nobody can name the process. */
+export const RUNTIMES = "runtimes";
 
 const OWN: readonly string[] = [
   REQUIRE_VARIABLE,

@@ -23,8 +23,15 @@ import {
   isLoadable,
 } from "../allocators/mod.ts";
 import { type AllocatorChoice, selectAllocator } from "../allocators/policy.ts";
+import {
+  AGENT_OPTION_NAMES,
+  AGENT_VARIABLE,
+  type AgentOptions,
+  agentSettings,
+  checkAgentOptions,
+} from "./agent.ts";
 import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
-import { preloadEntries, recordSettings, withoutLaunch } from "./own-variables.ts";
+import { preloadEntries, recordSettings, RUNTIMES, withoutLaunch } from "./own-variables.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
 import {
@@ -36,7 +43,7 @@ import {
 import { profileEnvironment } from "./tuning.ts";
 
 /** How a program is to be launched. */
-export interface LaunchOptions {
+export interface LaunchOptions extends AgentOptions {
   /** The allocator; `auto`, the default, is the policy's. */
   readonly allocator?: AllocatorChoice | undefined;
   /** How the allocator is tuned; `balanced` by default. */
@@ -58,6 +65,7 @@ const OPTION_NAMES: readonly (keyof LaunchOptions)[] = [
   "profile",
   "secure",
   "library",
+  ...AGENT_OPTION_NAMES,
 ];
 
 /** What a launch preloads and sets. */
@@ -70,6 +78,8 @@ export interface LaunchPlan {
   readonly shim: ResolvedLibrary;
   /** The environment as it would be without offheap: what an outer launch has set is not in it. */
   readonly before: Readonly<Record<string, string>>;
+  /** What is set for offheap's agent; `null` where there is to be none. */
+  readonly agent: string | null;
   /** The variables that tune the allocator. */
   readonly tuning: Readonly<Record<string, string>>;
   /** What the user should know of the settings and the library; sentences without their end. */
@@ -144,6 +154,7 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
   const { allocator, profile, secure, library } = own;
   if (profile !== undefined) requireOneOf(action, "the profile", profile, PROFILE_NAMES);
   requireFlag(action, "secure", secure);
+  requireFlag(action, "agent", own.agent);
   requirePath(action, "the library", library);
   if (library === undefined || findAllocator(allocator)?.library !== null) return own;
   throw new LaunchError(
@@ -218,6 +229,7 @@ export function planLaunch(
     environment: before,
   });
   refuseIneffective(allocator, options);
+  checkAgentOptions(options, platform);
   const library = isLoadable(allocator)
     ? resolveLibrary({
       name: allocator,
@@ -230,7 +242,8 @@ export function planLaunch(
   const shim = resolveLibrary({ name: "offheap" });
   const tuning = tuneAllocator(allocator, options, library, before);
   const notes = notesOn(tuning, library);
-  return { allocator, library, shim, before, tuning: tuning.variables, notes };
+  const agent = agentSettings(options, platform);
+  return { allocator, library, shim, before, agent, tuning: tuning.variables, notes };
 }
 
 /**
@@ -246,18 +259,31 @@ function preloadOrder(
   return shimLast || hostTarget().libc !== "glibc" ? [library, shim] : [shim, library];
 }
 
-/** The variables that preload the allocator and the shim, or the shim alone, and tune it. */
-export function preloadVariables(plan: LaunchPlan): Record<string, string> {
-  const { allocator, library, shim, before, tuning } = plan;
+/** What a launch preloads, in the order in which it is named; nothing is preloaded for nothing. */
+export function preloadedLibraries(plan: LaunchPlan): readonly ResolvedLibrary[] {
+  const { allocator, library, shim, agent } = plan;
+  if (library !== null) return preloadOrder(allocator, library, shim);
+  return agent === null ? [] : [shim];
+}
+
+/** The variables that preload libraries, tune the allocator and ask for the agent. */
+export function preloadVariables(
+  { before, tuning, agent }: LaunchPlan,
+  libraries: readonly ResolvedLibrary[],
+): Record<string, string> {
   const { preloadVariable: variable } = launchPlatform();
-  const preloaded = library === null ? [shim] : preloadOrder(allocator, library, shim);
-  const names = preloaded.map(({ path }) => preloadName(path));
-  return recordSettings(before, { [variable]: appendPreload(before[variable], names), ...tuning });
+  const names = libraries.map(({ path }) => preloadName(path));
+  return recordSettings(before, {
+    [variable]: appendPreload(before[variable], names),
+    ...tuning,
+    ...(agent === null ? {} : { [AGENT_VARIABLE]: `${RUNTIMES}:${agent}` }),
+  });
 }
 
 /** The variables that put a program under the plan's allocator, without the check inside it. */
 export function plannedVariables(plan: LaunchPlan): Record<string, string> {
-  return plan.library === null ? {} : preloadVariables(plan);
+  const libraries = preloadedLibraries(plan);
+  return libraries.length === 0 ? {} : preloadVariables(plan, libraries);
 }
 
 /**
@@ -267,8 +293,8 @@ export function plannedVariables(plan: LaunchPlan): Record<string, string> {
  * macOS the variable is `DYLD_INSERT_LIBRARIES`, which programs of the system (`/usr/bin`, a shell
  * among them) drop.
  *
- * offheap's shim is preloaded, too: it switches jemalloc's background thread on, in JavaScript
- * runtimes once they have made a thread. The process is not checked from inside, as under
+ * offheap's shim is preloaded, too: it starts offheap's agent in JavaScript runtimes once they have
+ * made a thread, also where the allocator is the system's. The process is not checked from inside, as under
  * `offheap run`: call `requireAllocator()` in it.
  *
  * @throws {LibraryLoadError} when the library is missing or was altered.

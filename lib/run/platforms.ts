@@ -35,6 +35,8 @@ export interface LaunchPlatform {
   readonly envKeepsPreload: boolean;
   /** Whether a `#!` line may give several arguments; else all of them are one. */
   readonly splitsShebang: boolean;
+  /** Whether offheap has an agent for programs of the system. */
+  readonly hasAgent: boolean;
 }
 
 /** ELF systems: `ld.so(8)`. */
@@ -49,11 +51,12 @@ const ELF_PLATFORM: LaunchPlatform = {
   secure: { variant: "secure" },
   envKeepsPreload: true,
   splitsShebang: false,
+  hasAgent: false,
 };
 
 /** Each system with a way to preload. */
 export const LAUNCH_PLATFORMS: Readonly<Partial<Record<string, LaunchPlatform>>> = {
-  linux: ELF_PLATFORM,
+  linux: { ...ELF_PLATFORM, hasAgent: true },
   android: ELF_PLATFORM,
   freebsd: ELF_PLATFORM,
   // dyld(1). What is in /usr/bin runs without any DYLD variable, and passes none on.
@@ -71,6 +74,7 @@ export const LAUNCH_PLATFORMS: Readonly<Partial<Record<string, LaunchPlatform>>>
     },
     envKeepsPreload: false,
     splitsShebang: true,
+    hasAgent: false,
   },
 };
 

@@ -15,8 +15,14 @@ import { becomeProgram } from "./exec.ts";
 import { handProcessOn } from "./handover.ts";
 import { launchHost } from "./host.ts";
 import { currentIdentity, thisProcess } from "./identity.ts";
-import { REQUIRE_VARIABLE, RESTORE_VARIABLE, SHIM_VARIABLES } from "./own-variables.ts";
-import { type LaunchOptions, type LaunchPlan, planLaunch, preloadVariables } from "./plan.ts";
+import { REQUIRE_VARIABLE, RESTORE_VARIABLE, RUNTIMES, SHIM_VARIABLES } from "./own-variables.ts";
+import {
+  type LaunchOptions,
+  type LaunchPlan,
+  planLaunch,
+  preloadedLibraries,
+  preloadVariables,
+} from "./plan.ts";
 import { requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./launch-target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
@@ -82,7 +88,8 @@ function commandEnvironment(
     [REQUIRE_VARIABLE]: `${thisProcess()}:${requirementOf(plan)}`,
   };
   for (const name of SHIM_VARIABLES) {
-    if (name in planned) changed[name] = `${thisProcess()}:`;
+    const settings = planned[name]?.replace(RUNTIMES, "").replace(/^:/, "");
+    if (settings !== undefined) changed[name] = `${thisProcess()}:${settings}`;
   }
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, plan.before, changed) };
   const ours = { ...changed, ...restore };
@@ -123,7 +130,9 @@ export function runCommand(options: RunOptions): never {
   const [command = "", ...args] = startArguments(words);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(launch, start.variables);
-  const planned = preloadVariables(plan);
+  // The check inside the program is the shim's, also where nothing else is asked of it.
+  const preloaded = preloadedLibraries(plan);
+  const planned = preloadVariables(plan, preloaded.length === 0 ? [plan.shim] : preloaded);
   const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(planned)];
   const { before: environment } = plan;
   const target = resolveLaunchTarget({ command, args, environment, sets }, launchHost());

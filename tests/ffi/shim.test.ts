@@ -281,7 +281,7 @@ test("glibc's bytes in use count small blocks and mapped ones", () => {
     assert.ok(moved > 0.9 * count * size && moved < 1.5 * count * size, `${moved}`);
     for (const block of blocks) libc.calls.free(block);
   }
-  assert.equal(calls.offheap_abi_version(), 6);
+  assert.equal(calls.offheap_abi_version(), 7);
   libc.close();
   close();
 });

@@ -54,6 +54,7 @@ const TYPES = [
   "AllocateFromOptions",
   "AllocateOptions",
   "Allocator",
+  "AgentOptions",
   "AllocatorChoice",
   "AllocatorInfo",
   "AllocatorName",

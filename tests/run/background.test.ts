@@ -25,7 +25,8 @@ async function printed(
 }
 
 function run(...args: string[]): [string, ...string[]] {
-  return offheapCommand("run", "-a", "jemalloc", ...args);
+  // Without the agent, which does in its place what the thread does.
+  return offheapCommand("run", "-a", "jemalloc", "--no-agent", ...args);
 }
 
 test("the thread starts when the launched program has made one of its own, and not before", async () => {
@@ -42,7 +43,16 @@ test("every profile asks for it, and mimalloc and the system's allocator have no
     assert.match(line, /^on /, profile);
   }
   for (const allocator of ["mimalloc", "system"]) {
-    const command = offheapCommand("run", "-a", allocator, "--", program(), "thread", "ask");
+    const command = offheapCommand(
+      "run",
+      "-a",
+      allocator,
+      "--no-agent",
+      "--",
+      program(),
+      "thread",
+      "ask",
+    );
     assert.deepEqual(await printed(command), ["off 1"], allocator);
   }
 });

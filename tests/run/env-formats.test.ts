@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { ENVIRONMENT_FORMATS } from "../../lib/cli/environment-formats.ts";
 import type { Verification } from "../../lib/verify/types.ts";
-import { launchEnvironment } from "../../mod.ts";
+import { launchEnvironment, type LaunchOptions } from "../../mod.ts";
 import { compileShared } from "../support/compile.ts";
 import {
   builtLibrary,
@@ -164,9 +164,42 @@ test("offheap env keeps what is set, says so apart, and appends to an existing p
   assert.equal(stderr, "offheap: your own settings are kept: MALLOC_CONF:dirty_decay_ms\n");
 });
 
-test("offheap env --allocator system prints nothing to set", async () => {
-  const { stdout, status } = await runChild(offheapCommand("env", "-a", "system", "-f", "json"));
-  assert.deepEqual([status, JSON.parse(stdout)], [0, {}]);
+test("offheap env --allocator system asks for the agent, and without it prints nothing to set", async () => {
+  const system = offheapCommand("env", "-a", "system", "-f", "json");
+  const { stdout, status } = await runChild(system);
+  const { OFFHEAP_SET: _, ...variables } = JSON.parse(stdout);
+  const agent = { LD_PRELOAD: builtLibrary("offheap"), OFFHEAP_AGENT: "runtimes:idle=1000" };
+  assert.deepEqual([status, variables], [0, agent]);
+  const without = await runChild([...system, "--no-agent"]);
+  assert.deepEqual([without.status, JSON.parse(without.stdout)], [0, {}]);
+});
+
+test("the agent's options are in its variable, and what it cannot take is refused", async () => {
+  const agent = (options: LaunchOptions): unknown => launchEnvironment(options).OFFHEAP_AGENT;
+  assert.equal(agent({ idleTrim: 0 }), "runtimes:idle=0");
+  assert.equal(agent({ memoryLimit: "80%" }), "runtimes:idle=1000,limit=80%");
+  assert.equal(agent({ agent: false }), undefined);
+  const words = ["--idle-trim", "2.5s", "--memory-limit", "400MiB"];
+  const { stdout } = await runChild(offheapCommand("env", ...words, "-f", "json"));
+  assert.equal(JSON.parse(stdout).OFFHEAP_AGENT, "runtimes:idle=2500,limit=419430400");
+  for (const idleTrim of [-1, 0.5, 2 ** 31, NaN]) {
+    assert.throws(() => agent({ idleTrim }), RangeError, `${idleTrim}`);
+  }
+  for (const memoryLimit of ["0%", "101%", "8e1%", 0, 1.5] as (number | `${number}%`)[]) {
+    assert.throws(() => agent({ memoryLimit }), RangeError, `${memoryLimit}`);
+  }
+  assert.throws(
+    () => agent({ agent: false, idleTrim: 5 }),
+    /idleTrim .* is for the agent, which is left out/,
+  );
+  for (const word of ["1500", "-1s", "1 s", "1d", ""]) {
+    const wrong = await runChild(offheapCommand("env", `--idle-trim=${word}`));
+    assert.equal(wrong.status, 2, word);
+    assert.match(wrong.stderr, /it must be like 500ms, 2s, 5m or 0\./);
+  }
+  const wrong = await runChild(offheapCommand("run", "--memory-limit", "400", "--", "true"));
+  assert.equal(wrong.status, 125);
+  assert.match(wrong.stderr, /it must be like 400MiB, 1\.5GiB or 80%\./);
 });
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
@@ -191,7 +224,7 @@ test("launchEnvironment: secure takes the guarding library, with the options tha
     assert.equal(variables.LD_PRELOAD, preloaded.join(":"));
     assert.equal(variables.MIMALLOC_SHOW_ERRORS, allocator === "mimalloc" ? "1" : undefined);
   }
-  assert.deepEqual(launchEnvironment({ allocator: "system" }), {});
+  assert.deepEqual(launchEnvironment({ allocator: "system", agent: false }), {});
 });
 
 test("launchEnvironment: profiles differ, and balanced is the one without a choice", () => {

@@ -282,35 +282,47 @@ test("profiles set the allocator's variables, keep the user's, and say so in one
   assert.match(stdout, /muzzy_decay_ms:0/);
 });
 
-/** Whether a runtime has jemalloc's background thread, some time after its start. */
-const HAS_THREAD = script(
-  "has-thread.mjs",
+/** Which threads of offheap's and of jemalloc's a runtime has, some time after its start. */
+const OTHER_THREADS = script(
+  "other-threads.mjs",
   `import { readdirSync, readFileSync } from "node:fs";
 setTimeout(() => {
   const names = readdirSync("/proc/self/task")
     .map((task) => readFileSync("/proc/self/task/" + task + "/comm", "utf8").trim());
-  console.log(names.includes("jemalloc_bg_thd"));
+  const others = names.filter((name) => name === "offheap" || name === "jemalloc_bg_thd");
+  console.log([...new Set(others)].join());
 }, 50);
 `,
 );
 
-test("a runtime has jemalloc's background thread under run, as a child, and by env", async () => {
-  const runtime = runtimeCommand(HAS_THREAD);
+test("a runtime has the agent, or jemalloc's thread, under run, as a child, and by env", async () => {
+  const runtime = runtimeCommand(OTHER_THREADS);
   const child = ["sh", "-c", '"$@"; exit $?', "sh", ...runtime];
   const byEnv = 'set -eu; V="$("$@")"; eval "$V"; shift $#; exec $RUNTIME';
-  const env = ["sh", "-c", byEnv, "sh", ...offheapCommand("env", "-a", "jemalloc")] as const;
   const variables = { RUNTIME: runtime.join(" ") };
-  for (
-    const { stdout, stderr } of [
-      await run(["-a", "jemalloc", "--", ...runtime]),
-      await run(["-a", "jemalloc", "--", ...child]),
-      await runChild([...env], { variables }),
-    ]
-  ) {
-    assert.equal(stdout, "true\n", stderr);
+  const each = [
+    { options: ["-a", "jemalloc"], threads: "offheap" },
+    { options: ["-a", "system"], threads: "offheap" },
+    { options: ["-a", "jemalloc", "--no-agent"], threads: "jemalloc_bg_thd" },
+    { options: ["-a", "system", "--no-agent"], threads: "" },
+    // Memory is not given back at rest by this agent: jemalloc's own thread does it.
+    { options: ["-a", "jemalloc", "--idle-trim", "0"], threads: "jemalloc_bg_thd,offheap" },
+  ];
+  for (const { options, threads } of each) {
+    const env = ["sh", "-c", byEnv, "sh", ...offheapCommand("env", ...options)] as const;
+    for (
+      const { stdout, stderr } of [
+        await run([...options, "--", ...runtime]),
+        await run([...options, "--", ...child]),
+        await runChild([...env], { variables }),
+      ]
+    ) {
+      assert.equal(stdout.trim().split(",").sort().join(), threads, options.join(" ") + stderr);
+    }
   }
   const off = { variables: { MALLOC_CONF: "background_thread:false" } };
-  assert.equal((await run(["-a", "jemalloc", "--", ...runtime], off)).stdout, "false\n");
+  const { stdout } = await run(["-a", "jemalloc", "--no-agent", "--", ...runtime], off);
+  assert.equal(stdout, "\n");
 });
 
 test("--secure takes the guarding variant", async () => {

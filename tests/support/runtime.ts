@@ -56,6 +56,7 @@ export interface ChildOptions extends CommandOptions {
 /** Variables by which one test's process could disturb another's. */
 const NEUTRAL: Readonly<Record<string, undefined>> = {
   LD_PRELOAD: undefined,
+  OFFHEAP_AGENT: undefined,
   OFFHEAP_ALLOCATOR: undefined,
   OFFHEAP_BACKGROUND: undefined,
   OFFHEAP_LIBRARY: undefined,

@@ -11,7 +11,7 @@ import { BUILD_COMMAND } from "../../build-command.ts";
 import { resolveLibrary } from "../../library/resolve.ts";
 
 /** The version of the shim's binary interface that this code calls: `ABI_VERSION` in offheap.c. */
-const ABI_VERSION = 6;
+const ABI_VERSION = 7;
 
 let shim: string | undefined;
 let opened: MemoryCalls | undefined;

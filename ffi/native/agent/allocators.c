@@ -1,0 +1,230 @@
+/*
+ * How each allocator that may serve malloc gives memory back, from a thread that is not the program's.
+ */
+#define _GNU_SOURCE
+#include "parts.h"
+
+#ifdef __linux__
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../serving/elf-symbols.h"
+
+const char *const FIGURE_NAMES[FIGURE_COUNT] = {
+    [ALLOCATED] = "allocated", [ACTIVE] = "active",     [RESIDENT] = "resident",
+    [MAPPED] = "mapped",       [RETAINED] = "retained", [METADATA] = "metadata",
+    [COMMITTED] = "committed", [DIRTY] = "dirty",       [MUZZY] = "muzzy",
+    [ARENAS] = "arenas",       [THREADS] = "threads",
+};
+
+/* ---- mimalloc ---- */
+
+static int mimalloc_number(void) {
+    int (*number)(void);
+    *(void **)&number = find_beside("mi_version");
+    return number != NULL ? number() : 0;
+}
+
+static void mimalloc_version(char *text, size_t size) {
+    int number = mimalloc_number();
+    /* 209 is 2.0.9, and later versions are like 20401 for 2.4.1. */
+    int step = number >= 10000 ? 100 : 10;
+    if (number <= 0) return;
+    snprintf(text, size, "%d.%d.%d", number / (number >= 10000 ? 10000 : 100), number / step % step,
+             number % step);
+}
+
+static void mimalloc_give(int (*go_on)(void)) {
+    void (*collect)(_Bool);
+    *(void **)&collect = giver_function();
+    (void)go_on;
+    collect(1);
+}
+
+static void mimalloc_count(struct figures *figures) {
+    void (*info)(size_t *, size_t *, size_t *, size_t *, size_t *, size_t *, size_t *, size_t *);
+    *(void **)&info = find_beside("mi_process_info");
+    size_t committed = 0;
+    figures->absent[ALLOCATED] = "mimalloc counts live bytes only when it is built with MI_STAT";
+    if (info == NULL) return;
+    info(NULL, NULL, NULL, NULL, NULL, &committed, NULL, NULL);
+    count_figure(figures, COMMITTED, committed);
+}
+
+/* ---- glibc ---- */
+
+static void glibc_version(char *text, size_t size) {
+    const char *(*version)(void);
+    *(void **)&version = find_beside("gnu_get_libc_version");
+    if (version != NULL) snprintf(text, size, "%s", version());
+}
+
+/* One call for all arenas: it cannot be made in steps. */
+static void glibc_give(int (*go_on)(void)) {
+    int (*trim)(size_t);
+    *(void **)&trim = giver_function();
+    (void)go_on;
+    trim(0);
+}
+
+static void glibc_count(struct figures *figures) {
+    struct layout {
+        size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
+    };
+    struct layout (*mallinfo2_fn)(void);
+    *(void **)&mallinfo2_fn = find_beside("mallinfo2");
+    if (mallinfo2_fn == NULL) {
+        figures->absent[ALLOCATED] = figures->absent[MAPPED] = "glibc before 2.33 has no mallinfo2";
+        return;
+    }
+    struct layout info = mallinfo2_fn();
+    count_figure(figures, ALLOCATED, info.uordblks + info.hblkhd);
+    count_figure(figures, MAPPED, info.arena + info.hblkhd);
+}
+
+/* ---- tcmalloc ---- */
+
+static void tcmalloc_version(char *text, size_t size) {
+    const char *(*version)(int *, int *, const char **);
+    *(void **)&version = find_beside("tc_version");
+    int major, minor;
+    const char *patch;
+    if (version != NULL) snprintf(text, size, "%s", version(&major, &minor, &patch));
+}
+
+static void tcmalloc_give(int (*go_on)(void)) {
+    void (*release)(void);
+    *(void **)&release = giver_function();
+    (void)go_on;
+    release();
+}
+
+static void tcmalloc_count(struct figures *figures) {
+    static const struct {
+        enum figure figure;
+        const char *property;
+    } PROPERTIES[] = {
+        {ALLOCATED, "generic.current_allocated_bytes"},
+        {MAPPED, "generic.heap_size"},
+        {DIRTY, "tcmalloc.pageheap_free_bytes"},
+        {RETAINED, "tcmalloc.pageheap_unmapped_bytes"},
+    };
+    int (*property)(const char *, size_t *);
+    *(void **)&property = find_beside("MallocExtension_GetNumericProperty");
+    for (size_t i = 0; property != NULL && i < COUNT_OF(PROPERTIES); i++) {
+        size_t value = 0;
+        if (property(PROPERTIES[i].property, &value)) {
+            count_figure(figures, PROPERTIES[i].figure, value);
+        }
+    }
+}
+
+/* ---- All of them ---- */
+
+static const struct giver MIMALLOC_2 = {
+    .name = "mimalloc",
+    .version = mimalloc_version,
+    .no_give = "mimalloc 2 gives pages back only in the thread that has them, after its purge delay",
+    .no_decay = "mimalloc's purge delay is an option of its start",
+    .count = mimalloc_count,
+    .no_count = "mimalloc does not count it for all threads",
+};
+
+static const struct giver GIVERS[] = {
+    {
+        .name = "mimalloc",
+        .symbol = "mi_collect",
+        .version = mimalloc_version,
+        .give = mimalloc_give,
+        .no_decay = "mimalloc's purge delay is an option of its start",
+        .count = mimalloc_count,
+        .no_count = "mimalloc does not count it for all threads",
+    },
+    {
+        .name = "tcmalloc",
+        .symbol = "MallocExtension_ReleaseFreeMemory",
+        .version = tcmalloc_version,
+        .give = tcmalloc_give,
+        .no_decay = "tcmalloc's rate of release is an option of its start",
+        .count = tcmalloc_count,
+        .no_count = "tcmalloc does not count it",
+    },
+    {
+        .name = "glibc",
+        .symbol = "gnu_get_libc_version",
+        .version = glibc_version,
+        .give = glibc_give,
+        .no_give = "this libc has no malloc_trim",
+        .no_decay = "glibc's malloc has no decay",
+        .count = glibc_count,
+        .no_count = "glibc's malloc does not count it",
+    },
+    {
+        .name = "musl",
+        .symbol = "__libc_start_main",
+        .no_give = "musl's malloc returns pages by itself, and cannot be asked to",
+        .no_decay = "musl's malloc has no decay",
+        .no_count = "musl's malloc counts nothing",
+    },
+};
+
+static const struct giver UNKNOWN = {
+    .name = "unknown",
+    .no_give = "offheap does not know the allocator that serves malloc here",
+    .no_decay = "offheap does not know the allocator that serves malloc here",
+    .no_count = "offheap does not know the allocator that serves malloc here",
+};
+
+static const struct giver *giver = &UNKNOWN;
+static void *function;
+/* The object that serves malloc. */
+static struct definition server;
+
+void *find_beside(const char *name) {
+    struct definition found;
+    return find_definition_in(&server, name, &found) ? found.address : NULL;
+}
+
+static int is_giver(const struct giver *candidate) {
+    void *found = find_beside(candidate->symbol);
+    if (found == NULL) return 0;
+    giver = candidate;
+    function = found;
+    return 1;
+}
+
+void find_giver(void) {
+    if (!find_definition("malloc", &server) || is_giver(&JEMALLOC_GIVER)) return;
+    for (size_t i = 0; i < COUNT_OF(GIVERS) && !is_giver(&GIVERS[i]);) i++;
+    if (giver->give == mimalloc_give && mimalloc_number() < 30000) giver = &MIMALLOC_2;
+    if (giver->give == glibc_give) function = find_beside("malloc_trim");
+}
+
+const struct giver *agent_giver(void) {
+    return giver;
+}
+
+void *giver_function(void) {
+    return function;
+}
+
+const char *give_back(int (*go_on)(void)) {
+    if (giver->give == NULL || function == NULL) return giver->no_give;
+    giver->give(go_on);
+    return NULL;
+}
+
+void count_figure(struct figures *figures, enum figure figure, uint64_t value) {
+    figures->counted[figure] = value;
+    figures->absent[figure] = NULL;
+}
+
+void count_memory(struct figures *figures) {
+    for (size_t i = 0; i < FIGURE_COUNT; i++) figures->absent[i] = giver->no_count;
+    if (giver->count != NULL) giver->count(figures);
+}
+
+#else
+typedef int givers_are_for_linux;
+#endif
