@@ -39,9 +39,8 @@ test("with --no-inherit the program may become what it likes", async () => {
 
 test("each function that becomes another program is looked at", async () => {
   const program = compileProgram("execute.c", "execute");
-  for (
-    const name of ["execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"]
-  ) {
+  const names = ["execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"];
+  for (const name of [...names, "execveat", "execveat-file"]) {
     const kept = await run(["--", program, name, "keep"]);
     assert.equal(kept.stdout, "one two\n", `${name}: ${kept.stderr}`);
     const stderr = await refused(["--", program, name, "drop"]);
