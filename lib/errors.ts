@@ -86,6 +86,18 @@ export class DoctorError extends OffheapError {
   }
 }
 
+/** The agent of a process cannot be asked. */
+export class AgentError extends OffheapError {
+  static {
+    this.prototype.name = "AgentError";
+  }
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_AGENT", message, options);
+  }
+}
+
 /** What the system reports of itself cannot be read, or is not what it documents. */
 export class SystemInfoError extends OffheapError {
   static {

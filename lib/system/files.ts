@@ -51,7 +51,8 @@ export function malformed(path: string, wanted: string, got: string): SystemInfo
   );
 }
 
-function errorCode(error: unknown): string {
+/** The stable name of a system's error, such as `ENOENT`; empty for any other. */
+export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code
     : "";

@@ -548,6 +548,7 @@ const ERRORS:
     [new offheap.MallctlError("opt.x", 2), "ERR_OFFHEAP_MALLCTL", { key: "opt.x", errno: 2 }],
     [new offheap.LaunchError("x"), "ERR_OFFHEAP_LAUNCH", { status: 125 }],
     [new offheap.BuildError("x"), "ERR_OFFHEAP_BUILD", {}],
+    [new libErrors.AgentError("x"), "ERR_OFFHEAP_AGENT", {}],
     [new libErrors.DoctorError("x"), "ERR_OFFHEAP_DOCTOR", {}],
     [new offheap.SystemInfoError("x"), "ERR_OFFHEAP_SYSTEM_INFO", {}],
     [new ElfError("x"), "ERR_OFFHEAP_ELF", {}],

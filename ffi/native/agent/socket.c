@@ -44,10 +44,20 @@ static int find_directory(char *directory, size_t size) {
     return is_private(directory);
 }
 
+/* Whether somebody listens: a process of the same number in another namespace that shares the directory. */
+static int is_taken(const struct sockaddr_un *address) {
+    int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (made < 0) return 0;
+    int taken = connect(made, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+    close(made);
+    return taken;
+}
+
 static int bind_file(int made, const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     strcpy(address.sun_path, path);
-    /* One of an earlier process of this number. */
+    if (is_taken(&address)) return 0;
+    /* One that an earlier process of this number left. */
     unlink(path);
     if (bind(made, (struct sockaddr *)&address, sizeof address) != 0) return 0;
     owner = getpid();

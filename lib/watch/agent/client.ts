@@ -1,0 +1,146 @@
+/**
+ * Asking the agent of a process: one line there, one line of JSON back.
+ *
+ * @module
+ */
+import { rmSync } from "node:fs";
+import { connect } from "node:net";
+import process from "node:process";
+import { AgentError } from "../../errors.ts";
+import { errorCode } from "../../system/files.ts";
+import { agentPlaces, agentProcess, ownSockets } from "./sockets.ts";
+import type { AgentAnswer, AgentQuestion } from "./types.ts";
+
+/** The version of the protocol that is spoken here. */
+const PROTOCOL = 1;
+
+/** How long an answer may take: giving back much memory takes a while. */
+const LIMIT_MS = 30_000;
+
+/** Far more than any answer has. */
+const MOST_BYTES = 65_536;
+
+/** What a connection ends with when nobody listens any more. */
+const STALE: readonly string[] = ["ECONNREFUSED", "ENOENT"];
+
+/** Sends a line, and gives what comes back until the end. */
+function exchange(path: string, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    let text = "";
+    const limit = setTimeout(() => {
+      socket.destroy(new Error(`it did not answer within ${LIMIT_MS / 1000} s`));
+    }, LIMIT_MS);
+    socket.setEncoding("utf8");
+    socket.on("connect", () => socket.write(`${line}\n`));
+    socket.on("data", (part: string) => {
+      text += part;
+      if (text.length > MOST_BYTES) socket.destroy(new Error("its answer is too long"));
+      // The line is all: waiting for the end would be waiting for the agent's next look.
+      else if (text.endsWith("\n")) socket.destroy();
+    });
+    socket.on("error", (error) => {
+      clearTimeout(limit);
+      reject(error);
+    });
+    socket.on("close", () => {
+      clearTimeout(limit);
+      resolve(text);
+    });
+  });
+}
+
+function readAnswer(pid: number, ownPid: number, text: string): Record<string, unknown> {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new AgentError(`Cannot ask the agent of process ${pid}: ${why}.`, { cause });
+  };
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch (error) {
+    return fail(`it answered ${JSON.stringify(text.slice(0, 80))}`, error);
+  }
+  if (typeof answer !== "object" || answer === null) return fail(`it answered ${text.trim()}`);
+  const fields = answer as Record<string, unknown>;
+  if (fields.offheap !== PROTOCOL) {
+    return fail(
+      `it speaks version ${fields.offheap} of the protocol, and this offheap ${PROTOCOL}`,
+    );
+  }
+  if (typeof fields.error === "string") return fail(fields.error);
+  if (fields.pid !== ownPid) return fail(`another process, ${fields.pid}, answers for it`);
+  return fields;
+}
+
+/**
+ * Asks the agent of a process, which is this machine's, in a container or not.
+ *
+ * @throws {AgentError} when it has none, or the agent does not answer this user.
+ * @throws {PermissionError} when the runtime's permissions do not allow it.
+ */
+export async function askAgent<Q extends AgentQuestion>(
+  pid: number,
+  question: Q,
+): Promise<AgentAnswer<Q>> {
+  const known = process.platform === "linux" ? agentProcess(pid) : null;
+  if (known === null) {
+    throw new AgentError(
+      process.platform === "linux"
+        ? `Cannot ask the agent of process ${pid}: there is no such process.`
+        : "Cannot ask an agent: Linux alone has them.",
+    );
+  }
+  const failures: unknown[] = [];
+  for (const { path, called } of agentPlaces(pid, known)) {
+    try {
+      // The protocol's answer to this question, of this version: see readAnswer.
+      return readAnswer(
+        pid,
+        known.ownPid,
+        await exchange(path, question),
+      ) as unknown as AgentAnswer<
+        Q
+      >;
+    } catch (error) {
+      if (error instanceof AgentError) throw error;
+      failures.push(`${called}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  throw new AgentError(
+    `Cannot ask the agent of process ${pid}: ${
+      failures.length > 0 ? failures.join("; ") : "it has none, or none that this user may see. " +
+        'Programs that "offheap run" starts have one, once they have made a thread'
+    }.`,
+  );
+}
+
+/** Whether somebody listens at a socket. */
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", (error) => {
+      if (STALE.includes(errorCode(error))) resolve(false);
+      else reject(error);
+    });
+  });
+}
+
+/**
+ * Removes the sockets that this user's processes left when they were killed.
+ *
+ * @returns The sockets at which somebody listens.
+ */
+export async function removeStaleSockets(): Promise<string[]> {
+  const found = await Promise.all(
+    ownSockets().map(async (path) => {
+      if (await isListening(path)) return [path];
+      rmSync(path, { force: true });
+      return [];
+    }),
+  );
+  return found.flat().sort();
+}

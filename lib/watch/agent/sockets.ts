@@ -1,0 +1,122 @@
+/**
+ * Where the sockets of agents are: `ffi/native/agent/socket.c` makes them.
+ *
+ * @module
+ */
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
+import { errorCode } from "../../system/files.ts";
+
+/** What Linux reports of a process that has or may have an agent. */
+interface AgentProcess {
+  /** Its number in the innermost of its namespaces, by which it names its socket. */
+  readonly ownPid: number;
+  /** The directory at which it sees `/`. */
+  readonly root: string;
+}
+
+/** A socket. */
+export interface AgentPlace {
+  /** What is connected to. */
+  readonly path: string;
+  /** What a message calls it. */
+  readonly called: string;
+}
+
+/** How the file of a socket is called. */
+const SOCKET = /^\d+\.sock$/;
+/** The first byte of an abstract name. */
+const ABSTRACT = "\0";
+/** How the agent's thread is called. */
+const AGENT_THREAD = "offheap";
+
+/** What is read of other processes, which may end or belong to others at any time; `null` then. */
+function attempt<T>(path: string, work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (isPermissionRefusal(error)) throw permissionError(`read "${path}"`, "--allow-read", error);
+    if (errorCode(error) === "") throw error;
+    return null;
+  }
+}
+
+function readText(path: string): string | null {
+  return attempt(path, () => readFileSync(path, "latin1"));
+}
+
+/** What is known of a process; `null` when there is none of that number. */
+export function agentProcess(pid: number): AgentProcess | null {
+  const status = readText(`/proc/${pid}/status`);
+  if (status === null) return null;
+  return {
+    ownPid: Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? pid),
+    root: `/proc/${pid}/root`,
+  };
+}
+
+/** The nodes of the sockets that the agent's thread has; it may have descriptors of its own. */
+function agentNodes(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`;
+  const task = (attempt(tasks, () => readdirSync(tasks)) ?? [])
+    .find((each) => readText(`${tasks}/${each}/comm`)?.trim() === AGENT_THREAD);
+  const directory = `${tasks}/${task}/fd`;
+  const names = task === undefined ? null : attempt(directory, () => readdirSync(directory));
+  return (names ?? []).flatMap((name) => {
+    const link = join(directory, name);
+    return /^socket:\[(\d+)\]$/.exec(attempt(link, () => readlinkSync(link)) ?? "")?.[1] ?? [];
+  });
+}
+
+/**
+ * The names of the sockets at which the agent of a process listens, as it has bound them. What listens
+ * under such a name is another's when the process does not have it itself: of its number in another
+ * namespace, or of somebody who has taken an abstract name.
+ */
+function boundNames(pid: number, { ownPid }: AgentProcess): string[] {
+  const nodes = new Set(agentNodes(pid));
+  if (nodes.size === 0) return [];
+  const lines = readText(`/proc/${pid}/net/unix`)?.split("\n") ?? [];
+  return lines.flatMap((line) => {
+    // Number, references, protocol, flags, type, state, node and name.
+    const [, node = "", name = ""] = /^(?:\S+\s+){6}(\d+) (.+)$/.exec(line) ?? [];
+    return nodes.has(node) && namesProcess(name, ownPid) ? [name] : [];
+  });
+}
+
+function namesProcess(name: string, ownPid: number): boolean {
+  return name.endsWith(`/${ownPid}.sock`) || new RegExp(`^@offheap-\\d+-${ownPid}$`).test(name);
+}
+
+/** Where the socket of a process's agent is; empty where it has none, or none that this user may see. */
+export function agentPlaces(pid: number, known: AgentProcess): AgentPlace[] {
+  return boundNames(pid, known).flatMap((name) => {
+    if (name.startsWith("@")) return [{ path: `${ABSTRACT}${name.slice(1)}`, called: name }];
+    // The same file by the shorter way, which a socket's address has room for.
+    const path = join(known.root, name);
+    const own = attempt(name, () => statSync(name));
+    const its = attempt(path, () => statSync(path));
+    const same = own !== null && own.dev === its?.dev && own.ino === its.ino;
+    return [{ path: same ? name : path, called: path }];
+  });
+}
+
+/** Whether a directory is this user's, and nobody else may write there. */
+function isPrivate(directory: string): boolean {
+  const it = attempt(directory, () => lstatSync(directory));
+  return it !== null && it.isDirectory() && (it.mode & 0o77) === 0 && it.uid === process.getuid?.();
+}
+
+/** The sockets in this user's own directories. */
+export function ownSockets(): string[] {
+  const runtime = process.env.XDG_RUNTIME_DIR;
+  return [
+    ...(runtime === undefined ? [] : [join(runtime, "offheap")]),
+    `/tmp/offheap-${process.getuid?.()}`,
+  ].filter(isPrivate).flatMap((directory) =>
+    (attempt(directory, () => readdirSync(directory)) ?? [])
+      .filter((name) => SOCKET.test(name)).map((name) => join(directory, name))
+  );
+}
