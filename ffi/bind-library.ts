@@ -7,7 +7,9 @@ import { BUILD_PACKAGE } from "./packages.ts";
 import process from "node:process";
 import { inspect } from "node:util";
 import { LibraryClosedError, LibraryLoadError, SymbolError } from "./errors.ts";
+import { processLibrary } from "./symbols/libc.ts";
 import type {
+  Adapter,
   Calls,
   NativeLibrary,
   ParameterType,
@@ -164,6 +166,28 @@ function bindCall(
     const result = raw(...converted);
     return from === undefined ? result : from(result);
   };
+}
+
+/**
+ * An adapter's `open`.
+ *
+ * @param openRaw Opens a library in the runtime's way; `null` is the process itself, where it has no
+ * name.
+ */
+export function libraryOpener(
+  openRaw: (file: string | null, table: SymbolTable, prefix: string) => RawLibrary,
+  parameters: ParameterConversions,
+  results: ResultConversions,
+): Adapter["open"] {
+  return (path, table, prefix = "") =>
+    bindLibrary(
+      path,
+      table,
+      openRaw(path ?? processLibrary(), table, prefix),
+      parameters,
+      results,
+      prefix,
+    );
 }
 
 /**

@@ -4,10 +4,10 @@
  * @module
  */
 import { markAsUntransferable } from "../threads.ts";
-import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "../symbols/libc.ts";
+import { libcLibrary, LOADER_SYMBOLS, rtldDefault } from "../symbols/libc.ts";
 import {
-  bindLibrary,
   encodeCString,
+  libraryOpener,
   loadError,
   LONG_TYPE,
   moveBuffer,
@@ -21,14 +21,7 @@ import {
   toExactNumber,
   viewOrNull,
 } from "../bind-library.ts";
-import type {
-  Adapter,
-  Address,
-  NativeLibrary,
-  NativePointer,
-  SymbolSignature,
-  SymbolTable,
-} from "../types.ts";
+import type { Adapter, Address, NativePointer, SymbolSignature, SymbolTable } from "../types.ts";
 
 interface BunSignature {
   readonly args: readonly string[];
@@ -157,15 +150,12 @@ export function createBunAdapter(version: string, module: unknown): Adapter {
     runtime: { name: "bun", version },
     backend: "bun:ffi",
     startChanges: { marks: "all", resetsSignals: false, readsChannel: false },
-    open<const T extends SymbolTable>(
-      path: string | null,
-      table: T,
-      prefix = "",
-    ): NativeLibrary<T> {
-      const file = path ?? processLibrary();
-      const raw = file === null ? openProcess(adapter, ffi) : openFile(ffi, file, table, prefix);
-      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
-    },
+    open: libraryOpener(
+      (file, table, prefix) =>
+        file === null ? openProcess(adapter, ffi) : openFile(ffi, file, table, prefix),
+      PARAMETERS,
+      RESULTS,
+    ),
     addressOf: (view) => ffi.ptr(view) as Address,
     wrap: (address, length) => protect(ffi.toArrayBuffer(address, 0, length)),
     rewrap: (buffer) => protect(moveBuffer(buffer)),

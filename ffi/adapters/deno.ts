@@ -5,10 +5,10 @@
  */
 import { isPermissionRefusal, PermissionError } from "../errors.ts";
 import { collectGarbage } from "../collect-garbage.ts";
-import { libcLibrary, LOADER_SYMBOLS, processLibrary, rtldDefault } from "../symbols/libc.ts";
+import { libcLibrary, LOADER_SYMBOLS, rtldDefault } from "../symbols/libc.ts";
 import {
-  bindLibrary,
   encodeCString,
+  libraryOpener,
   loadError,
   LONG_TYPE,
   moveBuffer,
@@ -28,7 +28,6 @@ import { isUnmarked } from "../threads.ts";
 import type {
   Adapter,
   Address,
-  NativeLibrary,
   NativePointer,
   Permission,
   SymbolSignature,
@@ -154,15 +153,12 @@ export function createDenoAdapter(namespace: unknown): Adapter {
     runtime: { name: "deno", version: deno.version.deno },
     backend: "Deno.dlopen",
     startChanges: { marks: "none", resetsSignals: false, readsChannel: true },
-    open<const T extends SymbolTable>(
-      path: string | null,
-      table: T,
-      prefix = "",
-    ): NativeLibrary<T> {
-      const file = path ?? processLibrary();
-      const raw = file === null ? openProcess(adapter, deno) : openFile(deno, file, table, prefix);
-      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
-    },
+    open: libraryOpener(
+      (file, table, prefix) =>
+        file === null ? openProcess(adapter, deno) : openFile(deno, file, table, prefix),
+      PARAMETERS,
+      RESULTS,
+    ),
     addressOf(view) {
       return toExactNumber(deno.UnsafePointer.value(deno.UnsafePointer.of(view))) as Address;
     },

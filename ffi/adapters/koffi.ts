@@ -6,8 +6,8 @@
 import process from "node:process";
 import { collectGarbage } from "../collect-garbage.ts";
 import {
-  bindLibrary,
   encodeCString,
+  libraryOpener,
   loadError,
   moveBuffer,
   nameTypes,
@@ -22,16 +22,7 @@ import {
 } from "../bind-library.ts";
 import { isUnmarked, markAsUntransferable } from "../threads.ts";
 import { packageUsers, requireFrom } from "../packages.ts";
-import { processLibrary } from "../symbols/libc.ts";
-import type {
-  Adapter,
-  Address,
-  NativeLibrary,
-  NativePointer,
-  RuntimeInfo,
-  SymbolSignature,
-  SymbolTable,
-} from "../types.ts";
+import type { Adapter, Address, NativePointer, RuntimeInfo, SymbolSignature } from "../types.ts";
 import { cNames, load, START_CHANGES } from "./node-common.ts";
 
 /** The part of koffi that this adapter uses. */
@@ -188,14 +179,7 @@ export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapt
     runtime,
     backend: "koffi",
     startChanges: START_CHANGES,
-    open<const T extends SymbolTable>(
-      path: string | null,
-      table: T,
-      prefix = "",
-    ): NativeLibrary<T> {
-      const raw = openFile(koffi, path ?? processLibrary());
-      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
-    },
+    open: libraryOpener((file) => openFile(koffi, file), PARAMETERS, RESULTS),
     addressOf: (view) => toExactNumber(koffi.address(view)) as Address,
     pointer: (address) => BigInt(address) as unknown as NativePointer,
     collectGarbage,

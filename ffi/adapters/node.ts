@@ -5,8 +5,8 @@
  */
 import { collectGarbage } from "../collect-garbage.ts";
 import {
-  bindLibrary,
   encodeCString,
+  libraryOpener,
   LONG_TYPE,
   moveBuffer,
   nameTypes,
@@ -21,15 +21,7 @@ import {
 } from "../bind-library.ts";
 import { isMainThread, isUnmarked } from "../threads.ts";
 import { awaitCompilerAtExit, callIndirectly } from "../optimised-calls.ts";
-import { processLibrary } from "../symbols/libc.ts";
-import type {
-  Adapter,
-  Address,
-  NativeLibrary,
-  NativePointer,
-  RuntimeInfo,
-  SymbolTable,
-} from "../types.ts";
+import type { Adapter, Address, NativePointer, RuntimeInfo } from "../types.ts";
 import { cNames, load, START_CHANGES } from "./node-common.ts";
 
 /** The part of `node:ffi` that this adapter uses. */
@@ -99,14 +91,7 @@ export function createNodeAdapter(runtime: RuntimeInfo, module: unknown): Adapte
     runtime,
     backend: "node:ffi",
     startChanges: START_CHANGES,
-    open<const T extends SymbolTable>(
-      path: string | null,
-      table: T,
-      prefix = "",
-    ): NativeLibrary<T> {
-      const raw = openFile(ffi, path ?? processLibrary());
-      return bindLibrary(path, table, raw, PARAMETERS, RESULTS, prefix);
-    },
+    open: libraryOpener((file) => openFile(ffi, file), PARAMETERS, RESULTS),
     addressOf: (view) => toExactNumber(ffi.getRawPointer(view)) as Address,
     wrap: (address, length) => ffi.toArrayBuffer(BigInt(address), length, false),
     rewrap: moveBuffer,
