@@ -22,7 +22,7 @@ import process from "node:process";
 import { debianRoot } from "../../tools/packages/debian.ts";
 import { pinnedPackage } from "../../tools/packages/npm-package.ts";
 import { ROOT } from "../../tools/runtimes.ts";
-import { namespacePrefix, requireNamespace } from "./namespace.ts";
+import { type NamespaceContents, namespacePrefix, requireNamespace } from "./namespace.ts";
 import type { Way } from "./types.ts";
 
 /** How programs of a row are started. */
@@ -96,16 +96,10 @@ function arm64Glibc(): Emulation {
     arm64: true,
     modules: modules(["@koromix/koffi-linux-arm64"]),
   };
-  requireNamespace(contents);
-  return {
-    prefix: namespacePrefix(contents),
-    variables: compilerVariables(),
-    place: (binary) => binary,
-    notes: [
-      "qemu-user in a private namespace, where the kernel runs arm64 programs by binfmt_misc: " +
-      "`offheap run` and the programs that tests start run as on arm64",
-    ],
-  };
+  return inNamespace(contents, [
+    "qemu-user in a private namespace, where the kernel runs arm64 programs by binfmt_misc: " +
+    "`offheap run` and the programs that tests start run as on arm64",
+  ]);
 }
 
 function musl(processor: Processor): Emulation {
@@ -119,15 +113,20 @@ function musl(processor: Processor): Emulation {
     ],
     arm64: emulated,
   };
+  return inNamespace(contents, [
+    "Debian's musl in its place in a private namespace; libstdc++ for it linked from Debian's " +
+    "static archives",
+  ]);
+}
+
+/** What runs in a private namespace, with compilers for what it emulates. */
+function inNamespace(contents: NamespaceContents, notes: readonly string[]): Emulation {
   requireNamespace(contents);
   return {
     prefix: namespacePrefix(contents),
     variables: compilerVariables(),
     place: (binary) => binary,
-    notes: [
-      "Debian's musl in its place in a private namespace; libstdc++ for it linked from Debian's " +
-      "static archives",
-    ],
+    notes,
   };
 }
 

@@ -6,29 +6,18 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { keptDirectory, type Store } from "../../tools/kept-directory.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 
-/** Where the bundles are, each in a directory named by its content. */
-const OUTPUT: string = join(ROOT, "build", "tests", "bundles");
-
-/** Bundles of other sources are kept this long: another run may be using one. */
-const KEPT_MS = 2 * 60 * 60 * 1000;
+/** Where the bundles are. Those of other sources are kept for a while: another run may be using one. */
+const STORE: Store = {
+  place: join(ROOT, "build", "tests", "bundles"),
+  kept: 2 * 60 * 60 * 1000,
+};
 
 /** The programs: single files, and all files of a directory. */
 const PROGRAMS: readonly string[] = ["mod.ts", "lib/cli.ts"];
@@ -76,9 +65,8 @@ function programs(): string[] {
  * it. Sources that did not change give the directory that is there.
  */
 export async function bundlePrograms(): Promise<string> {
-  mkdirSync(OUTPUT, { recursive: true });
   // As deep as it will be: source maps have relative paths.
-  const outdir = join(OUTPUT, "0");
+  const outdir = join(STORE.place, "0");
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: programs(),
@@ -99,34 +87,11 @@ export async function bundlePrograms(): Promise<string> {
   });
   const hash = createHash("sha256");
   for (const { path, hash: content } of outputFiles) hash.update(`${path}\0${content}\0`);
-  const directory = join(OUTPUT, hash.digest("hex").slice(0, 16));
-  removeOld(directory);
-  if (existsSync(directory)) {
-    const now = new Date();
-    utimesSync(directory, now, now);
-    return directory;
-  }
-  const work = mkdtempSync(join(OUTPUT, ".work-"));
-  chmodSync(work, 0o755); // some tests start programs as another user
-  for (const { path, contents } of outputFiles) {
-    const file = join(work, relative(outdir, path));
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, contents);
-  }
-  try {
-    renameSync(work, directory);
-  } catch (error) {
-    // Another run was faster.
-    rmSync(work, { recursive: true, force: true });
-    if (!existsSync(directory)) throw error;
-  }
-  return directory;
-}
-
-function removeOld(kept: string): void {
-  for (const name of readdirSync(OUTPUT)) {
-    const path = join(OUTPUT, name);
-    if (path === kept || Date.now() - statSync(path).mtimeMs < KEPT_MS) continue;
-    rmSync(path, { recursive: true, force: true });
-  }
+  return keptDirectory(STORE, hash.digest("hex").slice(0, 16), (work) => {
+    for (const { path, contents } of outputFiles) {
+      const file = join(work, relative(outdir, path));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, contents);
+    }
+  });
 }

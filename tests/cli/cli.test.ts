@@ -8,11 +8,10 @@ import { runtimeInfo } from "../../ffi/mod.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import { VERSION } from "../../lib/version.ts";
+import { printed } from "../support/command-line.ts";
 import { copyCheckout } from "../support/checkout.ts";
 import {
   builtLibrary,
-  type ChildOptions,
-  type ChildResult,
   offheapCommand,
   ROOT,
   runChild,
@@ -23,18 +22,6 @@ import { skipUnless } from "../support/skip.ts";
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 const { name: RUNTIME, version: RUNTIME_VERSION } = runtimeInfo();
 const inNode = () => skipUnless(RUNTIME === "node", "only Node warns of what is experimental");
-
-function offheap(args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
-  return runChild(offheapCommand(...args), options);
-}
-
-/** What a command prints that must end with 0 and complain about nothing. */
-async function printed(args: readonly string[], options: ChildOptions = {}): Promise<string> {
-  const { status, stdout, stderr } = await offheap(args, options);
-  assert.equal(stderr, "");
-  assert.equal(status, 0, stdout);
-  return stdout;
-}
 
 test("info tells the versions, the system, both allocators, the library, its options and the health", async () => {
   const text = await printed(["info"]);

@@ -6,29 +6,12 @@ import type { ProcessReport } from "../../lib/watch/doctor/types.ts";
 import { BUILD_COMMAND } from "../../lib/build-command.ts";
 import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import { VERSION } from "../../lib/version.ts";
+import { offheap, printed } from "../support/command-line.ts";
 import { withChild } from "../support/child.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
-import {
-  builtLibrary,
-  type ChildOptions,
-  type ChildResult,
-  offheapCommand,
-  runChild,
-} from "../support/runtime.ts";
+import { builtLibrary, offheapCommand, runChild } from "../support/runtime.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
-
-function offheap(args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
-  return runChild(offheapCommand(...args), options);
-}
-
-/** What a command prints that must end with 0 and complain about nothing. */
-async function printed(args: readonly string[], options: ChildOptions = {}): Promise<string> {
-  const { status, stdout, stderr } = await offheap(args, options);
-  assert.equal(stderr, "");
-  assert.equal(status, 0, stdout);
-  return stdout;
-}
 
 test("info of the system's allocator has no library and no options, of a false one neither", async () => {
   const own = await printed(["info"], { variables: { OFFHEAP_ALLOCATOR: "system" } });

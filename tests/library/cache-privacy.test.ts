@@ -209,7 +209,8 @@ test(
         const expected = exposed
           ? {
             why: `users other than its owner may write to "${directory}" (mode 0777)`,
-            remedy: "Have its owner or mode repaired, or set XDG_CACHE_HOME to a directory elsewhere.",
+            remedy:
+              "Have its owner or mode repaired, or set XDG_CACHE_HOME to a directory elsewhere.",
           }
           : null;
         assert.deepEqual(cacheExposure(cache, cache), expected);

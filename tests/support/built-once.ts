@@ -6,23 +6,19 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-} from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { keptDirectory, keptDirectoryAsync, type Store } from "../../tools/kept-directory.ts";
 import { ROOT } from "./runtime.ts";
 
-const OUTPUT = join(ROOT, "build", "tests", "compiled");
-const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+const STORE: Store = {
+  place: join(ROOT, "build", "tests", "compiled"),
+  kept: 7 * 24 * 60 * 60 * 1000,
+};
+
+function keyOf(made: unknown): string {
+  return createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
+}
 
 /**
  * Gives the directory in which `make` has put its files, now or before.
@@ -31,66 +27,15 @@ const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
  * @param make Is given an empty directory.
  */
 export function builtOnce(made: unknown, make: (directory: string) => void): string {
-  const directory = directoryOf(made);
-  if (existsSync(directory)) return directory;
-  const work = workDirectory();
-  try {
-    make(work);
-    keep(work, directory);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return directory;
+  return keptDirectory(STORE, keyOf(made), make);
 }
 
 /** The same of what takes its time without stopping the process. */
-export async function builtOnceAsync(
+export function builtOnceAsync(
   made: unknown,
   make: (directory: string) => Promise<void>,
 ): Promise<string> {
-  const directory = directoryOf(made);
-  if (existsSync(directory)) return directory;
-  const work = workDirectory();
-  try {
-    await make(work);
-    keep(work, directory);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return directory;
-}
-
-/** Where the files are, or will be; those that are there count as used. */
-function directoryOf(made: unknown): string {
-  const key = createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
-  const directory = join(OUTPUT, key);
-  const now = new Date();
-  if (existsSync(directory)) utimesSync(directory, now, now);
-  return directory;
-}
-
-function workDirectory(): string {
-  mkdirSync(OUTPUT, { recursive: true });
-  removeOld();
-  return mkdtempSync(join(OUTPUT, ".work-"));
-}
-
-function keep(work: string, directory: string): void {
-  try {
-    renameSync(work, directory);
-  } catch (error) {
-    // Another test was faster.
-    if (!existsSync(directory)) throw error;
-  }
-}
-
-/** What nothing has used for a week goes. */
-function removeOld(): void {
-  for (const name of readdirSync(OUTPUT)) {
-    const path = join(OUTPUT, name);
-    const used = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
-    if (Date.now() - used > WEEK_MS) rmSync(path, { recursive: true, force: true });
-  }
+  return keptDirectoryAsync(STORE, keyOf(made), make);
 }
 
 /** Directories of `temporaryDirectory()`. */
