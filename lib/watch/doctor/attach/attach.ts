@@ -1,0 +1,135 @@
+/**
+ * Reading the JavaScript heap of a running Node or Deno from outside, by its inspector: SIGUSR1 opens
+ * it, and it is closed again. Only when asked for: the program prints a line about it, and whoever
+ * reaches its loopback could use it meanwhile.
+ *
+ * @module
+ */
+import { readlinkSync } from "node:fs";
+import process from "node:process";
+import { figures } from "../../../allocators/statistics.ts";
+import { DoctorError } from "../../../errors.ts";
+import { JAVASCRIPT_FIGURES, type JavaScriptFigures } from "../../memory/types.ts";
+import { runtimeOf } from "../../processes/runtime.ts";
+import { attempt, openProcess, type ProcessSource, readText } from "../process-source.ts";
+import { listeningPorts, openSession, waitFor } from "./inspector.ts";
+
+/** A process's heap that is read from outside. */
+export interface AttachedHeap {
+  /** Reads what the runtime counts. */
+  read(): Promise<JavaScriptFigures>;
+  /** Closes the inspector. */
+  close(): Promise<void>;
+}
+
+const SIGNAL = "SIGUSR1";
+
+/** The bit of SIGUSR1 in the masks of `/proc/PID/status`. */
+const SIGNAL_BIT = 1n << 9n;
+
+/** Both have Node's global `process`. */
+const READ = "JSON.stringify(process.memoryUsage())";
+
+/** It closes after the answer: closing waits for the session that asks for it. */
+const CLOSE = 'void setTimeout(() => process.getBuiltinModule("node:inspector").close(), 10)';
+
+/**
+ * Opens the inspector of a process.
+ *
+ * @throws {DoctorError} when the process is no Node or Deno, would be ended by the signal, or does not
+ * open an inspector.
+ */
+export async function attachHeap(pid: number): Promise<AttachedHeap> {
+  await checkTarget(pid);
+  const before = attempt(pid, `/proc/${pid}/fd`, () => listeningPorts(pid));
+  try {
+    process.kill(pid, SIGNAL);
+  } catch (error) {
+    throw refusal(pid, `this user may not send it ${SIGNAL}`, error);
+  }
+  const port = await waitFor(() => [...listeningPorts(pid)].find((each) => !before.has(each)));
+  if (port === null) {
+    throw refusal(
+      pid,
+      `it opened no inspector after ${SIGNAL}. It may have been open before (--inspect), port 9229 may ` +
+        "be in use, or the program handles the signal itself",
+    );
+  }
+  try {
+    const session = await openSession(port);
+    return {
+      async read() {
+        return parseUsage(await session.evaluate(READ));
+      },
+      async close() {
+        try {
+          await session.evaluate(CLOSE);
+        } finally {
+          session.end();
+        }
+        const isClosed = () => listeningPorts(pid).has(port) ? undefined : true;
+        if (await waitFor(isClosed) === null) {
+          throw refusal(
+            pid,
+            `its inspector is still open on port ${port}, as it was asked to close it`,
+          );
+        }
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw refusal(pid, `its inspector is open on port ${port}, and ${error.message}`, error);
+  }
+}
+
+/** SIGUSR1 ends what does not expect it, Bun among others: nothing is sent unless all of it fits. */
+async function checkTarget(pid: number): Promise<void> {
+  const source = openProcess(pid);
+  const runtime = attempt(pid, `/proc/${pid}/exe`, () => runtimeOf(`/proc/${pid}/exe`));
+  if (runtime === null || runtime === "bun") {
+    throw refusal(
+      pid,
+      `it runs ${runtime === null ? "no JavaScript runtime that offheap knows" : "Bun"}, which ` +
+        `${SIGNAL} would end. Only Node and Deno open an inspector by it`,
+    );
+  }
+  // Deno handles it a moment after its start.
+  if (await waitFor(() => handlesSignal(source) ? true : undefined) === null) {
+    throw refusal(pid, `it does not handle ${SIGNAL}, which would end it`);
+  }
+  if (networkOf(pid) !== networkOf(process.pid)) {
+    throw refusal(
+      pid,
+      "its loopback is that of another container. Run offheap in there (docker exec)",
+    );
+  }
+}
+
+function handlesSignal(source: ProcessSource): boolean {
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readText(source, "status"))?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) & SIGNAL_BIT) !== 0n;
+}
+
+function networkOf(pid: number): string {
+  const path = `/proc/${pid}/ns/net`;
+  return attempt(pid, path, () => readlinkSync(path));
+}
+
+function refusal(pid: number, why: string, cause?: unknown): DoctorError {
+  return new DoctorError(`Cannot attach to process ${pid}: ${why}.`, { cause });
+}
+
+/** What `process.memoryUsage()` says, in the shape that all figures have. */
+function parseUsage(text: unknown): JavaScriptFigures {
+  const usage = JSON.parse(String(text)) as NodeJS.MemoryUsage;
+  return figures(
+    JAVASCRIPT_FIGURES,
+    {
+      used: usage.heapUsed,
+      total: usage.heapTotal,
+      external: usage.external,
+      arrayBuffers: usage.arrayBuffers,
+    },
+    "the inspector was not asked for it",
+  );
+}

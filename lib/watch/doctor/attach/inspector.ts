@@ -1,0 +1,137 @@
+/**
+ * The inspector of a running process: finding where it listens, and asking it.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { setTimeout as wait } from "node:timers/promises";
+
+/** How long an answer may take; a program that computes without a pause gives none. */
+const PATIENCE = 5000;
+
+/** How often it is looked whether something has come about, and for how long. */
+const LOOK = { every: 20, times: 150 };
+
+/** A session with an inspector. */
+export interface InspectorSession {
+  /**
+   * Has an expression evaluated.
+   *
+   * @returns Its value, as JSON can hold it.
+   * @throws {RangeError} when no answer comes in time, or the expression throws.
+   */
+  evaluate(expression: string): Promise<unknown>;
+  /** Ends the session; the inspector stays open. */
+  end(): void;
+}
+
+/**
+ * The ports on which a process listens on loopback.
+ *
+ * Errors of the file system come as they are.
+ */
+export function listeningPorts(pid: number): Set<number> {
+  const descriptors = `/proc/${pid}/fd`;
+  const sockets = new Set(
+    readdirSync(descriptors).flatMap((name) => {
+      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`${descriptors}/${name}`))?.[1];
+      return inode === undefined ? [] : [inode];
+    }),
+  );
+  const ports = readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").slice(1).flatMap(
+    (line) => {
+      const [, address = "", , state, , , , , , inode = ""] = line.trim().split(/\s+/);
+      // 127.0.0.1 in the byte order of the machine, and a socket that listens.
+      const [host, port = ""] = address.split(":");
+      return state === "0A" && host === "0100007F" && sockets.has(inode)
+        ? [Number.parseInt(port, 16)]
+        : [];
+    },
+  );
+  return new Set(ports);
+}
+
+/** A descriptor may be closed between listing and looking. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Waits until something is there; `null` when it does not come. */
+export async function waitFor<T>(look: () => T | undefined): Promise<T | null> {
+  for (let time = 0; time < LOOK.times; time++) {
+    const found = look();
+    if (found !== undefined) return found;
+    await wait(LOOK.every);
+  }
+  return null;
+}
+
+/**
+ * Opens a session with the inspector at a port of loopback.
+ *
+ * @throws {RangeError} when it does not answer as an inspector does.
+ */
+export async function openSession(port: number): Promise<InspectorSession> {
+  const socket = new WebSocket(await findTarget(port));
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new RangeError("it accepts no session")), PATIENCE);
+    socket.onopen = () => (clearTimeout(timer), resolve());
+    socket.onerror = () => (clearTimeout(timer), reject(new RangeError("it refuses a session")));
+  });
+  const waiting = new Map<number, (answer: Answer) => void>();
+  socket.onmessage = ({ data }) => {
+    const answer = JSON.parse(String(data)) as Answer;
+    waiting.get(answer.id)?.(answer);
+  };
+  let last = 0;
+  return {
+    async evaluate(expression) {
+      const id = ++last;
+      const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+      const timer = setTimeout(
+        () => reject(new RangeError("it does not answer: the program computes without a pause")),
+        PATIENCE,
+      );
+      waiting.set(id, resolve);
+      socket.send(JSON.stringify({
+        id,
+        method: "Runtime.evaluate",
+        params: { expression, returnByValue: true },
+      }));
+      try {
+        const { result } = await promise;
+        if (result?.exceptionDetails === undefined && result?.result !== undefined) {
+          return result.result.value;
+        }
+        throw new RangeError("it cannot evaluate what it is asked");
+      } finally {
+        clearTimeout(timer);
+        waiting.delete(id);
+      }
+    },
+    end: () => socket.close(),
+  };
+}
+
+/** What an inspector answers. */
+interface Answer {
+  readonly id: number;
+  readonly result?: {
+    readonly result?: { readonly value?: unknown };
+    readonly exceptionDetails?: unknown;
+  };
+}
+
+async function findTarget(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/json/list`, {
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  const targets: unknown = await response.json();
+  const url = Array.isArray(targets) ? targets[0]?.webSocketDebuggerUrl : undefined;
+  if (typeof url !== "string") throw new RangeError("it lists nothing that can be inspected");
+  return url;
+}
