@@ -7,6 +7,8 @@ import { test } from "node:test";
 import { compileProgram } from "../support/compile.ts";
 import { directory, refused, run, script } from "../support/launch.ts";
 import { effort } from "../support/effort.ts";
+import { IS_MUSL } from "../support/libc.ts";
+import { skipUnless } from "../support/skip.ts";
 
 /** Ways in which the launched process becomes another program without the preload or the check. */
 const WAYS_AROUND: readonly (readonly [string, readonly string[], string])[] = [
@@ -93,6 +95,19 @@ test("a script whose env would leave the check out is refused, by whatever name 
     assert.match(await refused(["-a", "jemalloc", "--", path]), message, line);
   }
 });
+
+test(
+  "a program is executed by the descriptor of the file that was checked, a script by its name",
+  skipUnless(!IS_MUSL, "only glibc's dynamic linker shows by what name it was executed"),
+  async () => {
+    const path = script("shown", "#!/bin/cat\n");
+    for (const [command, name] of [["/bin/true", "/dev/fd/\\d+"], [path, path]] as const) {
+      // The runtime, which is executed first, shows its own.
+      const { stdout } = await run(["--", command], { variables: { LD_SHOW_AUXV: "1" } });
+      assert.match(stdout, new RegExp(`AT_EXECFN: +(?!.*AT_EXECFN)${name}\n`, "s"));
+    }
+  },
+);
 
 test("what is executed is what was checked: a link that changes meanwhile makes no difference", async () => {
   const [dynamic, fixed] = ["dynamic", "static"].map((name) =>
