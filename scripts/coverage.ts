@@ -1,7 +1,7 @@
 /**
- * `npm run coverage`: runs the tests in Node 26, from the sources, and prints how many lines of
- * `lib` and `ffi` ran, in the tests and in the processes that they start. Words choose test files,
- * as with `npm test`.
+ * `npm run coverage`: runs the tests of `lib` and `ffi` in Node 26, from the sources, and prints how
+ * many of their lines ran, in the tests and in the processes that they start. Words choose test
+ * files, as with `npm test`.
  *
  * @module
  */
@@ -15,13 +15,21 @@ import { buildMissing } from "../tools/common.ts";
 import { endRunning } from "../tools/processes.ts";
 import { findRuntimes, parseRuntimeNames, ROOT } from "../tools/runtimes.ts";
 import { Coverage, type Lines } from "./testing/coverage.ts";
-import { testFiles } from "./testing/files.ts";
+import { testFiles, testName } from "./testing/files.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
 import { withoutSystemPreload } from "./testing/own-system.ts";
+import { inOrder, runQueue } from "./testing/queue.ts";
 import { runFile } from "./testing/run-file.ts";
+import { expectedSeconds } from "./testing/times.ts";
 
 /** The longest that a file may take, in milliseconds: counting makes it slower. */
 const TIMEOUT = 15 * 60 * 1000;
+
+/** Files at once. */
+const AT_ONCE = 2;
+
+/** Folders whose files are about other folders than `lib` and `ffi`. */
+const OTHERS = /^(?:bench|build|npm)\//;
 
 /** Files that are listed by name: those with the most lines that did not run. */
 const LISTED = 15;
@@ -35,21 +43,24 @@ const place = { target: hostTarget(), runtime: "node26", pinned: true, everywher
 const words = process.argv.slice(2);
 const chosen = testFiles().filter((path) =>
   reasonToLeaveOut(path, place) === null &&
+  !OTHERS.test(testName(path)) &&
   (words.length === 0 || words.some((word) => path.includes(word)))
 );
 const coverage = new Coverage();
-const directory = mkdtempSync(join(tmpdir(), "offheap-coverage-"));
 const prefix = withoutSystemPreload();
 let failed = 0;
-for (const path of chosen) {
+const jobs = inOrder(chosen.map((path) => ({ runtime, path })), expectedSeconds());
+let left = jobs.length;
+await runQueue(jobs, AT_ONCE, async ({ path }) => {
+  const directory = mkdtempSync(join(tmpdir(), "offheap-coverage-"));
   const variables = { NODE_V8_COVERAGE: directory };
   const result = await runFile({ ...runtime, prefix, variables }, path, { timeout: TIMEOUT });
   coverage.add(directory);
+  rmSync(directory, { recursive: true, force: true });
   failed += result.failed;
   const problem = result.failed > 0 ? `: FAILED\n${result.output}` : "";
-  console.log(`${relative(ROOT, path)}${problem}`);
-}
-rmSync(directory, { recursive: true, force: true });
+  console.log(`${relative(ROOT, path)} (${--left} to go)${problem}`);
+});
 report(coverage.files());
 if (failed > 0) {
   console.log(`\n${failed} tests failed: the figures are not those of a whole run`);
