@@ -129,8 +129,10 @@ static int may_ask(int from) {
 
 static void answer(int from, struct text *text) {
     char line[256];
+    /* Read before anything else: who has not been read gets an error in place of the answer. */
+    int read = read_line(from, line, sizeof line);
     if (!may_ask(from)) answer_refusal(text, "only the same user and root are answered");
-    else if (!read_line(from, line, sizeof line)) answer_refusal(text, "a question is one line");
+    else if (!read) answer_refusal(text, "a question is one line");
     else answer_line(text, line);
     /* It fits into the socket's buffer: nothing waits for who does not read. */
     (void)send(from, text->bytes, text->length, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import process from "node:process";
 import { AgentError } from "../../errors.ts";
 import { errorCode } from "../../system/files.ts";
-import { agentPlaces, agentProcess, ownSockets } from "./sockets.ts";
+import { agentPlaces, agentProcess, ownSockets, wantsAgent } from "./sockets.ts";
 import type { AgentAnswer, AgentQuestion } from "./types.ts";
 
 /** The version of the protocol that is spoken here. */
@@ -82,36 +82,31 @@ export async function askAgent<Q extends AgentQuestion>(
   pid: number,
   question: Q,
 ): Promise<AgentAnswer<Q>> {
-  const known = process.platform === "linux" ? agentProcess(pid) : null;
-  if (known === null) {
-    throw new AgentError(
-      process.platform === "linux"
-        ? `Cannot ask the agent of process ${pid}: there is no such process.`
-        : "Cannot ask an agent: Linux alone has them.",
-    );
-  }
-  const failures: unknown[] = [];
+  const fail = (why: string): never => {
+    throw new AgentError(`Cannot ask the agent of process ${pid}: ${why}.`);
+  };
+  if (process.platform !== "linux") return fail("Linux alone has agents");
+  const known = agentProcess(pid) ?? fail("there is no such process");
+  const failures: string[] = [];
   for (const { path, called } of agentPlaces(pid, known)) {
     try {
-      // The protocol's answer to this question, of this version: see readAnswer.
-      return readAnswer(
-        pid,
-        known.ownPid,
-        await exchange(path, question),
-      ) as unknown as AgentAnswer<
-        Q
-      >;
+      const answer = readAnswer(pid, known.ownPid, await exchange(path, question));
+      // The protocol's answer to this question, of the version that was compared.
+      return answer as unknown as AgentAnswer<Q>;
     } catch (error) {
       if (error instanceof AgentError) throw error;
       failures.push(`${called}: ${error instanceof Error ? error.message : error}`);
     }
   }
-  throw new AgentError(
-    `Cannot ask the agent of process ${pid}: ${
-      failures.length > 0 ? failures.join("; ") : "it has none, or none that this user may see. " +
-        'Programs that "offheap run" starts have one, once they have made a thread'
-    }.`,
-  );
+  return fail(failures.length > 0 ? failures.join("; ") : whyNone(pid));
+}
+
+function whyNone(pid: number): string {
+  return wantsAgent(pid)
+    ? "it was asked for, and has not started: the process has made no thread yet, or the agent's " +
+      "could not be made. Or this user may not see it"
+    : 'it has none, or none that this user may see. Programs that "offheap run" starts have one, ' +
+      "and their children that are Node, Deno or Bun, once they have made a thread";
 }
 
 /** Whether somebody listens at a socket. */

@@ -7,6 +7,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "no
 import { join } from "node:path";
 import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
+import { AGENT_VARIABLE } from "../../run/agent.ts";
 import { errorCode } from "../../system/files.ts";
 
 /** What Linux reports of a process that has or may have an agent. */
@@ -55,6 +56,15 @@ export function agentProcess(pid: number): AgentProcess | null {
     ownPid: Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? pid),
     root: `/proc/${pid}/root`,
   };
+}
+
+/**
+ * Whether a process was started with the variable that asks for an agent; whether it is one that gets it
+ * is the shim's to say.
+ */
+export function wantsAgent(pid: number): boolean {
+  const environment = readText(`/proc/${pid}/environ`) ?? "";
+  return environment.split("\0").some((entry) => entry.startsWith(`${AGENT_VARIABLE}=`));
 }
 
 /** The nodes of the sockets that the agent's thread has; it may have descriptors of its own. */

@@ -1,0 +1,259 @@
+/**
+ * The agent in launched programs: which of them have it, what it gives back, and what it survives.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { askAgent } from "../../lib/watch/agent/client.ts";
+import { compileProgram, compileShared } from "../support/compile.ts";
+import {
+  builtLibrary,
+  childEnvironment,
+  type ChildOptions,
+  offheapCommand,
+  runChild,
+} from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+let made: string | undefined;
+/** A program that does what its arguments say, see `threads.c`. */
+function program(): string {
+  if (made === undefined) {
+    made = compileProgram("threads.c", "threads-agent", ["-pthread", "-ldl"]);
+    chmodSync(dirname(made), 0o755); // for the test with another user
+  }
+  return made;
+}
+
+/** What the program prints under `offheap run`, a line each. */
+async function printed(
+  options: readonly string[],
+  words: readonly string[],
+  more: ChildOptions = {},
+): Promise<string[]> {
+  const command = offheapCommand("run", ...options, "--", program(), ...words);
+  const { status, signal, stdout, stderr } = await runChild(command, more);
+  assert.deepEqual([status, signal, stderr], [0, null, ""]);
+  return stdout.trim().split("\n");
+}
+
+const SYSTEM = ["-a", "system"];
+
+test("it starts with the program's first thread, and never before", async () => {
+  const words = ["ask", "thread", "ask", "thread", "ask"];
+  assert.deepEqual(await printed(SYSTEM, words), ["off 1", "off 2", "off 2"]);
+  const jemalloc = await printed(["-a", "jemalloc"], words);
+  assert.deepEqual(jemalloc, ["off 1", "off 2", "off 2"], "jemalloc's own thread is not needed");
+  assert.deepEqual(await printed(["-a", "mimalloc"], words), ["off 1", "off 2", "off 2"]);
+});
+
+test("children that are no runtimes have none, and what the launched process becomes has one", async () => {
+  const forked = await printed(SYSTEM, ["thread", "fork", "ask", "thread", "ask"]);
+  assert.deepEqual(forked, ["off 1", "off 1"]);
+  const child = ["fork", "exec", program(), "ask", "thread", "ask"];
+  assert.deepEqual(await printed(SYSTEM, child), ["off 1", "off 1"]);
+  const became = ["thread", "exec", program(), "ask", "thread", "ask"];
+  assert.deepEqual(await printed(SYSTEM, became), ["off 1", "off 2"]);
+});
+
+test("--no-agent leaves it out, and --no-inherit keeps it from children", async () => {
+  assert.deepEqual(await printed([...SYSTEM, "--no-agent"], ["thread", "ask"]), ["off 1"]);
+  const command = offheapCommand("run", ...SYSTEM, "--no-inherit", "--", "sh", "-c", "env; true");
+  assert.doesNotMatch((await runChild(command)).stdout, /OFFHEAP_AGENT|liboffheap/);
+});
+
+test("a program at rest gives its memory back, once", async () => {
+  const words = ["thread", "burst", "200", "resident", "sleep", "3000", "resident"];
+  for (const allocator of ["system", "jemalloc"]) {
+    const [before = 0, after = 0] = (await printed(["-a", allocator], words)).map(Number);
+    assert.ok(after < Math.max(before / 2, 60), `${allocator}: ${before} MiB came to ${after}`);
+  }
+  const [kept = 0, still = 0] = (await printed([...SYSTEM, "--idle-trim", "0"], words)).map(Number);
+  assert.ok(kept > 150 && still > kept * 0.9, `--idle-trim 0: ${kept} MiB came to ${still}`);
+});
+
+/** The program under `offheap run`. */
+function launched(options: readonly string[], words: readonly string[]): string[] {
+  return offheapCommand("run", ...options, "--", program(), ...words);
+}
+
+interface DuringOptions {
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+}
+
+/** Works while a command runs, from its first output on. */
+async function during<T>(
+  [file = "", ...args]: readonly string[],
+  work: (pid: number, child: ChildProcess) => Promise<T>,
+  { variables, uid }: DuringOptions = {},
+): Promise<T> {
+  const child = spawn(file, args, {
+    env: childEnvironment(variables),
+    stdio: ["ignore", "pipe", "inherit"],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  const ended = new Promise((_, reject) =>
+    child.once("close", (status) => reject(new Error(`it ended with status ${status}`)))
+  );
+  ended.catch(() => {}); // also when it is ended, below
+  try {
+    await Promise.race([ended, new Promise((resolve) => child.stdout.once("data", resolve))]);
+    return await work(child.pid ?? 0, child);
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+const WAIT = ["thread", "sleep", "300", "say", "ready", "sleep", "60000"];
+
+test("it says who it is, counts, purges, changes the decay, and refuses what it does not know", async () => {
+  await during(
+    launched(["-a", "jemalloc", "--idle-trim", "0", "--memory-limit", "400MiB"], [
+      "burst",
+      "100",
+      ...WAIT,
+    ]),
+    async (pid) => {
+      const hello = await askAgent(pid, "hello");
+      const { version, ...known } = hello;
+      const limit = 400 * 2 ** 20;
+      const expected = { offheap: 1, pid, allocator: "jemalloc", idleMilliseconds: 0, limit };
+      assert.deepEqual(known, { ...expected, stopped: null });
+      assert.match(version ?? "", /^5\.3\.\d$/);
+      const stats = await askAgent(pid, "stats");
+      assert.ok((stats.counted.allocated ?? 0) > 50_000, JSON.stringify(stats));
+      assert.ok(stats.resident >= (stats.counted.allocated ?? 0));
+      for (const name of ["allocated", "committed", "arenas", "muzzy"] as const) {
+        assert.notEqual(name in stats.counted, name in stats.absent, name);
+      }
+      assert.equal((await askAgent(pid, "decay 10000")).refused, null);
+      const purge = await askAgent(pid, "purge");
+      assert.equal(purge.refused, null);
+      assert.ok(purge.residentAfter <= purge.residentBefore);
+      await assert.rejects(askAgent(pid, "bogus" as "hello"), /unknown question; there are hello/);
+      const wrong = await askAgent(pid, "decay x" as "decay 1");
+      assert.match(wrong.refused ?? "", /a number of milliseconds/);
+    },
+  );
+});
+
+test("who gives nothing back says why, and is not asked again at rest", async () => {
+  await during(launched(["-a", "mimalloc", "--idle-trim", "10ms"], WAIT), async (pid) => {
+    const { refused, allocator, version } = await askAgent(pid, "purge");
+    assert.equal(allocator, "mimalloc");
+    if (version?.startsWith("2.") !== true) return;
+    assert.match(refused ?? "", /^mimalloc 2 gives pages back only in the thread that has them/);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.equal((await askAgent(pid, "hello")).stopped, refused);
+  });
+  await during(launched(SYSTEM, WAIT), async (pid) => {
+    const { refused } = await askAgent(pid, "decay 10");
+    assert.match(refused ?? "", /has no decay$/);
+  });
+});
+
+test("purges that bring nothing stop, until the program has grown", async () => {
+  // It works for a moment after each rest, and frees nothing.
+  const work = ["work", "300", "sleep", "1000"];
+  const words = ["thread", "say", "ready", ...Array(20).fill(work).flat(), "sleep", "60000"];
+  await during(launched([...SYSTEM, "--idle-trim", "100ms"], words), async (pid) => {
+    let stats = await askAgent(pid, "stats");
+    while (stats.stopped === null && stats.purges < 8) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      stats = await askAgent(pid, "stats");
+    }
+    assert.match(stats.stopped ?? "", /gave back less than a hundredth/);
+    assert.ok(stats.purges >= 3, `${stats.purges} purges`);
+  });
+});
+
+test("near the user's limit memory is given back at once, and the decay is shortened", async () => {
+  const words = ["thread", "burst", "150", "sleep", "300", "say", "ready", "sleep", "60000"];
+  const options = ["-a", "jemalloc", "--idle-trim", "0", "--memory-limit", "30MiB"];
+  await during(launched(options, words), async (pid) => {
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const { purges, pressures, limit } = await askAgent(pid, "stats");
+    assert.equal(limit, 30 * 2 ** 20);
+    assert.ok(purges >= 1 && pressures >= 1, `${purges} purges, ${pressures} times`);
+  }, { variables: { MALLOC_CONF: "dirty_decay_ms:100000" } });
+});
+
+test("a program that closes all descriptors neither disturbs it nor is disturbed", async () => {
+  const words = ["thread", "sleep", "300", "close", "say", "ready", "sleep", "60000"];
+  await during(launched(SYSTEM, words), async (pid) => {
+    assert.equal((await askAgent(pid, "hello")).pid, pid);
+  });
+  // Where it could not have descriptors of its own, its socket is gone, and it goes on.
+  const rest = ["thread", "sleep", "300", "close", "burst", "200", "sleep", "3000", "resident"];
+  const [after] = (await printed(SYSTEM, ["old", ...rest])).map(Number);
+  assert.ok((after ?? 999) < 60, `${after} MiB`);
+});
+
+test("forks in the middle of purges and questions lose nothing", async () => {
+  for (const allocator of ["system", "jemalloc", "mimalloc"]) {
+    const words = ["thread", "sleep", "300", "say", "ready", "forks", "500"];
+    await during(launched(["-a", allocator], words), async (pid, child) => {
+      let output = "";
+      child.stdout?.on("data", (part) => output += part);
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      while (child.exitCode === null && output === "") {
+        await askAgent(pid, "purge").catch((error) => assert.equal(error.name, "AgentError"));
+        await askAgent(pid, "stats").catch((error) => assert.equal(error.name, "AgentError"));
+      }
+      await ended;
+      assert.match(output, /^0 of \d+ failed\n$/, allocator);
+    });
+  }
+});
+
+const IS_ROOT = process.getuid?.() === 0;
+const NOBODY = 65_534;
+const STRANGER = 65_533;
+
+test(
+  "another user is refused, and so is whoever has taken its name",
+  skipUnless(IS_ROOT, "needs root"),
+  async () => {
+    // A directory that is not the user's own: the socket then has an abstract name, which all may connect to.
+    const directory = `/tmp/offheap-${NOBODY}`;
+    const existed = existsSync(directory);
+    if (!existed) mkdirSync(directory, { mode: 0o755 });
+    try {
+      await during(launched(SYSTEM, WAIT), async (pid) => {
+        assert.equal((await askAgent(pid, "hello")).pid, pid, "root may ask");
+        const code =
+          `require("net").connect("\\0offheap-${NOBODY}-${pid}").on("connect", function () {
+        this.end("hello\\n"); }).on("data", (text) => console.log(String(text)))`;
+        const ask = async (uid: number): Promise<string> => {
+          const child = spawn("node", ["-e", code], { uid, gid: uid, env: childEnvironment() });
+          let text = "";
+          child.stdout.on("data", (part) => text += part);
+          await new Promise((resolve) => child.once("close", resolve));
+          return text;
+        };
+        assert.match(await ask(NOBODY), /"allocator"/);
+        assert.match(await ask(STRANGER), /"error":"only the same user and root are answered"/);
+      }, { uid: NOBODY });
+    } finally {
+      if (!existed) rmSync(directory, { recursive: true });
+    }
+  },
+);
+
+test("its failure to start is told, and never fails the program", async () => {
+  const decoy = compileShared("no-agent.c", "no-agent.so", ["-pthread"]);
+  const variables = {
+    LD_PRELOAD: `${builtLibrary("offheap")}:${decoy}`,
+    OFFHEAP_AGENT: "*:idle=1000",
+  };
+  const { status, stdout } = await runChild([program(), "thread", "ask"], { variables });
+  assert.deepEqual([status, stdout], [0, "off 1\n"]);
+  await during([program(), ...WAIT], async (pid) => {
+    const message = /it was asked for, and has not started/;
+    await assert.rejects(askAgent(pid, "hello"), { name: "AgentError", message });
+  }, { variables });
+});
