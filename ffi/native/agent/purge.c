@@ -26,8 +26,12 @@
 #define NEAR_LOOK_MS 50
 #define NEAR_FROM 750
 #define REST_LOOK_MS 2000
-/* A program at rest does not come nearer to a limit by itself: others in its group may bring it there. */
+/* At rest with more than half of a limit used; below that, the limits are looked at now and then. */
+#define HALF_LOOK_MS 1000
+#define HALF_FROM 500
 #define LIMITS_EVERY 4
+/* Without a rest after which memory is given back, this is one. */
+#define USUAL_REST_MS 1000
 
 static uint64_t step_start;
 
@@ -63,11 +67,11 @@ const char *agent_purge(void) {
 
 static struct {
     uint64_t looked, processor;
-    /* Since when the program rests, and whether it was purged since it last worked. */
+    /* Since when the program does little, and whether it has for long enough and was purged for it. */
     uint64_t since;
-    int purged;
+    int rests;
     int fruitless;
-    /* Resident memory after the last purge. */
+    /* Resident memory when it began to rest, after the purge. */
     uint64_t left;
 } rest;
 
@@ -83,14 +87,7 @@ static int has_grown(uint64_t resident) {
     return resident > rest.left + rest.left / 10 + MIB;
 }
 
-static void purge_at_rest(void) {
-    rest.purged = 1;
-    uint64_t before = resident_bytes();
-    if (why_stopped() == NOTHING_COMES_BACK && has_grown(before)) {
-        stop_for(NULL);
-        rest.fruitless = 0;
-    }
-    if (why_stopped() != NULL) return;
+static void purge_at_rest(uint64_t before) {
     hold_fork();
     const char *why = is_ending() ? NULL : agent_purge();
     let_fork();
@@ -101,6 +98,17 @@ static void purge_at_rest(void) {
     forget_own_work();
 }
 
+static void begin_rest(void) {
+    uint64_t resident = resident_bytes();
+    if (why_stopped() == NOTHING_COMES_BACK && has_grown(resident)) {
+        stop_for(NULL);
+        rest.fruitless = 0;
+    }
+    rest.rests = 1;
+    if (why_stopped() == NULL && agent_state.idle_ms != 0) purge_at_rest(resident);
+    else if (why_stopped() != NOTHING_COMES_BACK) rest.left = resident;
+}
+
 static void look_at_rest(uint64_t now) {
     uint64_t processor = processor_ns();
     double share = (double)(processor - rest.processor) / (double)(now - rest.looked + 1);
@@ -108,9 +116,9 @@ static void look_at_rest(uint64_t now) {
     rest.looked = now;
     if (share > REST_SHARE) rest.since = now;
     /* A short burst within a long look shows by the memory that it left. */
-    if (share > REST_SHARE || (rest.purged && has_grown(resident_bytes()))) rest.purged = 0;
-    if (agent_state.idle_ms == 0 || rest.purged) return;
-    if (now - rest.since >= (uint64_t)agent_state.idle_ms * MS) purge_at_rest();
+    if (share > REST_SHARE || (rest.rests && has_grown(resident_bytes()))) rest.rests = 0;
+    long wanted = agent_state.idle_ms != 0 ? agent_state.idle_ms : USUAL_REST_MS;
+    if (!rest.rests && now - rest.since >= (uint64_t)wanted * MS) begin_rest();
 }
 
 /* ---- Shortness ---- */
@@ -161,11 +169,11 @@ void look_at_shortness(int certain) {
     int pressed = shortness.used >= (agent_state.pressed ? SHORT_UNTIL : SHORT_FROM);
     int changed = pressed != agent_state.pressed;
     uint64_t since = now_ns() - shortness.purged_at;
-    int due = shortness.purged_at == 0 || since >= shortness.hold_off_ms * MS;
-    if (!changed && !(due && (pressed || certain))) return;
+    int allowed = shortness.purged_at == 0 || since >= shortness.hold_off_ms * MS;
+    if (!changed && !(allowed && (pressed || certain))) return;
     hold_fork();
     if (!is_ending()) {
-        if (due && (pressed || certain)) purge_for_shortness();
+        if (allowed && (pressed || certain)) purge_for_shortness();
         agent_state.pressures += changed && pressed;
         agent_state.pressed = pressed;
         if (changed) change_decay(pressed);
@@ -180,12 +188,16 @@ static uint64_t due;
 static unsigned looks;
 
 static int is_resting(void) {
-    return (rest.purged || agent_state.idle_ms == 0) && !agent_state.pressed;
+    return rest.rests && !agent_state.pressed;
+}
+
+static long pause_ms(void) {
+    if (is_resting()) return shortness.used >= HALF_FROM ? HALF_LOOK_MS : REST_LOOK_MS;
+    return shortness.used >= NEAR_FROM && !rest.rests ? NEAR_LOOK_MS : LOOK_MS;
 }
 
 static void plan_next(void) {
-    long pause = is_resting() ? REST_LOOK_MS : shortness.used >= NEAR_FROM && !rest.purged ? NEAR_LOOK_MS : LOOK_MS;
-    due = now_ns() + (uint64_t)pause * MS;
+    due = now_ns() + (uint64_t)pause_ms() * MS;
 }
 
 uint64_t next_look(void) {
@@ -201,8 +213,9 @@ void begin_looking(void) {
 
 void look(void) {
     look_at_rest(now_ns());
-    if (!is_resting() || looks++ % LIMITS_EVERY == 0) look_at_shortness(0);
-    if (!rest.purged && agent_giver()->tick != NULL) {
+    int seldom = is_resting() && shortness.used < HALF_FROM;
+    if (!seldom || looks++ % LIMITS_EVERY == 0) look_at_shortness(0);
+    if (!rest.rests && agent_giver()->tick != NULL) {
         hold_fork();
         if (!is_ending()) agent_giver()->tick();
         let_fork();

@@ -1,0 +1,82 @@
+/**
+ * A program in a control group with a limit: one that the kernel kills under glibc, since freed memory
+ * was not given back, lives under `offheap run`.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { readCgroupMemory } from "../../lib/watch/info/cgroup.ts";
+import { compileProgram } from "../support/compile.ts";
+import { type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const LIMIT = 160 * 2 ** 20;
+const FILES = { 1: "memory.limit_in_bytes", 2: "memory.max" } as const;
+
+/** A control group with the limit, or why this machine's user cannot make one. */
+function makeGroup(): string | Error {
+  try {
+    const own = process.platform === "linux" ? readCgroupMemory() : null;
+    if (own === null) return new Error("no control group counts memory here");
+    const directory = join(own.path, `offheap-test-${process.pid}`);
+    mkdirSync(directory);
+    process.once("exit", () => rmdirSync(directory));
+    writeFileSync(join(directory, FILES[own.version]), String(LIMIT));
+    return directory;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+const group = makeGroup();
+const skip = skipUnless(
+  typeof group === "string",
+  group instanceof Error ? `no control group can be made here: ${group.message}` : "",
+);
+
+/** A command in the control group. */
+function limited(command: readonly string[]): Promise<ChildResult> {
+  const script = `echo $$ > '${group}/cgroup.procs' && exec "$@"`;
+  return runChild(["sh", "-c", script, "sh", ...command]);
+}
+
+/** 100 MiB are allocated and freed, and then 100 MiB are mapped: of both there is room for one only. */
+function program(pause: string): string[] {
+  const file = compileProgram("threads.c", "threads-limit", ["-pthread", "-ldl"]);
+  return [file, "thread", "burst", "100", "sleep", "2500", "map", "100", pause, "say", "alive"];
+}
+
+test(
+  "without offheap the program is killed, or there is nothing to compare with",
+  skip,
+  async () => {
+    const { signal, stdout } = await limited(program("0"));
+    assert.deepEqual([signal, stdout], ["SIGKILL", ""]);
+  },
+);
+
+test("it lives under run: memory is given back at rest", skip, async () => {
+  for (const allocator of ["system", "jemalloc"]) {
+    const { stdout, stderr } = await limited(
+      offheapCommand("run", "-a", allocator, "--", ...program("0")),
+    );
+    assert.equal(stdout, "alive\n", stderr);
+  }
+});
+
+test(
+  "it lives under run: memory is given back near the limit, where it never is at rest",
+  skip,
+  async () => {
+    const options = ["-a", "system", "--idle-trim", "0"];
+    const { stdout, stderr } = await limited(
+      offheapCommand("run", ...options, "--", ...program("60")),
+    );
+    assert.equal(stdout, "alive\n", stderr);
+    const without = ["-a", "system", "--no-agent"];
+    const { signal } = await limited(offheapCommand("run", ...without, "--", ...program("60")));
+    assert.equal(signal, "SIGKILL", "without the agent it would live, too");
+  },
+);
