@@ -103,7 +103,13 @@ function glibcVersion(): string {
 function prepareLaunched(spec: SubjectSpec, launched: Launched, node: string): Subject {
   const { options, library } = launched;
   const prefix = launcherPrefix(node, options);
-  const { LD_PRELOAD = "", OFFHEAP_REQUIRE: _, OFFHEAP_BACKGROUND: __, ...variables } = probe(
+  const {
+    LD_PRELOAD = "",
+    OFFHEAP_REQUIRE: _,
+    OFFHEAP_BACKGROUND: __,
+    OFFHEAP_AGENT: ___,
+    ...variables
+  } = probe(
     prefix,
   );
   const preloaded = LD_PRELOAD.split(":").filter((file) => file !== "");

@@ -1,0 +1,92 @@
+/** The agent's C under the sanitizers and valgrind. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { SHIM_FILES } from "../../packages/build/recipe/shim.ts";
+import { compileTo } from "../support/built-once.ts";
+import { temporaryDirectory } from "../support/compile.ts";
+import { FIXTURES, ROOT, runChild } from "../support/runtime.ts";
+import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const NATIVE = join(ROOT, "ffi", "native");
+const SOURCES = SHIM_FILES.filter((file) => file.startsWith("agent/"))
+  .concat("launched.c", "serving/elf-symbols.c").map((file) => join(NATIVE, file));
+const directory = temporaryDirectory();
+
+function usable(flags: readonly string[]) {
+  const missing = process.platform === "linux"
+    ? sanitizersMissing(flags)
+    : "Linux alone has agents";
+  return skipUnless(missing === null, `the agent is not tried with ${flags}: ${missing}`);
+}
+
+function build(name: string, flags: readonly string[], sources = SOURCES): string {
+  return compileTo(join(directory, name), {
+    options: ["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", ...flags, `-I${NATIVE}`],
+    sources: [join(FIXTURES, "agent-driver.c"), ...sources],
+    after: ["-ldl"],
+  });
+}
+
+for (
+  const [finding, flags] of [
+    ["touches nothing out of place and leaks nothing", ADDRESS_SANITIZERS],
+    ["has no race", THREAD_SANITIZER],
+  ] as const
+) {
+  test(`the agent ${finding}, by the sanitizers`, usable(flags), async () => {
+    const { status, stdout, stderr } = await runChild([
+      build(`agent-${flags.length}-${finding.length}`, flags),
+    ]);
+    assert.deepEqual([status, stdout, stderr], [0, "done\n", ""]);
+  });
+}
+
+test(
+  "the sanitizers do see what two threads share without care",
+  usable(THREAD_SANITIZER),
+  async () => {
+    const path = join(directory, "agent.c");
+    const text = readFileSync(join(NATIVE, "agent/agent.c"), "utf8");
+    const changed = text.replace(
+      "return __atomic_load_n(&stopped, __ATOMIC_ACQUIRE);",
+      "return stopped;",
+    )
+      .replace("if (now_ns() >= next_look()) look();", "stopped = NULL; look();")
+      .replaceAll('"../', `"${NATIVE}/`).replaceAll(
+        /"(agent|parts)\.h"/g,
+        `"${NATIVE}/agent/$1.h"`,
+      );
+    assert.notEqual(changed, text);
+    writeFileSync(path, changed);
+    const sources = [path, ...SOURCES.filter((file) => !file.endsWith("agent/agent.c"))];
+    const { stderr } = await runChild([build("agent-racy", THREAD_SANITIZER, sources)]);
+    assert.match(stderr, /WARNING: ThreadSanitizer: data race/);
+  },
+);
+
+const hasValgrind = spawnSync("valgrind", ["--version"]).status === 0;
+
+test(
+  "valgrind finds nothing in the agent",
+  skipUnless(hasValgrind, "there is no valgrind"),
+  async () => {
+    const program = build("agent-plain", []);
+    const valgrind = [
+      "valgrind",
+      "-q",
+      "--error-exitcode=9",
+      // A thread that still runs keeps its own data.
+      "--leak-check=full",
+      "--show-leak-kinds=definite",
+      "--errors-for-leak-kinds=definite",
+      "--child-silent-after-fork=yes",
+    ];
+    const { status, stdout, stderr } = await runChild(["valgrind", ...valgrind.slice(1), program]);
+    assert.deepEqual([status, stdout, stderr], [0, "done\n", ""]);
+  },
+);
