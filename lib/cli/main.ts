@@ -166,7 +166,7 @@ function addReports(program: Command, setStatus: SetStatus): void {
     .option("--json", "print JSON")
     .action(async (pid: number | undefined, options: DoctorArguments, command: Command) =>
       setStatus(
-        (await import("./report-doctor.ts"))
+        await (await import("./report-doctor.ts"))
           .reportDoctor({ ...options, pid: onePid(command, pid, options.pid) }),
       )
     );

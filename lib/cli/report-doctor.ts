@@ -4,6 +4,7 @@
  * @module
  */
 import { examineProcess } from "../watch/doctor/doctor.ts";
+import { describeAgent } from "../watch/agent/state.ts";
 import { formatEvidence, formatVerdict } from "./output.ts";
 import { print, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";
@@ -15,10 +16,11 @@ export interface DoctorOptions extends ReportOptions {
 }
 
 /** Prints who serves `malloc` in another process. */
-export function reportDoctor(options: DoctorOptions): number {
+export async function reportDoctor(options: DoctorOptions): Promise<number> {
   const report = examineProcess(options.pid);
+  const agent = await describeAgent(options.pid);
   if (options.json === true) {
-    printJson(report);
+    printJson({ ...report, agent });
     return 0;
   }
   print(`process ${report.pid}: ${report.command.join(" ")}`);
@@ -26,6 +28,7 @@ export function reportDoctor(options: DoctorOptions): number {
   print(`malloc: ${report.allocator} ${formatVerdict(report.verified)}`);
   if (report.object !== null) print(`served by: ${report.object}`);
   print(`LD_PRELOAD at its start: ${report.preload.join(" ") || "(not set)"}`);
+  if (agent !== null) print(`agent: ${agent}`);
   print(formatEvidence(report.evidence));
   for (const advice of report.advice) print(`- ${advice}`);
   return 0;

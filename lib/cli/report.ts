@@ -12,6 +12,7 @@ import {
 } from "../watch/info/allocator-info.ts";
 import { healthCheck } from "../watch/info/health-check.ts";
 import { getSystemInfo, type SystemInfo } from "../watch/info/system-info.ts";
+import { ownAgent } from "../verify/agent.ts";
 import type { Verification } from "../verify/types.ts";
 import { explainMismatch, servesMalloc } from "../verify/require.ts";
 import { verifyAllocator } from "../verify/verify.ts";
@@ -122,6 +123,12 @@ function printVerification(found: Verification): void {
     `offheap's blocks: ${nameVersion(memoryAllocator, memoryAllocatorVersion)} ` +
       formatVerdict(memoryAllocatorVerified),
   );
+  const agent = ownAgent();
+  if (agent !== null) {
+    print(
+      `agent: ${agent.running ? "gives memory back at rest" : `does not run: ${agent.reason}`}`,
+    );
+  }
   if (found.runtimeAllocator !== null) print(`note: ${found.runtimeAllocator.note}.`);
   if (found.library !== null) print(`library: ${found.library.path} (${found.library.origin})`);
   print(formatEvidence(found.evidence));
@@ -149,7 +156,7 @@ function explainUnproven(found: Verification): string | null {
 export function reportVerification(options: VerifyCommandOptions): number {
   const found = verifyAllocator();
   const { expect, json } = options;
-  if (json === true) printJson(found);
+  if (json === true) printJson({ ...found, agent: ownAgent() });
   else printVerification(found);
   if (expect === undefined) {
     const unproven = explainUnproven(found);

@@ -255,5 +255,18 @@ test("its failure to start is told, and never fails the program", async () => {
   await during([program(), ...WAIT], async (pid) => {
     const message = /it was asked for, and has not started/;
     await assert.rejects(askAgent(pid, "hello"), { name: "AgentError", message });
+    const doctor = await runChild(offheapCommand("doctor", `${pid}`));
+    assert.match(doctor.stdout, /^agent: does not answer\. .*has not started/m);
   }, { variables });
+});
+
+test("verify says in its process, and doctor of another, whether the agent runs", async () => {
+  const verify = offheapCommand("run", "-a", "jemalloc", "--", ...offheapCommand("verify"));
+  assert.match((await runChild(verify)).stdout, /^agent: gives memory back at rest$/m);
+  const plain = await runChild(offheapCommand("verify"));
+  assert.doesNotMatch(plain.stdout, /^agent:/m);
+  await during(launched(["-a", "jemalloc", "--idle-trim", "3s"], WAIT), async (pid) => {
+    const { stdout } = await runChild(offheapCommand("doctor", `${pid}`));
+    assert.match(stdout, /^agent: runs, and gives memory back after 3 s of rest$/m);
+  });
 });
