@@ -78,6 +78,37 @@ export {
   type HealthThresholds,
 } from "./lib/watch/info/health.ts";
 export { healthCheck } from "./lib/watch/info/health-check.ts";
+export { type Mallctl, mallctl, openMallctl } from "./lib/watch/memory/mallctl.ts";
+export type {
+  MallctlCommand,
+  MallctlName,
+  WritableMallctl,
+} from "./lib/allocators/jemalloc/keys.ts";
+export type { MallctlValue } from "./lib/allocators/jemalloc/mallctl.ts";
+export type { WritableValue } from "./lib/allocators/jemalloc/namespace.ts";
+export type { MallctlType, MallctlValues } from "./lib/allocators/jemalloc/value-types.ts";
+export {
+  ALLOCATOR_FIGURES,
+  type AllocatorFigure,
+  type AllocatorFigures,
+  type Figures,
+} from "./lib/allocators/statistics.ts";
+export { collectProcess, decayProcess, purgeProcess } from "./lib/watch/memory/act.ts";
+export { processMemory, type ProcessMemoryOptions } from "./lib/watch/memory/process-memory.ts";
+export type {
+  CountedAllocator,
+  Fragmentation,
+  FragmentationFigure,
+  GroupFigure,
+  GroupFigures,
+  JavaScriptFigure,
+  JavaScriptFigures,
+  KernelFigure,
+  KernelFigures,
+  MemoryPart,
+  PartName,
+  ProcessMemory,
+} from "./lib/watch/memory/types.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
 export type { AgentOptions } from "./lib/run/agent.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";
@@ -118,6 +149,7 @@ export type { Lease } from "./lib/memory/pool/lease.ts";
 export type { Pool, PoolOptions, PoolStatistics, WaitOptions } from "./lib/memory/pool/pool.ts";
 export type { CachedAllocator, CachedStatistics } from "./lib/memory/cached/cached.ts";
 export type { RawAllocator } from "./lib/memory/raw.ts";
+export type { Purged } from "./lib/memory/purge.ts";
 export { borrow } from "./lib/memory/borrow.ts";
 export { cStringLength } from "./lib/memory/c-string.ts";
 export { openAllocator } from "./lib/memory/open.ts";

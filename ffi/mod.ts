@@ -12,6 +12,7 @@ import {
   permissionError,
   UnsupportedRuntimeError,
 } from "./errors.ts";
+import { RUNTIME_MEMORY, type RuntimeMemory } from "./adapters/memory.ts";
 import { createKoffiAdapter, requireKoffi } from "./adapters/koffi.ts";
 import { createNodeAdapter } from "./adapters/node.ts";
 import { missingNodeFlags } from "./adapters/node-common.ts";
@@ -100,6 +101,14 @@ export function runtimeInfo(): RuntimeInfo {
     if (version !== undefined) return { name, version };
   }
   return { name: "node", version: versions.node ?? "unknown" };
+}
+
+/** What the runtime counts of its own memory; works where native libraries cannot be used, too. */
+export function runtimeMemory(): RuntimeMemory {
+  const { name } = runtimeInfo();
+  const reader = RUNTIME_MEMORY[name];
+  if (reader === undefined) throw new TypeError(`Cannot read the memory of the runtime "${name}"`);
+  return reader;
 }
 
 /**

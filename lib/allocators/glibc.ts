@@ -84,6 +84,7 @@ export const GLIBC: AllocatorDescriptor<"glibc", "libc"> = {
   openProbe: openGlibcProbe,
   readOptions: null,
   openStatistics: openGlibcStatistics,
+  figuresOf: null,
   library: null,
   openMemory: null,
 };

@@ -23,6 +23,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
   openProbe: openJemallocProbe,
   readOptions,
   openStatistics: openJemallocStatistics,
+  figuresOf: null,
   library: {
     systemFiles: { linux: ["libjemalloc.so.2"], darwin: ["libjemalloc.2.dylib"] },
     installation: null,

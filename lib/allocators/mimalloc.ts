@@ -7,6 +7,7 @@ import process from "node:process";
 import { ffi } from "../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { OffheapError } from "../errors.ts";
+import { mimallocFigures } from "./mimalloc/json.ts";
 import { openMimallocMemory } from "./mimalloc/memory.ts";
 import { readOptions } from "./mimalloc/options.ts";
 import { openMimalloc, openMimallocProbe } from "./mimalloc/probe.ts";
@@ -43,6 +44,7 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
   openProbe: openMimallocProbe,
   readOptions,
   openStatistics: openMimallocStatistics,
+  figuresOf: mimallocFigures,
   library: {
     systemFiles: {
       linux: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],

@@ -146,6 +146,7 @@ export const MUSL: AllocatorDescriptor<"musl", "libc"> = {
   readOptions: null,
   openStatistics: () =>
     noStatistics("musl's malloc counts nothing", "musl gives memory back by itself, and only so"),
+  figuresOf: null,
   library: null,
   openMemory: null,
 };

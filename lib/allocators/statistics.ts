@@ -5,6 +5,8 @@
  * @module
  */
 
+import { OffheapError } from "../errors.ts";
+
 /**
  * Figures by name. Each name of `N` is either a number that was counted, or has in `absent` the reason
  * why there is none: never a 0 that nobody counted.
@@ -110,6 +112,35 @@ export function figures<N extends string>(
 /** An allocator's figures of which none can be had, for one reason. */
 export function noFigures(why: string): AllocatorFigures {
   return figures(ALLOCATOR_FIGURES, {}, why);
+}
+
+/** Reads the figures; where that fails, the reason is each figure's. */
+export function readOrWhy({ read }: OpenedStatistics): AllocatorFigures {
+  try {
+    return read();
+  } catch (error) {
+    return noFigures(whyNot(error));
+  }
+}
+
+/**
+ * Opens an allocator's counters; where they cannot be had, what they answer is the reason.
+ *
+ * @param open Opens them.
+ */
+export function openOrWhy(open: () => OpenedStatistics): OpenedStatistics {
+  try {
+    return open();
+  } catch (error) {
+    const why = whyNot(error);
+    return noStatistics(why, why);
+  }
+}
+
+/** What the system, a library or its answer is to blame for; a fault of offheap's own is thrown. */
+function whyNot(error: unknown): string {
+  if (error instanceof OffheapError || error instanceof RangeError) return error.message;
+  throw error;
 }
 
 /** What an allocator without counters and functions to call answers. */

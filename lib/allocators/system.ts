@@ -82,6 +82,7 @@ export const SYSTEM: AllocatorDescriptor<"system", "system"> = {
       "this system's allocator has no counter that can be read",
       "this system's allocator has no function for it",
     ),
+  figuresOf: null,
   library: null,
   openMemory,
 };

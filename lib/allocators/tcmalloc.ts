@@ -103,6 +103,7 @@ export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
   openProbe,
   readOptions,
   openStatistics: openTcmallocStatistics,
+  figuresOf: null,
   library: {
     systemFiles: {
       linux: ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"],

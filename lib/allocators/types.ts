@@ -6,7 +6,7 @@
  */
 import type { AllocatorKind, MemoryCalls } from "./memory.ts";
 import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
-import type { StatisticsOpener } from "./statistics.ts";
+import type { AllocatorFigures, StatisticsOpener } from "./statistics.ts";
 import type { ProfileEnvironment, ProfileOption, Profiles } from "./profiles.ts";
 
 /** Environment variables by name. */
@@ -112,6 +112,11 @@ export interface AllocatorDescriptor<
   readonly readOptions: ((object: string | null) => Record<string, OptionValue>) | null;
   /** Opens what it counts, and how it gives memory back. */
   readonly openStatistics: StatisticsOpener;
+  /**
+   * The figures in statistics that a runtime gives of its own instance, in the allocator's format;
+   * `null` where no runtime has one.
+   */
+  readonly figuresOf: ((statistics: unknown) => AllocatorFigures) | null;
   /** As a library; `null` for one that is part of the C library. */
   readonly library: S extends "build" | "elsewhere" ? AllocatorLibrary : null;
   /** Opens what memory for JavaScript needs of it; `null` when offheap hands out no blocks of it. */

@@ -6,6 +6,11 @@
 import { isMainThread } from "node:worker_threads";
 import { type Address, NULL } from "../../ffi/types.ts";
 import type { AllocatorName } from "../allocators/mod.ts";
+import {
+  type AllocatorFigures,
+  type OpenedStatistics,
+  readOrWhy,
+} from "../allocators/statistics.ts";
 import { BlockError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
@@ -22,6 +27,7 @@ import { type Heap, IsolatedHeap } from "./heap/heap.ts";
 import type { AllocatorKind } from "../allocators/memory.ts";
 import type { LeakReport } from "./leaks.ts";
 import { BlockPool, type Pool, type PoolOptions } from "./pool/pool.ts";
+import { measured, type Purged, setDecay } from "./purge.ts";
 import { openRaw, type RawAllocator, type RawFunctions } from "./raw.ts";
 import { AllocatorAccount } from "./shared/account.ts";
 import {
@@ -178,6 +184,43 @@ export interface Allocator extends BlockAllocator, Disposable {
   /** Gives free memory back: magazines to the allocator, and what it has cached to the system. */
   collect(): void;
   /**
+   * Has the allocator give its unused pages back to the system. What offheap and the allocator keep
+   * for this thread stays: {@linkcode Allocator.collect} gives it back, too.
+   *
+   * @returns What came back.
+   * @example
+   * ```ts
+   * import { openAllocator } from "@offheap/offheap";
+   *
+   * const memory = openAllocator();
+   * const blocks = Array.from({ length: 100 }, () => memory.allocate(1 << 20));
+   * for (const block of blocks) block.bytes.fill(1);
+   * for (const block of blocks) block.free();
+   * const { returned, milliseconds, refused } = memory.purge();
+   * console.log(refused ?? `${returned} bytes came back in ${milliseconds} ms`);
+   * memory.close();
+   * ```
+   */
+  purge(): Purged;
+  /**
+   * Sets how long the allocator keeps unused pages before it gives them back: for all that use its
+   * library in this process.
+   *
+   * @param milliseconds `null` for as long as at the start.
+   * @throws {UnsupportedOperationError} when the allocator has no such time: the C libraries' own.
+   * @throws {TypeError | RangeError} for what is no time.
+   * @example
+   * ```ts
+   * import { openAllocator } from "@offheap/offheap";
+   *
+   * const memory = openAllocator();
+   * memory.decay(0); // give back at once what is not in use
+   * memory.decay(null);
+   * memory.close();
+   * ```
+   */
+  decay(milliseconds: number | null): void;
+  /**
    * An arena, for many allocations that end together.
    *
    * @throws {RangeError | TypeError} for bad options.
@@ -196,8 +239,23 @@ export interface Allocator extends BlockAllocator, Disposable {
    * @throws {RangeError | TypeError} for bad options.
    */
   pool(options: PoolOptions): Pool;
-  /** What the allocator has in use. */
+  /** What the allocator has in use, as offheap counts it. */
   statistics(): AllocatorStatistics;
+  /**
+   * What the allocator's library counts itself: of all that use it in this process, other threads
+   * included. Where it serves the process's `malloc`, that is the whole process.
+   *
+   * @example
+   * ```ts
+   * import { openAllocator } from "@offheap/offheap";
+   *
+   * const memory = openAllocator();
+   * const { allocated, absent } = memory.stats();
+   * console.log(allocated ?? absent.allocated);
+   * memory.close();
+   * ```
+   */
+  stats(): AllocatorFigures;
   /**
    * Ends the allocator: frees and detaches all that is still open, and empties the magazines.
    *
@@ -221,6 +279,8 @@ export interface AllocatorParts
   readonly proven: OwnBlocks;
   /** Its own functions. */
   readonly kind: AllocatorKind;
+  /** What its library counts, opened at the first call. */
+  readonly counters: () => OpenedStatistics;
   /** Whether cached memory is checked. */
   readonly debug: boolean;
 }
@@ -339,6 +399,16 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
     this.#trim();
   }
 
+  purge(): Purged {
+    this.#store.requireOpen("purge");
+    return measured(() => this.#parts.counters().purge());
+  }
+
+  decay(milliseconds: number | null): void {
+    this.#store.requireOpen("set how long unused memory is kept");
+    setDecay(this.#parts.counters(), milliseconds);
+  }
+
   arena(options?: ArenaOptions): Arena {
     const trace = this.#parts.tracker.trace(this.arena);
     return new BumpArena(this.#store, this.#owners, trace, options);
@@ -369,6 +439,11 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
       lostBlocks,
       lostBytes,
     };
+  }
+
+  stats(): AllocatorFigures {
+    this.#store.requireOpen("read what the allocator counts");
+    return readOrWhy(this.#parts.counters());
   }
 
   close(): readonly LeakReport[] {

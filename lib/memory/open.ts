@@ -14,6 +14,7 @@ import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { type OwnBlocks, proveOwnBlocks } from "../verify/own-blocks.ts";
 import { type Allocator, NativeAllocator } from "./allocator.ts";
 import type { AllocatorKind, MemoryCalls } from "../allocators/memory.ts";
+import { countersOf } from "./counters.ts";
 import { type LeakLevel, leakLevel, type LeakReport, LeakTracker } from "./leaks.ts";
 import { memoryCalls } from "./shared/native.ts";
 
@@ -154,6 +155,7 @@ function open({ leaks, onLeak, debug = false, ...choice }: OpenOptions): Allocat
     calls,
     source: bindSource(blocks.resolved?.path ?? "", kind, calls),
     kind,
+    counters: countersOf(blocks),
     tracker: new LeakTracker(blocks.name, level, onLeak),
     // What watches for the use of freed memory has to see that it is freed.
     keepsFreed: !WATCHFUL.has(blocks.resolved?.manifest?.variant) && !debug,

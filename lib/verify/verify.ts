@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { ffi } from "../../ffi/mod.ts";
+import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import { type AllocatorName, ALLOCATORS, isLoadable } from "../allocators/mod.ts";
 import { LIBRARIES, withPermissions } from "../permissions.ts";
 import { system } from "../system/mod.ts";
@@ -15,14 +15,15 @@ import { forgetProcess } from "./own-library.ts";
 import type { RuntimeAllocator, Verification } from "./types.ts";
 
 /** Bun has the version of its own mimalloc among `process.versions`; the others have none. */
-function runtimeAllocator(): RuntimeAllocator | null {
+export function runtimeAllocator(): RuntimeAllocator | null {
   const versions = process.versions as NodeJS.Dict<string>;
   const own = ALLOCATORS.find(({ name }) => Object.hasOwn(versions, name));
   if (own === undefined) return null;
   const { name } = own;
   return {
     name,
-    note: `${ffi().runtime.name} links its own ${name} (${versions[name]}) statically and keeps ` +
+    version: versions[name] ?? null,
+    note: `${runtimeInfo().name} links its own ${name} (${versions[name]}) statically and keeps ` +
       "most of its memory there: no preload replaces it, and it does not count as replaced",
   };
 }

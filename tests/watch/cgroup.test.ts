@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { readCgroupMemory } from "../../lib/watch/info/cgroup.ts";
-import { readMemory, readProcessMemory } from "../../lib/watch/info/memory.ts";
-import { temporaryDirectory } from "../support/compile.ts";
+import { readMemory } from "../../lib/watch/info/memory.ts";
+import { tree } from "../support/tree.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const MIB = 2 ** 20;
@@ -16,16 +16,6 @@ const ROOT_MOUNT = "23 1 254:0 / / rw,relatime - ext4 /dev/vda1 rw";
 const MEMINFO = "MemTotal:        8388608 kB\nMemFree:          102400 kB\n" +
   "MemAvailable:    4194304 kB\nBuffers:           10240 kB\nCached:          204800 kB\n";
 const V1_UNLIMITED = "9223372036854771712";
-
-/** Writes a tree of files that stands for `/`. */
-function tree(files: Readonly<Record<string, string>>): string {
-  const root = temporaryDirectory();
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
-  return root;
-}
 
 function self(cgroup: string, ...mounts: string[]): Record<string, string> {
   return {
@@ -55,7 +45,29 @@ test("a version 2 limit, usage and inactive cache are read from the process's ow
     usage: 300 * MIB,
     reclaimable: 40 * MIB,
     available: 252 * MIB,
+    events: { limitReached: null, outOfMemory: null, killed: null },
   });
+});
+
+test("a group's events are read by the names of each version", () => {
+  const group = "sys/fs/cgroup/a";
+  const newer = readCgroupMemory({
+    root: tree({
+      ...self("0::/a", V2_MOUNT),
+      [`${group}/memory.current`]: `${MIB}\n`,
+      [`${group}/memory.events`]: "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n",
+    }),
+  });
+  assert.deepEqual(newer?.events, { limitReached: 3, outOfMemory: 4, killed: 5 });
+  const older = readCgroupMemory({
+    root: tree({
+      ...self("4:memory:/a", V1_MOUNT),
+      "sys/fs/cgroup/memory/a/memory.usage_in_bytes": `${MIB}\n`,
+      "sys/fs/cgroup/memory/a/memory.failcnt": "7\n",
+      "sys/fs/cgroup/memory/a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 8\n",
+    }),
+  });
+  assert.deepEqual(older?.events, { limitReached: 7, outOfMemory: null, killed: 8 });
 });
 
 test("the tightest limit on the way up counts, wherever it stands", () => {
@@ -263,7 +275,6 @@ test(
 test("a process number that is none is refused", () => {
   for (const pid of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(() => readCgroupMemory({ pid }), { name: "RangeError", message: /got / });
-    assert.throws(() => readProcessMemory({ pid, pageSize: 4096 }), { name: "RangeError" });
   }
 });
 
@@ -307,47 +318,12 @@ test("without /proc, the runtime's own figures stand in", () => {
   assert.ok(freemem() > 0);
 });
 
-test("resident memory is counted in pages of the size that is given", () => {
-  const root = tree({ "proc/self/statm": "2000 300 40 1 0 500 0\n" });
-  assert.deepEqual(readProcessMemory({ root, pageSize: 4096 }), {
-    resident: 300 * 4096,
-    shared: 40 * 4096,
-    virtual: 2000 * 4096,
-  });
-  assert.equal(readProcessMemory({ root, pageSize: 65536 }).resident, 300 * 65536);
-  for (const pageSize of [0, -4096, 1.5, Number.NaN]) {
-    assert.throws(() => readProcessMemory({ root, pageSize }), { name: "RangeError" });
-  }
-  assert.throws(() => Reflect.apply(readProcessMemory, undefined, [{ root, pageSize: "4096" }]), {
-    name: "TypeError",
-    message: /pageSize must be a positive integer; got '4096'/,
-  });
-});
-
-test("a damaged statm and a process that does not run are errors", () => {
-  const root = tree({ "proc/self/statm": "what\n" });
-  assert.throws(() => readProcessMemory({ root, pageSize: 4096 }), {
-    code: "ERR_OFFHEAP_SYSTEM_INFO",
-    message: /seven numbers of pages; got "what/,
-  });
-  assert.throws(() => readProcessMemory({ root, pageSize: 4096, pid: 4_000_001 }), {
-    code: "ERR_OFFHEAP_SYSTEM_INFO",
-    message: /process 4000001/,
-  });
-});
-
 test(
-  "this process's real figures are plausible and agree with the runtime's",
+  "the machine's real figures are plausible",
   skipUnless(process.platform === "linux", "needs /proc"),
   () => {
     const memory = readMemory();
     assert.ok(memory.total > 0 && memory.total <= memory.hostTotal);
     assert.ok(memory.available > 0 && memory.available <= memory.total);
-    const own = readProcessMemory({ pageSize: 4096 });
-    const other = readProcessMemory({ pageSize: 4096, pid: process.pid });
-    const runtime = process.memoryUsage().rss;
-    for (const { resident } of [own, other]) {
-      assert.ok(resident > runtime / 4 && resident < runtime * 4, `${resident} beside ${runtime}`);
-    }
   },
 );

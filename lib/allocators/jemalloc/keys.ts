@@ -6,7 +6,7 @@
  * @module
  */
 import { STATISTICS } from "./statistics-keys.ts";
-import type { MallctlType } from "./value-types.ts";
+import type { MallctlType, WritableType } from "./value-types.ts";
 
 /** Keys with values that are read; `<i>` is an arena's number. */
 const SETTINGS = {
@@ -104,11 +104,13 @@ export const MALLCTL_KEYS = { ...SETTINGS, ...STATISTICS } as const;
 /** The name of a key that is read. */
 export type MallctlName = keyof typeof MALLCTL_KEYS;
 
-/** Keys that are written. Some of them cannot be read. */
+/**
+ * Keys that are written. Some of them cannot be read. `thread.arena` is not among them: a thread in the
+ * arena of a heap would lose its memory with the heap.
+ */
 export const WRITABLE_KEYS = {
   "background_thread": "bool",
   "max_background_threads": "size",
-  "thread.arena": "unsigned",
   "thread.prof.active": "bool",
   "thread.prof.name": "string",
   "thread.tcache.enabled": "bool",
@@ -125,7 +127,7 @@ export const WRITABLE_KEYS = {
   "prof.prefix": "string",
   "prof.reset": "size",
   "prof.thread_active_init": "bool",
-} as const satisfies Readonly<Record<string, MallctlType>>;
+} as const satisfies Readonly<Record<string, WritableType>>;
 
 /** The name of a key that is written. */
 export type WritableMallctl = keyof typeof WRITABLE_KEYS;

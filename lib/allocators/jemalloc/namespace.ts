@@ -19,7 +19,7 @@ import {
   type WritableMallctl,
 } from "./keys.ts";
 import { ENOENT, type MallctlValue } from "./mallctl.ts";
-import { CODECS, type MallctlCodec, type MallctlValues } from "./value-types.ts";
+import { CODECS, ENCODERS, type MallctlCodec, type MallctlValues } from "./value-types.ts";
 
 const { mallctlnametomib, mallctlbymib } = JEMALLOC_SYMBOLS;
 const SYMBOLS = { mallctlnametomib, mallctlbymib };
@@ -82,10 +82,11 @@ export class MallctlNamespace {
    * @throws {MallctlError} with jemalloc's error number.
    */
   write<K extends WritableMallctl>(key: K, value: WritableValue<K>, arena = 0): void {
-    const codec = CODECS[WRITABLE_KEYS[key]];
-    const view = new DataView(new ArrayBuffer(codec.bytes));
-    const alive = codec.encode(view, value);
-    this.#call(key, arena, 0, null, null, view, codec.bytes);
+    const type = WRITABLE_KEYS[key];
+    const { bytes } = CODECS[type];
+    const view = new DataView(new ArrayBuffer(bytes));
+    const alive = ENCODERS[type].encode(view, value);
+    this.#call(key, arena, 0, null, null, view, bytes);
     // Until here the text of a string may not be collected.
     if (alive instanceof Uint8Array) alive.fill(0);
   }

@@ -28,6 +28,18 @@ export interface CgroupMemory {
   readonly reclaimable: number;
   /** What is left before the nearest of all limits, with inactive cache counted as free. */
   readonly available: number | null;
+  /** What the group's limits have led to, since it was made. */
+  readonly events: CgroupEvents;
+}
+
+/** How often something happened in a group; `null` for what its version, or the kernel, does not count. */
+export interface CgroupEvents {
+  /** The hard limit kept it from getting memory at once. */
+  readonly limitReached: number | null;
+  /** The limit was reached, and nothing could be taken back. */
+  readonly outOfMemory: number | null;
+  /** Processes that the kernel killed for it. */
+  readonly killed: number | null;
 }
 
 /** Where to look. */
@@ -45,6 +57,8 @@ interface Hierarchy {
   readonly high: string | null;
   readonly usage: string;
   readonly inactive: string;
+  /** Where each event is: a file that is a number, or a file and a key in it. */
+  readonly events: Readonly<Partial<Record<keyof CgroupEvents, readonly [string, string?]>>>;
 }
 
 const V1: Hierarchy = {
@@ -53,6 +67,10 @@ const V1: Hierarchy = {
   high: null,
   usage: "memory.usage_in_bytes",
   inactive: "total_inactive_file",
+  events: {
+    limitReached: ["memory.failcnt"],
+    killed: ["memory.oom_control", "oom_kill"],
+  },
 };
 const V2: Hierarchy = {
   version: 2,
@@ -60,6 +78,11 @@ const V2: Hierarchy = {
   high: "memory.high",
   usage: "memory.current",
   inactive: "inactive_file",
+  events: {
+    limitReached: ["memory.events", "max"],
+    outOfMemory: ["memory.events", "oom"],
+    killed: ["memory.events", "oom_kill"],
+  },
 };
 
 /** Version 1 has no word for "no limit": it shows the largest multiple of a page below 2^63. */
@@ -145,6 +168,24 @@ function measure(root: string, names: Hierarchy, mount: Mount, group: string): C
     usage,
     reclaimable,
     available,
+    events: readEvents(path, names),
+  };
+}
+
+function readEvents(directory: string, { events }: Hierarchy): CgroupEvents {
+  const read = (event: keyof CgroupEvents): number | null => {
+    const [file, key] = events[event] ?? [];
+    const text = file === undefined ? null : readTextIfPresent(join(directory, file));
+    if (text === null) return null;
+    return (key === undefined
+      ? parseStat(`count ${text.trim()}`).get("count")
+      : parseStat(text).get(key)) ??
+      null;
+  };
+  return {
+    limitReached: read("limitReached"),
+    outOfMemory: read("outOfMemory"),
+    killed: read("killed"),
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { FIGURES, withPermissions } from "../../permissions.ts";
-import { system } from "../../system/mod.ts";
+import { readResident } from "../../system/resident.ts";
 import { verifyAllocator } from "../../verify/verify.ts";
 import {
   evaluateHealth,
@@ -12,7 +12,7 @@ import {
   type HealthReport,
   type HealthThresholds,
 } from "./health.ts";
-import { readMemory, readProcessMemory } from "./memory.ts";
+import { readMemory } from "./memory.ts";
 import { resolveThresholds } from "./thresholds.ts";
 
 /**
@@ -35,7 +35,7 @@ function readInputs(): HealthInputs {
   return {
     totalMemory: memory.total,
     availableMemory: memory.available,
-    processMemory: readProcessMemory({ pageSize: system().pageSize() }).resident,
+    processMemory: readResident(),
     allocator: { name: processAllocator, verified: processAllocatorVerified },
     at: new Date(),
   };

@@ -1,14 +1,11 @@
 /**
- * How much memory this machine, this control group and this process have.
+ * How much memory this machine and this control group have.
  *
  * @module
  */
 import { freemem, totalmem } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { inspect } from "node:util";
 import { withPermission } from "../../../ffi/errors.ts";
-import { SystemInfoError } from "../../errors.ts";
 import { ownProperties } from "../../options.ts";
 import { type CgroupMemory, readCgroupMemory } from "./cgroup.ts";
 import { malformed, readTextIfPresent } from "../../system/files.ts";
@@ -29,28 +26,10 @@ export interface MemoryInfo {
   readonly cgroup: CgroupMemory | null;
 }
 
-/** A process's own memory. All sizes are in bytes. */
-export interface ProcessMemory {
-  /** Physical memory in use, shared pages included. */
-  readonly resident: number;
-  /** The part of it that is shared with other processes or backed by files; `null` when not reported. */
-  readonly shared: number | null;
-  /** The size of the address space in use; `null` when the system does not say. */
-  readonly virtual: number | null;
-}
-
 /** Where to look. */
 export interface MemoryOptions {
   /** A directory to use as `/`; for tests. */
   readonly root?: string | undefined;
-}
-
-/** Where to look, and what a page is. */
-export interface ProcessMemoryOptions extends MemoryOptions {
-  /** The size of a page in bytes: 4096, 16384 and 65536 all occur. */
-  readonly pageSize: number;
-  /** The process; this one without it. Another one's can be read on Linux only. */
-  readonly pid?: number | undefined;
 }
 
 const KIB = 1024;
@@ -78,50 +57,6 @@ export function readMemory(options: MemoryOptions = {}): MemoryInfo {
   };
 }
 
-/**
- * Reads a process's memory: from `/proc` on Linux, else from the runtime.
- *
- * @throws {TypeError | RangeError} when the page size or the process ID is not a positive integer.
- * @throws {SystemInfoError} when another process's memory is not to be had.
- */
-export function readProcessMemory(options: ProcessMemoryOptions): ProcessMemory {
-  const own = ownProperties(options);
-  const pageSize = positiveInteger("pageSize", own.pageSize);
-  const pid = own.pid === undefined ? null : positiveInteger("pid", own.pid);
-  const path = join(own.root ?? "/", "proc", pid === null ? "self" : String(pid), "statm");
-  const text = readTextIfPresent(path);
-  if (text === null) {
-    if (pid !== null && pid !== process.pid) {
-      throw new SystemInfoError(
-        `Cannot read the memory of process ${pid}: there is no "${path}". ` +
-          "Check that the process runs, and that this system has /proc.",
-      );
-    }
-    return { resident: readResident(), shared: null, virtual: null };
-  }
-  const [virtual, resident, shared] = text.trim().split(" ").map(Number);
-  if (!isCount(virtual) || !isCount(resident) || !isCount(shared)) {
-    throw malformed(path, "seven numbers of pages", text);
-  }
-  return {
-    resident: resident * pageSize,
-    shared: shared * pageSize,
-    virtual: virtual * pageSize,
-  };
-}
-
-/** What the runtime reports; on Linux it reads `/proc`, too. */
-function readResident(): number {
-  try {
-    return process.memoryUsage().rss;
-  } catch (error) {
-    throw new SystemInfoError(
-      "Cannot read this process's memory: there is no /proc here. Mount it (mount -t proc proc /proc).",
-      { cause: error },
-    );
-  }
-}
-
 function readHostMemory(root: string): { total: number; available: number } {
   const path = join(root, "proc", "meminfo");
   const text = readTextIfPresent(path);
@@ -141,16 +76,4 @@ function readHostMemory(root: string): { total: number; available: number } {
     (kilobytes("MemFree") ?? 0) + (kilobytes("Buffers") ?? 0) + (kilobytes("Cached") ?? 0);
   if (total === undefined) throw malformed(path, 'a line "MemTotal: N kB"', text);
   return { total: total * KIB, available: Math.min(available, total) * KIB };
-}
-
-function isCount(value: number | undefined): value is number {
-  return value !== undefined && Number.isSafeInteger(value) && value >= 0;
-}
-
-function positiveInteger(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  const Kind = typeof value === "number" ? RangeError : TypeError;
-  throw new Kind(
-    `Cannot read a process's memory: ${name} must be a positive integer; got ${inspect(value)}`,
-  );
 }

@@ -43,11 +43,19 @@ export type KernelFigures = Figures<KernelFigure>;
  * What the JavaScript runtime counts of the thread that asks.
  * - `used`: in objects of the JavaScript heap;
  * - `total`: what the heap has of the system;
+ * - `physical`: of `total`, what is in memory;
  * - `limit`: what it may have at most;
  * - `external`: of memory outside of the heap that objects of it hold, array buffers included;
  * - `arrayBuffers`: in array buffers.
  */
-export const JAVASCRIPT_FIGURES = ["used", "total", "limit", "external", "arrayBuffers"] as const;
+export const JAVASCRIPT_FIGURES = [
+  "used",
+  "total",
+  "physical",
+  "limit",
+  "external",
+  "arrayBuffers",
+] as const;
 
 /** The name of a figure of the runtime's. */
 export type JavaScriptFigure = (typeof JAVASCRIPT_FIGURES)[number];
@@ -131,7 +139,8 @@ export interface MemoryPart {
  * - `fragmentation`: in pages that are in use in part;
  * - `held`: unused pages that the allocators keep;
  * - `metadata`: the allocators' administration;
- * - `runtime`: what the runtime's own allocator has, where it has one;
+ * - `committed`: what allocators have committed that count no blocks, such as mimalloc;
+ * - `runtime`: what the runtime's own allocator has beside the JavaScript heap, where it has one;
  * - `files`: code, and files that are mapped;
  * - `shared`: memory that is made to be shared;
  * - `rest`: what is left: stacks, machine code, other threads' heaps, and what allocators count that
@@ -143,6 +152,7 @@ export const MEMORY_PARTS = [
   "fragmentation",
   "held",
   "metadata",
+  "committed",
   "runtime",
   "files",
   "shared",
@@ -158,10 +168,10 @@ export interface ProcessMemory {
   readonly at: number;
   /** Who serves `malloc`. */
   readonly allocator: CountedAllocator;
-  /** The allocator of offheap's own blocks, where it is open and another one. */
-  readonly own: CountedAllocator | null;
+  /** Those of offheap's own blocks that this thread has opened, apart from the one that serves `malloc`. */
+  readonly own: readonly CountedAllocator[];
   /** The runtime's own allocator, where it has one: Bun's mimalloc. */
-  readonly runtime: CountedAllocator | null;
+  readonly runtimeAllocator: CountedAllocator | null;
   /** What the kernel counts. */
   readonly kernel: KernelFigures;
   /** What the JavaScript runtime counts. */

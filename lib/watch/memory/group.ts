@@ -1,0 +1,41 @@
+/**
+ * What the control group counts, as figures.
+ *
+ * @module
+ */
+import { figures } from "../../allocators/statistics.ts";
+import { type CgroupMemory, type CgroupOptions, readCgroupMemory } from "../info/cgroup.ts";
+import { GROUP_FIGURES, type GroupFigure, type GroupFigures } from "./types.ts";
+
+const NO_LIMIT = "no group on the way up has such a limit";
+const NO_EVENT = "this version of control groups, or the kernel, does not count it";
+
+const WHY: Readonly<Record<GroupFigure, string>> = {
+  usage: "the group at the top counts none: it is the host",
+  limit: NO_LIMIT,
+  high: NO_LIMIT,
+  available: NO_LIMIT,
+  limitReached: NO_EVENT,
+  outOfMemory: NO_EVENT,
+  killed: NO_EVENT,
+};
+
+function figuresOf({ events, usage, limit, high, available }: CgroupMemory): GroupFigures {
+  const all = { usage, limit, high, available, ...events };
+  const counted: Partial<Record<GroupFigure, number>> = {};
+  for (const name of GROUP_FIGURES) {
+    const value = all[name];
+    if (value !== null) counted[name] = value;
+  }
+  return figures(GROUP_FIGURES, counted, WHY);
+}
+
+/**
+ * Reads what a process's control group counts; a string says why there is none.
+ *
+ * @throws As {@linkcode readCgroupMemory}.
+ */
+export function readGroupFigures(options: CgroupOptions = {}): GroupFigures | string {
+  const memory = readCgroupMemory(options);
+  return memory === null ? "no control group counts this process's memory" : figuresOf(memory);
+}

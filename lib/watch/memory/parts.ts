@@ -1,0 +1,56 @@
+/**
+ * What resident memory is made of, as far as somebody counts it.
+ *
+ * @module
+ */
+import type { AllocatorFigures } from "../../allocators/statistics.ts";
+import type { MemoryPart, PartName, ProcessMemory } from "./types.ts";
+
+type Sizes = Partial<Record<PartName, number>>;
+
+/** What one allocator has, in parts that do not overlap. */
+function addAllocator(sizes: Sizes, figures: AllocatorFigures, anonymous: number): void {
+  const { allocated, active, resident, mapped, metadata = 0, committed = 0 } = figures;
+  const add = (name: PartName, bytes: number): void => {
+    sizes[name] = (sizes[name] ?? 0) + Math.max(bytes, 0);
+  };
+  if (allocated === undefined) {
+    // What is committed and was never written to is no memory: more than there can be says nothing.
+    if (committed <= anonymous) add("committed", committed);
+    return;
+  }
+  add("live", allocated);
+  if (active === undefined) {
+    add("held", (mapped ?? allocated) - allocated);
+    return;
+  }
+  add("fragmentation", active - allocated);
+  if (figures.metadata !== undefined) add("metadata", metadata);
+  const all = resident ?? (committed <= anonymous ? committed : active);
+  add("held", all - active - metadata);
+}
+
+/** The parts of RSS, the rest last; none where RSS is not known. */
+export function partsOf(memory: Omit<ProcessMemory, "parts">): MemoryPart[] {
+  const { allocator, own, runtimeAllocator, kernel, javascript } = memory;
+  const { rss } = kernel;
+  if (rss === undefined) return [];
+  const anonymous = kernel.anonymous ?? rss;
+  const sizes: Sizes = {};
+  const heap = javascript.physical ?? javascript.total;
+  if (heap !== undefined) sizes.javascript = heap;
+  for (const { figures } of [allocator, ...own]) addAllocator(sizes, figures, anonymous);
+  if (runtimeAllocator !== null) {
+    // It has the JavaScript heap, too, and what that holds outside of it.
+    const { committed = Infinity, allocated } = runtimeAllocator.figures;
+    const all = committed <= anonymous
+      ? committed
+      : allocated ?? (heap ?? 0) + (javascript.external ?? 0);
+    sizes.runtime = Math.max(all - (heap ?? 0), 0);
+  }
+  if (kernel.file !== undefined) sizes.files = kernel.file;
+  if (kernel.shared !== undefined) sizes.shared = kernel.shared;
+  const parts = Object.entries(sizes).map(([name, bytes]) => ({ name: name as PartName, bytes }));
+  const sum = parts.reduce((bytes, part) => bytes + part.bytes, 0);
+  return [...parts, { name: "rest", bytes: rss - sum }];
+}
