@@ -109,6 +109,13 @@ export type {
   PartName,
   ProcessMemory,
 } from "./lib/watch/memory/types.ts";
+export type {
+  MemoryPressure,
+  PressureReading,
+  PressureSource,
+} from "./lib/watch/pressure/gauge.ts";
+export type { OwnLimit } from "./lib/watch/pressure/sources.ts";
+export { onMemoryPressure, type PressureOptions } from "./lib/watch/pressure/watch.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
 export type { AgentOptions } from "./lib/run/agent.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";
