@@ -13,6 +13,7 @@ import {
 import { healthCheck } from "../watch/info/health-check.ts";
 import { getSystemInfo, type SystemInfo } from "../watch/info/system-info.ts";
 import { ownAgent } from "../verify/agent.ts";
+import { processMemory } from "../watch/memory/process-memory.ts";
 import type { Verification } from "../verify/types.ts";
 import { explainMismatch, servesMalloc } from "../verify/require.ts";
 import { verifyAllocator } from "../verify/verify.ts";
@@ -26,6 +27,7 @@ import {
   type Tone,
 } from "./output.ts";
 import { print, printJson } from "./print.ts";
+import { printMemory } from "./report-memory.ts";
 
 /** What the reports' options have in common. */
 export interface ReportOptions {
@@ -79,14 +81,15 @@ function printAllOptions(served: ProcessOptions, own: AllocatorInfo): void {
   printOptions(`${own.name}, for offheap's blocks`, own.options);
 }
 
-/** Prints what is known of the system, the allocator and the process's health. */
+/** Prints what is known of the system, the allocator, and the process's memory and health. */
 export function reportInfo(options: ReportOptions): number {
   const info = getSystemInfo();
   const allocator = getAllocatorInfo();
   const served = getProcessOptions();
+  const memory = processMemory({ full: true });
   const health = healthCheck();
   if (options.json === true) {
-    printJson({ system: info, process: served, allocator, health });
+    printJson({ system: info, process: served, allocator, memory, health });
     return 0;
   }
   print(formatFields(describeSystem(info)));
@@ -97,6 +100,7 @@ export function reportInfo(options: ReportOptions): number {
     print(`\nLibrary: ${path} (${origin}${manifest ? ", hash agrees with its manifest" : ""})`);
   }
   printAllOptions(served, allocator);
+  printMemory(memory);
   print(`\nHealth: ${paint(HEALTH_TONES[health.status] ?? "quiet", health.status)}`);
   for (const check of health.checks) {
     print(`  ${paint(HEALTH_TONES[check.status] ?? "quiet", check.status)}: ${check.detail}`);

@@ -27,6 +27,19 @@ test("info of the system's allocator has no library and no options, of a false o
   assert.match(served, /^process's malloc: unknown \(NOT VERIFIED\)$/m);
 });
 
+test("info shows where memory is, and why a figure is missing, in words and as JSON", async () => {
+  const text = await printed(["info"]);
+  assert.match(text, /^Resident memory of this process, by who has it:\njavascript: \d/m);
+  assert.match(text, /^rest: -?[\d.]+ [KM]?i?B$/m);
+  assert.match(text, /^The kernel counts:\nrss: [\d.]+ MiB$/m);
+  assert.match(text, /^glibc 2\.\d+, which serves malloc, counts:\nallocated: [\d.]+ [KM]iB$/m);
+  assert.match(text, /^active, .*muzzy: - \(glibc counts blocks, not pages\)$/m);
+  assert.match(text, /^mem_fragmentation_ratio: \d+\.\d\d$/m);
+  const { memory } = JSON.parse(await printed(["info", "--json"]));
+  assert.ok(memory.kernel.rss > 1e7 && memory.kernel.pss > 1e6);
+  assert.equal(memory.allocator.figures.absent.active, "glibc counts blocks, not pages");
+});
+
 test("verify of a false library says NOT VERIFIED, and shows what failed", async () => {
   const decoy = compileShared("decoy-names.c", "cli-decoy.so");
   const variables = { OFFHEAP_LIBRARY: decoy };

@@ -17,7 +17,7 @@ const NO_PAGES = "glibc counts blocks, not pages";
 
 const WHY = {
   active: NO_PAGES,
-  resident: `${NO_PAGES}: malloc_trim may have given back some of those in its free blocks`,
+  resident: `${NO_PAGES}, of which malloc_trim may have given back some`,
   retained: NO_PAGES,
   metadata: "glibc does not count its own administration",
   dirty: NO_PAGES,
