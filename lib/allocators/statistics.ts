@@ -97,16 +97,22 @@ export function figures<N extends string>(
   counted: Readonly<Partial<Record<N, number>>>,
   why: Readonly<Partial<Record<N, string>>> | string,
 ): Figures<N> {
+  // In the order of the names, whoever shows them.
+  const found: Partial<Record<N, number>> = {};
   const absent: Partial<Record<N, string>> = {};
   for (const name of names) {
-    if (counted[name] !== undefined) continue;
+    const value = counted[name];
+    if (value !== undefined) {
+      found[name] = value;
+      continue;
+    }
     const reason = typeof why === "string" ? why : why[name];
     if (reason === undefined) {
       throw new TypeError(`Cannot leave out the figure "${name}": it has no reason`);
     }
     absent[name] = reason;
   }
-  return { ...counted, absent } as Figures<N>;
+  return { ...found, absent } as Figures<N>;
 }
 
 /** An allocator's figures of which none can be had, for one reason. */

@@ -68,7 +68,7 @@ test("jemalloc's figures follow what is allocated, and come back down when it is
   const during = statistics.read();
   for (const name of ["allocated", "active", "resident", "mapped"] as const) {
     const grown = (during[name] ?? NaN) - (before[name] ?? NaN);
-    assert.ok(grown >= SIZE * 0.9 && grown <= SIZE * 1.1, `${name} grew by ${grown}`);
+    assert.ok(grown >= SIZE * 0.9 && grown <= SIZE * 1.25, `${name} grew by ${grown}`);
   }
   const { allocated = 0, active = 0, resident = 0, metadata = 0, arenas = 0, threads = 0 } = during;
   assert.ok(allocated <= active && active <= resident && metadata > 0, JSON.stringify(during));

@@ -141,8 +141,8 @@ export class MallctlNamespace {
   ): void {
     const mib = this.#mibs.get(key) ?? this.#lookUp(key);
     const { numbers } = mib;
-    if (mib.arena >= 0) numbers[mib.arena] = BigInt(arena);
-    if (mib.sizeClass >= 0) numbers[mib.sizeClass] = BigInt(sizeClass);
+    if (mib.arena > 0) numbers[mib.arena] = BigInt(arena);
+    if (mib.sizeClass > 0) numbers[mib.sizeClass] = BigInt(sizeClass);
     const errno = this.#calls.mallctlbymib(
       numbers,
       numbers.length,

@@ -14,34 +14,42 @@ import {
 import { ALL_ARENAS } from "./keys.ts";
 import { MallctlNamespace, type NumberKey } from "./namespace.ts";
 
+type Row<K> = readonly [name: AllocatorFigure, key: K];
+
 /** Bytes. */
-const TOTALS: Readonly<Partial<Record<AllocatorFigure, NumberKey>>> = {
-  allocated: "stats.allocated",
-  active: "stats.active",
-  resident: "stats.resident",
-  mapped: "stats.mapped",
-  retained: "stats.retained",
-  metadata: "stats.metadata",
-};
+const TOTALS: readonly Row<NumberKey>[] = [
+  ["allocated", "stats.allocated"],
+  ["resident", "stats.resident"],
+  ["mapped", "stats.mapped"],
+  ["retained", "stats.retained"],
+  ["metadata", "stats.metadata"],
+];
 
 /** Bytes of one arena, which are added up. */
-const OF_ARENA: Readonly<Partial<Record<AllocatorFigure, readonly NumberKey[]>>> = {
-  allocated: ["stats.arenas.<i>.small.allocated", "stats.arenas.<i>.large.allocated"],
-  resident: ["stats.arenas.<i>.resident"],
-  mapped: ["stats.arenas.<i>.mapped"],
-  retained: ["stats.arenas.<i>.retained"],
-  metadata: ["stats.arenas.<i>.base", "stats.arenas.<i>.internal"],
-};
+const OF_ARENA: readonly Row<readonly NumberKey[]>[] = [
+  ["allocated", ["stats.arenas.<i>.small.allocated", "stats.arenas.<i>.large.allocated"]],
+  ["resident", ["stats.arenas.<i>.resident"]],
+  ["mapped", ["stats.arenas.<i>.mapped"]],
+  ["retained", ["stats.arenas.<i>.retained"]],
+  ["metadata", ["stats.arenas.<i>.base", "stats.arenas.<i>.internal"]],
+];
 
 /** Numbers of pages, of one arena or of all. */
-const PAGES: Readonly<Partial<Record<AllocatorFigure, NumberKey>>> = {
-  active: "stats.arenas.<i>.pactive",
-  dirty: "stats.arenas.<i>.pdirty",
-  muzzy: "stats.arenas.<i>.pmuzzy",
-};
+const PAGES: readonly Row<NumberKey>[] = [
+  ["dirty", "stats.arenas.<i>.pdirty"],
+  ["muzzy", "stats.arenas.<i>.pmuzzy"],
+];
 
-const COMMITTED = "jemalloc does not count what is committed";
 const UNCOUNTED = "this jemalloc was built without statistics (--disable-stats)";
+
+const WHY: Readonly<Record<AllocatorFigure, string>> = {
+  ...Object.fromEntries(ALLOCATOR_FIGURES.map((name) => [name, UNCOUNTED])) as Record<
+    AllocatorFigure,
+    string
+  >,
+  committed: "jemalloc does not count what is committed",
+};
+const WHY_OF_ARENA = { ...WHY, arenas: "this is one of them" };
 
 type Counted = Partial<Record<AllocatorFigure, number>>;
 
@@ -53,52 +61,39 @@ export function openJemallocStatistics(object: string | null): OpenedStatistics 
   const page = namespace.read("arenas.page");
   const counts = namespace.read("config.stats");
 
-  function why(): Readonly<Record<string, string>> {
-    const reasons = Object.fromEntries(ALLOCATOR_FIGURES.map((name) => [name, UNCOUNTED]));
-    return { ...reasons, committed: COMMITTED };
-  }
-
   function addPages(counted: Counted, arena: number): void {
-    for (const [name, key] of Object.entries(PAGES)) {
-      counted[name as AllocatorFigure] = namespace.read(key, arena) * page;
-    }
+    for (const [name, key] of PAGES) counted[name] = namespace.read(key, arena) * page;
+    // Of a jemalloc without statistics, what it knows for its own ends.
+    counted.active = namespace.read("stats.arenas.<i>.pactive", arena) * page;
+    counted.threads = namespace.read("stats.arenas.<i>.nthreads", arena);
   }
 
   /** The numbers of the arenas that are there. */
   function arenas(): number[] {
-    return Array.from({ length: namespace.read("arenas.narenas") }, (_, arena) => arena)
-      .filter((arena) => namespace.read("arena.<i>.initialized", arena));
+    const found: number[] = [];
+    const most = namespace.read("arenas.narenas");
+    for (let arena = 0; arena < most; arena++) {
+      if (namespace.read("arena.<i>.initialized", arena)) found.push(arena);
+    }
+    return found;
   }
 
   function read(): AllocatorFigures {
     namespace.refresh();
     const counted: Counted = {};
     addPages(counted, ALL_ARENAS);
-    if (counts) {
-      for (const [name, key] of Object.entries(TOTALS)) {
-        counted[name as AllocatorFigure] = namespace.read(key);
-      }
-    }
+    if (counts) { for (const [name, key] of TOTALS) counted[name] = namespace.read(key); }
     counted.arenas = arenas().length;
-    counted.threads = namespace.read("stats.arenas.<i>.nthreads", ALL_ARENAS);
-    return figures(ALLOCATOR_FIGURES, counted, why());
+    return figures(ALLOCATOR_FIGURES, counted, WHY);
   }
 
   function readArena(arena: number): ArenaFigures {
-    const counted: Counted = { threads: namespace.read("stats.arenas.<i>.nthreads", arena) };
+    const counted: Counted = {};
     addPages(counted, arena);
-    if (counts) {
-      for (const [name, keys] of Object.entries(OF_ARENA)) {
-        counted[name as AllocatorFigure] = keys.reduce(
-          (sum, key) => sum + namespace.read(key, arena),
-          0,
-        );
-      }
+    for (const [name, keys] of counts ? OF_ARENA : []) {
+      counted[name] = keys.reduce((sum, key) => sum + namespace.read(key, arena), 0);
     }
-    return {
-      arena,
-      figures: figures(ALLOCATOR_FIGURES, counted, { ...why(), arenas: "this is one of them" }),
-    };
+    return { arena, figures: figures(ALLOCATOR_FIGURES, counted, WHY_OF_ARENA) };
   }
 
   return {

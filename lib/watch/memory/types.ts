@@ -47,6 +47,8 @@ export type KernelFigures = Figures<KernelFigure>;
  * - `limit`: what it may have at most;
  * - `external`: of memory outside of the heap that objects of it hold, array buffers included;
  * - `arrayBuffers`: in array buffers.
+ *
+ * Bun's `used` and `external` are those of its last garbage collection.
  */
 export const JAVASCRIPT_FIGURES = [
   "used",
