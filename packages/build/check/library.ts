@@ -10,7 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BuildError, OffheapError } from "../../../lib/errors.ts";
 import type { Target } from "../../../lib/library/target.ts";
-import { foreignLibraries, maxBytes } from "./limits.ts";
+import { maxBytes, unavailableLibraries } from "./limits.ts";
 import { type Expectation, type Findings, FORMATS, type LibraryFormat } from "./rules.ts";
 
 export type { Expectation } from "./rules.ts";
@@ -35,7 +35,7 @@ export function checkLibrary(path: string, target: Target, expectation: Expectat
   const lists = [
     ["it does not export", required.filter((name) => !present.has(name))],
     ["it exports besides", exports.filter((name) => !allowed.has(name))],
-    ["it needs besides", foreignLibraries(target, needed, expectation.needed ?? [])],
+    ["it needs besides", unavailableLibraries(target, needed, expectation.needed ?? [])],
   ] as const;
   const found = [
     ...problems,

@@ -52,7 +52,7 @@ const MAX_BYTES: Readonly<Record<LibraryName, number>> = {
 };
 
 /** The needed libraries that a target's system does not have. */
-export function foreignLibraries(
+export function unavailableLibraries(
   target: Target,
   needed: readonly string[],
   more: readonly string[],
