@@ -32,7 +32,7 @@ test("a mallctl that fails is an error with its key and number, whatever it wrot
   }
 });
 
-test("each type of value is read as it lies in memory", () => {
+test("each type of value is read as it is in memory", () => {
   const ones = new Array(8).fill(255);
   assert.equal(readMallctl(answering(0, 1), "opt.abort"), true);
   assert.equal(readMallctl(answering(0, 0), "opt.abort"), false);

@@ -99,10 +99,10 @@ test(
     for (const { name } of CONF_OPTIONS) {
       const said = complaints(`${name}:no such value`);
       const known = !said.some((line) => line.includes("Invalid conf pair"));
-      const told = !readConf(`${name}:1`, VERSION).faults.some((fault) =>
+      const reported = !readConf(`${name}:1`, VERSION).faults.some((fault) =>
         /came with|went with/.test(fault)
       );
-      if (!byBuild.test(name)) assert.equal(known, told, `${name}: ${said.join("; ")}`);
+      if (!byBuild.test(name)) assert.equal(known, reported, `${name}: ${said.join("; ")}`);
     }
   },
 );

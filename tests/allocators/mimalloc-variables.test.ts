@@ -54,7 +54,7 @@ test("an option is known by its name in the version, by older ones that it takes
   }
 });
 
-test("another version's name is told with this one's, and an option that is not there as such", () => {
+test("another version's name is reported with this one's, and an option that is not there as such", () => {
   const [purge] = readVariables({ MIMALLOC_PURGE_DELAY: "0" }, "2.0.9").strange;
   assert.deepEqual([purge?.variable, purge?.instead], [
     "MIMALLOC_PURGE_DELAY",
@@ -70,7 +70,7 @@ test("another version's name is told with this one's, and an option that is not 
   ]);
 });
 
-test("a misspelt variable is told with the nearest one, by its name in the version", () => {
+test("a misspelt variable is reported with the nearest one, by its name in the version", () => {
   const none = (version: string) =>
     `MIMALLOC_PRUGE_DELAY is no option of mimalloc ${version}, and has no effect`;
   assert.deepEqual(said({ MIMALLOC_PRUGE_DELAY: "0" }, "2.4.1"), [
@@ -84,7 +84,7 @@ test("a misspelt variable is told with the nearest one, by its name in the versi
   ]);
 });
 
-test("a value that mimalloc cannot read is told, as it then takes its own", () => {
+test("a value that mimalloc cannot read is reported, as it then takes its own", () => {
   for (const value of ["", "1", "on", "FALSE", "-1", "250"]) {
     assert.deepEqual(said({ MIMALLOC_PURGE_DELAY: value }, "2.4.1"), [], value);
   }

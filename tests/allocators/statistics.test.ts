@@ -104,7 +104,7 @@ test("jemalloc's arenas add up to its totals", () => {
   memory.close();
 });
 
-test("jemalloc keeps unused pages as long as it is told, and as at the start again", () => {
+test("jemalloc keeps unused pages as long as it is asked to, and as at the start again", () => {
   const memory = openAllocator({ allocator: "jemalloc" });
   const statistics = openJemallocStatistics(builtLibrary("jemalloc"));
   const allocate = () => {

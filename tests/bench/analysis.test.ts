@@ -155,7 +155,7 @@ test("a run names the object that served it by its place in the checkout", () =>
   assert.equal(servedBy.object, 'mallctl is at 0x… in "build/lib.so"');
 });
 
-test("nothing in the committed results tells of the machine's directories", () => {
+test("nothing in the committed results shows the machine's directories", () => {
   const text = readFileSync(join(COMMITTED, "results.json"), "utf8");
   assert.doesNotMatch(text, /"\/(?!proc\/|usr\/|lib\/)|\/home\/|\/root\/|\/tmp\//);
 });

@@ -28,7 +28,7 @@ function baseline(...cases: Measured[]): Baseline {
   return accept({ cases: [] }, cases, ABOUT, FIRST);
 }
 
-test("a loss of 9 % is kept, one of 11 % is lost, and a gain of 11 % is told", () => {
+test("a loss of 9 % is kept, one of 11 % is lost, and a gain of 11 % is reported", () => {
   const base = baseline(ratio(0.5));
   const outcomes = [0.545, 0.555, 0.44].map((value) => compare(ratio(value), base, "").outcome);
   assert.deepEqual(outcomes, ["kept", "lost", "better"]);
@@ -57,7 +57,7 @@ test("a loss counts only when it repeats each time", async () => {
   assert.deepEqual(await run([1]), { outcome: "kept", measured: 1 });
 });
 
-test("a case that the baseline lacks, and one that is not measured any more, are told", () => {
+test("a case that the baseline lacks, and one that is not measured any more, are reported", () => {
   const base = baseline(ratio(1, "a"), ratio(1, "b"));
   const verdict = compare(ratio(1, "c"), base, "");
   assert.match("reason" in verdict ? verdict.reason : "", /does not have it; --accept/);
@@ -99,7 +99,7 @@ test("widening lets a ratio vary as far as another measurement, and leaves count
   assert.deepEqual(widen(wide, [ratio(1.1, "a")], why), wide);
 });
 
-test("a baseline that is missing or damaged is told with what to do", () => {
+test("a baseline that is missing or damaged is reported with what to do", () => {
   const directory = temporaryDirectory();
   assert.throws(() => readBaseline(join(directory, "none.json")), /Make one with --accept/);
   for (const text of ["{", '{ "format": 1 }', '{ "format": 2, "cases": [] }']) {
@@ -171,7 +171,7 @@ test(
   },
 );
 
-test("a case that there is none of is refused", async () => {
+test("an unknown case is refused", async () => {
   const script = join(ROOT, "bench", "check.bench.ts");
   const words = ["--only", "nothing", "--libraries", temporaryDirectory()];
   const { status, stderr } = await runChild(runtimeCommand(script, ...words));

@@ -54,7 +54,7 @@ for (const pattern of PATTERNS) {
   });
 }
 
-test("another seed is other work, and idling tells what stays resident", async () => {
+test("another seed is other work, and idling shows what stays resident", async () => {
   const [one, other] = [
     await churn(null, "small", "2", "500", "1"),
     await churn(null, "small", "2", "500", "2", "1"),

@@ -15,7 +15,7 @@ import { runWorkloadUnder, workloadCommand } from "../support/workload.ts";
 const onLinux = skipUnless(process.platform === "linux", "the workloads read /proc");
 
 test(
-  "the latency of each call is told for each count of threads, and the work repeats",
+  "the latency of each call is reported for each count of threads, and the work repeats",
   onLinux,
   async () => {
     const options = { threads: "0,2", heap: "churned" };

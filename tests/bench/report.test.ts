@@ -69,7 +69,7 @@ test("the page needs nothing from elsewhere, and no script", () => {
   assert.match(PAGE, /<meta charset="utf-8">/);
 });
 
-test("each chart states its unit and its baseline, and is told to who cannot see it", () => {
+test("each chart states its unit and its baseline, and has a text for who cannot see it", () => {
   const all = charts(MADE);
   const sections = new Set(all.map(({ section }) => section));
   assert.ok(sections.size >= METRIC_VIEWS.length + 3, [...sections].join());
@@ -108,7 +108,7 @@ test("every colour variable has a value for light and for dark", () => {
   }
 });
 
-test("a table stands beside each kind of chart", () => {
+test("a table is beside each kind of chart", () => {
   for (const { title, rows } of allTables(MADE)) {
     assert.ok(rows.length > 0, title);
     assert.ok(PAGE.includes(title.replaceAll("&", "&amp;")), title);

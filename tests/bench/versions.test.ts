@@ -70,7 +70,7 @@ function made(): Report {
   );
 }
 
-test("a library tells which allocator it is, and its version", () => {
+test("a library shows which allocator it is, and its version", () => {
   const found = fromLibrary(MIMALLOC);
   const manifest: { version: string } = JSON.parse(readFileSync(`${MIMALLOC}.json`, "utf8"));
   assert.deepEqual(

@@ -197,7 +197,7 @@ test("what is no ELF file is refused by name", () => {
   assert.throws(() => readElf(join(directory, "missing")), { code: "ENOENT" });
 });
 
-test("a library that is cut off anywhere is refused", onLinux, () => {
+test("a library that is truncated anywhere is refused", onLinux, () => {
   const bytes = Uint8Array.from(readFileSync(library));
   const ends = [16, 63, 100, 1000, 4096, 8192, Math.floor(bytes.length / 2)];
   for (const end of ends.filter((length) => length < bytes.length / 1.5)) {

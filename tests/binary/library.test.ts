@@ -215,7 +215,7 @@ test("damaged needed versions end in an ElfError or a reading", withZig, () => {
 
 test("needed versions that run in circles are refused", withZig, () => {
   const path = changed(build(CASES.x64), (view) => {
-    // The entry of the first of two libraries: of layout 1, for one version, which stands behind
+    // The entry of the first of two libraries: of layout 1, for one version, which comes after
     // both. That has no successor: as the first of many it would come again and again.
     let at = 0;
     while (view.getUint32(at, true) !== 0x10001 || view.getUint32(at + 8, true) !== 32) at += 4;

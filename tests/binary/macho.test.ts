@@ -193,7 +193,7 @@ test("the exports trie of newer files and the symbol table give the same names",
   assert.deepEqual(readMachOExports(write(empty)), []);
 });
 
-test("the kinds of needed libraries and the older mark of a version are told", withZig, () => {
+test("the kinds of needed libraries and the older mark of a version are read", withZig, () => {
   const path = library("arm64");
   const load = commandAt(path, 0xc);
   const kinds = { 0x8000001f: "reexport", 0x80000023: "upward", 0x20: "lazy" };
@@ -371,15 +371,19 @@ test("of a universal file the wanted slice is read, else the runtime's own", wit
   });
 });
 
-test("arm64e is told from arm64, and stands in for it only where that is missing", withZig, () => {
-  const plain = bytesOf(library("arm64"));
-  const own = changed(library("arm64"), (view) => view.setUint32(8, 0x80000002, true));
-  const both = makeFat([own, plain], 32);
-  assert.equal(parseMachO(both, "arm64").cpu, "arm64");
-  assert.equal(parseMachO(both, "arm64e").cpu, "arm64e");
-  const file = parseMachO(makeFat([own], 32), "arm64");
-  assert.deepEqual([file.arch, file.cpu], ["arm64", "arm64e"]);
-});
+test(
+  "arm64e is distinguished from arm64, and taken for it only where that is missing",
+  withZig,
+  () => {
+    const plain = bytesOf(library("arm64"));
+    const own = changed(library("arm64"), (view) => view.setUint32(8, 0x80000002, true));
+    const both = makeFat([own, plain], 32);
+    assert.equal(parseMachO(both, "arm64").cpu, "arm64");
+    assert.equal(parseMachO(both, "arm64e").cpu, "arm64e");
+    const file = parseMachO(makeFat([own], 32), "arm64");
+    assert.deepEqual([file.arch, file.cpu], ["arm64", "arm64e"]);
+  },
+);
 
 test("what is no Mach-O file that can be read is refused by name", () => {
   const words = (...values: number[]): Uint8Array => {
@@ -403,7 +407,7 @@ test("what is no Mach-O file that can be read is refused by name", () => {
   assert.throws(() => readMachO(join(directory, "missing")), { code: "ENOENT" });
 });
 
-test("a library that is cut off anywhere is refused", withZig, () => {
+test("a library that is truncated anywhere is refused", withZig, () => {
   for (const arch of ["arm64", "x64"] as const) {
     const bytes = bytesOf(library(arch));
     const step = Math.ceil(bytes.length / 300);

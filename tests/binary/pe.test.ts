@@ -44,7 +44,7 @@ const FIELD = {
 interface Change {
   readonly view: DataView;
   readonly pe: number;
-  /** Where in the file an address of the image lies. */
+  /** Where in the file an address of the image is. */
   offsetOf(address: number): number;
 }
 
@@ -123,7 +123,7 @@ test("exports, libraries, flags and time stamp are those that LLVM shows", reado
   }
 });
 
-test("each flag is told from the others, and a program from a library", withZig, () => {
+test("each flag is distinguished from the others, and a program from a library", withZig, () => {
   const original = readPe(library("x64"));
   const flags = { highEntropy: 0x20, dynamicBase: 0x40, noExecute: 0x100 };
   for (const [name, bit] of Object.entries(flags)) {
@@ -155,25 +155,29 @@ test("a time stamp is reproducible when it is zero, or a hash by the debug entry
   assert.deepEqual([read(5, 16), read(0, 2), read(5, 2)], [true, true, false]);
 });
 
-test("a forwarder is told from a function, and libraries that are loaded late", withZig, () => {
-  const path = write(changed("x64", ({ view, pe, offsetOf }) => {
-    const address = view.getUint32(pe + FIELD.directories, true);
-    const at = offsetOf(address);
-    const functions = offsetOf(view.getUint32(at + 28, true));
-    // The library's own name lies in the table of exports: text, as a forwarder's is.
-    view.setUint32(functions, view.getUint32(at + 12, true), true);
-    // An address of a function and one of an import, as the table of late libraries has them.
-    const imports = offsetOf(view.getUint32(pe + FIELD.directories + 8, true));
-    const late = pe + FIELD.directories + 8 * 13;
-    view.setUint32(late, view.getUint32(pe + FIELD.directories + 8, true) + 8, true);
-    view.setUint32(late + 4, 64, true);
-    view.setUint32(imports + 8 + 4 + 32, 0, true);
-  }));
-  const [first, second] = readPeExports(path);
-  assert.deepEqual([first?.address, first?.forwarder], [null, "fixture.dll"]);
-  assert.equal(second?.forwarder, null);
-  assert.deepEqual(readPe(path).delayed, ["KERNEL32.dll"]);
-});
+test(
+  "a forwarder is distinguished from a function, and libraries that are loaded late",
+  withZig,
+  () => {
+    const path = write(changed("x64", ({ view, pe, offsetOf }) => {
+      const address = view.getUint32(pe + FIELD.directories, true);
+      const at = offsetOf(address);
+      const functions = offsetOf(view.getUint32(at + 28, true));
+      // The library's own name is in the table of exports: text, as a forwarder's is.
+      view.setUint32(functions, view.getUint32(at + 12, true), true);
+      // An address of a function and one of an import, as the table of late libraries has them.
+      const imports = offsetOf(view.getUint32(pe + FIELD.directories + 8, true));
+      const late = pe + FIELD.directories + 8 * 13;
+      view.setUint32(late, view.getUint32(pe + FIELD.directories + 8, true) + 8, true);
+      view.setUint32(late + 4, 64, true);
+      view.setUint32(imports + 8 + 4 + 32, 0, true);
+    }));
+    const [first, second] = readPeExports(path);
+    assert.deepEqual([first?.address, first?.forwarder], [null, "fixture.dll"]);
+    assert.equal(second?.forwarder, null);
+    assert.deepEqual(readPe(path).delayed, ["KERNEL32.dll"]);
+  },
+);
 
 test("what is no PE file that can be read is refused by name", withZig, () => {
   const cases: readonly (readonly [Uint8Array, RegExp])[] = [
@@ -210,7 +214,7 @@ test("directories past the end of their header are refused", withZig, () => {
   assert.throws(() => parsePe(shortened), PeError);
 });
 
-test("a library that is cut off anywhere is refused", withZig, () => {
+test("a library that is truncated anywhere is refused", withZig, () => {
   for (const arch of ARCHES) {
     const bytes = Uint8Array.from(readFileSync(library(arch)));
     for (let end = 0; end < bytes.length; end += 7) {

@@ -111,7 +111,7 @@ test("what is up to date needs no compiler, no network and no lock", onLinux, as
 });
 
 test(
-  "a source directory is built, and only once; a change of it or damage builds it anew",
+  "a source directory is built, and only once; a change of it or damage builds it again",
   onLinux,
   async () => {
     const where = place();
@@ -277,7 +277,7 @@ test("each missing program has a sentence that says what to install", onLinux, a
 });
 
 test(
-  "a disk or a directory that cannot take the build is told before anything is made",
+  "a disk or a directory that cannot take the build is reported before anything is made",
   onLinux,
   async () => {
     const directory = temporaryDirectory();

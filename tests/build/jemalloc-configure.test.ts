@@ -66,9 +66,9 @@ test("zig makes no part of a C library for configure alone", async () => {
   );
 });
 
-test("zig's targets have their sizes told, and their own unwinder where there is one", async () => {
-  const told = async (name: string) => (await recorded(name)).variables;
-  const { CC: _, ...unix } = await told("freebsd-x64");
+test("zig's targets get their sizes, and their own unwinder where there is one", async () => {
+  const given = async (name: string) => (await recorded(name)).variables;
+  const { CC: _, ...unix } = await given("freebsd-x64");
   assert.deepEqual(unix, {
     ac_cv_sizeof_void_p: "8",
     ac_cv_sizeof_int: "4",
@@ -78,9 +78,9 @@ test("zig's targets have their sizes told, and their own unwinder where there is
     ac_cv_c_bigendian: "no",
     LIBS: "-lunwind",
   });
-  assert.equal((await told("win32-arm64"))["ac_cv_sizeof_long"], "4");
+  assert.equal((await given("win32-arm64"))["ac_cv_sizeof_long"], "4");
   for (const name of ["win32-x64", "darwin-arm64"]) {
-    assert.equal((await told(name))["LIBS"], undefined, name);
+    assert.equal((await given(name))["LIBS"], undefined, name);
   }
 });
 
@@ -116,7 +116,7 @@ function compiles(sizes: Readonly<Record<string, number>>, ...flags: string[]): 
 
 const onLinux = skipUnless(process.platform === "linux", "it compiles as Linux does");
 
-test("what configure was told and that is not true does not compile", onLinux, () => {
+test("what configure was given and is not true does not compile", onLinux, () => {
   const sizes = { PTR: 3, INT: 2, LONG: 3, LONG_LONG: 3, INTMAX_T: 3 };
   assert.equal(compiles(sizes), true);
   for (const [name, size] of Object.entries(sizes)) {

@@ -26,7 +26,7 @@ process.umask(0o022);
 const onLinux = skipUnless(process.platform === "linux", "the build script builds for Linux");
 const COMMIT = "81034ce1f1373e37dc865038e1bc8eeecf559ce8";
 
-/** A directory of programs of which autoconf writes what it was told to a file. */
+/** A directory of programs of which autoconf writes what it was given to a file. */
 function pathWithAutoconf(): string {
   const path = pathWith(["sh", "cat"]);
   writeFileSync(join(path, "autoconf"), "#!/bin/sh\ncat configure.ac > configure\n", {

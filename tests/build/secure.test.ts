@@ -57,7 +57,7 @@ const MESSAGES: Readonly<Record<string, RegExp>> = {
   "overrun by memcpy": /the bytes after the block were overwritten/,
   "underrun": /the bytes before it were overwritten/,
   "underrun by memcpy": /the bytes before it were overwritten/,
-  "write after free": /a freed block was written to|the bytes (behind|before)/,
+  "write after free": /a freed block was written to|the bytes (after|before)/,
 };
 
 /** A large freed block is closed, and a megabyte may run out of what is mapped: the system ends it. */
@@ -67,7 +67,7 @@ function isCrash({ class: kind, way, size }: MisuseCase): boolean {
 
 for (const allocator of ALLOCATORS) {
   test(
-    `secure ${allocator}: all misuse but reads is stopped, and told by its kind`,
+    `secure ${allocator}: all misuse but reads is stopped, and reported by its kind`,
     withLibraries,
     () => {
       const program = buildMisuse();
@@ -166,7 +166,7 @@ interface Fault {
 /** Faults put into the layer, which have to be seen. */
 const FAULTS: readonly Fault[] = [
   {
-    what: "writes behind its own memory",
+    what: "writes past its own memory",
     from: "memcpy(block + size_of(shape), &tail, TAIL);",
     to: "memcpy(block + size_of(shape) + MIN_PAD, &tail, TAIL);",
     sanitizers: ADDRESS_SANITIZERS,

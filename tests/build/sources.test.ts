@@ -84,7 +84,7 @@ test("another base URL takes the place of upstream's servers", async () => {
   });
 });
 
-test("where the preferred version is not to be had the next one is taken, and the reason told", async () => {
+test("where the preferred version is not to be had the next one is taken, and the reason given", async () => {
   await withServer(async (base) => {
     const pins = [
       pin("2.0.0", `${base}/missing.tar.gz`, "missing.tar.gz"),

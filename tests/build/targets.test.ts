@@ -59,7 +59,7 @@ function warmZig(): string {
   return zigAfter(`export ZIG_GLOBAL_CACHE_DIR='${warm}'`);
 }
 
-test("all stands for every target, a name for one, and another word is refused with the list", () => {
+test("all means every target, a name for one, and another word is refused with the list", () => {
   assert.equal(targetsFor("all").length, TARGETS.length);
   assert.deepEqual(targetsFor("win32-arm64").map((target) => target.name), ["win32-arm64"]);
   assert.throws(() => targetsFor("linux-mips-gnu"), (error: unknown) => {

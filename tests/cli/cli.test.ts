@@ -23,7 +23,7 @@ const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 const { name: RUNTIME, version: RUNTIME_VERSION } = runtimeInfo();
 const inNode = () => skipUnless(RUNTIME === "node", "only Node warns of what is experimental");
 
-test("info tells the versions, the system, both allocators, the library, its options and the health", async () => {
+test("info shows the versions, the system, both allocators, the library, its options and the health", async () => {
   const text = await printed(["info"]);
   const row = (name: string): string =>
     new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1] ?? `there is no row "${name}"`;

@@ -232,7 +232,7 @@ test(
   },
 );
 
-test("Node with neither node:ffi nor koffi is told what to install", inNode(), async () => {
+test("Node with neither node:ffi nor koffi gets the advice what to install", inNode(), async () => {
   const child = join(copyCheckout(), "tests", "fixtures", "api-child.ts");
   const flags = BACKEND === "node:ffi" ? ["--no-experimental-ffi"] : [];
   const calls = [...READERS, ["backend"] as const];

@@ -142,7 +142,7 @@ test("env prints what run would set, in each format", async () => {
   assert.equal((await offheap(["env", "--format", "yaml"])).status, 2);
 });
 
-test("doctor tells from outside who serves malloc, as text and as data", async () => {
+test("doctor says from outside who serves malloc, as text and as data", async () => {
   for (const allocator of ALLOCATORS) {
     const [command, ...args] = offheapCommand("run", "-a", allocator, "--", "cat");
     await withChild(command, args, {}, async ({ pid }) => {

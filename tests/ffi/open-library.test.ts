@@ -51,7 +51,7 @@ test("a library is opened by its path, and what it lacks is named", () => {
   assert.throws(() => openLibrary("/nonexistent/lib.so", {}), { name: "LibraryLoadError" });
 });
 
-test("a path or a table that is none is refused, with what it must be", () => {
+test("an invalid path or table is refused, with what it must be", () => {
   for (const path of ["", "a\0b", undefined, 5, {}]) {
     assert.throws(() => openLibrary(path as string, {}), {
       name: "TypeError",

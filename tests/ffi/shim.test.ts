@@ -219,7 +219,7 @@ test("a LISTEN_FDS beyond all sense delays nothing and closes nothing", async ()
   }
 });
 
-test("with --no-inherit a program behind #!/usr/bin/env has the allocator, and its children do not", async () => {
+test("with --no-inherit a program started by #!/usr/bin/env has the allocator, and its children do not", async () => {
   const path = script(
     "by-env",
     "#!/usr/bin/env -S FROM_ENV=1 sh\n" +

@@ -361,7 +361,7 @@ test("on Windows nothing is looked at: there are access lists, and no modes", wi
 });
 
 test(
-  "Deno has to be allowed to tell its user before a library of the cache is loaded",
+  "Deno has to be allowed to look up its user before a library of the cache is loaded",
   inDeno(),
   async () => {
     const release = makeRelease({ cached: true });

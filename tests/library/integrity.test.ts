@@ -370,7 +370,7 @@ test("--integrity without an intact library ends with 1: nothing was proven", as
   assert.deepEqual(found.filter(({ verdict }) => verdict === "intact"), []);
 });
 
-test("what is missing is told by the package that has it, where packages are installed", () => {
+test("a missing library is named by the package that has it, where packages are installed", () => {
   const attempts = [
     {
       origin: "build",

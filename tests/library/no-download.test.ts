@@ -108,7 +108,7 @@ test(
   },
 );
 
-/** Runs a command and tells which sockets of a network it connected, and which programs it ran. */
+/** Runs a command and gives which sockets of a network it connected, and which programs it ran. */
 const CALLS = "trace=connect,sendto,execve,execveat";
 // With -y a descriptor has its file's path beside it: a program is executed by one.
 const STRACE = ["strace", "-f", "-qq", "-y", "-e", CALLS, "-o"] as const;

@@ -54,7 +54,7 @@ function withVariables<R>(variables: Variables, use: () => R): R {
   }
 }
 
-/** The bytes of a file that stands for a library: headers, and a text to tell it by. */
+/** The bytes of a file in the place of a library: headers, and a text to know it by. */
 function library(text: string): Uint8Array {
   const headers = craftElf({ bits: 64, machine: 62, interpreter: null });
   return new Uint8Array([...headers, ...new TextEncoder().encode(text)]);
@@ -188,7 +188,7 @@ test("the system's own library comes last", async () => {
   assert.deepEqual(found.attempts.map(({ origin }) => origin), ["build", "package", "cache"]);
 });
 
-test("a named path is taken or refused: no other place stands in for it", async () => {
+test("a named path is taken or refused: no other place is tried", async () => {
   const { build, resolve } = await checkout();
   place(build());
   const byOption = refusal(() => resolve({ path: "/nonexistent/lib.so" }));
@@ -247,7 +247,7 @@ test("without XDG_CACHE_HOME the cache is in the home directory", async () => {
   }
 });
 
-test("a manifest covers its library: the hash must agree, wherever the library lies", async () => {
+test("a manifest covers its library: the hash must agree, wherever the library is", async () => {
   const { build, cached, resolve } = await checkout();
   const good = place(cached(), "good");
   const manifest = {
@@ -413,7 +413,7 @@ test(
   },
 );
 
-test("a path that is none, and an unknown variant, are refused before anything is looked at", async () => {
+test("an invalid path, and an unknown variant, are refused before anything is looked at", async () => {
   const { resolve } = await checkout();
   for (const path of ["", "a\0b", 5, null, {}, ["/lib.so"]]) {
     assert.throws(() => Reflect.apply(resolve, undefined, [{ path }]), {

@@ -27,7 +27,7 @@ test("the C library of this process is the one that is mapped into it", onLinux,
 });
 
 test(
-  "Deno's read permission is enough to tell the target, and is asked for by name",
+  "Deno's read permission is enough to determine the target, and is asked for by name",
   inDeno,
   async () => {
     // Within a shell's command: a Deno that starts a Deno passes its own permissions on.
@@ -45,7 +45,7 @@ test(
   },
 );
 
-test("a dynamic linker tells its C library by its name", () => {
+test("a dynamic linker's name says which C library it is", () => {
   const cases = {
     "/lib64/ld-linux-x86-64.so.2": "glibc",
     "/lib/ld-linux-aarch64.so.1": "glibc",

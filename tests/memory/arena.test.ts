@@ -126,17 +126,17 @@ test("chunks grow to twice the size before, and to a megabyte", () => {
   });
 });
 
-test("rewinding to a mark ends what came behind it and nothing before", () => {
+test("rewinding to a mark ends what came after it and nothing before", () => {
   withAllocator((memory) => {
     const arena = memory.arena({ chunkSize: 1024 });
     const before = arena.allocate(100).fill(1);
     const outer = arena.mark();
     const between = Array.from({ length: 30 }, () => arena.allocate(100).fill(2));
     const inner = arena.mark();
-    const behind = [arena.allocate(10), arena.allocate(5000), arena.view(Float64Array, 4)];
+    const after = [arena.allocate(10), arena.allocate(5000), arena.view(Float64Array, 4)];
     const { used } = inner;
     arena.rewind(inner);
-    for (const view of behind) assert.equal(view.length, 0);
+    for (const view of after) assert.equal(view.length, 0);
     for (const view of [before, ...between]) assert.equal(view.length, 100);
     assert.equal(arena.statistics().used, used);
     assert.equal(arena.statistics().allocations, 31);

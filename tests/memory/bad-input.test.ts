@@ -259,7 +259,7 @@ for (const [name, refusals] of Object.entries(TABLE)) {
   });
 }
 
-test("every exported function stands in that table", () => {
+test("every exported function is in that table", () => {
   const functions = Object.entries(offheap)
     .filter(([name, value]) => typeof value === "function" && !/Error$/.test(name));
   assert.deepEqual(Object.keys(TABLE).sort(), functions.map(([name]) => name).sort());
@@ -493,7 +493,7 @@ test("after a hundred failures nothing is left open or mapped", () => {
   assertNothingMore(before);
 });
 
-test("a failed verification or launch leaves no library behind either", () => {
+test("a failed verification or launch leaves no library open either", () => {
   const decoys = [
     compileShared("decoy-version.c", "bad-input-mimalloc.so"),
     compileShared("decoy-version.c", "bad-input-jemalloc.so", ["-DDECOY_MALLCTL"]),
@@ -506,7 +506,7 @@ test("a failed verification or launch leaves no library behind either", () => {
     for (const allocator of ["jemalloc", "mimalloc"] as const) {
       assert.equal(offheap.getAllocatorInfo({ allocator, library }).verified, false);
       const launch = () => offheap.launchEnvironment({ allocator, library });
-      // Those with mi_version tell a version: that they are decoys shows only in the process.
+      // Those with mi_version report a version: that they are decoys shows only in the process.
       if (allocator === "mimalloc" && index !== 1) {
         assert.equal(launch().LD_PRELOAD, `${library}:${builtLibrary("offheap")}`);
       } else assert.throws(launch, { name: "LaunchError", message: /does not report its version/ });

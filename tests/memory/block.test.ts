@@ -147,7 +147,7 @@ for (const name of NAMES) {
     });
   });
 
-  test(`${name}: bytes, buffers and strings are copied into a block, with a zero behind if asked`, () => {
+  test(`${name}: bytes, buffers and strings are copied into a block, with a terminating NUL if asked`, () => {
     withAllocator(name, (memory) => {
       const bytes = Uint8Array.of(9, 1, 2, 3);
       const cases = [
@@ -196,7 +196,7 @@ for (const name of NAMES) {
     });
   });
 
-  test(`${name}: sizes, alignments and options that are none are refused before native code`, () => {
+  test(`${name}: invalid sizes, alignments and options are refused before native code`, () => {
     withAllocator(name, (memory) => {
       const block = memory.allocate(8);
       for (const size of [-1, 0.5, NaN, Infinity, 2 ** 47 + 1, 2 ** 64, Number.MAX_VALUE]) {
@@ -551,10 +551,10 @@ test("a pointer is made of any address, and of nothing else", () => {
   withAllocator("mimalloc", (memory) => {
     const block = memory.allocate(16);
     assert.equal(typeof nativePointer(block.address), typeof block.pointer);
-    const behind = nativePointer(block.address + 8 as Address);
-    if (typeof behind === "bigint") assert.equal(behind, BigInt(block.address) + 8n);
-    if (typeof behind === "number") assert.equal(behind, block.address + 8);
-    assert.notEqual(behind, block.pointer);
+    const inside = nativePointer(block.address + 8 as Address);
+    if (typeof inside === "bigint") assert.equal(inside, BigInt(block.address) + 8n);
+    if (typeof inside === "number") assert.equal(inside, block.address + 8);
+    assert.notEqual(inside, block.pointer);
     for (const wrong of [-1, 0.5, NaN, 2 ** 60]) {
       assert.throws(() => nativePointer(wrong as Address), RangeError);
     }

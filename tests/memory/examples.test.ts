@@ -22,7 +22,7 @@ const AT_ONCE = 3;
 
 /** A program of a document, and what the document says that it prints. */
 interface Program {
-  /** Where it stands: the file, and which of its programs. */
+  /** Where it is: the file, and which of its programs. */
   readonly name: string;
   readonly code: string;
   readonly output: string | null;
@@ -41,7 +41,7 @@ const OUTPUT: Readonly<Record<string, string>> = {
     "0 unclaimed, 0 left open\n",
 };
 
-/** The programs of a Markdown text, each with the `text` block right behind it. */
+/** The programs of a Markdown text, each with the `text` block right after it. */
 function programsOf(name: string, markdown: string): Program[] {
   const blocks = markdown.matchAll(/^(`{3,})ts\n(.*?)^\1\n(?:\n```text\n(.*?)^```\n)?/gms);
   return [...blocks]
@@ -53,7 +53,7 @@ function programsOf(name: string, markdown: string): Program[] {
     }));
 }
 
-/** The programs behind `@example` in a source's doc comments. */
+/** The programs after `@example` in a source's doc comments. */
 function examplesOf(path: string): Program[] {
   const source = readFileSync(join(ROOT, path), "utf8");
   const comments = [...source.matchAll(/^\/\*\*.*?^ \*\/$/gms)].map(([comment]) =>
@@ -106,11 +106,11 @@ for (const [name, output] of Object.entries(OUTPUT)) {
   });
 }
 
-test("each example in examples/off-heap is run and stands in the guide", () => {
+test("each example in examples/off-heap is run and is in the guide", () => {
   assert.deepEqual(readdirSync(EXAMPLES).sort(), Object.keys(OUTPUT).sort());
 });
 
-test("each program of the guide prints what stands below it", async () => {
+test("each program of the guide prints what is below it", async () => {
   const outputs = Object.values(OUTPUT);
   const own = guided.filter(({ output }) => output === null || !outputs.includes(output));
   assert.ok(own.length >= 5, `the guide has ${own.length} programs of its own`);

@@ -61,7 +61,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
     memory.close();
   });
 
-  test(`${allocator}: heaps that are made and destroyed in turn leave nothing behind`, {
+  test(`${allocator}: heaps that are made and destroyed in turn leak nothing`, {
     skip: process.platform === "linux" ? false : "it reads /proc/self/statm",
   }, () => {
     const memory = openAllocator({ allocator, leaks: "off" });

@@ -11,7 +11,7 @@ import { collectingCommand } from "../support/collecting.ts";
 import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 
 interface Printed {
-  readonly told: readonly LeakReport[];
+  readonly reported: readonly LeakReport[];
   readonly before: AllocatorStatistics;
   readonly after: AllocatorStatistics;
   readonly views: readonly (readonly number[] | null)[];
@@ -32,12 +32,12 @@ async function dropped(kind: string, level?: string): Promise<Printed> {
   return JSON.parse(stdout);
 }
 
-test("a block that is dropped is freed, and told once with its size and stack", async () => {
-  const { told, before, after } = await dropped("block");
+test("a block that is dropped is freed, and reported once with its size and stack", async () => {
+  const { reported, before, after } = await dropped("block");
   assert.equal(before.bytes, 1000);
   assert.deepEqual([after.blocks, after.bytes, after.leaks], [0, 0, 1]);
-  assert.equal(told.length, 1);
-  const [leak] = told;
+  assert.equal(reported.length, 1);
+  const [leak] = reported;
   assert.deepEqual({ ...leak, stack: null }, {
     kind: "block",
     size: 1000,
@@ -49,32 +49,32 @@ test("a block that is dropped is freed, and told once with its size and stack", 
   assert.match(leak?.stack ?? "", /drop/);
 });
 
-test("blocks that were freed or released are no leaks, and told of by nobody", async () => {
+test("blocks that were freed or released are no leaks, and not reported", async () => {
   for (const kind of ["freed", "released"]) {
-    const { told, after } = await dropped(kind);
-    assert.deepEqual(told, [], kind);
+    const { reported, after } = await dropped(kind);
+    assert.deepEqual(reported, [], kind);
     assert.equal(after.leaks, 0, kind);
   }
 });
 
-test("managed blocks are freed when they were dropped, and told to nobody", async () => {
-  const { told, before, after, closed } = await dropped("managed");
+test("managed blocks are freed when they were dropped, and not reported", async () => {
+  const { reported, before, after, closed } = await dropped("managed");
   assert.deepEqual([before.blocks, before.bytes], [30, 11_040]);
   assert.deepEqual([after.blocks, after.bytes, after.leaks], [0, 0, 0]);
-  assert.deepEqual([told, closed], [[], 0]);
+  assert.deepEqual([reported, closed], [[], 0]);
 });
 
 test("a managed block stays while a view of it is used", async () => {
-  const { told, after, views, closed } = await dropped("managed view");
+  const { reported, after, views, closed } = await dropped("managed view");
   assert.equal(after.bytes, 1000);
   assert.deepEqual(views[0], new Array(125).fill(0.5));
-  assert.deepEqual([told, closed], [[], 0]);
+  assert.deepEqual([reported, closed], [[], 0]);
 });
 
-test("a managed block that is open when its allocator is closed is told to nobody", async () => {
-  const { told, after, closed } = await dropped("managed, open");
+test("a managed block that is open when its allocator is closed is not reported", async () => {
+  const { reported, after, closed } = await dropped("managed, open");
   assert.equal(after.blocks, 1);
-  assert.deepEqual([told, closed], [[], 0]);
+  assert.deepEqual([reported, closed], [[], 0]);
 });
 
 test("a block that is dropped while a call uses it stays until the call has ended", async () => {
@@ -83,56 +83,58 @@ test("a block that is dropped while a call uses it stays until the call has ende
 });
 
 test("a block stays while a view of it is used", async () => {
-  const { told, after, views } = await dropped("view");
-  assert.deepEqual(told, []);
+  const { reported, after, views } = await dropped("view");
+  assert.deepEqual(reported, []);
   assert.equal(after.bytes, 1000);
   assert.deepEqual(views[0], new Array(125).fill(0.5));
 });
 
-test("sampling tells of some leaks, frees all, and says how many there were", async () => {
-  const { told, after } = await dropped("blocks", "sampled");
+test("sampling reports some leaks, frees all, and says how many there were", async () => {
+  const { reported, after } = await dropped("blocks", "sampled");
   assert.deepEqual([after.blocks, after.leaks], [0, 2560]);
   // 1 in 128 of 2,560: none at all happens once in 5 * 10^8 runs, and 80 or more never.
-  assert.ok(told.length > 0 && told.length < 80, `${told.length}`);
+  assert.ok(reported.length > 0 && reported.length < 80, `${reported.length}`);
 });
 
-test("with leaks off nothing is told, and all is freed", async () => {
-  const { told, after } = await dropped("blocks", "off");
-  assert.deepEqual(told, []);
+test("with leaks off nothing is reported, and all is freed", async () => {
+  const { reported, after } = await dropped("blocks", "off");
+  assert.deepEqual(reported, []);
   assert.deepEqual([after.blocks, after.leaks], [0, 2560]);
 });
 
 test("an arena that is dropped is freed with all its chunks, but not while a view is used", async () => {
   const gone = await dropped("arena");
-  assert.deepEqual(gone.told.map(({ kind, size }) => [kind, size]), [["arena", 65_536]]);
-  assert.match(gone.told[0]?.stack ?? "", /leaks\.[jt]s/);
+  assert.deepEqual(gone.reported.map(({ kind, size }) => [kind, size]), [["arena", 65_536]]);
+  assert.match(gone.reported[0]?.stack ?? "", /leaks\.[jt]s/);
   assert.equal(gone.after.bytes, 0);
   const kept = await dropped("arena view");
-  assert.deepEqual(kept.told, []);
+  assert.deepEqual(kept.reported, []);
   assert.equal(kept.after.bytes, 65_536);
   assert.equal(String.fromCharCode(...kept.views[0] ?? []), "still there");
 });
 
 test("a heap that is dropped is destroyed, but not while a view is used", async () => {
   const gone = await dropped("heaps");
-  const counts = ["heap", "block"].map((of) => gone.told.filter(({ kind }) => kind === of).length);
-  // Bun's collector may overlook one whose address still stands somewhere on the stack.
+  const counts = ["heap", "block"].map((of) =>
+    gone.reported.filter(({ kind }) => kind === of).length
+  );
+  // Bun's collector may overlook one whose address is still somewhere on the stack.
   for (const count of counts) assert.ok(count >= 8 && count <= 10, `${counts}`);
   assert.equal(gone.after.bytes, 1000 * (10 - (counts[1] ?? 0)));
   const kept = await dropped("heap view");
-  assert.deepEqual(kept.told, []);
+  assert.deepEqual(kept.reported, []);
   assert.equal(kept.after.bytes, 11);
   assert.equal(String.fromCharCode(...kept.views[0] ?? []), "still there");
 });
 
 test("a lease that is dropped makes room in its pool for who waits", async () => {
-  const { told, after } = await dropped("pool");
-  assert.deepEqual(told.map(({ kind, size }) => [kind, size]), [["pool block", 1000]]);
+  const { reported, after } = await dropped("pool");
+  assert.deepEqual(reported.map(({ kind, size }) => [kind, size]), [["pool block", 1000]]);
   assert.equal(after.blocks, 1, "the block of the one that waited");
 });
 
 test("an allocator that is dropped with cached memory does no harm", async () => {
-  assert.deepEqual((await dropped("cached")).told, []);
+  assert.deepEqual((await dropped("cached")).reported, []);
 });
 
 test("without a hook a leak is a process warning with all that is known", async () => {
@@ -146,7 +148,7 @@ test("without a hook a leak is a process warning with all that is known", async 
   assert.equal(silent.stderr, "");
 });
 
-/** What is told of each way to allocate, by who called. */
+/** What is reported of each way to allocate, by who called. */
 const CALLERS: Readonly<Record<string, string>> = {
   "block 1": "byAllocate",
   "block 2": "byAllocateFrom",
@@ -162,13 +164,13 @@ const CALLERS: Readonly<Record<string, string>> = {
 async function assertCallers(script: string): Promise<void> {
   const { status, stdout, stderr } = await runChild(runtimeCommand(script));
   assert.equal(status, 0, stderr);
-  const told = Object.fromEntries(
+  const reported = Object.fromEntries(
     stdout.trimEnd().split("\n").map((line) => {
       const [what = "", frame = ""] = line.split(/: (.*)/);
       return [what, /^at (?:async )?(\w+)/.exec(frame)?.[1] ?? frame];
     }),
   );
-  assert.deepEqual(told, CALLERS);
+  assert.deepEqual(reported, CALLERS);
 }
 
 test("a leak's stack begins with who called, in a file of any name and in a bundle", async () => {
@@ -183,15 +185,15 @@ test("a leak's stack begins with who called, in a file of any name and in a bund
   await assertCallers(bundle);
 });
 
-test("what is open when an allocator is closed is listed, told, and ended", () => {
-  const told: LeakReport[] = [];
-  const memory = openAllocator({ leaks: "all", onLeak: (leak) => told.push(leak) });
+test("what is open when an allocator is closed is listed, reported, and ended", () => {
+  const reported: LeakReport[] = [];
+  const memory = openAllocator({ leaks: "all", onLeak: (leak) => reported.push(leak) });
   const [freed, block] = [memory.allocate(1), memory.allocate(10)];
   freed.free();
   const arena = memory.arena();
   const view = arena.allocate(5);
   const open = memory.close();
-  assert.deepEqual(told, open);
+  assert.deepEqual(reported, open);
   assert.deepEqual(open.map(({ kind, size, noticed }) => [kind, size, noticed]), [
     ["arena", 65_536, "closed"],
     ["block", 10, "closed"],
@@ -216,7 +218,7 @@ test("the level comes from the variable where the program does not say, and is c
   assert.throws(() => openAllocator({ onLeak: 5 } as never), TypeError);
 });
 
-test("what was open at the end is told with its article, and with how to learn where it began", async () => {
+test("what was open at the end is reported with its article, and with how to learn where it began", async () => {
   const tracker = new LeakTracker("jemalloc", "sampled", undefined);
   const warned = once(process, "warning");
   tracker.closed([tracker.describe({ kind: "arena", size: 64, trace: null }, "closed")]);

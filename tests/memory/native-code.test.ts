@@ -401,7 +401,7 @@ test(
     };
     assert.ok(status(PAGECACHE_USED) > 20);
     assert.equal(status(PAGECACHE_OVERFLOW), 0, "nothing had to come from malloc");
-    assert.ok(cache.bytes.some((byte) => byte !== 0), "it lies in the block");
+    assert.ok(cache.bytes.some((byte) => byte !== 0), "it is in the block");
     assert.equal(sqlite.sqlite3_close(database), 0);
     // SQLite keeps the block as long as the process.
     out.free();

@@ -211,7 +211,7 @@ test("a lease whose buffer was detached elsewhere is not given back to the pool"
   }
 });
 
-test("options of a pool that are none are refused", () => {
+test("invalid options of a pool are refused", () => {
   const memory = openAllocator();
   const wrong: [unknown, ErrorConstructor][] = [
     [undefined, TypeError],

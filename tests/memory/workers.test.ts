@@ -29,7 +29,7 @@ async function answer(worker: Worker): Promise<Message> {
   return message;
 }
 
-/** Works until the worker has told that it is done: claims what it gives up, and checks it. */
+/** Works until the worker has said that it is done: claims what it gives up, and checks it. */
 function workThrough(worker: Worker, memory: Allocator): Promise<number> {
   return new Promise((resolve, reject) => {
     let claimed = 0;

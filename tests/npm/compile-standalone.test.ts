@@ -93,7 +93,7 @@ test("a compiled program finds the libraries in the directory beside it", COMPIL
   }
 });
 
-test("what lies beside a compiled program must be what its manifest says", COMPILED, async () => {
+test("what is beside a compiled program must be what its manifest says", COMPILED, async () => {
   copyLibraries(BESIDE, ["jemalloc", "offheap"]);
   writeFileSync(join(BESIDE, "libjemalloc.so"), "altered");
   try {
@@ -106,7 +106,7 @@ test("what lies beside a compiled program must be what its manifest says", COMPI
   }
 });
 
-test("what lies beside a compiled program must have a manifest", COMPILED, async () => {
+test("what is beside a compiled program must have a manifest", COMPILED, async () => {
   copyLibraries(BESIDE, ["jemalloc", "offheap"]);
   rmSync(join(BESIDE, "libjemalloc.so.json"));
   try {

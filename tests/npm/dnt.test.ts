@@ -9,8 +9,8 @@ import { builtPackages } from "../support/npm-project.ts";
 import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 
 /**
- * Builds by dnt, or rather by a module that stands in for it. dnt itself cannot be had on every
- * machine: these tests are of the builder around it, and not of what dnt makes. CONTRIBUTING tells
+ * Builds by dnt, or rather by a module in its place. dnt itself cannot be had on every
+ * machine: these tests are of the builder around it, and not of what dnt makes. CONTRIBUTING says
  * how dnt itself was tried.
  */
 function buildByStandIn(
@@ -26,7 +26,7 @@ function buildByStandIn(
     .then((child) => ({ ...child, out: join(directory, "offheap") }));
 }
 
-test("dnt is used or refused: nothing stands in for it in silence", async () => {
+test("dnt is used or refused: nothing silently takes its place", async () => {
   const absent = pathToFileURL(join(FIXTURES, "no-such-module.ts")).href;
   const other = "data:text/javascript,export default 1";
   const rows = [["no-such-module.ts", absent, "Module not found"], [

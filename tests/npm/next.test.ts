@@ -25,7 +25,7 @@ export function GET() {
 `,
 };
 
-/** The address that Next's server tells, once it listens. */
+/** The address that Next's server prints, once it listens. */
 function listening(server: ReturnType<typeof spawn>): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = "";

@@ -395,7 +395,7 @@ test(
   },
 );
 
-test("importing a platform package tells its directory, and offheap finds it by that", async () => {
+test("importing a platform package gives its directory, and offheap finds it by that", async () => {
   const elsewhere = temporaryDirectory();
   cpSync(join(out, PLATFORM), join(elsewhere, "libraries"), { recursive: true });
   const index = pathToFileURL(join(elsewhere, "libraries", "index.cjs"));

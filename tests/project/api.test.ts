@@ -140,7 +140,7 @@ interface Source {
   readonly path: string;
   /** The code, without comments and with empty string literals. */
   readonly code: string;
-  /** What stands in string literals. */
+  /** What is in string literals. */
   readonly strings: readonly string[];
 }
 
@@ -170,7 +170,7 @@ test("mod.ts exports exactly the expected names", () => {
   for (const name of FUNCTIONS) assert.equal(typeof Reflect.get(offheap, name), "function", name);
 });
 
-test("mod.ts has nothing but re-exports behind the refusal of old Node, of exactly the expected values and types", () => {
+test("mod.ts has nothing but re-exports after the refusal of old Node, of exactly the expected values and types", () => {
   const exported: string[] = [];
   const rest = MOD.code.replace(/^export (type )?\{([^}]*)\} from "";$/gm, (_, all, names) => {
     for (const name of names.split(",").map((part: string) => part.trim()).filter(Boolean)) {

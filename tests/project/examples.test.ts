@@ -109,7 +109,7 @@ test(
   },
 );
 
-test("the pipeline refuses a number of rounds that is none", async () => {
+test("the pipeline refuses an invalid number of rounds", async () => {
   const { status, stderr } = await runChild(runtimeCommand(PIPELINE, "--rounds", "many"));
   assert.equal(status, 2);
   assert.match(stderr, /--rounds must be a whole number of at least 0; got "many"/);

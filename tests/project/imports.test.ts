@@ -56,7 +56,7 @@ test("no file imports itself by way of others, not even for a type", () => {
   assert.deepEqual(circles.map((way) => way.join(" -> ")), []);
 });
 
-/** Each may import what stands before it; the first that fits a file is its own. */
+/** Each may import what is before it; the first that fits a file is its own. */
 const LAYERS: readonly (readonly [name: string, fits: RegExp])[] = [
   ["ffi", /^ffi\//],
   ["lib's own files", /^lib\/(?!cli\.ts)[^/]+\.ts$/],

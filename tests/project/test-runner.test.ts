@@ -91,7 +91,7 @@ test("each runtime's report has its totals, and why a test was skipped", () => {
   }
 });
 
-test("a report that is not there or is truncated is none", () => {
+test("a report that is not there or is truncated is no report", () => {
   assert.equal(readReport("", ""), null);
   for (const [name, xml] of Object.entries(REPORTS)) {
     for (const length of [xml.length - 5, xml.length >> 1]) {
@@ -184,7 +184,7 @@ test("a reason that one runtime keeps to itself is taken from another", () => {
   assert.deepEqual(lines, ["skipped: tests/a.test.ts: one (Deno, Node 26, Bun): why"]);
 });
 
-test("what failed is told at the end: the output without what passed, then a line a file", () => {
+test("what failed is printed at the end: the output without what passed, then a line a file", () => {
   const output = `${
     "(pass) other\n".repeat(80)
   }error: here it is\n(fail) one\n\n 1 pass\n 1 fail\n`;
@@ -295,7 +295,7 @@ test("a runtime without any test is a fault, unless files were left out in it", 
   }
 });
 
-test("what was left out is told by its reason", () => {
+test("what was left out is printed by its reason", () => {
   assert.deepEqual(
     explainLeftOut([
       { title: "Deno", leftOut: [["a", "once will do"], ["b", "once will do"]] },

@@ -102,7 +102,7 @@ test("a release publishes what was tested, platform packages first, and only for
   assert.match(RELEASE, /PUBLISH: .*event_name == 'push'.*refs\/tags\/v/);
 });
 
-test("every script of package.json stands in CONTRIBUTING's table", () => {
+test("every script of package.json is in CONTRIBUTING's table", () => {
   const text = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8");
   const rows = text.split("\n").filter((line) => line.startsWith("| `npm "));
   const named = rows.flatMap((row) =>

@@ -17,10 +17,10 @@ function program(): string {
 async function printed(
   command: readonly [string, ...string[]],
   options: ChildOptions = {},
-  told = "",
+  said = "",
 ): Promise<string[]> {
   const { status, signal, stdout, stderr } = await runChild(command, options);
-  assert.deepEqual([status, signal, stderr], [0, null, told]);
+  assert.deepEqual([status, signal, stderr], [0, null, said]);
   return stdout.trim().split("\n");
 }
 

@@ -35,7 +35,7 @@ type Variables = Readonly<Record<string, string>>;
 /** A way to run a command as somebody else or somewhere else. */
 interface Way {
   readonly name: string;
-  /** What stands before the command; the last word takes all of it when `joins` is set. */
+  /** What comes before the command; the last word takes all of it when `joins` is set. */
   readonly prefix: Command;
   /** Whether the command is one word, which a shell reads. */
   readonly joins: boolean;
@@ -89,7 +89,7 @@ function by({ prefix, joins }: Way, command: readonly string[]): Command {
   return [...prefix, command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ")];
 }
 
-/** What each way runs: it tells the user, the group and the process's capabilities. */
+/** What each way runs: it prints the user, the group and the process's capabilities. */
 const SHOW = ["sh", "-c", "id -u; id -g; grep Cap /proc/self/status; exit 7"] as const;
 
 const chromium = debianProgram("usr/lib/chromium/chromium");
@@ -124,7 +124,7 @@ const othersMayRead = !IS_ROOT || spawnSync(
       ["-e", `require("fs").accessSync(${JSON.stringify(builtLibrary("offheap"))})`],
       { uid: NOBODY, gid: NOBODY, env: childEnvironment() },
     ).status === 0;
-const CLOSED = "the checkout lies where other users may not read it";
+const CLOSED = "the checkout is where other users may not read it";
 
 const SANDBOX_USER = IS_ROOT ? NOBODY : undefined;
 const hasChromium = typeof chromium !== "string";
@@ -138,7 +138,7 @@ function browsers(): ChildCommand[] {
 
 const START = runtimeCommand(join(FIXTURES, "start-children.ts"));
 
-/** How commands end that a runtime starts, which is itself started by what stands before it. */
+/** How commands end that a runtime starts, which is itself started by what comes before it. */
 async function started(
   before: readonly string[],
   commands: readonly ChildCommand[],

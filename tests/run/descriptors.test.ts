@@ -66,7 +66,7 @@ const GAPS: readonly Descriptor[] = [
   descriptor(40, "/tmp/lock", "0100000"),
 ];
 
-test("where the first are marked, what lies behind the event loops is the runtime's, of any kind", () => {
+test("where the first are marked, what comes after the event loops is the runtime's, of any kind", () => {
   assert.deepEqual(markedSinceStart(GAPS, "before-gap", NOTHING_KNOWN), [4, 9, 16, 17, 18]);
 });
 

@@ -41,7 +41,7 @@ async function compare(
   return seen(direct.stdout);
 }
 
-/** Of what ls shows of its descriptors, those behind the standard streams and before its own. */
+/** Of what ls shows of its descriptors, those after the standard streams and before its own. */
 function behindStreams(listing: string): string {
   return listing.split("\n").flatMap((line) => /\d+ -> .*$/.exec(line) ?? [])
     .filter((line) => !/^[012] |-> \/proc\//.test(line)).join("\n");
@@ -297,7 +297,7 @@ test("signals that the parent ignores are ignored by the command, as in nohup's 
   assert.equal(await seen('"$@"; :'), "SigIgn 0, SigBlk 0");
 });
 
-test("nohup behind run does what nohup does", needs("nohup"), async () => {
+test("nohup under run does what nohup does", needs("nohup"), async () => {
   const { stdout, stderr } = await runChild([...RUN, "nohup", ...MASKS]);
   assert.equal(masksOf(stdout), "SigIgn 1, SigBlk 0", stderr);
 });
@@ -305,7 +305,7 @@ test("nohup behind run does what nohup does", needs("nohup"), async () => {
 test("a runtime that leaves signals as they were leaves them to the command", async () => {
   const script = 'exec env --ignore-signal=HUP --ignore-signal=INT --block-signal=USR2 "$@"';
   const { stdout, stderr } = await bash(script, ...RUN, ...MASKS);
-  // Node sets both back at its start, and nothing tells what they were: the guide has other ways.
+  // Node sets both back at its start, and nothing says what they were: the guide has other ways.
   const wanted = RUNTIME === "node" ? "SigIgn 0, SigBlk 0" : "SigIgn 3, SigBlk 800";
   assert.equal(masksOf(stdout), wanted, stderr);
 });

@@ -36,7 +36,7 @@ test("the system's list has names apart by white space and colons, and comments"
   assert.deepEqual(systemPreloadNames(""), []);
 });
 
-test("what takes over no entry point is let be, wherever it stands", elf(), () => {
+test("what takes over no entry point is ignored, wherever it is", elf(), () => {
   const harmless = compileShared("decoy-version.c", "other-harmless.so");
   const operators = compileShared("decoy-entries.c", "other-through.so", ["-DTHROUGH"]);
   const text = join(temporaryDirectory(), "text.so");
@@ -66,7 +66,7 @@ test("each entry point that is taken over is refused by its name", elf(), () => 
 });
 
 test(
-  "the library itself is no other, by whatever name, and what stands behind it does not serve",
+  "the library itself is no other, by whatever name, and what comes after it does not serve",
   elf(),
   () => {
     const directory = temporaryDirectory();

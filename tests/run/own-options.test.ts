@@ -8,7 +8,7 @@ interface Seen {
   readonly read: readonly string[];
 }
 
-test("what stands on Object.prototype is no option and no variable, and loads no library", async () => {
+test("what is on Object.prototype is no option and no variable, and loads no library", async () => {
   const { status, stdout, stderr } = await runChild(
     runtimeCommand(join(FIXTURES, "polluted.ts")),
     { variables: { OFFHEAP_LEAKS: undefined } },

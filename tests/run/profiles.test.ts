@@ -169,7 +169,7 @@ test("mimalloc's variables that the user set are left alone, in any case and by 
   ]);
 });
 
-test("what jemalloc will not take of MALLOC_CONF keeps nothing of the profile out, and is told", () => {
+test("what jemalloc will not take of MALLOC_CONF keeps nothing of the profile out, and is reported", () => {
   const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
     ["background_thread:true;dirty_decay_ms:0", [], /"background_thread:true;dirty_decay_ms:0"/],
     ["dirty_decay_ms=0", [], /"dirty_decay_ms=0": it must be key:value, a key cannot hold "="/],
@@ -187,7 +187,7 @@ test("what jemalloc will not take of MALLOC_CONF keeps nothing of the profile ou
   }
 });
 
-test("a value that mimalloc will not take is told, and the profile's is set in its place", () => {
+test("a value that mimalloc will not take is reported, and the profile's is set in its place", () => {
   for (const variable of ["MIMALLOC_DECOMMIT_DELAY", "mimalloc_decommit_delay"]) {
     const { variables, kept, notes } = profileEnvironment("low-memory", "mimalloc", "2.0.9", {
       [variable]: "abc",
@@ -270,18 +270,21 @@ test(
   skipUnless(JEMALLOC !== null, "needs the built jemalloc: npm run build:native"),
   () => {
     assert.ok(JEMALLOC);
-    // What the options read back as: a bound of the caches is told in bytes.
+    // What the options read back as: a bound of the caches is reported in bytes.
     const asTold: Readonly<Record<string, string>> = {
       "lg_tcache_max:12": "tcache_max: 4096",
     };
     for (const name of PROFILE_NAMES) {
       const user = { MALLOC_CONF: "abort_conf:true,stats_print:true,stats_print_opts:mdablxeh" };
       const { variables } = profileEnvironment(name, "jemalloc", JEMALLOC.version, user);
-      const told = runUnder(JEMALLOC.path, variables);
+      const printed = runUnder(JEMALLOC.path, variables);
       for (const pair of variables.MALLOC_CONF?.split(",") ?? []) {
         if (pair.startsWith("stats_print")) continue;
         const line = `opt.${asTold[pair] ?? pair.replace(":", ": ")}`;
-        assert.ok(told.replaceAll('"', "").includes(line), `${name}: no "${line}" in ${told}`);
+        assert.ok(
+          printed.replaceAll('"', "").includes(line),
+          `${name}: no "${line}" in ${printed}`,
+        );
       }
     }
   },
@@ -294,11 +297,11 @@ test(
     assert.ok(MIMALLOC);
     for (const name of PROFILE_NAMES) {
       const { variables } = profileEnvironment(name, "mimalloc", MIMALLOC.version, {});
-      const told = runUnder(MIMALLOC.path, { ...variables, MIMALLOC_VERBOSE: "1" });
-      assert.doesNotMatch(told, /^mimalloc: (warning|error):/m);
+      const printed = runUnder(MIMALLOC.path, { ...variables, MIMALLOC_VERBOSE: "1" });
+      assert.doesNotMatch(printed, /^mimalloc: (warning|error):/m);
       for (const [variable, value] of Object.entries(variables)) {
         const option = variable.replace("MIMALLOC_", "").toLowerCase();
-        assert.match(told, new RegExp(`option '${option}': ${value} *$`, "m"), name);
+        assert.match(printed, new RegExp(`option '${option}': ${value} *$`, "m"), name);
       }
     }
   },

@@ -319,7 +319,7 @@ test("a #! line that cannot work says why", linux(), () => {
   refuses(() => target(binary), 126, /neither a script nor a program of a known format/);
 });
 
-test("a program that is cut off cannot be executed", linux(), () => {
+test("a truncated program cannot be executed", linux(), () => {
   const { patched, program } = fixtures();
   for (const size of [5, 40, 2000]) {
     const path = patched(`cut${size}`, program, (bytes) => bytes.subarray(0, size));
@@ -375,7 +375,7 @@ function staticProgram(): string {
     });
     return path;
   } catch {
-    console.log("# no static libc here: a crafted ELF file stands for a static program");
+    console.log("# no static libc here: a crafted ELF file takes the place of a static program");
     return crafted("static", { bits: 64, machine: 62, interpreter: null });
   }
 }
@@ -418,8 +418,8 @@ test(
         ["program", program],
       ]);
       checkLaunch(found, fittingLibrary(), USER);
-      const behind = new RegExp(`put offheap after it: "${name} … offheap run -- COMMAND"`);
-      refuses(() => check(wrapper), 125, behind);
+      const after = new RegExp(`put offheap after it: "${name} … offheap run -- COMMAND"`);
+      refuses(() => check(wrapper), 125, after);
       const missing = { args: ["nobody", "no-such-command-here"] };
       refuses(() => target(wrapper, missing), 127, /no-such-command-here": it was not found/);
       const inner = target(wrapper, { args: ["nobody", staticProgram()] });
@@ -601,7 +601,7 @@ test("a library that fits is accepted, with what it is made for", linux(), () =>
   checkLaunch(found, read, USER);
 });
 
-test("a library that cannot be read, or is none, is refused with the way out", linux(), () => {
+test("a library that cannot be read, or is no library, is refused with what to do", linux(), () => {
   const { directory, library, patched, program, script } = fixtures();
   const found = target(program);
   const shared = (path: string): unknown => checkPreloadLibrary(path, found);

@@ -194,21 +194,21 @@ test("a library that does not report its version is refused", async () => {
   assert.match(stderr, /does not report its version/);
 });
 
-test("what the allocator will not take of the user's settings is told, and the profile's stays", async () => {
-  const told = async (allocator: string, variables: Record<string, string>) => {
+test("what the allocator will not take of the user's settings is reported, and the profile's stays", async () => {
+  const said = async (allocator: string, variables: Record<string, string>) => {
     const result = await run(["-a", allocator, "-p", "low-memory", "--", "env"], { variables });
     assert.equal(result.status, 0, result.stderr);
     return result;
   };
   const semicolon = "background_thread:true;dirty_decay_ms:0";
-  const conf = await told("jemalloc", { MALLOC_CONF: semicolon });
+  const conf = await said("jemalloc", { MALLOC_CONF: semicolon });
   assert.match(
     conf.stderr,
     /^offheap: MALLOC_CONF: jemalloc 5\.\d\.\d does not accept "background_/,
   );
   assert.match(conf.stdout, new RegExp(`^MALLOC_CONF=dirty_decay_ms:5000,.*,${semicolon}$`, "m"));
   assert.match(conf.stdout, /^OFFHEAP_BACKGROUND=/m, "the thread was not asked for after all");
-  const misspelt = await told("mimalloc", { MIMALLOC_PRUGE_DELAY: "0" });
+  const misspelt = await said("mimalloc", { MIMALLOC_PRUGE_DELAY: "0" });
   assert.match(
     misspelt.stderr,
     /^offheap: MIMALLOC_PRUGE_DELAY is no option of mimalloc .*: the nearest is MIMALLOC_\w+_DELAY\n$/,
@@ -230,9 +230,9 @@ test("an option without effect is refused: the system's allocator has no profile
   const stderr = await refused(["-a", "system", "-p", "throughput", "--", "echo", "started"]);
   assert.match(stderr, /with --profile throughput: profiles are for jemalloc and mimalloc/);
   const variables = { OFFHEAP_LIBRARY: builtLibrary("jemalloc") };
-  const told = await run(["-a", "system", "--", "echo", "started"], { variables });
-  assert.equal(told.stdout, "started\n");
-  assert.match(told.stderr, /^offheap: OFFHEAP_LIBRARY is not used: the system's allocator/);
+  const started = await run(["-a", "system", "--", "echo", "started"], { variables });
+  assert.equal(started.stdout, "started\n");
+  assert.match(started.stderr, /^offheap: OFFHEAP_LIBRARY is not used: the system's allocator/);
 });
 
 test("--secure refuses a library without guards, and says which to take", async () => {

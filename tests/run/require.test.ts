@@ -20,7 +20,7 @@ test("in a plain process another allocator is missed, and the message says what 
       assert.equal(Reflect.get(error, "code"), "ERR_OFFHEAP_VERIFICATION");
       const { processAllocatorVersion } = verifyAllocator();
       const version = processAllocatorVersion === null ? "" : ` ${processAllocatorVersion}`;
-      assert.equal(version === "", IS_MUSL, "only musl tells no version");
+      assert.equal(version === "", IS_MUSL, "only musl reports no version");
       assert.equal(
         error.message,
         `This process's malloc must be served by ${allocator}; it is served by ${LIBC}` +

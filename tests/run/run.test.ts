@@ -140,7 +140,7 @@ test("arguments reach the command as they are, options of its own and empty ones
   const { stdout } = await run(["--", "printf", "%s\\n", ...args]);
   assert.equal(stdout, args.map((arg) => `${arg}\n`).join(""));
   const bare = await run(["printf", "%s.", "--profile", "-h"]);
-  assert.equal(bare.stdout, "--profile.-h.", "options behind the command are the command's");
+  assert.equal(bare.stdout, "--profile.-h.", "options after the command are the command's");
   const own = await run(["--", "cat", "/proc/self/cmdline"]);
   assert.equal(own.stdout, "cat\0/proc/self/cmdline\0", "the command's name is as it was given");
 });
@@ -216,7 +216,7 @@ test("children inherit the allocator, and with --no-inherit they have their form
   assert.match(without.stdout, /^KEPT=yes$/m);
 });
 
-test("with --no-inherit the program itself runs under the allocator, also behind #!/usr/bin/env", async () => {
+test("with --no-inherit the program itself runs under the allocator, also when it is started by #!/usr/bin/env", async () => {
   const direct = await run(["--no-inherit", "--", ...VERIFY]);
   assert.equal(JSON.parse(direct.stdout).processAllocator, "jemalloc");
   const byEnv = script("by-env", "#!/usr/bin/env -S cat /proc/self/maps /proc/self/environ\n");

@@ -44,7 +44,7 @@ test("an interpreter whose path is not UTF-8 is refused in a sentence", async ()
   assert.match(stderr, /its path is not UTF-8\. Give the path of a link to it that is\.\n$/);
 });
 
-test("LD_AUDIT is told as what the dynamic linker may say of static TLS", async () => {
+test("LD_AUDIT is named as what the dynamic linker may say of static TLS", async () => {
   const variables = { LD_AUDIT: "/nonexistent/audit.so" };
   const { stderr } = await run(["-a", "jemalloc", "--", "true"], { variables });
   assert.match(

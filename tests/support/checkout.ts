@@ -14,7 +14,7 @@ import { ROOT } from "./runtime.ts";
 export const SYSTEM_MODULE = "lib/library/system-libraries.ts";
 
 /**
- * The text of {@linkcode SYSTEM_MODULE} with other directories: each lies below a root, as
+ * The text of {@linkcode SYSTEM_MODULE} with other directories: each is below a root, as
  * `ROOT/usr/local/lib`. What is installed on the machine that tests is then not seen, and a test
  * may install what it likes.
  */
@@ -28,7 +28,7 @@ export function withSystemBelow(root: string): string {
 
 /**
  * Copies the sources into a fresh directory, and gives its path. The copy's system is empty, and
- * lies below its root.
+ * is below its root.
  */
 export function copyCheckout(): string {
   const copy = temporaryDirectory();

@@ -29,7 +29,7 @@ export interface ChildOptions {
 
 /**
  * Starts a command, waits until it answers `ready` with `ready` (or says so by itself), runs the
- * test with it, then kills it by its number and waits for its end.
+ * test with it, then kills it by its process ID and waits for its end.
  */
 export async function withChild<R>(
   command: string,
@@ -49,7 +49,7 @@ export async function withChild<R>(
   let errors = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
   child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
-  child.stdin.on("error", () => {}); // it may have ended; what is waited for tells
+  child.stdin.on("error", () => {}); // it may have ended; what is waited for says so
   const ask = async (line: string): Promise<void> => {
     child.stdin.write(`${line}\n`);
     await waitFor(child, line, () => output.split("\n").includes(line), () => output + errors);

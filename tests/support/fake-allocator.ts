@@ -72,7 +72,7 @@ export function outputWithShim(): string {
   return directory;
 }
 
-/** A compiler that tells of each compilation of the fake, and may wait in it. */
+/** A compiler that logs each compilation of the fake, and may wait in it. */
 export interface HeldCompiler {
   /** The value of `CC`. */
   readonly command: string;
@@ -80,7 +80,7 @@ export interface HeldCompiler {
   readonly log: string;
   /** Waits until a compilation waits at the gate; the number of its process group. */
   arrived(): Promise<number>;
-  /** Ends a wait for a compilation that does not come; its number is then 0. */
+  /** Ends a wait for a compilation that does not come; its process group is then 0. */
   ring(): void;
   /** Lets a compilation that waits go on. */
   open(): void;

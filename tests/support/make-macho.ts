@@ -55,7 +55,7 @@ export function signMachO(original: Uint8Array, options: SignOptions = {}): Uint
   const entitlements = options.entitlements === undefined
     ? null
     : blob(0xfade7171, new TextEncoder().encode(options.entitlements));
-  // A first round tells the size, which stands in bytes that are hashed.
+  // A first round gives the size, which is in bytes that are hashed.
   const signed = new Uint8Array(
     limit + buildSignature(original, limit, types, entitlements, options).length,
   );

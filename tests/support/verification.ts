@@ -61,7 +61,7 @@ export const ALL_OF_PROCESS: readonly string[] = [
   "mapping",
 ];
 
-/** musl tells no version, and has no counters. */
+/** musl reports no version, and has no counters. */
 export const ALL_OF_LIBC: readonly string[] = IS_MUSL
   ? ["symbol", "serving-object", "ownership", "entries", "mapping"]
   : [...ALL_OF_PROCESS, "counter"];

@@ -103,7 +103,7 @@ const starts = canMount && spawnSync("unshare", [
     ]).status === 0;
 
 test(
-  "without /proc everything that needs it is told in a sentence, and the rest works",
+  "without /proc everything that needs it is refused in a sentence, and the rest works",
   skipUnless(starts, "this runtime does not start without /proc, or nothing can be mounted"),
   async () => {
     const ran = await withoutProc(offheapCommand("run", "--", "echo", "ran"));

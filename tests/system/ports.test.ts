@@ -47,7 +47,7 @@ function openJemalloc(): string {
   return path;
 }
 
-test("a prefix stands before a library's names and not before those of the calls", () => {
+test("a prefix comes before a library's names and not before those of the calls", () => {
   const asked: string[] = [];
   const raw = {
     find(symbol: string) {
@@ -106,7 +106,7 @@ const FILES: readonly LibraryFile[] = [
 
 for (const { platform, what, path: build } of FILES) {
   test(
-    `${what} library that is cut off or of another format is not loaded on ${platform}`,
+    `${what} library that is truncated or of another format is not loaded on ${platform}`,
     withZig,
     () => {
       const bytes = Uint8Array.from(readFileSync(build()));
@@ -143,7 +143,7 @@ async function verifyZones(preload?: string): Promise<ProcessFinding> {
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
   test(
-    `where malloc does not tell its server, ${allocator} is found by its answers`,
+    `where malloc does not show who serves it, ${allocator} is found by its answers`,
     linux(),
     async () => {
       const library = builtLibrary(allocator);
@@ -156,7 +156,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
   );
 
   test(
-    `where malloc does not tell its server, ${allocator} that serves nobody is passed over`,
+    `where malloc does not show who serves it, ${allocator} that serves nobody is passed over`,
     linux(),
     async () => {
       // Behind the other one, which serves malloc, it is loaded and found by its symbol.
@@ -167,7 +167,7 @@ for (const allocator of ["jemalloc", "mimalloc"] as const) {
   );
 }
 
-test("a system's own allocator is verified by its answers about a block and about what is none", () => {
+test("a system's own allocator is verified by its answers about a block and about other memory", () => {
   const port = system();
   const before = Object.getOwnPropertyDescriptor(port, "openSystemHeap") ?? {};
   const judge = (owns: (address: Address) => boolean) => {

@@ -50,7 +50,7 @@ test("a symbol is found in the object that defines it, also where the program ha
   assert.equal(system().findSymbol("no_such_symbol_anywhere"), null);
 });
 
-test("a definition in the program stands", () => {
+test("a definition in the program counts", () => {
   const program = system().executable();
   const own = system().findSymbol("napi_create_object");
   assert.equal(own?.object, program, "every runtime's program has Node-API");

@@ -1,4 +1,4 @@
-// Each decoy is put before all who tell who serves malloc: the check inside a launched program (run),
+// Each decoy is put before all who say who serves malloc: the check inside a launched program (run),
 // verifyAllocator() inside, and doctor from outside. They have to agree.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -18,11 +18,11 @@ type Allocator = "jemalloc" | "mimalloc";
 
 interface Decoy {
   readonly what: string;
-  /** The allocator that it stands before, or speaks as. */
+  /** The allocator that it comes before, or claims to be. */
   readonly allocator: Allocator;
   readonly source: string;
   readonly flags: readonly string[];
-  /** Whether nothing of the allocator's is behind it: mimalloc takes libc's inner names, too. */
+  /** Whether nothing of the allocator's comes after it: mimalloc takes libc's inner names, too. */
   readonly alone?: true;
   /** What the check in the program says. */
   readonly refusal: RegExp;
@@ -38,7 +38,7 @@ const DECOYS: readonly Decoy[] = [
     refusal: /its counters do not follow malloc \(a block of 1 bytes\)/,
   },
   {
-    what: "tells whose a block is by who mapped its page",
+    what: "says whose a block is by who mapped its page",
     allocator: "mimalloc",
     ...part("MAPPED"),
     alone: true,
@@ -144,8 +144,8 @@ async function judge(allocator: Allocator, preload: readonly string[]): Promise<
 DECOYS.forEach(({ what, allocator, source, flags, alone, refusal }, index) => {
   test(`a preload that ${what} is found out by all three`, glibc(), async () => {
     const decoy = compileShared(source, `decoy-${index}.so`, flags);
-    const behind = alone === true ? [] : [builtLibrary(allocator)];
-    const { checked, verification, report } = await judge(allocator, [decoy, ...behind]);
+    const after = alone === true ? [] : [builtLibrary(allocator)];
+    const { checked, verification, report } = await judge(allocator, [decoy, ...after]);
     assert.equal(checked.status, 125, checked.stderr);
     assert.match(checked.stderr, refusal);
     assert.equal(
@@ -158,11 +158,11 @@ DECOYS.forEach(({ what, allocator, source, flags, alone, refusal }, index) => {
   });
 });
 
-test("sizes that are drawn anew find a preload that serves some sizes only", glibc(), async () => {
+test("sizes that are drawn again find a preload that serves some sizes only", glibc(), async () => {
   const flags = ["-DSPLIT", "-DLEAST=4096", "-DLIMIT=8192"];
   const decoy = compileShared("decoy-entries.c", "decoy-some.so", flags);
-  const behind = builtLibrary("jemalloc");
-  const { status, stderr } = await check("jemalloc", `${decoy}:${behind}`, "/bin/true");
+  const after = builtLibrary("jemalloc");
+  const { status, stderr } = await check("jemalloc", `${decoy}:${after}`, "/bin/true");
   assert.equal(status, 125, stderr);
   assert.match(stderr, /its counters do not follow malloc \(a block of [4-8]\d{3} bytes\)/);
 });

@@ -209,7 +209,7 @@ test(
   },
 );
 
-test("a mapped page lies within the range, and is a page of nobody's", maps(), () => {
+test("a mapped page is within the range, and is a page of nobody's", maps(), () => {
   const wide = ffi().addressOf(memory);
   const base = (wide - wide % (1 << 30)) as Address;
   const page = system().mapPageWithin(base, 1 << 30);
@@ -248,7 +248,7 @@ test("the counter passes when it moves by the size, or a quarter more", () => {
   }
 });
 
-test("the counter fails when it stands, falls short by a byte, overshoots, or goes back", () => {
+test("the counter fails when it does not move, falls short by a byte, overshoots, or goes back", () => {
   const moves = [
     () => 0,
     (size: number) => size - 1,
@@ -307,7 +307,7 @@ test("an allocator that may be asked only about its own is asked after its count
   assert.equal(outcomes(anywhere)["ownership"], "pass", "one that answers for all is asked anyway");
 });
 
-test("a version that cannot be told speaks against the allocator", () => {
+test("an unknown version speaks against the allocator", () => {
   const version = (): string => {
     throw new RangeError("no version");
   };
@@ -349,7 +349,7 @@ test("verified needs ownership or a counter, and nothing that failed", () => {
   assert.equal(isVerified([item("ownership", "fail"), item("counter", "pass")]), false);
 });
 
-test("glibc's chunk header is told from other words", () => {
+test("glibc's chunk header is distinguished from other words", () => {
   const PAGE = 4096;
   const header = (chunk: number, flags = 1): bigint => BigInt(chunk) | BigInt(flags);
   const cases: readonly [bigint, number, boolean, string][] = [
@@ -358,7 +358,7 @@ test("glibc's chunk header is told from other words", () => {
     [header(96), 100, false, "too small"],
     [header(144), 100, false, "too large"],
     [header(112, 5), 100, true, "in another arena"],
-    [header(112, 4), 100, true, "behind a free chunk"],
+    [header(112, 4), 100, true, "after a free chunk"],
     [header(120), 100, false, "no multiple of 16"],
     [header(32), 1, true, "the smallest chunk"],
     [header(16), 1, false, "below the smallest chunk"],
@@ -390,7 +390,7 @@ function muslMemory(): DataView {
   return memory;
 }
 
-/** The bytes before a block; the three bits above the index tell of unused bytes at its end. */
+/** The bytes before a block; the three bits above the index count unused bytes at its end. */
 function muslHeader(memory: DataView, block: number, index: number): void {
   const offset = (block - 0x2010) / 16;
   const far = offset > 0xffff;
@@ -550,7 +550,7 @@ test("a counter of the whole process that moves by something else proves nothing
   assert.equal(own.outcome, "fail", "nobody else moves a thread's own counter");
 });
 
-test("a counter of the whole process that stands still proves nothing: memory may be committed", () => {
+test("a counter of the whole process that does not move proves nothing: memory may be committed", () => {
   const finding = checkCounter(probe({ counterScope: "process" }), blockSource());
   assert.equal(finding.outcome, "unavailable");
   assert.equal(checkCounter(probe({ counterScope: "thread" }), blockSource()).outcome, "fail");

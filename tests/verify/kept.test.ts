@@ -153,7 +153,7 @@ interface Verdicts {
   readonly failed: readonly unknown[];
 }
 
-const glibc = () => skipUnless(!IS_MUSL, "musl tells libraries apart by their files alone");
+const glibc = () => skipUnless(!IS_MUSL, "musl distinguishes libraries by their files alone");
 
 const CASES = [
   { what: "replaced", preloaded: true, words: [] },

@@ -143,7 +143,7 @@ const WORK = 'import { Buffer } from "node:buffer";' +
 
 for (const allocator of ALLOCATORS) {
   test(
-    `beside Debian's jemalloc, before it or behind it, ${allocator} does not free the other's memory`,
+    `beside Debian's jemalloc, before it or after it, ${allocator} does not free the other's memory`,
     withDebian,
     async () => {
       const [ours, other] = [

@@ -54,7 +54,7 @@ for (const allocator of ALLOCATORS) {
 
   for (const counts of [false, true]) {
     const manner = counts ? "counts, and " : "";
-    test(`a decoy that ${manner}claims every address as ${allocator}'s, with libc behind its malloc, is not verified`, async () => {
+    test(`a decoy that ${manner}claims every address as ${allocator}'s, whose malloc is libc's, is not verified`, async () => {
       const flags = [...define, ...(counts ? ["-DDECOY_COUNTS"] : [])];
       const library = compileShared("decoy-malloc.c", `decoy-${allocator}-${counts}.so`, flags);
       const found = await verify({ allocator }, [library]);

@@ -6,7 +6,7 @@ import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/deb
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
-/** What is set for them, and how they tell of it. */
+/** What is set for them, and how they report it. */
 const OPTIONS = {
   mimalloc: { MIMALLOC_PURGE_DELAY: "77", MIMALLOC_USE_NUMA_NODES: "3" },
   jemalloc: { MALLOC_CONF: "dirty_decay_ms:77" },
@@ -27,7 +27,7 @@ for (const row of TRIED) {
   const library = debianAllocatorFile(row);
   const reason = "missing" in library ? library.missing : "";
   test(
-    `Debian's ${packageName} of ${suite}, serving, gives blocks and heaps, and tells its options`,
+    `Debian's ${packageName} of ${suite}, serving, gives blocks and heaps, and reports its options`,
     skipUnless("path" in library, reason),
     async () => {
       assert.ok("path" in library);
@@ -38,9 +38,9 @@ for (const row of TRIED) {
         { variables: OPTIONS[allocator] },
       );
       assert.equal(status, 0, stderr);
-      const told = JSON.parse(stdout);
-      assert.ok(told.version.startsWith(version.replace(/\d+$/, "")), told.version);
-      assert.deepEqual({ ...told, version: null }, {
+      const printed = JSON.parse(stdout);
+      assert.ok(printed.version.startsWith(version.replace(/\d+$/, "")), printed.version);
+      assert.deepEqual({ ...printed, version: null }, {
         version: null,
         verified: true,
         path: realpathSync(library.path),

@@ -70,7 +70,7 @@ test("a group's events are read by the names of each version", () => {
   assert.deepEqual(older?.events, { limitReached: 7, outOfMemory: null, killed: 8 });
 });
 
-test("the tightest limit on the way up counts, wherever it stands", () => {
+test("the tightest limit on the way up counts, wherever it is", () => {
   const root = tree({
     ...self("0::/a/b/c", V2_MOUNT),
     "sys/fs/cgroup/a/memory.max": `${256 * MIB}\n`,

@@ -116,7 +116,7 @@ test("a pid that is not a positive integer is refused", () => {
 });
 
 test(
-  "other systems than Linux are told to verify inside the program",
+  "other systems than Linux get the advice to verify inside the program",
   skipUnless(!IS_LINUX, "this is Linux"),
   () => {
     assert.throws(() => examineProcess(process.pid), { code: "ERR_OFFHEAP_DOCTOR" });
@@ -166,7 +166,7 @@ test(
 );
 
 test(
-  "a plain process runs under glibc, and is told how to run under offheap",
+  "a plain process runs under glibc, and gets the advice how to run under offheap",
   glibc(),
   async () => {
     const report = await examined("/bin/cat");
@@ -407,7 +407,7 @@ test("where all slots lead counts more than the order of the search", glibc(), a
   assert.match(detail(report, "symbol"), /libjemalloc.* is the first .*, but calls lead elsewhere/);
 });
 
-test("without its memory the symbols are told, and nothing is verified", glibc(), async () => {
+test("without its memory the symbols are reported, and nothing is verified", glibc(), async () => {
   const first = library("jemalloc");
   const env = { LD_PRELOAD: first };
   await withChild("/bin/cat", [], { env }, ({ pid }: AnsweringChild) => {

@@ -26,7 +26,7 @@ import {
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 
 /** What a command prints, without the environment's influence on it. */
-function told(file: string, ...args: string[]): string {
+function printed(file: string, ...args: string[]): string {
   const env = childEnvironment({ LC_ALL: "C", OMP_NUM_THREADS: undefined });
   return execFileSync(file, args, { encoding: "utf8", env }).trim();
 }
@@ -62,28 +62,28 @@ function manifestOf(name: string): LibraryManifest {
   return JSON.parse(readProc(`${builtLibrary(name)}.json`)) as LibraryManifest;
 }
 
-test("getSystemInfo tells what the system's own commands tell, and nothing else", () => {
+test("getSystemInfo reports what the system's own commands print, and nothing else", () => {
   const info = getSystemInfo();
   const packaged = JSON.parse(readProc(join(ROOT, "package.json")));
-  const version = told(process.execPath, "--version").match(/\d+\.\d+\.\d+/)?.[0];
+  const version = printed(process.execPath, "--version").match(/\d+\.\d+\.\d+/)?.[0];
   const name = ["deno", "bun"].find((runtime) => runtime in process.versions) ?? "node";
-  const [compiled = ""] = told("cc", "-dumpmachine").split("-");
+  const [compiled = ""] = printed("cc", "-dumpmachine").split("-");
   const arch = { x86_64: "x64", aarch64: "arm64" }[compiled];
   const { uptimeSeconds, totalMemory, ...rest } = info;
   assert.deepEqual(rest, {
     version: packaged.version,
     runtime: { name, version },
-    platform: told("uname", "-s").toLowerCase(),
+    platform: printed("uname", "-s").toLowerCase(),
     arch,
-    libc: told("getconf", "GNU_LIBC_VERSION"),
-    kernel: told("uname", "-r"),
-    pageSize: Number(told("getconf", "PAGESIZE")),
-    cpuCount: Number(told("nproc")),
+    libc: printed("getconf", "GNU_LIBC_VERSION"),
+    kernel: printed("uname", "-r"),
+    pageSize: Number(printed("getconf", "PAGESIZE")),
+    cpuCount: Number(printed("nproc")),
     memoryAllocator: "jemalloc",
     memoryAllocatorVerified: true,
     processAllocator: "glibc",
     processAllocatorVerified: true,
-    processAllocatorVersion: told("getconf", "GNU_LIBC_VERSION").split(" ")[1],
+    processAllocatorVersion: printed("getconf", "GNU_LIBC_VERSION").split(" ")[1],
     allocatorVersion: manifestOf("jemalloc").version,
     buildTarget: `linux-${arch}-gnu`,
     buildProfile: manifestOf("jemalloc").variant,
@@ -93,7 +93,7 @@ test("getSystemInfo tells what the system's own commands tell, and nothing else"
 });
 
 for (const allocator of ALLOCATORS) {
-  test(`getSystemInfo under ${allocator} tells so, and options choose the library`, async () => {
+  test(`getSystemInfo under ${allocator} reports so, and options choose the library`, async () => {
     const call = ["getSystemInfo", { allocator, variant: "secure" }] as const;
     const variables = { LD_PRELOAD: builtLibrary(allocator) };
     const info = await callApiOnce<SystemInfo>(call, { variables });
@@ -191,7 +191,7 @@ test("getAllocatorInfo has the version, the library and the proof of each alloca
       library: { path, origin: "build", sha256, manifest: true },
       options: null,
     });
-    assert.equal(told("sha256sum", path).split(" ")[0], sha256);
+    assert.equal(printed("sha256sum", path).split(" ")[0], sha256);
   }
 });
 
@@ -207,7 +207,7 @@ test("a library that is not proven to be an allocator is asked for no options", 
 });
 
 test("getAllocatorInfo of the system's allocator is the C library, and has no options", () => {
-  const [name, version] = told("getconf", "GNU_LIBC_VERSION").split(" ");
+  const [name, version] = printed("getconf", "GNU_LIBC_VERSION").split(" ");
   assert.equal(name, "glibc");
   const found = { name: "system", version, verified: true, library: null, options: {} };
   assert.deepEqual(getAllocatorInfo({ allocator: "system" }), found);
@@ -241,7 +241,7 @@ test("healthCheck's figures are the system's", () => {
   }
   const resident = value("process-memory-share") * total;
   const pages = Number(readProc("/proc/self/statm").split(" ")[1]);
-  const ratio = resident / (pages * Number(told("getconf", "PAGESIZE")));
+  const ratio = resident / (pages * Number(printed("getconf", "PAGESIZE")));
   assert.ok(ratio > 0.5 && ratio < 1.5, `${resident} bytes are resident, and then ${pages} pages`);
   const at = new Date(report.timestamp);
   assert.equal(at.toISOString(), report.timestamp);

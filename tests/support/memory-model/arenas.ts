@@ -98,7 +98,7 @@ export function leavePieces(world: World, pieces: readonly ArenaPiece[]): void {
   }
 }
 
-/** Ends the marks behind the first so many. */
+/** Ends the marks after the first so many. */
 function endMarks({ marks, stale }: HeldArena, kept: number): void {
   stale.push(...marks.splice(kept).map(({ mark }) => mark));
   stale.splice(0, stale.length - 8);

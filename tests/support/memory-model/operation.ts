@@ -24,7 +24,7 @@ export interface Operation {
 export interface Program {
   /** Whether cached memory is checked. */
   readonly debug: boolean;
-  /** Which leaks are told. */
+  /** Which leaks are reported. */
   readonly leaks: LeakLevel;
   /** What is done. */
   readonly operations: readonly Operation[];

@@ -28,7 +28,7 @@ function inPool<R extends boolean | Promise<boolean>>(
   };
 }
 
-/** Lets what was promised be told. */
+/** Lets promises settle. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await null;
 }

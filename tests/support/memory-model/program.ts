@@ -96,7 +96,7 @@ function compareReports(a: LeakReport, b: LeakReport): number {
   return a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : a.size - b.size;
 }
 
-/** What close() has to tell. */
+/** What close() has to report. */
 function openReports({ memory, own, heaps, arenas, pools }: World): LeakReport[] {
   const common = { allocator: memory.name, noticed: "closed", stack: null } as const;
   const reports: LeakReport[] = [
@@ -113,7 +113,7 @@ function openReports({ memory, own, heaps, arenas, pools }: World): LeakReport[]
   return reports.sort(compareReports);
 }
 
-/** Closes the allocator: it tells exactly what is open, and ends it. */
+/** Closes the allocator: it reports exactly what is open, and ends it. */
 async function close(world: World, { leaks }: Program): Promise<void> {
   const { memory, cells, tickets, own, heaps, arenas, pools, ranges } = world;
   for (const cell of [...cells]) freeCell(world, cell);
@@ -124,7 +124,7 @@ async function close(world: World, { leaks }: Program): Promise<void> {
   const reports = memory.close();
   const found = reports.map((report) => ({ ...report, stack: null })).sort(compareReports);
   assert.deepEqual(found, wanted, "what was open");
-  assert.deepEqual(world.leaks, leaks === "off" ? [] : reports, "what onLeak was told");
+  assert.deepEqual(world.leaks, leaks === "off" ? [] : reports, "what onLeak was given");
   if (leaks === "all") assert.ok(reports.every(({ stack }) => stack !== null), "stacks");
   for (const { block, id, address, views } of own.blocks) {
     requireDetached(views, `block ${id} of a closed allocator`);
@@ -159,6 +159,6 @@ function abandon(world: World): void {
     }
     memory[Symbol.dispose]();
   } catch {
-    // What has failed first is what is told.
+    // What has failed first is what is reported.
   }
 }

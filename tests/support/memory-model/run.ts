@@ -17,7 +17,7 @@ import { runProgram, STEPS, type Tally, type Watch } from "./program.ts";
 const MODEL_VARIABLES = {
   /** How many operations are done against each library; what the test asks for without it. */
   operations: "OFFHEAP_MODEL_OPERATIONS",
-  /** The seed, or a seed and fast-check's path behind a colon: only that program is run then. */
+  /** The seed, or a seed and fast-check's path after a colon: only that program is run then. */
   seed: "OFFHEAP_MODEL_SEED",
   /** Any value: each operation is printed before it is done, for crashes. */
   trace: "OFFHEAP_MODEL_TRACE",
