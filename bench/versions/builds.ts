@@ -60,7 +60,7 @@ function allocatorOfSource(directory: string): BuiltAllocator {
   throw new BuildError(problems.join("\n"));
 }
 
-function foreignBuild(file: string, from: string, known?: string): VersionBuild {
+function buildOfOthers(file: string, from: string, known?: string): VersionBuild {
   const allocator = allocatorOf(file);
   const path = resolve(file);
   const version = libraryVersion({
@@ -85,7 +85,7 @@ function idOf(title: string): string {
 /** A library that is there. */
 export function fromLibrary(file: string): VersionBuild {
   if (!existsSync(file)) throw new RangeError(`Cannot judge ${file}: it does not exist`);
-  return foreignBuild(file, basename(file));
+  return buildOfOthers(file, basename(file));
 }
 
 /** Debian's builds, fetched and unpacked below `build/debian`; those that cannot be had are missing. */
@@ -96,7 +96,7 @@ export function fromDebian(): BuildOutcome[] {
     const found = debianAllocatorFile(row);
     if ("missing" in found) return { id: idOf(title), title, reason: found.missing };
     const packaged = packageVersion(packageName, found.path);
-    return foreignBuild(found.path, `Debian’s, ${suite}`, packaged.replace(/-[^-]*$/, ""));
+    return buildOfOthers(found.path, `Debian’s, ${suite}`, packaged.replace(/-[^-]*$/, ""));
   });
 }
 
