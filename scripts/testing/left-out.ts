@@ -34,6 +34,8 @@ export interface Rule {
 const isOnce = ({ runtime }: Place): boolean => runtime === "node26";
 /** The same on a push; in each runtime with `--everywhere`. */
 const isUsual = (place: Place): boolean => place.everywhere || isOnce(place);
+/** On a push in Bun, whose processes start in half the time. */
+const isQuickest = (place: Place): boolean => place.everywhere || place.runtime === "bun";
 /** On a push not in Node 22. */
 const isOneNode = (place: Place): boolean => place.everywhere || place.runtime !== "node22";
 /** Only with `--everywhere`. */
@@ -92,7 +94,6 @@ export const RULES: readonly Rule[] = [
       ...within("binary", "elf", "library", "macho", "pe", "structures"),
       ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
       ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
-      ...within("library", "integrity", "resolve"),
       ...within("verify", "versions"),
       ...within("watch", "cgroup", "health"),
     ],
@@ -102,12 +103,15 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("allocators", "tcmalloc"),
+      ...within("library", "integrity", "resolve"),
       ...within("run", "other-preloads", "wrappers"),
       ...within("verify", "decoys", "kept", "other-libraries", "versions-debian"),
       ...within("watch", "doctor"),
     ],
-    fits: isUsual,
-    reason: "what other libraries do in C is alike in all runtimes; run and verify run in each",
+    fits: isQuickest,
+    reason:
+      "what other libraries and files are is alike in all runtimes, and Bun starts fastest; " +
+      "run/run and verify/verify run in each",
   },
   {
     files: [

@@ -18,6 +18,8 @@ import {
 const EXAMPLES = join(ROOT, "examples", "off-heap");
 const GUIDE = readFileSync(join(ROOT, "docs", "user-guide", "off-heap-memory.md"), "utf8");
 const PACKAGE = '"@offheap/offheap"';
+/** What programs import in its place. */
+const MODULE = JSON.stringify(pathToFileURL(programOf(join(ROOT, "mod.ts"))).href);
 const AT_ONCE = 3;
 
 /** A program of a document, and what the document says that it prints. */
@@ -68,19 +70,40 @@ function examplesOf(path: string): Program[] {
 async function runAll(programs: readonly Program[]): Promise<[Program, ChildResult][]> {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }\n');
-  const module = JSON.stringify(pathToFileURL(programOf(join(ROOT, "mod.ts"))).href);
   const results: [Program, ChildResult][] = [];
   const waiting = [...programs.entries()];
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, program] = next;
       const path = join(directory, `program-${index}.ts`);
-      writeFileSync(path, program.code.replaceAll(PACKAGE, module));
+      writeFileSync(path, program.code.replaceAll(PACKAGE, MODULE));
       results.push([program, await runChild(runtimeCommand(path))]);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return results;
+}
+
+/** What is printed before each of several programs. */
+const MARK = "---\n";
+
+/** Programs of one file, each a module of its own, one after the other in one process. */
+function inTurn(programs: readonly Program[]): Program {
+  const [{ name = "" } = {}] = programs;
+  const modules = programs.map(({ code }) => JSON.stringify(code.replaceAll(PACKAGE, MODULE)));
+  return {
+    name: name.replace(/^example 1/, "examples"),
+    code: `import { writeFileSync } from "node:fs";
+import process from "node:process";
+for (const [index, code] of [${modules.join(", ")}].entries()) {
+  process.stdout.write(${JSON.stringify(MARK)});
+  const url = new URL(import.meta.url.replace(".ts", \`-\${index}.ts\`));
+  writeFileSync(url, code);
+  await import(url.href);
+}
+`,
+    output: null,
+  };
 }
 
 function knowsUsing(): boolean {
@@ -152,11 +175,15 @@ test("each @example of the memory interfaces runs without a complaint", ONCE, as
   for (const path of sources) assert.notEqual(examplesOf(path).length, 0, `${path} has an example`);
   const ffi = ["adapters/native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
   const others = ["mod.ts", "lib/errors.ts", ...ffi];
-  const examples = [...others, ...sources].map(examplesOf);
-  for (const [{ name }, { status, stdout, stderr }] of await runAll(examples.flat())) {
+  const files = [...others, ...sources].map(examplesOf).filter((examples) => examples.length > 0);
+  const programs = files.map((examples) => inTurn(examples));
+  for (const [{ name }, { status, stdout, stderr }] of await runAll(programs)) {
     assert.equal(stderr, "", name);
     assert.equal(status, 0, name);
-    assert.notEqual(stdout, "", `${name} shows something`);
+    const [before, ...shown] = stdout.split(MARK);
+    assert.equal(before, "");
+    assert.notEqual(shown.length, 0, name);
+    for (const text of shown) assert.notEqual(text, "", `${name}: each shows something: ${stdout}`);
   }
 });
 

@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { listFiles } from "../../scripts/npm/files.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { THOROUGH } from "../support/effort.ts";
 import { builtPackages } from "../support/npm-project.ts";
 import { type ChildResult, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
 
 /**
  * Builds by dnt, or rather by a module in its place. dnt itself cannot be had on every
@@ -44,32 +46,42 @@ test("dnt is used or refused: nothing silently takes its place", async () => {
   }
 });
 
-test("what dnt makes goes through the same bundler, and gives the same package byte for byte", async () => {
-  const report = join(temporaryDirectory(), "options.json");
-  const child = await buildByStandIn("dnt-stand-in.ts", { OFFHEAP_TEST_DNT_OPTIONS: report });
-  assert.equal(child.status, 0, child.stderr);
-  const ran =
-    /^built by esbuild \S+, and the same by dnt from file:\S+\/fixtures\/dnt-stand-in\.ts$/m;
-  assert.match(child.stdout, ran);
-  const options = JSON.parse(readFileSync(report, "utf8"));
-  assert.equal(options.scriptModule, false);
-  assert.equal(options.declaration, false);
-  assert.equal(options.skipNpmInstall, true);
-  const main = join((await builtPackages()).out, "offheap");
-  assert.deepEqual(listFiles(child.out), listFiles(main));
-  for (const file of listFiles(main)) {
-    assert.ok(readFileSync(join(child.out, file)).equals(readFileSync(join(main, file))), file);
-  }
-});
+const NIGHTLY = skipUnless(THOROUGH, "each night; on a push the package of esbuild is tried");
 
-test("modules of dnt's that give other bytes are not taken: the first difference is shown", async () => {
-  const { status, stderr, out } = await buildByStandIn("dnt-without-polyfill.ts");
-  assert.match(
-    stderr,
-    /^error: Cannot take what dnt made: (mod|cli|run|main)\.cjs would have ".*/m,
-  );
-  assert.match(stderr, /ponyfill/);
-  assert.ok(stderr.split("\n").every((line) => line.length < 1000), "no bundle is quoted");
-  assert.equal(status, 1);
-  assert.ok(!existsSync(out));
-});
+test(
+  "what dnt makes goes through the same bundler, and gives the same package byte for byte",
+  NIGHTLY,
+  async () => {
+    const report = join(temporaryDirectory(), "options.json");
+    const child = await buildByStandIn("dnt-stand-in.ts", { OFFHEAP_TEST_DNT_OPTIONS: report });
+    assert.equal(child.status, 0, child.stderr);
+    const ran =
+      /^built by esbuild \S+, and the same by dnt from file:\S+\/fixtures\/dnt-stand-in\.ts$/m;
+    assert.match(child.stdout, ran);
+    const options = JSON.parse(readFileSync(report, "utf8"));
+    assert.equal(options.scriptModule, false);
+    assert.equal(options.declaration, false);
+    assert.equal(options.skipNpmInstall, true);
+    const main = join((await builtPackages()).out, "offheap");
+    assert.deepEqual(listFiles(child.out), listFiles(main));
+    for (const file of listFiles(main)) {
+      assert.ok(readFileSync(join(child.out, file)).equals(readFileSync(join(main, file))), file);
+    }
+  },
+);
+
+test(
+  "modules of dnt's that give other bytes are not taken: the first difference is shown",
+  NIGHTLY,
+  async () => {
+    const { status, stderr, out } = await buildByStandIn("dnt-without-polyfill.ts");
+    assert.match(
+      stderr,
+      /^error: Cannot take what dnt made: (mod|cli|run|main)\.cjs would have ".*/m,
+    );
+    assert.match(stderr, /ponyfill/);
+    assert.ok(stderr.split("\n").every((line) => line.length < 1000), "no bundle is quoted");
+    assert.equal(status, 1);
+    assert.ok(!existsSync(out));
+  },
+);

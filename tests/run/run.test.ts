@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { runCommand } from "../../lib/run/run.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { compileShared } from "../support/compile.ts";
+import { onceAPush } from "../support/effort.ts";
 import { directory, refused, run, script, VERIFY } from "../support/launch.ts";
 import {
   builtLibrary,
@@ -17,6 +18,9 @@ import {
 import { skipUnless } from "../support/skip.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
+const ONCE = onceAPush(
+  "what is planned and preloaded is alike; others of this file start programs",
+);
 const ROOT_USER = process.getuid?.() === 0;
 
 for (const allocator of ALLOCATORS) {
@@ -40,60 +44,79 @@ for (const allocator of ALLOCATORS) {
     assert.match(plain.stderr, /must be served by .*; it is served by glibc .*offheap run/s);
   });
 
-  test(`a decoy that calls itself ${allocator} ends the program before it starts`, async () => {
-    const flags = allocator === "jemalloc" ? ["-DDECOY_MALLCTL", "-DDECOY_COUNTS"] : [];
-    const decoy = compileShared("decoy-malloc.c", `run-decoy-${allocator}.so`, flags);
-    const stderr = await refused(["-a", allocator, "--library", decoy, "--", "echo", "started"]);
-    assert.match(stderr, /claims memory that no allocator owns/);
-  });
+  test(
+    `a decoy that calls itself ${allocator} ends the program before it starts`,
+    ONCE,
+    async () => {
+      const flags = allocator === "jemalloc" ? ["-DDECOY_MALLCTL", "-DDECOY_COUNTS"] : [];
+      const decoy = compileShared("decoy-malloc.c", `run-decoy-${allocator}.so`, flags);
+      const stderr = await refused(["-a", allocator, "--library", decoy, "--", "echo", "started"]);
+      assert.match(stderr, /claims memory that no allocator owns/);
+    },
+  );
 }
 
-test("the policy's allocator is taken without an option, and OFFHEAP_ALLOCATOR overrides it", async () => {
-  const byPolicy = await run(["--", ...VERIFY]);
-  assert.equal(JSON.parse(byPolicy.stdout).processAllocator, "jemalloc");
-  const variables = { OFFHEAP_ALLOCATOR: "mimalloc" };
-  const byVariable = await run(["--", ...VERIFY], { variables });
-  assert.equal(JSON.parse(byVariable.stdout).processAllocator, "mimalloc");
-});
+test(
+  "the policy's allocator is taken without an option, and OFFHEAP_ALLOCATOR overrides it",
+  ONCE,
+  async () => {
+    const byPolicy = await run(["--", ...VERIFY]);
+    assert.equal(JSON.parse(byPolicy.stdout).processAllocator, "jemalloc");
+    const variables = { OFFHEAP_ALLOCATOR: "mimalloc" };
+    const byVariable = await run(["--", ...VERIFY], { variables });
+    assert.equal(JSON.parse(byVariable.stdout).processAllocator, "mimalloc");
+  },
+);
 
-test("--allocator system proves the C library's own, and refuses another that is preloaded", async () => {
-  const plain = await run(["-a", "system", "--", ...VERIFY]);
-  assert.equal(JSON.parse(plain.stdout).processAllocator, "glibc");
-  const variables = { LD_PRELOAD: builtLibrary("mimalloc") };
-  const stderr = await refused(["-a", "system", "--", "true"], { variables });
-  assert.match(stderr, /under the system's allocator: LD_PRELOAD names ".*libmimalloc\.so", which/);
-});
+test(
+  "--allocator system proves the C library's own, and refuses another that is preloaded",
+  ONCE,
+  async () => {
+    const plain = await run(["-a", "system", "--", ...VERIFY]);
+    assert.equal(JSON.parse(plain.stdout).processAllocator, "glibc");
+    const variables = { LD_PRELOAD: builtLibrary("mimalloc") };
+    const stderr = await refused(["-a", "system", "--", "true"], { variables });
+    assert.match(
+      stderr,
+      /under the system's allocator: LD_PRELOAD names ".*libmimalloc\.so", which/,
+    );
+  },
+);
 
-test("a run within a run is the same library, and starts", async () => {
+test("a run within a run is the same library, and starts", ONCE, async () => {
   const { stdout, stderr } = await run(["--", ...offheapCommand("run", "--", "echo", "inner")]);
   assert.equal(stdout, "inner\n", stderr);
 });
 
-test("a run within a run has its own settings, and keeps the user's: what an outer one set goes", async () => {
-  const variables = { MALLOC_CONF: "abort:false", MIMALLOC_SHOW_STATS: "0" };
-  const shown = ["sh", "-c", "env; cat /proc/$$/maps"] as const;
-  const lines = async (...args: string[]): Promise<string> => {
-    const { stdout, stderr, status } = await run(args, { variables });
-    assert.equal(status, 0, stderr);
-    return stdout;
-  };
-  const inner = (...args: string[]) => offheapCommand("run", ...args, "--", ...shown);
-  const alone = await lines("-a", "jemalloc", "-p", "throughput", "--", ...shown);
-  const [conf] = /^MALLOC_CONF=.*$/m.exec(alone) ?? [];
-  assert.match(String(conf), /dirty_decay_ms:30000.*,abort:false$/);
-  const outer = ["-a", "jemalloc", "-p", "low-memory"] as const;
-  const nested = await lines(...outer, "--", ...inner("-a", "jemalloc", "-p", "throughput"));
-  assert.equal(/^MALLOC_CONF=.*$/m.exec(nested)?.[0], conf);
-  const other = await lines(...outer, "--", ...inner("-a", "mimalloc"));
-  assert.match(other, /libmimalloc\.so/);
-  assert.doesNotMatch(other, /libjemalloc|OFFHEAP_BACKGROUND/);
-  assert.match(other, /^MALLOC_CONF=abort:false$/m);
-  const system = await lines(...outer, "--", ...inner("-a", "system"));
-  assert.doesNotMatch(system, /lib(je|mi)malloc|dirty_decay/);
-  const back = await lines("-a", "mimalloc", "--no-inherit", "--", ...inner("-a", "jemalloc"));
-  assert.match(back, /libjemalloc\.so/);
-  assert.doesNotMatch(back, /libmimalloc/);
-});
+test(
+  "a run within a run has its own settings, and keeps the user's: what an outer one set goes",
+  ONCE,
+  async () => {
+    const variables = { MALLOC_CONF: "abort:false", MIMALLOC_SHOW_STATS: "0" };
+    const shown = ["sh", "-c", "env; cat /proc/$$/maps"] as const;
+    const lines = async (...args: string[]): Promise<string> => {
+      const { stdout, stderr, status } = await run(args, { variables });
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    const inner = (...args: string[]) => offheapCommand("run", ...args, "--", ...shown);
+    const alone = await lines("-a", "jemalloc", "-p", "throughput", "--", ...shown);
+    const [conf] = /^MALLOC_CONF=.*$/m.exec(alone) ?? [];
+    assert.match(String(conf), /dirty_decay_ms:30000.*,abort:false$/);
+    const outer = ["-a", "jemalloc", "-p", "low-memory"] as const;
+    const nested = await lines(...outer, "--", ...inner("-a", "jemalloc", "-p", "throughput"));
+    assert.equal(/^MALLOC_CONF=.*$/m.exec(nested)?.[0], conf);
+    const other = await lines(...outer, "--", ...inner("-a", "mimalloc"));
+    assert.match(other, /libmimalloc\.so/);
+    assert.doesNotMatch(other, /libjemalloc|OFFHEAP_BACKGROUND/);
+    assert.match(other, /^MALLOC_CONF=abort:false$/m);
+    const system = await lines(...outer, "--", ...inner("-a", "system"));
+    assert.doesNotMatch(system, /lib(je|mi)malloc|dirty_decay/);
+    const back = await lines("-a", "mimalloc", "--no-inherit", "--", ...inner("-a", "jemalloc"));
+    assert.match(back, /libjemalloc\.so/);
+    assert.doesNotMatch(back, /libmimalloc/);
+  },
+);
 
 test("the exit status is the command's own", async () => {
   for (const status of [0, 1, 7, 125, 255]) {
@@ -173,7 +196,7 @@ test("no descriptor of the launcher's is left open in the command", async () => 
   assert.equal(under.stdout, direct.stdout);
 });
 
-test("an existing LD_PRELOAD keeps its place, and the allocator is appended", async () => {
+test("an existing LD_PRELOAD keeps its place, and the allocator is appended", ONCE, async () => {
   const first = compileShared("decoy-version.c", "run-existing.so");
   const variables = { LD_PRELOAD: first };
   const { stdout, status } = await run(["--", "printenv", "LD_PRELOAD"], { variables });
@@ -184,7 +207,7 @@ test("an existing LD_PRELOAD keeps its place, and the allocator is appended", as
   assert.equal(entries.length, 3);
 });
 
-test("libraries at paths with spaces and colons are preloaded", async () => {
+test("libraries at paths with spaces and colons are preloaded", ONCE, async () => {
   const odd = join(directory, "with space:and colon");
   mkdirSync(odd);
   const library = join(odd, "libjemalloc.so");
@@ -216,35 +239,43 @@ test("children inherit the allocator, and with --no-inherit they have their form
   assert.match(without.stdout, /^KEPT=yes$/m);
 });
 
-test("with --no-inherit the program itself runs under the allocator, also when it is started by #!/usr/bin/env", async () => {
-  const direct = await run(["--no-inherit", "--", ...VERIFY]);
-  assert.equal(JSON.parse(direct.stdout).processAllocator, "jemalloc");
-  const byEnv = script("by-env", "#!/usr/bin/env -S cat /proc/self/maps /proc/self/environ\n");
-  const { stdout, stderr, status } = await run(["--no-inherit", "--", byEnv]);
-  assert.equal(status, 0, stderr);
-  assert.match(stdout, /libjemalloc\.so/);
-});
+test(
+  "with --no-inherit the program itself runs under the allocator, also when it is started by #!/usr/bin/env",
+  ONCE,
+  async () => {
+    const direct = await run(["--no-inherit", "--", ...VERIFY]);
+    assert.equal(JSON.parse(direct.stdout).processAllocator, "jemalloc");
+    const byEnv = script("by-env", "#!/usr/bin/env -S cat /proc/self/maps /proc/self/environ\n");
+    const { stdout, stderr, status } = await run(["--no-inherit", "--", byEnv]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /libjemalloc\.so/);
+  },
+);
 
-test("a script runs under the allocator by its interpreter", async () => {
+test("a script runs under the allocator by its interpreter", ONCE, async () => {
   const path = script("shell-script", "#!/bin/sh\ncat /proc/$$/maps\n");
   const { stdout, status } = await run(["--", path]);
   assert.equal(status, 0);
   assert.match(stdout, /libjemalloc\.so/);
 });
 
-test("runCommand lets children inherit by default, and refuses what is no answer", async () => {
-  const child = join(FIXTURES, "run-command.ts");
-  const command = ["sh", "-c", "cat /proc/self/maps"];
-  const maps = async (options: object): Promise<string> =>
-    (await runChild(runtimeCommand(child, JSON.stringify({ command, ...options })))).stdout;
-  assert.match(await maps({}), /libjemalloc\.so/);
-  assert.match(await maps({ inherit: true }), /libjemalloc\.so/);
-  assert.doesNotMatch(await maps({ inherit: false }), /libjemalloc\.so/);
-  assert.throws(
-    () => runCommand({ command: ["true"], inherit: "no" as unknown as boolean }),
-    new TypeError("Cannot run a command: inherit must be true or false; got 'no'"),
-  );
-});
+test(
+  "runCommand lets children inherit by default, and refuses what is no answer",
+  ONCE,
+  async () => {
+    const child = join(FIXTURES, "run-command.ts");
+    const command = ["sh", "-c", "cat /proc/self/maps"];
+    const maps = async (options: object): Promise<string> =>
+      (await runChild(runtimeCommand(child, JSON.stringify({ command, ...options })))).stdout;
+    assert.match(await maps({}), /libjemalloc\.so/);
+    assert.match(await maps({ inherit: true }), /libjemalloc\.so/);
+    assert.doesNotMatch(await maps({ inherit: false }), /libjemalloc\.so/);
+    assert.throws(
+      () => runCommand({ command: ["true"], inherit: "no" as unknown as boolean }),
+      new TypeError("Cannot run a command: inherit must be true or false; got 'no'"),
+    );
+  },
+);
 
 test(
   "the command can be process 1 of a container",
@@ -259,28 +290,36 @@ test(
   },
 );
 
-test("a program that is executed as it was checked has its own name, file and arguments", async () => {
-  const shell = join(directory, "a-shell");
-  symlinkSync("/bin/sh", shell);
-  const shown = 'cat /proc/$$/comm; readlink /proc/$$/exe; tr "\\0" " " </proc/$$/cmdline';
-  const direct = await runChild([shell, "-c", shown]);
-  const under = await run(["--", shell, "-c", shown]);
-  assert.equal(under.stdout, direct.stdout, under.stderr);
-  assert.match(under.stdout, /^a-shell\n/);
-});
+test(
+  "a program that is executed as it was checked has its own name, file and arguments",
+  ONCE,
+  async () => {
+    const shell = join(directory, "a-shell");
+    symlinkSync("/bin/sh", shell);
+    const shown = 'cat /proc/$$/comm; readlink /proc/$$/exe; tr "\\0" " " </proc/$$/cmdline';
+    const direct = await runChild([shell, "-c", shown]);
+    const under = await run(["--", shell, "-c", shown]);
+    assert.equal(under.stdout, direct.stdout, under.stderr);
+    assert.match(under.stdout, /^a-shell\n/);
+  },
+);
 
-test("profiles set the allocator's variables, keep the user's, and say so in one line", async () => {
-  const variables = { MALLOC_CONF: "dirty_decay_ms:1234,narenas:3" };
-  const command = ["-a", "jemalloc", "-p", "low-memory", "--", "printenv", "MALLOC_CONF"];
-  const { stdout, stderr } = await run(command, { variables });
-  assert.equal(
-    stderr,
-    "offheap: your own settings are kept: MALLOC_CONF:dirty_decay_ms, MALLOC_CONF:narenas\n",
-  );
-  assert.match(stdout, /dirty_decay_ms:1234/);
-  assert.equal(stdout.match(/dirty_decay_ms/g)?.length, 1);
-  assert.match(stdout, /muzzy_decay_ms:0/);
-});
+test(
+  "profiles set the allocator's variables, keep the user's, and say so in one line",
+  ONCE,
+  async () => {
+    const variables = { MALLOC_CONF: "dirty_decay_ms:1234,narenas:3" };
+    const command = ["-a", "jemalloc", "-p", "low-memory", "--", "printenv", "MALLOC_CONF"];
+    const { stdout, stderr } = await run(command, { variables });
+    assert.equal(
+      stderr,
+      "offheap: your own settings are kept: MALLOC_CONF:dirty_decay_ms, MALLOC_CONF:narenas\n",
+    );
+    assert.match(stdout, /dirty_decay_ms:1234/);
+    assert.equal(stdout.match(/dirty_decay_ms/g)?.length, 1);
+    assert.match(stdout, /muzzy_decay_ms:0/);
+  },
+);
 
 /** Which threads of offheap's and of jemalloc's a runtime has, some time after its start. */
 const OTHER_THREADS = script(
@@ -325,7 +364,7 @@ test("a runtime has the agent, or jemalloc's thread, under run, as a child, and 
   assert.equal(stdout, "\n");
 });
 
-test("--secure takes the guarding variant", async () => {
+test("--secure takes the guarding variant", ONCE, async () => {
   const { stdout, stderr } = await run(["--secure", "--", "sh", "-c", "cat /proc/$$/maps"]);
   assert.equal(stderr, "");
   assert.match(stdout, /secure\/libjemalloc\.so/);
