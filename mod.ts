@@ -116,6 +116,16 @@ export type {
 } from "./lib/watch/pressure/gauge.ts";
 export type { OwnLimit } from "./lib/watch/pressure/sources.ts";
 export { onMemoryPressure, type PressureOptions } from "./lib/watch/pressure/watch.ts";
+export { diagnoseMemory, type DiagnoseOptions } from "./lib/watch/doctor/memory/diagnose.ts";
+export type { MemoryParts } from "./lib/watch/doctor/memory/observation.ts";
+export type { Trend } from "./lib/watch/doctor/memory/trend.ts";
+export type {
+  MemoryFinding,
+  MemoryReport,
+  MemoryTrends,
+  MemoryVerdict,
+  PurgeOutcome,
+} from "./lib/watch/doctor/memory/types.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
 export type { AgentOptions } from "./lib/run/agent.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";

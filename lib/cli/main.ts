@@ -117,6 +117,23 @@ interface VerifyArguments {
 interface DoctorArguments {
   readonly json?: boolean;
   readonly pid?: number;
+  readonly watch?: number;
+  readonly try?: "purge";
+  readonly attach?: boolean;
+}
+
+const UNIT_MILLISECONDS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+function parseTime(text: string): number {
+  const [, count = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const milliseconds = Number(count) * (UNIT_MILLISECONDS[unit] ?? 0);
+  if (milliseconds > 0 && milliseconds <= 24 * 3_600_000) return milliseconds;
+  throw new InvalidArgumentError("it must be a time up to a day, such as 60s or 10m.");
 }
 
 /** The process that is meant, in whichever way it was named. */
@@ -160,9 +177,20 @@ function addReports(program: Command, setStatus: SetStatus): void {
       )
     );
   program.command("doctor")
-    .description("show, from outside, which allocator serves malloc in a running process")
-    .argument("[pid]", "its process ID", parsePid)
-    .option("--pid <number>", "its process ID, as an option", parsePid)
+    .description(
+      "find out, from outside, who serves malloc in a running process, and where memory is",
+    )
+    .argument("[pid]", "the process", parsePid)
+    .option("--pid <number>", "the same", parsePid)
+    .addOption(
+      new Option("--watch <time>", "watch memory for that long, such as 60s, for whether it grows")
+        .argParser(parseTime),
+    )
+    .addOption(
+      new Option("--try <what>", "have the allocator give memory back, and report what came")
+        .choices(["purge"]),
+    )
+    .option("--attach", "open the inspector of Node or Deno for the JavaScript heap, and close it")
     .option("--json", "print JSON")
     .action(async (pid: number | undefined, options: DoctorArguments, command: Command) =>
       setStatus(

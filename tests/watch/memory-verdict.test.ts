@@ -44,7 +44,8 @@ function observe(sketch: Sketch): Observation {
       version: null,
       figures: figures(ALLOCATOR_FIGURES, inBytes(allocator), "not in this test"),
     },
-    runtime: null,
+    own: [],
+    runtimeAllocator: null,
     kernel: figures(KERNEL_FIGURES, inBytes(kernel), "not in this test"),
     javascript: figures(JAVASCRIPT_FIGURES, inBytes(heap), "not in this test"),
     threads,
@@ -260,11 +261,13 @@ test("a plateau and a growth of next to nothing are healthy", () => {
   assert.equal(judge(growing({ rss: 0.01 })).verdict, "healthy");
 });
 
-test("what cannot be seen is named with its reason", () => {
-  const { notSeen } = judge([{ kernel: KERNEL, name: "mimalloc" }]);
+test("what cannot be seen is named with its reason, and is no health", () => {
+  const { verdict, next, notSeen } = judge([{ kernel: KERNEL, name: "mimalloc" }]);
   assert.deepEqual(notSeen, [
     "the JavaScript heap: not in this test",
     "what mimalloc has given out: not in this test",
     "growth: one look was taken",
   ]);
+  assert.equal(verdict, "cannot tell");
+  assert.match(next, /^start it by `offheap run -- node server\.js`/);
 });

@@ -105,7 +105,7 @@ export function advise(findings: Findings): string[] {
 }
 
 /** A command as a shell takes it; a word in its place when it would be too long to read. */
-function quoteCommand(command: readonly string[]): string {
+export function quoteCommand(command: readonly string[]): string {
   const line = command
     .map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
     .join(" ");

@@ -27,3 +27,8 @@ export function runtimeOf(path: string): ProgramRuntime | null {
   const found = new Set(findElfExports(path, SYMBOLS).map(({ name }) => name));
   return MARKS.find(({ symbol }) => found.has(symbol))?.runtime ?? null;
 }
+
+/** The runtime of a name; `null` for another one. */
+export function runtimeNamed(name: string): ProgramRuntime | null {
+  return MARKS.find(({ runtime }) => runtime === name)?.runtime ?? null;
+}

@@ -12,6 +12,9 @@ import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends } from "./t
 /** Below that a process is mostly its runtime, and shares of it mean nothing. */
 const LEAST_RESIDENT = 24 * 2 ** 20;
 
+/** A test of figures is never wholly sure. */
+const MOST_SURE = 0.99;
+
 /**
  * Judges a process's memory.
  *
@@ -29,14 +32,24 @@ export function judgeMemory(facts: MemoryFacts): MemoryReport {
     const finding = find(about);
     return finding === null ? [] : [{ weight: weight(about), finding: { verdict, ...finding } }];
   }).sort((a, b) => b.weight - a.weight).map(({ finding }) => finding);
-  const [first = quiet(about), ...also] = found;
+  const [first = quiet(about), ...also] = found.map(({ sure, ...finding }) => ({
+    ...finding,
+    sure: Math.min(sure, MOST_SURE),
+  }));
   return { ...first, parts, resident, also, trends, purge, notSeen: notSeen(last, trends) };
 }
 
+const GROWTH_WORDS = {
+  rising: "grew by next to nothing",
+  settled: "has grown, and then stayed",
+  level: "did not grow",
+} as const;
+
 /** What is said where no rule applies. */
 function quiet(
-  { resident, trends, patient }: {
+  { resident, parts, trends, patient }: {
     readonly resident: number;
+    readonly parts: MemoryReport["parts"];
     readonly trends: MemoryTrends | null;
     readonly patient: MemoryFacts["patient"];
   },
@@ -56,6 +69,18 @@ function quiet(
     };
   }
   const shape = trends?.resident.shape ?? "unknown";
+  if (parts.heldBack === null) {
+    return {
+      verdict: "cannot tell",
+      sure: 1,
+      because: "nobody says how much of its memory the allocator holds back" +
+        (shape === "unknown" ? "" : `; resident memory ${GROWTH_WORDS[shape]}`),
+      figures: { resident },
+      next: patient.pid === null
+        ? "nothing"
+        : `start it by \`offheap run -- ${patient.command}\`, whose agent says it`,
+    };
+  }
   return shape === "unknown"
     ? {
       verdict: "healthy",
@@ -68,9 +93,7 @@ function quiet(
     : {
       verdict: "healthy",
       sure: 0.9,
-      because: shape === "settled"
-        ? "it has grown, and then stayed; hardly anything is held back or fragmented"
-        : "it did not grow, and hardly anything is held back or fragmented",
+      because: `it ${GROWTH_WORDS[shape]}; hardly anything is held back or fragmented`,
       figures: { resident, growth: trends?.resident.change ?? 0 },
       next: "nothing",
     };
@@ -78,7 +101,7 @@ function quiet(
 
 /** What it is that could not be seen. */
 function notSeen(last: Observation, trends: MemoryTrends | null): string[] {
-  const { javascript, allocator, runtime } = last;
+  const { javascript, allocator, runtimeAllocator: runtime } = last;
   const reasons = [
     javascript.total === undefined ? ["the JavaScript heap", javascript.absent.total] : null,
     allocator.figures.allocated === undefined

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProcessMemory } from "../../memory/types.ts";
+import type { CountedAllocator, ProcessMemory } from "../../memory/types.ts";
 
 /** How unused memory is spread over an allocator's arenas. Sizes are in bytes. */
 export interface ArenaSpread {
@@ -15,7 +15,8 @@ export interface ArenaSpread {
 
 /** A process's memory at a moment. */
 export interface Observation
-  extends Pick<ProcessMemory, "at" | "allocator" | "runtime" | "kernel" | "javascript"> {
+  extends
+    Pick<ProcessMemory, "at" | "allocator" | "own" | "runtimeAllocator" | "kernel" | "javascript"> {
   /** The process's threads; `null` where the system does not say. */
   readonly threads: number | null;
   /** How unused memory is spread over arenas; a string says why that is not known. */
@@ -59,18 +60,22 @@ export const PART_NAMES: Readonly<Record<keyof MemoryParts, string>> = {
 
 /** Where the resident memory is. */
 export function partsOf(observation: Observation): MemoryParts {
-  const { allocator, kernel, javascript, runtime } = observation;
-  const { allocated } = allocator.figures;
-  const runtimeBytes = runtime?.figures.committed ?? runtime?.figures.resident ?? null;
+  const { allocator, own, runtimeAllocator, kernel, javascript } = observation;
+  const live = [allocator, ...own].reduce((sum, { figures }) => sum + (figures.allocated ?? 0), 0);
+  const heap = javascript.physical ?? javascript.total ?? null;
   // A runtime with an allocator of its own has its heap and its buffers there.
-  const heap = javascript.total ?? null;
-  const external = externalOf(observation, runtimeBytes, heap);
-  const ofAllocator = runtime === null ? external ?? 0 : 0;
+  const external = javascript.external === undefined
+    ? null
+    : runtimeAllocator === null && allocator.figures.allocated !== undefined
+    ? Math.min(javascript.external, live)
+    : javascript.external;
   const counted = {
     javaScriptHeap: heap,
     external,
-    allocatorLive: allocated === undefined ? null : Math.max(0, allocated - ofAllocator),
-    ...unusedOf(observation),
+    allocatorLive: allocator.figures.allocated === undefined
+      ? null
+      : live - (runtimeAllocator === null ? external ?? 0 : 0),
+    ...unusedOf(observation, heap ?? 0, live),
     codeAndFiles: kernel.file === undefined ? null : kernel.file + (kernel.shared ?? 0),
   };
   const sum = Object.values(counted).reduce<number>((total, part) => total + (part ?? 0), 0);
@@ -80,45 +85,39 @@ export function partsOf(observation: Observation): MemoryParts {
   return { ...counted, hugePages, rest: left - (hugePages ?? 0) };
 }
 
-/** External memory comes of the process's allocator, unless the runtime has its own. */
-function externalOf(
-  { allocator, javascript, runtime }: Observation,
-  runtimeBytes: number | null,
-  heap: number | null,
-): number | null {
-  const { external } = javascript;
-  if (external === undefined) return null;
-  if (runtime !== null) {
-    return runtimeBytes === null
-      ? external
-      : Math.min(external, Math.max(0, runtimeBytes - (heap ?? 0)));
-  }
-  const { allocated } = allocator.figures;
-  return allocated === undefined ? external : Math.min(external, allocated);
-}
-
 /**
- * The allocator's unused memory. One that counts its pages says which of it can be given back. Of
+ * The allocators' unused memory. One that counts its pages says which of it can be given back. Of
  * another only the sum is known, as far as it can be resident, and it may all be given back for all
  * that can be seen.
  */
 function unusedOf(
-  { allocator, kernel, javascript, runtime }: Observation,
+  { allocator, own, kernel, runtimeAllocator }: Observation,
+  heap: number,
+  live: number,
 ): Pick<MemoryParts, "fragmentation" | "heldBack"> {
-  const { allocated, active, resident, metadata = 0, dirty, mapped } = allocator.figures;
-  if (allocated === undefined) return { fragmentation: null, heldBack: null };
-  if (active !== undefined) {
-    const kept = dirty ?? (resident === undefined ? null : resident - active - metadata);
-    return {
-      fragmentation: Math.max(0, active - allocated),
-      heldBack: kept === null ? null : Math.max(0, kept),
-    };
-  }
+  const pages = [allocator, ...own].flatMap((each) => pagesOf(each) ?? []);
+  const fragmentation = pages.reduce((sum, each) => sum + each.fragmentation, 0);
+  const heldBack = pages.reduce((sum, each) => sum + each.heldBack, 0);
+  if (pagesOf(allocator) !== null) return { fragmentation, heldBack };
+  const { allocated, mapped } = allocator.figures;
   const { anonymous } = kernel;
-  if (mapped === undefined || anonymous === undefined) {
+  if (allocated === undefined || mapped === undefined || anonymous === undefined) {
     return { fragmentation: null, heldBack: null };
   }
-  const others = (javascript.total ?? 0) + (runtime?.figures.committed ?? 0);
-  const possible = anonymous - others - allocated;
-  return { fragmentation: null, heldBack: Math.max(0, Math.min(mapped - allocated, possible)) };
+  const ofOwn = fragmentation + heldBack;
+  const possible = anonymous - heap - live - ofOwn - (runtimeAllocator?.figures.committed ?? 0);
+  return {
+    fragmentation: null,
+    heldBack: ofOwn + Math.max(0, Math.min(mapped - allocated, possible)),
+  };
+}
+
+/** An allocator's unused memory by its pages; `null` when it does not count them. */
+function pagesOf(
+  { figures }: CountedAllocator,
+): { readonly fragmentation: number; readonly heldBack: number } | null {
+  const { allocated, active, resident, metadata = 0, dirty } = figures;
+  if (allocated === undefined || active === undefined) return null;
+  const kept = dirty ?? (resident ?? active) - active - metadata;
+  return { fragmentation: Math.max(0, active - allocated), heldBack: Math.max(0, kept) };
 }

@@ -31,7 +31,7 @@ interface Rule {
 }
 
 /** From this share of resident memory on, and these bytes, unused memory is worth a word. */
-const MATERIAL = { share: 0.25, bytes: 16 * 2 ** 20 };
+const MATERIAL = { share: 0.25, bytes: 32 * 2 ** 20 };
 
 /** Growth is worth a word from this share of resident memory on, and these bytes, while watched. */
 const GROWTH = { share: 0.02, bytes: 2 ** 20 };
@@ -76,7 +76,7 @@ function growthOf({ trends, last }: RuleFacts): { script: number; native: number
   const external = pace(trends?.external);
   const allocated = pace(trends?.allocated);
   // Buffers count as allocated, too, unless the runtime has an allocator of its own.
-  const held = last.runtime === null ? external : 0;
+  const held = last.runtimeAllocator === null ? external : 0;
   return { script: heap + external, native: Math.max(0, allocated - held) };
 }
 

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import type { Purged } from "../../../memory/purge.ts";
 import type { MemoryParts, Observation } from "./observation.ts";
+import type { ProgramRuntime } from "../../processes/runtime.ts";
 import type { Trend } from "./trend.ts";
 
-/** What a process's memory can have. */
+/** What a process's memory can have; the last where what would tell it cannot be seen. */
 export const MEMORY_VERDICTS = [
   "healthy",
   "held back after a burst",
@@ -16,6 +18,7 @@ export const MEMORY_VERDICTS = [
   "huge pages",
   "thread arenas",
   "too small to tell",
+  "cannot tell",
 ] as const;
 
 /** A verdict. */
@@ -54,23 +57,14 @@ export interface MemoryTrends {
 }
 
 /** What came of giving memory back. */
-export interface PurgeOutcome {
-  /** Resident memory before, in bytes. */
-  readonly residentBefore: number;
-  /** Resident memory afterwards, in bytes. */
-  readonly residentAfter: number;
-  /** How long it took. */
-  readonly milliseconds: number;
-  /** Why nothing was done; `null` when it was. */
-  readonly refused: string | null;
-}
+export type PurgeOutcome = Omit<Purged, "returned">;
 
 /** Which process it is, for what is to be typed. */
 export interface Patient {
   /** Its process ID; `null` for this process, where it is asked by code. */
   readonly pid: number | null;
   /** The runtime that its program is; `null` for another program. */
-  readonly runtime: "node" | "bun" | "deno" | null;
+  readonly runtime: ProgramRuntime | null;
   /** Its command as a shell takes it. */
   readonly command: string;
 }

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { system } from "../../lib/system/mod.ts";
+import type { MemoryReport, MemoryVerdict } from "../../lib/watch/doctor/memory/types.ts";
+import { withChild } from "../support/child.ts";
+import { compileShared } from "../support/compile.ts";
+import { builtLibrary, FIXTURES, runtimeCommand } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const IS_GLIBC = process.platform === "linux" && system().libc().name === "glibc";
+const glibc = () => skipUnless(IS_GLIBC, "needs Linux with glibc, whose counters are read");
+
+/** How long growth is watched for: long enough for thirty looks. */
+const WATCH = 3000;
+
+/** How each allocator is put into the program; jemalloc keeps what it can, as glibc does. */
+const ALLOCATORS: Readonly<Record<string, Readonly<Record<string, string | undefined>>>> = {
+  glibc: { LD_PRELOAD: undefined },
+  jemalloc: {
+    LD_PRELOAD: IS_GLIBC ? builtLibrary("jemalloc", "preload") : undefined,
+    MALLOC_CONF: "dirty_decay_ms:-1,muzzy_decay_ms:-1,narenas:16",
+  },
+};
+
+interface Case {
+  readonly disease: string;
+  readonly verdict: MemoryVerdict;
+  readonly watch?: number;
+  readonly purge?: boolean;
+  /** Something else that the report must have. */
+  readonly also?: (report: MemoryReport) => void;
+}
+
+const CASES: readonly Case[] = [
+  { disease: "healthy", verdict: "healthy", watch: WATCH },
+  { disease: "native leak", verdict: "native growth", watch: WATCH },
+  { disease: "JavaScript leak", verdict: "JavaScript heap growth", watch: WATCH },
+  { disease: "buffers kept", verdict: "JavaScript heap growth", watch: WATCH },
+  { disease: "burst", verdict: "held back after a burst" },
+  {
+    disease: "burst",
+    verdict: "held back after a burst",
+    purge: true,
+    also: ({ purge }) => {
+      assert.equal(purge?.refused, null);
+      const back = (purge?.residentBefore ?? 0) - (purge?.residentAfter ?? 0);
+      assert.ok(back > 128 * 2 ** 20, `${back} came back`);
+    },
+  },
+  // glibc does not count pages: only a purge tells it from what is held back.
+  { disease: "fragmentation", verdict: "fragmentation", purge: true },
+  { disease: "arenas", verdict: "thread arenas" },
+];
+
+const library = IS_GLIBC ? compileShared("diseases/diseases.c", "libdiseases.so") : "";
+
+/** What the program finds of itself. */
+async function diagnosed(
+  disease: string,
+  allocator: string,
+  { watch = 0, purge = false }: { readonly watch?: number; readonly purge?: boolean },
+): Promise<MemoryReport> {
+  const script = join(FIXTURES, "diseases", "program.ts");
+  const [command, ...args] = runtimeCommand(script, disease, library);
+  const env = { MALLOC_CONF: undefined, ...ALLOCATORS[allocator] };
+  return await withChild(command, args, { env }, async ({ ask, output }) => {
+    await ask(JSON.stringify({ watch, purge }));
+    const line = output().split("\n").find((text) => text.startsWith('{"report"')) ?? "";
+    return (JSON.parse(line) as { readonly report: MemoryReport }).report;
+  });
+}
+
+for (const allocator of Object.keys(ALLOCATORS)) {
+  for (const { disease, verdict, watch = 0, purge = false, also } of CASES) {
+    const how = purge ? " after a purge" : "";
+    test(`under ${allocator} "${disease}" is found to be "${verdict}"${how}`, glibc(), async () => {
+      const report = await diagnosed(disease, allocator, { watch, purge });
+      assert.equal(report.verdict, verdict, JSON.stringify(report, null, 1));
+      also?.(report);
+    });
+  }
+}
+
+test(
+  "parts add up to resident memory, with little left in a healthy program",
+  glibc(),
+  async () => {
+    const { parts, resident } = await diagnosed("healthy", "glibc", {});
+    const sum = Object.values(parts).reduce<number>((total, part) => total + (part ?? 0), 0);
+    assert.equal(sum, resident);
+  },
+);
+
+/** Whether the kernel gives this machine's programs huge pages; it may have none left. */
+async function hasHugePages(): Promise<boolean> {
+  if (!IS_GLIBC) return false;
+  const { parts } = await diagnosed("huge pages", "glibc", {});
+  return (parts.hugePages ?? 0) > 64 * 2 ** 20;
+}
+
+const HUGE = skipUnless(await hasHugePages(), "this kernel gives no transparent huge pages");
+
+for (const allocator of Object.keys(ALLOCATORS)) {
+  test(`under ${allocator} huge pages that nobody counts are found`, HUGE, async () => {
+    const report = await diagnosed("huge pages", allocator, {});
+    assert.equal(report.verdict, "huge pages", JSON.stringify(report, null, 1));
+  });
+}
