@@ -24,6 +24,7 @@ interface Sketch {
   readonly kernel: Partial<Record<KernelFigure, number>>;
   readonly heap?: Partial<Record<JavaScriptFigure, number>>;
   readonly allocator?: Partial<Record<AllocatorFigure, number>>;
+  readonly runtimeAllocator?: Partial<Record<AllocatorFigure, number>>;
   readonly spread?: { readonly arenas: number; readonly unused: number };
   readonly threads?: number;
 }
@@ -45,7 +46,11 @@ function observe(sketch: Sketch): Observation {
       figures: figures(ALLOCATOR_FIGURES, inBytes(allocator), "not in this test"),
     },
     own: [],
-    runtimeAllocator: null,
+    runtimeAllocator: sketch.runtimeAllocator === undefined ? null : {
+      name: "mimalloc",
+      version: null,
+      figures: figures(ALLOCATOR_FIGURES, inBytes(sketch.runtimeAllocator), "not in this test"),
+    },
     kernel: figures(KERNEL_FIGURES, inBytes(kernel), "not in this test"),
     javascript: figures(JAVASCRIPT_FIGURES, inBytes(heap), "not in this test"),
     threads,
@@ -241,6 +246,13 @@ test("from outside, growth that is not the allocator's is the heap's, and less s
   assert.equal(blocks.verdict, "native growth");
   assert.ok(blocks.sure < 0.7);
   assert.match(blocks.next, /--attach/);
+});
+
+test("growth of a runtime with an allocator of its own is JavaScript's, counted or not", () => {
+  const runtimeAllocator = { committed: 200 };
+  assert.equal(judge(growing({ rss: 1 }, { runtimeAllocator })).verdict, "JavaScript heap growth");
+  const native = judge(growing({ rss: 1, live: 1 }, { runtimeAllocator }));
+  assert.equal(native.verdict, "native growth");
 });
 
 test("growth that nobody counts is native, and less sure", () => {

@@ -271,22 +271,24 @@ export const RULES: readonly Rule[] = [
 ];
 
 /**
- * Growth that is the JavaScript heap's by what the others do: the runtime is known, its heap is not,
- * and the allocator's blocks do not grow.
+ * Growth that is JavaScript's by what the others do: the runtime is known, what it has is not, and the
+ * allocator's blocks do not grow.
  */
 function inferredHeapGrowth(
   facts: RuleFacts,
   total: Trend,
 ): Omit<MemoryFinding, "verdict"> | null {
   const { last, trends, patient } = facts;
-  if (last.javascript.used !== undefined || patient.runtime === null) return null;
+  // A runtime counts some of what its own allocator has only when it collects.
+  const unseen = last.javascript.used === undefined || last.runtimeAllocator !== null;
+  if (!unseen || patient.runtime === null) return null;
   if (trends?.allocated === null || trends === null) return null;
   if (pace(trends.allocated) >= ACCOUNTS * total.perSecond) return null;
   return {
     sure: Math.min(total.sureOfRise, SURE.inferred),
     because:
       `it grows by ${each(total.perSecond)}, and the blocks of ${last.allocator.name} do not: ` +
-      "what is left is the JavaScript heap",
+      "what is left is JavaScript's, its heap and its buffers",
     figures: { growthPerSecond: total.perSecond, allocatedPerSecond: pace(trends.allocated) },
     next: adviceFor("JavaScript heap growth", facts),
   };
