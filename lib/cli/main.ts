@@ -203,7 +203,7 @@ function addReports(program: Command, setStatus: SetStatus): void {
     .option("--tree", "put each process below the one that started it")
     .option("--json", "print JSON")
     .action(async (options) =>
-      setStatus((await import("./report-processes.ts")).reportProcesses(options))
+      setStatus(await (await import("./report-processes.ts")).reportProcesses(options))
     );
 }
 

@@ -44,8 +44,8 @@ export function commandOf({ command, executable }: ListedProcess): string {
 }
 
 /** Prints every process that this user may look at. */
-export function reportProcesses(options: ProcessesOptions): number {
-  const { processes, hidden } = listProcesses();
+export async function reportProcesses(options: ProcessesOptions): Promise<number> {
+  const { processes, hidden } = await listProcesses();
   if (options.json === true) {
     printJson({ processes, hidden });
     return 0;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
@@ -11,8 +12,8 @@ import { listProcesses } from "../../lib/watch/processes/list.ts";
 import { arrangeTree } from "../../lib/watch/processes/tree.ts";
 import type { ListedProcess, ProcessList } from "../../lib/watch/processes/types.ts";
 import { withChild } from "../support/child.ts";
-import { compileProgram } from "../support/compile.ts";
-import { builtLibrary, offheapCommand, runChild } from "../support/runtime.ts";
+import { compileProgram, temporaryDirectory } from "../support/compile.ts";
+import { builtLibrary, offheapCommand, runChild, sourceCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const IS_LINUX = process.platform === "linux";
@@ -24,21 +25,25 @@ function find(list: ProcessList, pid: number): ListedProcess {
   return found;
 }
 
-test("the list has this process, with its runtime, allocator, memory and age", linux(), () => {
-  const before = process.uptime();
-  const own = find(listProcesses(), process.pid);
-  assert.ok(own.ageSeconds > before - 5 && own.ageSeconds < process.uptime() + 5);
-  assert.equal(own.runtime, runtimeInfo().name);
-  assert.equal(own.allocator, system().libc().name);
-  assert.equal(own.parent, process.ppid);
-  assert.equal(own.user, process.getuid?.());
-  const { rss } = process.memoryUsage();
-  assert.ok(own.resident > rss / 2 && own.resident < rss * 2, `${own.resident} and ${rss}`);
-  assert.ok(own.command.length > 0);
-});
+test(
+  "the list has this process, with its runtime, allocator, memory and age",
+  linux(),
+  async () => {
+    const before = process.uptime();
+    const own = find(await listProcesses(), process.pid);
+    assert.ok(own.ageSeconds > before - 5 && own.ageSeconds < process.uptime() + 5);
+    assert.equal(own.runtime, runtimeInfo().name);
+    assert.equal(own.allocator, system().libc().name);
+    assert.equal(own.parent, process.ppid);
+    assert.equal(own.user, process.getuid?.());
+    const { rss } = process.memoryUsage();
+    assert.ok(own.resident > rss / 2 && own.resident < rss * 2, `${own.resident} and ${rss}`);
+    assert.ok(own.command.length > 0);
+  },
+);
 
-test("what nobody counted is null with its reason, never 0", linux(), () => {
-  for (const { allocated, heldBack, swap, absent } of listProcesses().processes) {
+test("what nobody counted is null with its reason, never 0", linux(), async () => {
+  for (const { allocated, heldBack, swap, absent } of (await listProcesses()).processes) {
     assert.equal(allocated === null, absent.allocated !== undefined);
     assert.equal(heldBack === null, absent.heldBack !== undefined);
     assert.equal(swap === null, absent.swap !== undefined);
@@ -48,8 +53,8 @@ test("what nobody counted is null with its reason, never 0", linux(), () => {
 test("a preloaded allocator is found by the mapped files", linux(), async () => {
   for (const name of ["jemalloc", "mimalloc"]) {
     const library = builtLibrary(name, "preload");
-    await withChild("cat", [], { env: { LD_PRELOAD: library } }, ({ pid }) => {
-      const { allocator, verified, runtime } = find(listProcesses(), pid);
+    await withChild("cat", [], { env: { LD_PRELOAD: library } }, async ({ pid }) => {
+      const { allocator, verified, runtime } = find(await listProcesses(), pid);
       const found = { allocator, verified, runtime };
       assert.deepEqual(found, { allocator: name, verified: false, runtime: null });
     });
@@ -66,25 +71,49 @@ test(
       library,
       `-Wl,-rpath,${dirname(library)}`,
     ]);
-    await withChild(linked, [], {}, ({ pid }) => {
-      assert.equal(find(listProcesses(), pid).allocator, "jemalloc");
+    await withChild(linked, [], {}, async ({ pid }) => {
+      assert.equal(find(await listProcesses(), pid).allocator, "jemalloc");
     });
     const plain = compileProgram("doctor-program.c", "opens-jemalloc");
-    await withChild(plain, [builtLibrary("jemalloc")], {}, ({ pid }) => {
-      assert.equal(find(listProcesses(), pid).allocator, system().libc().name);
+    await withChild(plain, [builtLibrary("jemalloc")], {}, async ({ pid }) => {
+      assert.equal(find(await listProcesses(), pid).allocator, system().libc().name);
     });
   },
 );
 
-test("a static program is named as one", linux(), async () => {
-  const program = compileProgram("doctor-program.c", "listed-static", ["-static"]);
-  await withChild(program, [], {}, ({ pid }) => {
-    assert.equal(find(listProcesses(), pid).allocator, "static");
+test("a process's agent proves its allocator, and says what it holds back", linux(), async () => {
+  const script = join(temporaryDirectory(), "keeps.mjs");
+  writeFileSync(
+    script,
+    "globalThis.kept = Array.from({ length: 32 }, () => new Uint8Array(1 << 20).fill(1));\n" +
+      'process.stdin.on("data", (data) => process.stdout.write(data));\n',
+  );
+  const launched = ["--allocator", "jemalloc", "--memory-limit", "900MiB", "--"];
+  const [command, ...args] = offheapCommand("run", ...launched, ...sourceCommand(script));
+  await withChild(command, args, {}, async ({ pid }) => {
+    const { allocator, verified, allocated, heldBack, limit, absent } = find(
+      await listProcesses(),
+      pid,
+    );
+    assert.deepEqual({ allocator, verified, absent }, {
+      allocator: "jemalloc",
+      verified: true,
+      absent: {},
+    });
+    assert.ok((allocated ?? 0) > 0 && (heldBack ?? -1) >= 0, `${allocated}, ${heldBack}`);
+    assert.equal(limit, 900 << 20);
   });
 });
 
-test("the largest process comes first", linux(), () => {
-  const sizes = listProcesses().processes.map(({ resident }) => resident);
+test("a static program is named as one", linux(), async () => {
+  const program = compileProgram("doctor-program.c", "listed-static", ["-static"]);
+  await withChild(program, [], {}, async ({ pid }) => {
+    assert.equal(find(await listProcesses(), pid).allocator, "static");
+  });
+});
+
+test("the largest process comes first", linux(), async () => {
+  const sizes = (await listProcesses()).processes.map(({ resident }) => resident);
   assert.deepEqual(sizes, sizes.toSorted((a, b) => b - a));
 });
 

@@ -4,8 +4,10 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import process from "node:process";
 import { DoctorError, SystemInfoError } from "../../errors.ts";
+import { libraryFileName } from "../../library/directories.ts";
 import { malformed } from "../../system/files.ts";
 import { parseMaps } from "../../system/linux-maps.ts";
 import {
@@ -17,6 +19,7 @@ import {
   readText,
 } from "../doctor/process-source.ts";
 import { readCgroupMemory } from "../info/cgroup.ts";
+import { askAgents } from "./agents.ts";
 import { type FileKnowledge, learnFiles } from "./files.ts";
 import { findServing } from "./serving.ts";
 import type { ListedProcess, ProcessList } from "./types.ts";
@@ -24,8 +27,8 @@ import type { ListedProcess, ProcessList } from "./types.ts";
 /** The clock ticks of `/proc/PID/stat`: the kernel shows 100 a second to programs, whatever its own. */
 const TICKS_PER_SECOND = 100;
 
-/** Where the list's figures come from when no agent answers. */
-const NO_AGENT = "only offheap's agent in the process can ask its allocator, and there is none";
+/** The file of offheap's shim, with which agents come. */
+const SHIM = libraryFileName("offheap", "linux");
 
 /**
  * Lists the processes of this machine. Linux only. Threads of the kernel and processes that have ended
@@ -34,7 +37,7 @@ const NO_AGENT = "only offheap's agent in the process can ask its allocator, and
  * @throws {DoctorError} on another system, or without `/proc`.
  * @throws {PermissionError} when the runtime does not permit to read `/proc`.
  */
-export function listProcesses(): ProcessList {
+export async function listProcesses(): Promise<ProcessList> {
   if (process.platform !== "linux") {
     throw new DoctorError(
       `Cannot list processes: that needs /proc as Linux has it, and this system is ` +
@@ -44,18 +47,22 @@ export function listProcesses(): ProcessList {
   const knowledge = learnFiles();
   const uptime = readUptime();
   const processes: ListedProcess[] = [];
+  const agents = new Set<number>();
   let hidden = 0;
   for (const pid of processIds()) {
     try {
       const source = openProcess(pid);
       const found = attempt(pid, source.directory, () => describe(source, uptime, knowledge));
-      if (found !== null) processes.push(found);
+      if (found === null) continue;
+      processes.push(found.listed);
+      if (found.hasShim) agents.add(pid);
     } catch (error) {
       if (!(error instanceof DoctorError)) throw error;
       if (isRefused(error)) hidden++;
     }
   }
-  return { processes: processes.sort((a, b) => b.resident - a.resident), hidden };
+  processes.sort((a, b) => b.resident - a.resident);
+  return { processes: await askAgents(processes, (pid) => agents.has(pid)), hidden };
 }
 
 function processIds(): number[] {
@@ -76,7 +83,7 @@ function describe(
   source: ProcessSource,
   uptime: number,
   knowledge: FileKnowledge,
-): ListedProcess | null {
+): { readonly listed: ListedProcess; readonly hasShim: boolean } | null {
   const status = readText(source, "status");
   const resident = kilobytes(status, "VmRSS");
   if (resident === null) return null;
@@ -87,7 +94,7 @@ function describe(
   const allocator = findServing(source, executable, mappings, program, knowledge);
   const { parent, startTicks } = readStat(source);
   const swap = kilobytes(status, "VmSwap");
-  return {
+  const listed: ListedProcess = {
     pid: source.pid,
     parent,
     user: Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]),
@@ -101,12 +108,10 @@ function describe(
     heldBack: null,
     swap,
     ageSeconds: Math.max(0, uptime - startTicks / TICKS_PER_SECOND),
-    ...limitOf(source.pid, {
-      allocated: NO_AGENT,
-      heldBack: NO_AGENT,
-      ...(swap === null ? { swap: "the kernel does not count it" } : {}),
-    }),
+    ...limitOf(source.pid, swap === null ? { swap: "the kernel does not count it" } : {}),
   };
+  const hasShim = mappings.some(({ path }) => path !== null && basename(path) === SHIM);
+  return { listed, hasShim };
 }
 
 /** Only mapped files that hold code are looked at; a browser has thousands of other mappings. */
