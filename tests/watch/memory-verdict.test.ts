@@ -262,10 +262,19 @@ test("growth that nobody counts is native, and less sure", () => {
   assert.match(report.because, /nothing that is counted accounts for it$/);
 });
 
+test("code that is used more and more is no growth", () => {
+  const used = growing({ rss: 1 }).map((sketch) => ({
+    ...sketch,
+    kernel: { ...sketch.kernel, anonymous: KERNEL.anonymous },
+  }));
+  assert.equal(judge(used).verdict, "healthy");
+});
+
 test("a plateau and a growth of next to nothing are healthy", () => {
   const plateau = growing({ rss: 0 }).map((sketch, second) => {
-    const rss = KERNEL.rss + Math.min(second, 30);
-    return { ...sketch, kernel: { ...KERNEL, rss } };
+    const more = Math.min(second, 30);
+    const kernel = { ...KERNEL, rss: KERNEL.rss + more, anonymous: KERNEL.anonymous + more };
+    return { ...sketch, kernel };
   });
   const settled = judge(plateau);
   assert.equal(settled.verdict, "healthy");

@@ -68,7 +68,7 @@ function quiet(
       next: "nothing: look again when it has grown",
     };
   }
-  const shape = trends?.resident.shape ?? "unknown";
+  const shape = trends?.anonymous.shape ?? "unknown";
   if (parts.heldBack === null) {
     return {
       verdict: "cannot tell",
@@ -94,7 +94,7 @@ function quiet(
       verdict: "healthy",
       sure: 0.9,
       because: `it ${GROWTH_WORDS[shape]}; hardly anything is held back or fragmented`,
-      figures: { resident, growth: trends?.resident.change ?? 0 },
+      figures: { resident, growth: trends?.anonymous.change ?? 0 },
       next: "nothing",
     };
 }
@@ -131,6 +131,7 @@ function trendsOf(observations: readonly Observation[]): MemoryTrends {
     seconds: ((observations.at(-1)?.at ?? 0) - (observations[0]?.at ?? 0)) / 1000,
     samples: observations.length,
     resident: trendOf(points(({ kernel }) => kernel.rss)),
+    anonymous: trendOf(points(({ kernel }) => kernel.anonymous ?? kernel.rss)),
     heap: trend(lowPoints(heap), heap),
     external: trend(points(({ javascript }) => javascript.external)),
     allocated: trend(points(({ allocator }) => allocator.figures.allocated)),

@@ -34,9 +34,9 @@ interface Rule {
 const MATERIAL = { share: 0.25, bytes: 32 * 2 ** 20 };
 
 /** Growth is worth a word from this share of resident memory on, and these bytes, while watched. */
-const GROWTH = { share: 0.02, bytes: 2 ** 20 };
+const GROWTH = { share: 0.02, bytes: 2 * 2 ** 20 };
 
-/** A figure accounts for growth when it grows by this share of what resident memory does. */
+/** A figure accounts for growth when it grows by this share of what the whole does. */
 const ACCOUNTS = 0.5;
 
 /** Unused memory is the arenas' fault when it is in this many, and this share not in the largest. */
@@ -58,9 +58,9 @@ function percent(part: number, whole: number): string {
   return `${Math.round(part / whole * 100)} %`;
 }
 
-/** Whether resident memory grows, and by enough. */
+/** Whether memory grows that no file backs, and by enough: code that is used more is no growth. */
 function growth({ trends, resident }: RuleFacts): Trend | null {
-  const trend = trends?.resident ?? null;
+  const trend = trends?.anonymous ?? null;
   if (trend === null || trend.shape !== "rising") return null;
   return trend.change >= GROWTH.bytes && trend.change >= GROWTH.share * resident ? trend : null;
 }

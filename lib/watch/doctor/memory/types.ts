@@ -46,6 +46,8 @@ export interface MemoryTrends {
   readonly samples: number;
   /** Resident memory. */
   readonly resident: Trend;
+  /** What of it no file backs; resident memory where that is not known. */
+  readonly anonymous: Trend;
   /** The JavaScript heap in use, after collections. */
   readonly heap: Trend | null;
   /** Native memory that JavaScript objects hold. */
