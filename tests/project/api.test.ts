@@ -13,6 +13,7 @@ import { skipUnless } from "../support/skip.ts";
 const FUNCTIONS = [
   "borrow",
   "cStringLength",
+  "diagnoseMemory",
   "getAllocatorInfo",
   "getSystemInfo",
   "healthCheck",
@@ -51,10 +52,10 @@ const CONSTANTS = ["ALLOCATOR_NAMES", "ALLOCATOR_POLICY", "PROFILE_NAMES", "VERS
 const TYPES = [
   "Address",
   "AdoptOptions",
+  "AgentOptions",
   "AllocateFromOptions",
   "AllocateOptions",
   "Allocator",
-  "AgentOptions",
   "AllocatorChoice",
   "AllocatorInfo",
   "AllocatorName",
@@ -80,6 +81,7 @@ const TYPES = [
   "Call",
   "Calls",
   "ContextFunctions",
+  "DiagnoseOptions",
   "Evidence",
   "EvidenceCheck",
   "EvidenceScope",
@@ -102,6 +104,11 @@ const TYPES = [
   "LibraryOrigin",
   "LibraryReport",
   "LoadAttempt",
+  "MemoryFinding",
+  "MemoryParts",
+  "MemoryReport",
+  "MemoryTrends",
+  "MemoryVerdict",
   "NativeFunctions",
   "NativeLibrary",
   "NativePointer",
@@ -114,6 +121,7 @@ const TYPES = [
   "PoolStatistics",
   "ProcessAllocator",
   "ProfileName",
+  "PurgeOutcome",
   "RawAllocator",
   "ReallocateOptions",
   "ResultType",
@@ -123,6 +131,7 @@ const TYPES = [
   "SymbolSignature",
   "SymbolTable",
   "SystemInfo",
+  "Trend",
   "Variant",
   "Verification",
   "VerifyOptions",
@@ -231,6 +240,7 @@ test("a runtime's name is known in the adapters and where one is picked, and now
     "adapters/node-common",
     "adapters/node",
     "mod",
+    "programs",
   ];
   const allowed = names.map((name) => `ffi/${name}.ts`);
   const known = [...FFI, ...LIB, MOD].filter(({ code, strings }) =>

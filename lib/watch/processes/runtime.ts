@@ -4,19 +4,13 @@
  *
  * @module
  */
+import { RUNTIME_PROGRAMS, type RuntimeProgram } from "../../../ffi/programs.ts";
 import { findElfExports } from "../../binary/elf.ts";
 
-/** In order: all three export Node-API, and Bun some of Node's own functions, too. */
-const MARKS = [
-  { runtime: "node", symbol: "_ZN4node5StartEiPPc" },
-  { runtime: "bun", symbol: "_ZN4node19GetCurrentEventLoopEPN2v87IsolateE" },
-  { runtime: "deno", symbol: "napi_create_object" },
-] as const;
-
 /** A runtime, as a program's file shows it. */
-export type ProgramRuntime = (typeof MARKS)[number]["runtime"];
+export type ProgramRuntime = (typeof RUNTIME_PROGRAMS)[number]["runtime"];
 
-const SYMBOLS: readonly string[] = MARKS.map(({ symbol }) => symbol);
+const SYMBOLS: readonly string[] = RUNTIME_PROGRAMS.map(({ symbol }) => symbol);
 
 /**
  * The runtime that the program in a file is; `null` for any other program.
@@ -25,10 +19,17 @@ const SYMBOLS: readonly string[] = MARKS.map(({ symbol }) => symbol);
  */
 export function runtimeOf(path: string): ProgramRuntime | null {
   const found = new Set(findElfExports(path, SYMBOLS).map(({ name }) => name));
-  return MARKS.find(({ symbol }) => found.has(symbol))?.runtime ?? null;
+  return RUNTIME_PROGRAMS.find(({ symbol }) => found.has(symbol))?.runtime ?? null;
 }
 
 /** The runtime of a name; `null` for another one. */
 export function runtimeNamed(name: string): ProgramRuntime | null {
-  return MARKS.find(({ runtime }) => runtime === name)?.runtime ?? null;
+  return programOf(name)?.runtime ?? null;
+}
+
+/** What is known of a runtime's program. */
+export function programOf(
+  name: string | null,
+): (RuntimeProgram & { readonly runtime: ProgramRuntime }) | null {
+  return RUNTIME_PROGRAMS.find(({ runtime }) => runtime === name) ?? null;
 }

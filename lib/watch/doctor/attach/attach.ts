@@ -10,7 +10,7 @@ import process from "node:process";
 import { figures } from "../../../allocators/statistics.ts";
 import { DoctorError } from "../../../errors.ts";
 import { JAVASCRIPT_FIGURES, type JavaScriptFigures } from "../../memory/types.ts";
-import { runtimeOf } from "../../processes/runtime.ts";
+import { programOf, runtimeOf } from "../../processes/runtime.ts";
 import { attempt, openProcess, type ProcessSource, readText } from "../process-source.ts";
 import { listeningPorts, openSession, waitFor } from "./inspector.ts";
 
@@ -85,12 +85,14 @@ export async function attachHeap(pid: number): Promise<AttachedHeap> {
 /** SIGUSR1 ends what does not expect it, Bun among others: nothing is sent unless all of it fits. */
 async function checkTarget(pid: number): Promise<void> {
   const source = openProcess(pid);
-  const runtime = attempt(pid, `/proc/${pid}/exe`, () => runtimeOf(`/proc/${pid}/exe`));
-  if (runtime === null || runtime === "bun") {
+  const program = programOf(attempt(pid, `/proc/${pid}/exe`, () => runtimeOf(`/proc/${pid}/exe`)));
+  if (program?.inspector !== true) {
     throw refusal(
       pid,
-      `it runs ${runtime === null ? "no JavaScript runtime that offheap knows" : "Bun"}, which ` +
-        `${SIGNAL} would end. Only Node and Deno open an inspector by it`,
+      `it runs ${
+        program?.title ?? "no JavaScript runtime that offheap knows"
+      }, which ${SIGNAL} would ` +
+        "end. Only Node and Deno open an inspector by it",
     );
   }
   // Deno handles it a moment after its start.

@@ -10,7 +10,7 @@ import { AgentError } from "../../../errors.ts";
 import { ownOptions } from "../../../options.ts";
 import { askAgent } from "../../agent/client.ts";
 import { purgeProcess } from "../../memory/act.ts";
-import { runtimeNamed, runtimeOf } from "../../processes/runtime.ts";
+import { programOf, runtimeNamed, runtimeOf } from "../../processes/runtime.ts";
 import { quoteCommand } from "../advice.ts";
 import { attachHeap } from "../attach/attach.ts";
 import { attempt } from "../process-source.ts";
@@ -113,10 +113,11 @@ export async function diagnoseProcess(
 }
 
 function whyNoHeap({ runtime }: Patient): string {
-  if (runtime === null) return "it runs no JavaScript";
-  return runtime === "bun"
-    ? "Bun's can be seen from inside only, by diagnoseMemory()"
-    : "it can be seen from inside, or with --attach";
+  const program = programOf(runtime);
+  if (program === null) return "it runs no JavaScript";
+  return program.inspector
+    ? "it can be seen from inside, or with --attach"
+    : `${program.title}'s can be seen from inside only, by diagnoseMemory()`;
 }
 
 async function purgeOther(pid: number, resident: number): Promise<PurgeOutcome> {

@@ -9,20 +9,16 @@ import type { ProgramRuntime } from "../../processes/runtime.ts";
 import type { Trend } from "./trend.ts";
 
 /** What a process's memory can have; the last where what would tell it cannot be seen. */
-export const MEMORY_VERDICTS = [
-  "healthy",
-  "held back after a burst",
-  "fragmentation",
-  "native growth",
-  "JavaScript heap growth",
-  "huge pages",
-  "thread arenas",
-  "too small to tell",
-  "cannot tell",
-] as const;
-
-/** A verdict. */
-export type MemoryVerdict = (typeof MEMORY_VERDICTS)[number];
+export type MemoryVerdict =
+  | "healthy"
+  | "held back after a burst"
+  | "fragmentation"
+  | "native growth"
+  | "JavaScript heap growth"
+  | "huge pages"
+  | "thread arenas"
+  | "too small to tell"
+  | "cannot tell";
 
 /** A verdict with what it rests on. */
 export interface MemoryFinding {
