@@ -205,6 +205,9 @@ function addReports(program: Command, setStatus: SetStatus): void {
     .action(async (options) =>
       setStatus(await (await import("./report-processes.ts")).reportProcesses(options))
     );
+  program.command("top")
+    .description("the same, live in the terminal, with keys to purge and for details")
+    .action(async () => setStatus(await (await import("./top.ts")).showTop()));
 }
 
 function addLaunching(program: Command): void {

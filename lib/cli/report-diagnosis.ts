@@ -18,6 +18,7 @@ import { print } from "./print.ts";
 const TONES: Readonly<Partial<Record<MemoryVerdict, Tone>>> = {
   healthy: "good",
   "too small to tell": "quiet",
+  "cannot tell": "quiet",
   "held back after a burst": "doubtful",
 };
 
@@ -26,34 +27,56 @@ const PLAIN: readonly string[] = ["arenas"];
 
 /** Prints where memory is, the verdict, what it rests on, and what to do. */
 export function printDiagnosis(report: MemoryReport): void {
-  const { resident, parts, trends, purge, also, notSeen } = report;
-  print(formatTable(["memory", "bytes", "share"], [
-    ...Object.entries(PART_NAMES).map(([name, title]) => {
-      const bytes = parts[name as keyof typeof PART_NAMES];
-      return bytes === null
-        ? [title, "unknown", "–"]
-        : [title, signed(bytes), share(bytes, resident)];
-    }),
-    ["resident", formatBytes(resident), "100 %"],
-  ]));
-  if (trends !== null) say("watched", sayTrends(trends));
-  if (purge !== null) say("purge", sayPurge(purge));
-  sayFinding("verdict", report);
-  for (const finding of also) sayFinding("also", finding);
-  for (const line of notSeen) say("not seen", line);
+  for (const line of [...memoryTable(report), ...memoryWords(report)]) print(line);
 }
 
-function sayFinding(name: string, { verdict, sure, because, figures, next }: MemoryFinding): void {
-  say(name, `${paint(TONES[verdict] ?? "bad", verdict)} (${Math.round(sure * 100)} % sure)`);
-  say("because", because);
-  say("figures", Object.entries(figures).map(([key, value]) => sayFigure(key, value)).join(", "));
-  if (next !== "nothing") say("next", next);
+/** Where memory is, as lines. */
+export function memoryTable({ resident, parts }: MemoryReport): string[] {
+  const rows = Object.entries(PART_NAMES).map(([name, title]) => {
+    const bytes = parts[name as keyof typeof PART_NAMES];
+    return bytes === null
+      ? [title, "unknown", "–"]
+      : [title, signed(bytes), share(bytes, resident)];
+  });
+  const all = [...rows, ["resident", formatBytes(resident), "100 %"]];
+  return formatTable(["memory", "bytes", "share"], all).split("\n");
+}
+
+/** The verdict, what it rests on, and what to do, as lines. */
+export function memoryWords(report: MemoryReport): string[] {
+  const { trends, purge, also, notSeen } = report;
+  const said: readonly (readonly [string, string])[] = [
+    ...(trends === null ? [] : [["watched", sayTrends(trends)] as const]),
+    ...(purge === null ? [] : [["purge", sayPurge(purge)] as const]),
+    ...sayFinding("verdict", report),
+    ...also.flatMap((finding) => sayFinding("also", finding)),
+    ...notSeen.map((line) => ["not seen", line] as const),
+  ];
+  return said.flatMap(([name, text]) => say(name, text));
+}
+
+function sayFinding(
+  name: string,
+  { verdict, sure, because, figures, next }: MemoryFinding,
+): (readonly [string, string])[] {
+  const shown = Object.entries(figures).map(([key, value]) => sayFigure(key, value)).join(", ");
+  return [
+    [name, paint(TONES[verdict] ?? "bad", verdict) + saySure(verdict, sure)],
+    ["because", because],
+    ["figures", shown],
+    ...(next === "nothing" ? [] : [["next", next] as const]),
+  ];
+}
+
+/** How sure a verdict is; one that says that nothing can be said is not asked. */
+function saySure(verdict: MemoryVerdict, sure: number): string {
+  return TONES[verdict] === "quiet" ? "" : ` (${Math.round(sure * 100)} % sure)`;
 }
 
 /** A line with a name: wrapped in a terminal, whole elsewhere. */
-function say(name: string, text: string): void {
+function say(name: string, text: string): string[] {
   const line = `${name}: ${text}`;
-  print(isTerminal() ? wrapWords(line, terminalWidth()) : line);
+  return isTerminal() ? wrapWords(line, terminalWidth()).split("\n") : [line];
 }
 
 function sayFigure(name: string, value: number): string {
