@@ -98,6 +98,18 @@ export class AgentError extends OffheapError {
   }
 }
 
+/** Variants cannot be compared. */
+export class CompareError extends OffheapError {
+  static {
+    this.prototype.name = "CompareError";
+  }
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_COMPARE", message, options);
+  }
+}
+
 /** What the system reports of itself cannot be read, or is not what it documents. */
 export class SystemInfoError extends OffheapError {
   static {

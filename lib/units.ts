@@ -34,3 +34,11 @@ export function formatAge(seconds: number): string {
   const rest = Math.floor(whole % large.seconds / small.seconds);
   return `${count}${large.unit} ${rest}${small.unit}`;
 }
+
+const TIME_UNITS = [["s", 1], ["ms", 1e-3], ["µs", 1e-6]] as const;
+
+/** A measured time with the unit that makes a short number. */
+export function formatSeconds(seconds: number): string {
+  const [unit, size] = TIME_UNITS.find(([, size]) => seconds >= size) ?? ["µs", 1e-6];
+  return `${(seconds / size).toPrecision(3)} ${unit}`;
+}

@@ -46,6 +46,12 @@ export const HANDOVER_SYMBOLS = {
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
 } as const satisfies SymbolTable;
 
+/** What a process's children have used, on 64-bit Unix. */
+export const CHILD_USAGE_SYMBOLS = {
+  // int getrusage(int who, struct rusage *usage)
+  getrusage: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies SymbolTable;
+
 /** Extended attributes, as Linux has them. */
 export const XATTR_SYMBOLS = {
   // ssize_t getxattr(const char *path, const char *name, void *value, size_t size); -1 fails

@@ -28,6 +28,7 @@ import {
   type EnvironmentFormat,
   REQUIREMENTS,
 } from "./environment-formats.ts";
+import { addCompare } from "./compare.ts";
 import { describe, REFUSED } from "./failure.ts";
 import { print } from "./print.ts";
 import { isForShell, SHELL_REFUSAL } from "./shell-refusal.ts";
@@ -269,6 +270,7 @@ function createProgram(setStatus: SetStatus): Command {
     );
   addReports(program, setStatus);
   addLaunching(program);
+  addCompare(program, setStatus);
   addBuild(program);
   for (const command of program.commands) {
     command.exitOverride()

@@ -23,7 +23,7 @@ import {
   preloadedLibraries,
   preloadVariables,
 } from "./plan.ts";
-import { requirementOf } from "./requirement.ts";
+import { FIRST_PROCESS, requirementOf } from "./requirement.ts";
 import { resolveLaunchTarget } from "./launch-target.ts";
 import type { LaunchTarget, LibcName } from "./types.ts";
 import { refuseWrapper } from "./wrappers.ts";
@@ -75,6 +75,29 @@ function entriesBefore(
   return [...kept, ...others];
 }
 
+/** What a plan sets in a program. The check inside it is the shim's, also where nothing else is asked of it. */
+function runVariables(plan: LaunchPlan): Record<string, string> {
+  const preloaded = preloadedLibraries(plan);
+  return preloadVariables(plan, preloaded.length === 0 ? [plan.shim] : preloaded);
+}
+
+/** The variables of a plan for one process, which requires the allocator of itself. */
+function variablesFor(
+  identity: string,
+  plan: LaunchPlan,
+  planned: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const changed: Record<string, string> = {
+    ...planned,
+    [REQUIRE_VARIABLE]: `${identity}:${requirementOf(plan)}`,
+  };
+  for (const name of SHIM_VARIABLES) {
+    const settings = planned[name]?.replace(RUNTIMES, "").replace(/^:/, "");
+    if (settings !== undefined) changed[name] = `${identity}:${settings}`;
+  }
+  return changed;
+}
+
 /** The command's environment, `NAME=VALUE` each: ours, and all others as they came in. */
 function commandEnvironment(
   plan: LaunchPlan,
@@ -83,14 +106,7 @@ function commandEnvironment(
   inherit: boolean,
   start: StartEnvironment,
 ): string[] {
-  const changed: Record<string, string> = {
-    ...planned,
-    [REQUIRE_VARIABLE]: `${thisProcess()}:${requirementOf(plan)}`,
-  };
-  for (const name of SHIM_VARIABLES) {
-    const settings = planned[name]?.replace(RUNTIMES, "").replace(/^:/, "");
-    if (settings !== undefined) changed[name] = `${thisProcess()}:${settings}`;
-  }
+  const changed = variablesFor(thisProcess(), plan, planned);
   const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, plan.before, changed) };
   const ours = { ...changed, ...restore };
   return [
@@ -100,6 +116,52 @@ function commandEnvironment(
     }),
     ...Object.entries(ours).map(([name, value]) => `${name}=${value}`),
   ];
+}
+
+/**
+ * Follows a command to the program that runs in the end, and checks that it can run under a plan.
+ *
+ * @throws {LaunchError} when it cannot.
+ */
+function checkTarget(
+  plan: LaunchPlan,
+  words: readonly string[],
+  sets: readonly string[],
+  inherit: boolean,
+): LaunchTarget {
+  const [command = "", ...args] = words;
+  const target = resolveLaunchTarget(
+    {
+      command,
+      args,
+      environment: plan.before,
+      sets: [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...sets],
+    },
+    launchHost(),
+  );
+  if (!inherit) refuseWrapper(target.program);
+  const identity = currentIdentity();
+  for (const library of [plan.library, plan.shim]) {
+    if (library === null) continue;
+    const libc = manifestLibc(library.manifest?.libc);
+    checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
+  }
+  return target;
+}
+
+/**
+ * The environment in which a command that is started as a child runs as under {@linkcode runCommand}:
+ * the first process of it ends with status 125 unless the plan's allocator serves it.
+ *
+ * @throws {LaunchError} when the command cannot be run like that.
+ */
+export function childEnvironment(
+  plan: LaunchPlan,
+  command: readonly string[],
+): Record<string, string> {
+  const planned = runVariables(plan);
+  checkTarget(plan, command, Object.keys(planned), true);
+  return { ...plan.before, ...variablesFor(FIRST_PROCESS, plan, planned) };
 }
 
 /** Says something on standard error at once: the stream's own queue would go with this program. */
@@ -127,23 +189,12 @@ function printNotes(notes: readonly string[]): void {
 export function runCommand(options: RunOptions): never {
   const { command: words, inherit, ...launch } = ownProperties(options);
   requireFlag("run a command", "inherit", inherit);
-  const [command = "", ...args] = startArguments(words);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(launch, start.variables);
-  // The check inside the program is the shim's, also where nothing else is asked of it.
-  const preloaded = preloadedLibraries(plan);
-  const planned = preloadVariables(plan, preloaded.length === 0 ? [plan.shim] : preloaded);
-  const sets = [REQUIRE_VARIABLE, RESTORE_VARIABLE, ...Object.keys(planned)];
-  const { before: environment } = plan;
-  const target = resolveLaunchTarget({ command, args, environment, sets }, launchHost());
-  if (inherit === false) refuseWrapper(target.program);
-  const identity = currentIdentity();
-  for (const library of [plan.library, plan.shim]) {
-    if (library === null) continue;
-    const libc = manifestLibc(library.manifest?.libc);
-    checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
-  }
-  const variables = commandEnvironment(plan, planned, target, inherit ?? true, start);
+  const planned = runVariables(plan);
+  const inherits = inherit ?? true;
+  const target = checkTarget(plan, startArguments(words), Object.keys(planned), inherits);
+  const variables = commandEnvironment(plan, planned, target, inherits, start);
   if (target.directory !== null) process.chdir(target.directory);
   printNotes(plan.notes);
   const { path, argv, executed } = target;

@@ -95,10 +95,15 @@ export const RULES: readonly Rule[] = [
       ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
       ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
       ...within("verify", "versions"),
-      ...within("watch", "cgroup", "health"),
+      ...within("watch", "cgroup", "compare-statistics", "health"),
     ],
     fits: isUsual,
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
+  },
+  {
+    files: within("watch", "compare"),
+    fits: (place) => isLinux(place) && isUsual(place),
+    reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
   },
   {
     files: [

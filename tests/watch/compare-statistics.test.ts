@@ -1,0 +1,151 @@
+/**
+ * What a comparison says of figures whose truth is known, from simulated runs.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AGAIN, judge } from "../../lib/watch/compare/judge.ts";
+import { orderOf, seeded } from "../../lib/watch/compare/order.ts";
+import {
+  chanceOfNoDifference,
+  estimateRatio,
+  holm,
+  MIN_ROUNDS,
+} from "../../lib/watch/compare/statistics.ts";
+import type { Judgement, Run } from "../../lib/watch/compare/types.ts";
+
+/** A number of the normal distribution, by Box and Muller. */
+function gauss(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+const OPTIONS = { baseline: "base", band: 0.02, metricHigher: false };
+const SEEDS = 100;
+const ROUNDS = 10;
+/** What the rounds differ by together, and what is left between two runs of a round. */
+const DRIFT = 0.1;
+const NOISE = 0.02;
+
+/** Runs in which one variant differs by factors, and another by nothing. */
+function simulate(seed: number, wall: number, memory: number): Run[] {
+  const random = seeded(seed);
+  const runs: Run[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    const drift = Math.exp(DRIFT * gauss(random));
+    for (const variant of ["base", `base${AGAIN}`, "other", "equal"]) {
+      const [slower, larger] = variant === "other" ? [wall, memory] : [1, 1];
+      const noisy = (factor: number): number => drift * factor * Math.exp(NOISE * gauss(random));
+      const figures = { wallSeconds: noisy(slower), peakBytes: 1e8 * noisy(larger) };
+      runs.push({ variant, round, figures, status: 0, signal: null });
+    }
+  }
+  return runs;
+}
+
+function judgementsOf(seed: number, wall: number, memory: number): readonly Judgement[] {
+  return judge(simulate(seed, wall, memory), ["base", "other", "equal"], OPTIONS).judgements;
+}
+
+test("nothing is found where nothing differs, in at least 95 of 100 comparisons", () => {
+  const calm = Array.from({ length: SEEDS }, (_, seed) => judgementsOf(seed, 1, 1))
+    .filter((all) => all.every(({ verdict }) => verdict === "same" || verdict === "cannot tell"));
+  assert.ok(calm.length >= 95, `${calm.length} of ${SEEDS}`);
+});
+
+test("5 % more time and 10 % more memory are found in at least 90 of 100 comparisons", () => {
+  const worse = { wallSeconds: 0, peakBytes: 0 };
+  for (let seed = 0; seed < SEEDS; seed++) {
+    for (const { variant, figure, verdict } of judgementsOf(seed, 1.05, 1.1)) {
+      if (variant !== "other" || verdict !== "worse") continue;
+      if (figure === "wallSeconds" || figure === "peakBytes") worse[figure]++;
+    }
+  }
+  assert.ok(worse.wallSeconds >= 90, `time: ${worse.wallSeconds} of ${SEEDS}`);
+  assert.ok(worse.peakBytes >= 90, `memory: ${worse.peakBytes} of ${SEEDS}`);
+});
+
+test("less is better of what costs, and more of a metric that is said to be better when higher", () => {
+  const runs = simulate(1, 0.8, 1).map((run) => ({
+    ...run,
+    figures: { ...run.figures, metric: 1 / (run.figures.wallSeconds ?? 1) },
+  }));
+  const verdictOf = (metricHigher: boolean, figure: string): string | undefined =>
+    judge(runs, ["base", "other"], { ...OPTIONS, metricHigher }).judgements
+      .find((each) => each.figure === figure)?.verdict;
+  assert.equal(verdictOf(false, "wallSeconds"), "better");
+  assert.equal(verdictOf(true, "metric"), "better");
+  assert.equal(verdictOf(false, "metric"), "worse");
+});
+
+test("the interval is that of Wilcoxon's test: the published critical value for 10 pairs", () => {
+  // 8 is the largest sum of ranks that is significant at 5 % for 10 pairs, two-sided.
+  const ratios = Array.from({ length: 10 }, (_, index) => Math.exp((index + 1) / 100));
+  const averages = ratios.flatMap((_, i) =>
+    Array.from({ length: 10 - i }, (_, j) => (2 * i + j + 2) / 200)
+  ).sort((a, b) => a - b);
+  const { low, high, median } = estimateRatio(ratios);
+  assert.ok(Math.abs(Math.log(low ?? 0) - (averages[8] ?? 0)) < 1e-12);
+  assert.ok(Math.abs(Math.log(high ?? 0) - (averages.at(-9) ?? 0)) < 1e-12);
+  assert.ok(Math.abs(Math.log(median) - 0.055) < 1e-12);
+});
+
+test("the chance of no difference is exact: all of n pairs on one side are 2 in 2^n", () => {
+  for (const rounds of [5, 6, 10]) {
+    const ratios = Array.from({ length: rounds }, (_, index) => 1.1 + index / 100);
+    assert.ok(Math.abs(chanceOfNoDifference(ratios) - 2 / 2 ** rounds) < 1e-12);
+  }
+  assert.equal(chanceOfNoDifference([1, 1, 1, 1, 1, 1]), 1);
+});
+
+test("too few rounds have no interval, and nothing can be told of them", () => {
+  const runs = simulate(3, 2, 2).filter(({ round }) => round < MIN_ROUNDS);
+  for (
+    const { ratio, verdict, roundsNeeded } of judge(runs, ["base", "other"], OPTIONS).judgements
+  ) {
+    assert.equal(verdict, "cannot tell");
+    assert.deepEqual([ratio.low, ratio.high, roundsNeeded], [null, null, null]);
+  }
+});
+
+test("Holm's procedure asks more of each test the more there are", () => {
+  assert.deepEqual(holm([0.04]), [true]);
+  assert.deepEqual(holm([0.04, 0.9]), [false, false]);
+  assert.deepEqual(holm([0.04, 0.02, 0.9]), [false, false, false]);
+  assert.deepEqual(holm([0.04, 0.01, 0.02]), [true, true, true]);
+});
+
+test("a difference that the baseline shows against itself is none", () => {
+  const runs = simulate(5, 1.05, 1.05).map((run) => {
+    const factor = run.variant.endsWith(AGAIN) ? 1.2 : 1;
+    const { wallSeconds = 0 } = run.figures;
+    return { ...run, figures: { wallSeconds: wallSeconds * factor } };
+  });
+  for (const { verdict } of judge(runs, ["base", "other"], OPTIONS).judgements) {
+    assert.equal(verdict, "cannot tell");
+  }
+});
+
+test("a figure that is 0 in a round gives no ratio", () => {
+  const runs = simulate(1, 1, 1).map((run) => ({
+    ...run,
+    figures: { pageFaults: run.round === 4 ? 0 : 10 },
+  }));
+  assert.deepEqual(judge(runs, ["base", "other"], OPTIONS), { judgements: [], noise: [] });
+});
+
+test("each variant has each place once in as many rounds as there are variants", () => {
+  const variants = ["a", "b", "c", "d", "e"];
+  for (const seed of [1, 2, 3]) {
+    for (const block of [0, 1, 2]) {
+      const rounds = variants.map((_, index) =>
+        orderOf(variants, block * variants.length + index + 1, seed)
+      );
+      for (const place of variants.keys()) {
+        assert.deepEqual(rounds.map((order) => order[place]).sort(), variants);
+      }
+    }
+  }
+  const orders = (seed: number): string =>
+    Array.from({ length: 20 }, (_, round) => orderOf(variants, round + 1, seed).join("")).join();
+  assert.equal(orders(7), orders(7));
+  assert.notEqual(orders(7), orders(8));
+});
