@@ -1,0 +1,127 @@
+/**
+ * What the agent costs: the start of a program's first thread, resident memory, processor time at rest,
+ * and the first 1,000 requests of an HTTP server after a purge. Rounds alternate between with and
+ * without it; medians are shown.
+ *
+ *     npm run bench:agent-cost -- [--rounds N] [--json FILE]
+ *
+ * @module
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, get } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Table from "cli-table3";
+import { Command } from "commander";
+import { median, quantile } from "simple-statistics";
+import { cleanEnvironment } from "../scripts/npm/process.ts";
+import { positive } from "../tools/common.ts";
+import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
+
+const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
+const SOURCE = fileURLToPath(new URL("native/first-thread.c", import.meta.url));
+const WAYS: Readonly<Record<string, readonly string[]>> = { with: [], without: ["--no-agent"] };
+const ALLOCATORS = ["system", "jemalloc"] as const;
+const REST_SECONDS = 20;
+const REQUESTS = 1000;
+
+/** Answers with a buffer of some KiB; `/burst` fills memory and drops it. */
+const SERVER = `
+const { createServer } = require("node:http");
+const part = () => Buffer.allocUnsafeSlow(4096 + Math.floor(Math.random() * 3000)).fill(97);
+createServer((request, response) => {
+  if (request.url === "/burst") Array.from({ length: 60_000 }, part);
+  response.end(part());
+}).listen(0, "127.0.0.1", function () { console.log(this.address().port); });
+`;
+
+const { rounds, json } = new Command()
+  .option("--rounds <number>", "how often each is run", positive, 5)
+  .option("--json <file>", "where the figures go")
+  .parse().opts<{ rounds: number; json?: string }>();
+
+const [node] = (await findRuntimes(parseRuntimeNames(["node26"]))).found;
+if (node === undefined) throw new Error("Cannot measure: there is no Node 26");
+const { binary } = node;
+const env = cleanEnvironment(binary, {});
+const directory = mkdtempSync(join(tmpdir(), "offheap-bench-"));
+
+function launched(allocator: string, way: string, command: readonly string[]): string[] {
+  return [CLI, "run", "-a", allocator, ...WAYS[way] ?? [], "--", ...command];
+}
+
+const figures: Record<string, number[]> = {};
+
+function note(name: string, value: number): void {
+  (figures[name] ??= []).push(value);
+}
+
+function measureThread(allocator: string, way: string): void {
+  const args = launched(allocator, way, [join(directory, "first-thread"), `${REST_SECONDS}`]);
+  const output = execFileSync(binary, args, { encoding: "utf8", env });
+  const [made = NaN, resident = NaN, rest = NaN] = output.trim().split(" ").map(Number);
+  note(`${allocator}: first thread, µs: ${way}`, made / 1000);
+  note(`${allocator}: resident, KiB: ${way}`, resident);
+  note(`${allocator}: at rest, % of a processor: ${way}`, rest / 10_000);
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+function request(port: number, path: string): Promise<number> {
+  const start = performance.now();
+  return new Promise((resolve, reject) => {
+    get({ port, path, host: "127.0.0.1", agent }, (response) => {
+      response.resume().on("end", () => resolve(performance.now() - start));
+    }).on("error", reject);
+  });
+}
+
+function portOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => child.stdout?.once("data", (text) => resolve(Number(text))));
+}
+
+async function measureServer(allocator: string, way: string): Promise<void> {
+  const child = spawn(binary, launched(allocator, way, [binary, "-e", SERVER]), {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  try {
+    const port = await portOf(child);
+    for (let i = 0; i < REQUESTS; i++) await request(port, "/");
+    for (let i = 0; i < 3; i++) await request(port, "/burst");
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    const times: number[] = [];
+    for (let i = 0; i < REQUESTS; i++) times.push(await request(port, "/"));
+    note(`${allocator}: request after a purge, p50 ms: ${way}`, median(times));
+    note(`${allocator}: request after a purge, p99 ms: ${way}`, quantile(times, 0.99));
+    note(`${allocator}: request after a purge, max ms: ${way}`, Math.max(...times));
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+try {
+  execFileSync("cc", ["-O2", "-pthread", SOURCE, "-o", join(directory, "first-thread")]);
+  for (let round = 0; round < rounds; round++) {
+    for (const allocator of ALLOCATORS) {
+      for (const way of Object.keys(WAYS)) {
+        measureThread(allocator, way);
+        await measureServer(allocator, way);
+      }
+    }
+  }
+} finally {
+  agent.destroy();
+  rmSync(directory, { recursive: true });
+}
+
+const table = new Table({ head: ["", ...Object.keys(WAYS)] });
+const names = new Set(Object.keys(figures).map((name) => name.replace(/: \w+$/, "")));
+for (const name of names) {
+  const cells = Object.keys(WAYS).map((way) => median(figures[`${name}: ${way}`] ?? []).toFixed(4));
+  table.push([name, ...cells]);
+}
+console.log(table.toString());
+if (json !== undefined) writeFileSync(json, JSON.stringify(figures, null, 2));
