@@ -30,6 +30,8 @@ export interface ProfileOption {
   readonly aliases?: readonly string[];
   /** The first version that knows it, where the range begins before. */
   readonly since?: string;
+  /** Its value where offheap's agent gives memory back at rest. */
+  readonly withAgent?: string;
   /** The variable of offheap's shim that asks for it, where the allocator's own would do harm. */
   readonly variable?: string;
 }

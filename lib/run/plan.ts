@@ -115,7 +115,8 @@ function tuneAllocator(
   }
   const profile = options.profile ?? DEFAULT_PROFILE;
   const guards = options.secure === true ? known.tuning?.secureOptions : [];
-  return profileEnvironment(profile, allocator, version, environment, guards);
+  const trims = options.agent !== false && options.idleTrim !== 0 && launchPlatform().hasAgent;
+  return profileEnvironment(profile, allocator, version, environment, guards, trims);
 }
 
 /** The variant of the library that is preloaded. */

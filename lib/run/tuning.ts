@@ -26,6 +26,7 @@ import {
  * @param version The allocator's version, such as `5.3.0`.
  * @param userEnvironment The environment as the user has it.
  * @param more Options to set beside the profile's, on the same terms.
+ * @param agent Whether offheap's agent gives memory back at rest.
  * @throws {TypeError} when an argument has the wrong type.
  * @throws {RangeError} when the profile or allocator is unknown, or no option is known for the
  * version.
@@ -36,6 +37,7 @@ export function profileEnvironment(
   version: string,
   userEnvironment: Environment,
   more: readonly ProfileOption[] = [],
+  agent = false,
 ): ProfileEnvironment {
   const name = requireOneOf("apply a profile", "the profile", profile, PROFILE_NAMES);
   const kind = requireOneOf("apply a profile", "the allocator", allocator, ALLOCATOR_NAMES);
@@ -47,7 +49,10 @@ export function profileEnvironment(
   const tuning = allocatorNamed(kind).library?.tuning ?? null;
   if (tuning === null) return { variables: {}, kept: [], notes: [] };
   const options = [...optionsFor(tuning.profiles[name], kind, version), ...more];
-  return tuning.merge(options, userEnvironment, version);
+  const valued = options.map((option) =>
+    agent && option.withAgent !== undefined ? { ...option, value: option.withAgent } : option
+  );
+  return tuning.merge(valued, userEnvironment, version);
 }
 
 function optionsFor(

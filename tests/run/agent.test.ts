@@ -2,13 +2,13 @@
  * The agent in launched programs: which of them have it, what it gives back, and what it survives.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { askAgent } from "../../lib/watch/agent/client.ts";
-import { compileProgram, compileShared } from "../support/compile.ts";
+import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import {
   builtLibrary,
   childEnvironment,
@@ -182,6 +182,22 @@ test("near the user's limit memory is given back at once, and the decay is short
   }, { variables: { MALLOC_CONF: "dirty_decay_ms:100000" } });
 });
 
+test("systemd's way of saying that memory is short is listened to", async () => {
+  const pipe = join(temporaryDirectory(), "pressure");
+  execFileSync("mkfifo", [pipe]);
+  const variables = { MEMORY_PRESSURE_WATCH: pipe };
+  await during(launched([...SYSTEM, "--idle-trim", "0"], WAIT), async (pid) => {
+    assert.equal((await askAgent(pid, "stats")).purges, 0);
+    writeFileSync(pipe, "short");
+    let stats = await askAgent(pid, "stats");
+    for (let i = 0; i < 50 && stats.purges === 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      stats = await askAgent(pid, "stats");
+    }
+    assert.equal(stats.purges, 1);
+  }, { variables });
+});
+
 test("a program that closes all descriptors neither disturbs it nor is disturbed", async () => {
   const words = ["thread", "sleep", "300", "close", "say", "ready", "sleep", "60000"];
   await during(launched(SYSTEM, words), async (pid) => {
@@ -195,7 +211,7 @@ test("a program that closes all descriptors neither disturbs it nor is disturbed
 
 test("forks in the middle of purges and questions lose nothing", async () => {
   for (const allocator of ["system", "jemalloc", "mimalloc"]) {
-    const words = ["thread", "sleep", "300", "say", "ready", "forks", "500"];
+    const words = ["thread", "sleep", "300", "say", "ready", "forks", "100", "5"];
     await during(launched(["-a", allocator], words), async (pid, child) => {
       let output = "";
       child.stdout?.on("data", (part) => output += part);

@@ -5,6 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PROFILE_NAMES, type ProfileName } from "../../lib/allocators/profiles.ts";
+import { launchEnvironment, type LaunchOptions } from "../../lib/run/plan.ts";
 import { profileEnvironment } from "../../lib/run/tuning.ts";
 import { launchFixtures } from "../support/launch-fixtures.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -56,6 +57,15 @@ test("balanced jemalloc gives memory back in the background after ten seconds", 
     kept: [],
     notes: [],
   });
+});
+
+test("with the agent, which gives memory back at rest, balanced jemalloc keeps pages for longer", () => {
+  const conf = (options: LaunchOptions): string | undefined =>
+    launchEnvironment({ allocator: "jemalloc", ...options }).MALLOC_CONF;
+  const agent = process.platform === "linux";
+  assert.equal(conf({}), agent ? BALANCED.replace("10000", "30000") : BALANCED);
+  assert.equal(conf({ agent: false }), BALANCED);
+  if (agent) assert.equal(conf({ idleTrim: 0 }), BALANCED, "it gives nothing back at rest");
 });
 
 test("no profile starts a thread by MALLOC_CONF, which children inherit", () => {

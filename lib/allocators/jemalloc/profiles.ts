@@ -28,8 +28,9 @@ export const JEMALLOC_PROFILES: Profiles = {
     options: [
       BACKGROUND,
       // Decay is a curve: half is given back after half the time. Ten seconds span the bursts of a
-      // service; five cost it a tenth of its throughput.
-      { name: "dirty_decay_ms", value: "10000" },
+      // service; five cost it a tenth of its throughput. Where the agent gives memory back at rest, the
+      // decay is for programs that never rest.
+      { name: "dirty_decay_ms", value: "10000", withAgent: "30000" },
       // Lazily freed pages still count as resident for whoever watches the process.
       { name: "muzzy_decay_ms", value: "0" },
       // What is larger is given back at once; 8 MiB by default, which took half the throughput of
