@@ -36,9 +36,12 @@ static void mimalloc_version(char *text, size_t size) {
 }
 
 static void mimalloc_give(int (*go_on)(void)) {
-    void (*collect)(_Bool);
+    void (*collect)(_Bool), (*begin)(void);
     *(void **)&collect = giver_function();
+    *(void **)&begin = find_beside("mi_thread_init");
     (void)go_on;
+    /* A thread that has not allocated is unknown to mimalloc, which then does nothing for it. */
+    if (begin != NULL) begin();
     collect(1);
 }
 
