@@ -79,11 +79,22 @@ export {
 } from "./lib/watch/info/health.ts";
 export { healthCheck } from "./lib/watch/info/health-check.ts";
 export { type Mallctl, mallctl, openMallctl } from "./lib/watch/memory/mallctl.ts";
-export type {
-  MallctlCommand,
-  MallctlName,
-  WritableMallctl,
+export {
+  MALLCTL_COMMANDS,
+  MALLCTL_KEYS,
+  MALLCTL_SETTINGS,
+  MALLCTL_WRITABLE_KEYS,
+  type MallctlCommand,
+  type MallctlKeys,
+  type MallctlName,
+  type WritableMallctl,
 } from "./lib/allocators/jemalloc/keys.ts";
+export {
+  MALLCTL_MUTEX_COUNTERS,
+  MALLCTL_MUTEXES,
+  MALLCTL_STATISTICS,
+  type MallctlMutexKeys,
+} from "./lib/allocators/jemalloc/statistics-keys.ts";
 export type { MallctlValue } from "./lib/allocators/jemalloc/mallctl.ts";
 export type { WritableValue } from "./lib/allocators/jemalloc/namespace.ts";
 export type { MallctlType, MallctlValues } from "./lib/allocators/jemalloc/value-types.ts";
@@ -95,19 +106,24 @@ export {
 } from "./lib/allocators/statistics.ts";
 export { collectProcess, decayProcess, purgeProcess } from "./lib/watch/memory/act.ts";
 export { processMemory, type ProcessMemoryOptions } from "./lib/watch/memory/process-memory.ts";
-export type {
-  CountedAllocator,
-  Fragmentation,
-  FragmentationFigure,
-  GroupFigure,
-  GroupFigures,
-  JavaScriptFigure,
-  JavaScriptFigures,
-  KernelFigure,
-  KernelFigures,
-  MemoryPart,
-  PartName,
-  ProcessMemory,
+export {
+  type CountedAllocator,
+  type Fragmentation,
+  FRAGMENTATION_FIGURES,
+  type FragmentationFigure,
+  GROUP_FIGURES,
+  type GroupFigure,
+  type GroupFigures,
+  JAVASCRIPT_FIGURES,
+  type JavaScriptFigure,
+  type JavaScriptFigures,
+  KERNEL_FIGURES,
+  type KernelFigure,
+  type KernelFigures,
+  MEMORY_PARTS,
+  type MemoryPart,
+  type PartName,
+  type ProcessMemory,
 } from "./lib/watch/memory/types.ts";
 export type {
   MemoryPressure,

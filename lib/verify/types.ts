@@ -5,7 +5,7 @@
  */
 import type { RuntimeInfo } from "../../ffi/types.ts";
 import type { LibraryOrigin } from "../library/resolve.ts";
-import type { AllocatorName, KnownAllocator, ProcessAllocator } from "../allocators/mod.ts";
+import type { AllocatorName, ProcessAllocator } from "../allocators/mod.ts";
 
 /** What an item of evidence is about: offheap's own blocks, or libc's `malloc` in this process. */
 export type EvidenceScope = "library" | "process";
@@ -47,7 +47,7 @@ export interface Evidence {
 /** An allocator that the runtime keeps for itself, and that a preload does not replace. */
 export interface RuntimeAllocator {
   /** Its name. */
-  readonly name: KnownAllocator;
+  readonly name: ProcessAllocator;
   /** Its version, as the runtime says it. */
   readonly version: string | null;
   /** What that means for this process. */

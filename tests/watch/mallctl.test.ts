@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { MALLCTL_KEYS, WRITABLE_KEYS } from "../../lib/allocators/jemalloc/keys.ts";
+import { MALLCTL_KEYS, MALLCTL_WRITABLE_KEYS } from "../../lib/allocators/jemalloc/keys.ts";
 import { type Mallctl, mallctl, MallctlError, openAllocator, openMallctl } from "../../mod.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 
@@ -117,7 +117,7 @@ test("a key that is none, and a value or a number that is wrong, never come to j
     [call("run", "arena.<i>.reset", 0), "RangeError", /one that is run; got 'arena.<i>.reset'/],
   ];
   for (const [attempt, name, message] of cases) assert.throws(attempt, { name, message });
-  assert.ok(!Object.hasOwn(WRITABLE_KEYS, "thread.arena"));
+  assert.ok(!Object.hasOwn(MALLCTL_WRITABLE_KEYS, "thread.arena"));
   assert.equal(readOrErrno(mallctl, "stats.allocated") === 0, false);
 });
 

@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { STATISTICS } from "./statistics-keys.ts";
+import { MALLCTL_STATISTICS, type MallctlMutexKeys, MUTEX_KEYS } from "./statistics-keys.ts";
 import type { MallctlType, WritableType } from "./value-types.ts";
 
-/** Keys with values that are read; `<i>` is an arena's number. */
-const SETTINGS = {
+/** Keys that are read and do not count; `<i>` is the number of an arena or a size class. */
+export const MALLCTL_SETTINGS = {
   "version": "string",
   "background_thread": "bool",
   "max_background_threads": "size",
@@ -98,17 +98,27 @@ const SETTINGS = {
   "prof.thread_active_init": "bool",
 } as const satisfies Readonly<Record<string, MallctlType>>;
 
+/** The type of each key that is read. */
+export type MallctlKeys =
+  & typeof MALLCTL_SETTINGS
+  & typeof MALLCTL_STATISTICS
+  & MallctlMutexKeys;
+
 /** Keys that are read, by their mallctl names. */
-export const MALLCTL_KEYS = { ...SETTINGS, ...STATISTICS } as const;
+export const MALLCTL_KEYS: MallctlKeys = {
+  ...MALLCTL_SETTINGS,
+  ...MALLCTL_STATISTICS,
+  ...MUTEX_KEYS,
+};
 
 /** The name of a key that is read. */
-export type MallctlName = keyof typeof MALLCTL_KEYS;
+export type MallctlName = keyof MallctlKeys;
 
 /**
  * Keys that are written. Some of them cannot be read. `thread.arena` is not among them: a thread in the
  * arena of a heap would lose its memory with the heap.
  */
-export const WRITABLE_KEYS = {
+export const MALLCTL_WRITABLE_KEYS = {
   "background_thread": "bool",
   "max_background_threads": "size",
   "thread.prof.active": "bool",
@@ -130,10 +140,10 @@ export const WRITABLE_KEYS = {
 } as const satisfies Readonly<Record<string, WritableType>>;
 
 /** The name of a key that is written. */
-export type WritableMallctl = keyof typeof WRITABLE_KEYS;
+export type WritableMallctl = keyof typeof MALLCTL_WRITABLE_KEYS;
 
 /** Keys that do something and have no value. */
-export const COMMAND_KEYS = [
+export const MALLCTL_COMMANDS = [
   "thread.idle",
   "thread.peak.reset",
   "thread.tcache.flush",
@@ -143,7 +153,7 @@ export const COMMAND_KEYS = [
 ] as const;
 
 /** The name of such a key. */
-export type MallctlCommand = (typeof COMMAND_KEYS)[number];
+export type MallctlCommand = (typeof MALLCTL_COMMANDS)[number];
 
 /** What only offheap's heaps may do: it ends blocks that others have. */
 export type HeapCommand = "arena.<i>.reset" | "arena.<i>.destroy";

@@ -9,14 +9,20 @@ import { JEMALLOC_PREFIX, JEMALLOC_SYMBOLS } from "../../../ffi/symbols/jemalloc
 import type { Address, Calls } from "../../../ffi/types.ts";
 import { MallctlError } from "../../errors.ts";
 import type { OptionValue } from "../types.ts";
-import { ARENA_LOOKUP_KEY, MALLCTL_KEYS, type MallctlName, REPORTED_KEYS } from "./keys.ts";
+import {
+  ARENA_LOOKUP_KEY,
+  MALLCTL_KEYS,
+  type MallctlKeys,
+  type MallctlName,
+  REPORTED_KEYS,
+} from "./keys.ts";
 import { CODECS, type MallctlValues } from "./value-types.ts";
 
 /** The function. */
 export type MallctlCalls = Calls<Pick<typeof JEMALLOC_SYMBOLS, "mallctl">>;
 
 /** The value of a key. */
-export type MallctlValue<K extends MallctlName> = MallctlValues[(typeof MALLCTL_KEYS)[K]];
+export type MallctlValue<K extends MallctlName> = MallctlValues[MallctlKeys[K]];
 
 /**
  * Reads a key.

@@ -13,9 +13,9 @@ import {
   EPOCH_KEY,
   type HeapCommand,
   MALLCTL_KEYS,
+  MALLCTL_WRITABLE_KEYS,
   type MallctlCommand,
   type MallctlName,
-  WRITABLE_KEYS,
   type WritableMallctl,
 } from "./keys.ts";
 import { ENOENT, type MallctlValue } from "./mallctl.ts";
@@ -25,7 +25,8 @@ const { mallctlnametomib, mallctlbymib } = JEMALLOC_SYMBOLS;
 const SYMBOLS = { mallctlnametomib, mallctlbymib };
 
 /** The value that is written to a key. */
-export type WritableValue<K extends WritableMallctl> = MallctlValues[(typeof WRITABLE_KEYS)[K]];
+export type WritableValue<K extends WritableMallctl> =
+  MallctlValues[(typeof MALLCTL_WRITABLE_KEYS)[K]];
 
 /** The keys whose values are numbers, not too large for exact ones. */
 export type NumberKey = {
@@ -82,7 +83,7 @@ export class MallctlNamespace {
    * @throws {MallctlError} with jemalloc's error number.
    */
   write<K extends WritableMallctl>(key: K, value: WritableValue<K>, arena = 0): void {
-    const type = WRITABLE_KEYS[key];
+    const type = MALLCTL_WRITABLE_KEYS[key];
     const { bytes } = CODECS[type];
     const view = new DataView(new ArrayBuffer(bytes));
     const alive = ENCODERS[type].encode(view, value);

@@ -6,20 +6,8 @@
  */
 import type { MallctlType } from "./value-types.ts";
 
-/** What is counted of each mutex. */
-const MUTEX_COUNTERS = {
-  num_ops: "u64",
-  num_wait: "u64",
-  num_spin_acq: "u64",
-  num_owner_switch: "u64",
-  total_wait_time: "u64",
-  max_wait_time: "u64",
-  max_num_thds: "u32",
-} as const satisfies Readonly<Record<string, MallctlType>>;
-
-type MutexCounters = typeof MUTEX_COUNTERS;
-
-const MUTEXES = [
+/** jemalloc's mutexes, whose contention it counts. */
+export const MALLCTL_MUTEXES = [
   "stats.mutexes.ctl",
   "stats.mutexes.background_thread",
   "stats.mutexes.prof",
@@ -37,18 +25,33 @@ const MUTEXES = [
   "stats.arenas.<i>.bins.<j>.mutex",
 ] as const;
 
-type MutexKeys = {
-  readonly [M in (typeof MUTEXES)[number] as `${M}.${keyof MutexCounters & string}`]: "u64" | "u32";
+/** What is counted of each mutex. */
+export const MALLCTL_MUTEX_COUNTERS = {
+  num_ops: "u64",
+  num_wait: "u64",
+  num_spin_acq: "u64",
+  num_owner_switch: "u64",
+  total_wait_time: "u64",
+  max_wait_time: "u64",
+  max_num_thds: "u32",
+} as const satisfies Readonly<Record<string, MallctlType>>;
+
+/** The keys of the mutexes' counters, and the types of their values. */
+export type MallctlMutexKeys = {
+  readonly [
+    Key in `${(typeof MALLCTL_MUTEXES)[number]}.${keyof typeof MALLCTL_MUTEX_COUNTERS}`
+  ]: Key extends `${string}.max_num_thds` ? "u32" : "u64";
 };
 
-const mutexKeys = Object.fromEntries(
-  MUTEXES.flatMap((mutex) =>
-    Object.entries(MUTEX_COUNTERS).map(([counter, type]) => [`${mutex}.${counter}`, type])
+/** The same as a table. */
+export const MUTEX_KEYS: MallctlMutexKeys = Object.fromEntries(
+  MALLCTL_MUTEXES.flatMap((mutex) =>
+    Object.entries(MALLCTL_MUTEX_COUNTERS).map(([counter, type]) => [`${mutex}.${counter}`, type])
   ),
-) as MutexKeys;
+) as MallctlMutexKeys;
 
-/** Keys that count, by their mallctl names. */
-export const STATISTICS = {
+/** Keys that count, but for mutexes. */
+export const MALLCTL_STATISTICS = {
   "approximate_stats.active": "size",
   "stats.active": "size",
   "stats.allocated": "size",
@@ -115,5 +118,4 @@ export const STATISTICS = {
   "stats.arenas.<i>.lextents.<j>.ndalloc": "u64",
   "stats.arenas.<i>.lextents.<j>.nmalloc": "u64",
   "stats.arenas.<i>.lextents.<j>.nrequests": "u64",
-  ...mutexKeys,
 } as const satisfies Readonly<Record<string, MallctlType>>;

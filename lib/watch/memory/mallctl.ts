@@ -5,11 +5,11 @@
  */
 import { inspect } from "node:util";
 import {
-  COMMAND_KEYS,
+  MALLCTL_COMMANDS,
   MALLCTL_KEYS,
+  MALLCTL_WRITABLE_KEYS,
   type MallctlCommand,
   type MallctlName,
-  WRITABLE_KEYS,
   type WritableMallctl,
 } from "../../allocators/jemalloc/keys.ts";
 import type { MallctlValue } from "../../allocators/jemalloc/mallctl.ts";
@@ -98,7 +98,7 @@ function requireIndex(index: number): void {
   );
 }
 
-const COMMANDS = Object.fromEntries(COMMAND_KEYS.map((key) => [key, true]));
+const COMMANDS = Object.fromEntries(MALLCTL_COMMANDS.map((key) => [key, true]));
 
 class NamespaceForPrograms implements Mallctl {
   readonly #open: () => MallctlNamespace;
@@ -132,9 +132,9 @@ class NamespaceForPrograms implements Mallctl {
   }
 
   write<K extends WritableMallctl>(key: K, value: WritableValue<K>, index = 0): void {
-    requireKey(key, WRITABLE_KEYS, "written");
+    requireKey(key, MALLCTL_WRITABLE_KEYS, "written");
     requireIndex(index);
-    const { type, wanted, accepts } = ENCODERS[WRITABLE_KEYS[key]];
+    const { type, wanted, accepts } = ENCODERS[MALLCTL_WRITABLE_KEYS[key]];
     if (!accepts(value)) {
       const given: string = typeof value;
       const Kind = given === type ? RangeError : TypeError;
