@@ -7,8 +7,10 @@ import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import type { Verification } from "../../lib/verify/types.ts";
+import type { ProcessMemory } from "../../mod.ts";
 import { API_CHILD, type ApiCall, type ApiOutcome, callApi } from "../support/api.ts";
 import { copyCheckout } from "../support/checkout.ts";
+import { IS_MUSL } from "../support/libc.ts";
 import { builtLibrary, ROOT, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -318,3 +320,37 @@ test(
     }
   },
 );
+
+test(
+  "what Deno does not permit is left out of a snapshot with the flags, and asked of nobody",
+  inDeno(),
+  async () => {
+    const libraries = ["--allow-ffi", "--allow-read", "--allow-env"];
+    const seen = [];
+    for (const flags of [["--allow-env"], libraries]) {
+      const [outcome] = await callWith<ProcessMemory>(flags, [["processMemory", { full: true }]]);
+      const { kernel, group, parts, allocator } = outcome?.value as ProcessMemory;
+      assert.ok((kernel.rss ?? 0) > 1e7 && (kernel.minorFaults ?? 0) > 1000);
+      assert.match(kernel.absent.pss ?? "", /does not permit it: start it with --allow-all$/);
+      assert.match(String(group), /start it with --allow-all$/);
+      assert.deepEqual(parts.filter(({ bytes }) => bytes === 0), []);
+      seen.push([allocator.name, allocator.figures.absent.allocated ?? ""]);
+    }
+    assert.deepEqual(seen, [
+      [
+        "unknown",
+        "the runtime does not permit it: start it with --allow-read --allow-ffi",
+      ],
+      [IS_MUSL ? "musl" : "glibc", IS_MUSL ? "musl's malloc counts nothing" : ""],
+    ]);
+  },
+);
+
+test("what Node's permission model refuses is left out of a snapshot, too", inNode(), async () => {
+  const flags = ["--permission", `--allow-fs-read=${ROOT}`, "--allow-fs-read=/tmp"];
+  const [outcome] = await callWith<ProcessMemory>(flags, [["processMemory"]]);
+  const { kernel, allocator } = outcome?.value as ProcessMemory;
+  assert.ok((kernel.rss ?? 0) > 1e7);
+  assert.match(kernel.absent.anonymous ?? "", /--allow-fs-read/);
+  assert.match(allocator.figures.absent.allocated ?? "", /--allow-(ffi|addons)/);
+});

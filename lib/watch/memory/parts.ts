@@ -8,26 +8,24 @@ import type { MemoryPart, PartName, ProcessMemory } from "./types.ts";
 
 type Sizes = Partial<Record<PartName, number>>;
 
-/** What one allocator has, in parts that do not overlap. */
+/** What one allocator has, in parts that do not overlap; what it does not count is in the rest. */
 function addAllocator(sizes: Sizes, figures: AllocatorFigures, anonymous: number): void {
-  const { allocated, active, resident, mapped, metadata = 0, committed = 0 } = figures;
-  const add = (name: PartName, bytes: number): void => {
-    sizes[name] = (sizes[name] ?? 0) + Math.max(bytes, 0);
+  const { allocated, active, resident, mapped, metadata } = figures;
+  const add = (name: PartName, bytes: number | undefined): void => {
+    if (bytes !== undefined) sizes[name] = (sizes[name] ?? 0) + Math.max(bytes, 0);
   };
-  if (allocated === undefined) {
-    // What is committed and was never written to is no memory: more than there can be says nothing.
-    if (committed <= anonymous) add("committed", committed);
-    return;
-  }
+  // What is committed and was never written to is no memory: more than there can be says nothing.
+  const committed = (figures.committed ?? Infinity) <= anonymous ? figures.committed : undefined;
+  if (allocated === undefined) return add("committed", committed);
   add("live", allocated);
-  if (active === undefined) {
-    add("held", (mapped ?? allocated) - allocated);
-    return;
-  }
+  add("metadata", metadata);
+  if (active === undefined) return add("held", minus(mapped, allocated));
   add("fragmentation", active - allocated);
-  if (figures.metadata !== undefined) add("metadata", metadata);
-  const all = resident ?? (committed <= anonymous ? committed : active);
-  add("held", all - active - metadata);
+  add("held", minus(resident ?? committed, active + (metadata ?? 0)));
+}
+
+function minus(known: number | undefined, bytes: number): number | undefined {
+  return known === undefined ? undefined : known - bytes;
 }
 
 /** The parts of RSS, the rest last; none where RSS is not known. */
