@@ -188,18 +188,6 @@ export interface Allocator extends BlockAllocator, Disposable {
    * for this thread stays: {@linkcode Allocator.collect} gives it back, too.
    *
    * @returns What came back.
-   * @example
-   * ```ts
-   * import { openAllocator } from "@offheap/offheap";
-   *
-   * const memory = openAllocator();
-   * const blocks = Array.from({ length: 100 }, () => memory.allocate(1 << 20));
-   * for (const block of blocks) block.bytes.fill(1);
-   * for (const block of blocks) block.free();
-   * const { returned, milliseconds, refused } = memory.purge();
-   * console.log(refused ?? `${returned} bytes came back in ${milliseconds} ms`);
-   * memory.close();
-   * ```
    */
   purge(): Purged;
   /**
@@ -209,15 +197,6 @@ export interface Allocator extends BlockAllocator, Disposable {
    * @param milliseconds `null` for as long as at the start.
    * @throws {UnsupportedOperationError} when the allocator has no such time: the C libraries' own.
    * @throws {TypeError | RangeError} for what is no time.
-   * @example
-   * ```ts
-   * import { openAllocator } from "@offheap/offheap";
-   *
-   * const memory = openAllocator();
-   * memory.decay(0); // give back at once what is not in use
-   * memory.decay(null);
-   * memory.close();
-   * ```
    */
   decay(milliseconds: number | null): void;
   /**
@@ -244,16 +223,6 @@ export interface Allocator extends BlockAllocator, Disposable {
   /**
    * What the allocator's library counts itself: of all that use it in this process, other threads
    * included. Where it serves the process's `malloc`, that is the whole process.
-   *
-   * @example
-   * ```ts
-   * import { openAllocator } from "@offheap/offheap";
-   *
-   * const memory = openAllocator();
-   * const { allocated, absent } = memory.stats();
-   * console.log(allocated ?? absent.allocated);
-   * memory.close();
-   * ```
    */
   stats(): AllocatorFigures;
   /**

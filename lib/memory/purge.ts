@@ -10,6 +10,22 @@ import { readResident } from "../system/resident.ts";
 /**
  * What a purge gave back. Memory of other parts of the process counts as well: what they allocate
  * meanwhile makes it less, also below 0.
+ *
+ * @example
+ * ```ts
+ * import { openAllocator, type Purged } from "@offheap/offheap";
+ *
+ * const memory = openAllocator();
+ * memory.decay(60_000); // keep unused pages for a minute
+ * const blocks = Array.from({ length: 100 }, () => memory.allocate(1 << 20));
+ * for (const block of blocks) block.bytes.fill(1);
+ * for (const block of blocks) block.free();
+ * const { allocated, absent } = memory.stats();
+ * const { returned, milliseconds, refused }: Purged = memory.purge();
+ * console.log(allocated ?? absent.allocated, refused ?? `${returned} bytes in ${milliseconds} ms`);
+ * memory.decay(null); // as at the start
+ * memory.close();
+ * ```
  */
 export interface Purged {
   /** The process's resident memory before, in bytes. */

@@ -166,7 +166,7 @@ test("using is a syntax error where the guide says so, and nowhere else", async 
 
 const ONCE = onceAPush("each interface has tests of its own in each runtime");
 
-test("each @example of the memory interfaces runs without a complaint", ONCE, async () => {
+test("each @example of memory and of what watches it runs without a complaint", ONCE, async () => {
   const exporting = readFileSync(join(ROOT, "mod.ts"), "utf8");
   const sources = [...exporting.matchAll(/"\.\/(lib\/memory\/[^"]+)"/g)].map(([, path = ""]) =>
     path
@@ -174,7 +174,9 @@ test("each @example of the memory interfaces runs without a complaint", ONCE, as
   assert.ok(sources.length > 10);
   for (const path of sources) assert.notEqual(examplesOf(path).length, 0, `${path} has an example`);
   const ffi = ["adapters/native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
-  const others = ["mod.ts", "lib/errors.ts", ...ffi];
+  const watch = ["memory/act", "memory/mallctl", "memory/process-memory", "pressure/watch"]
+    .map((name) => `lib/watch/${name}.ts`);
+  const others = ["mod.ts", "lib/errors.ts", ...ffi, ...watch];
   const files = [...others, ...sources].map(examplesOf).filter((examples) => examples.length > 0);
   const programs = files.map((examples) => inTurn(examples));
   for (const [{ name }, { status, stdout, stderr }] of await runAll(programs)) {

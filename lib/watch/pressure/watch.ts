@@ -91,6 +91,7 @@ function readsSystem(memoryLimit: OwnLimit | undefined): boolean {
  *   console.log(`${used} of ${limit} (${source}): the cache is dropped`);
  *   cache.clear();
  * }, { memoryLimit: 2 ** 40 });
+ * console.log("it is watched until stop() is called");
  * stop();
  * ```
  */
