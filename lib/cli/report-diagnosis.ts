@@ -99,7 +99,7 @@ function sayTrends(trends: MemoryTrends): string {
     trend === null ? [] : [
       `${name} ${trend.shape}` + (trend.shape === "rising"
         ? ` by ${formatBytes(Math.round(trend.perSecond))}/s (${
-          Math.floor(trend.sureOfRise * 1000) / 10
+          Math.min(99.9, Math.floor(trend.sureOfRise * 1000) / 10)
         } % sure)`
         : ""),
     ]

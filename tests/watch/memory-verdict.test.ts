@@ -64,7 +64,7 @@ function judge(sketches: readonly Sketch[], more: Partial<MemoryFacts> = {}) {
   return judgeMemory({
     patient: PATIENT,
     observations: sketches.map(observe),
-    purge: null,
+    purged: null,
     ...more,
   });
 }
@@ -131,17 +131,26 @@ test("where pages are not counted, a purge tells what is held back from fragment
   assert.equal(before.verdict, "held back after a burst");
   assert.ok(before.sure < 0.7);
   assert.match(before.because, /may be fragmentation as well/);
-  const purge = { milliseconds: 3, refused: null, residentBefore: 300 * MIB };
-  const stays = judge([UNUSED_GLIBC], { purge: { ...purge, residentAfter: 295 * MIB } });
+  const purged = (residentAfter: number, after: Sketch, refused: string | null = null) => ({
+    purged: {
+      outcome: {
+        milliseconds: 3,
+        refused,
+        residentBefore: 300 * MIB,
+        residentAfter: residentAfter * MIB,
+      },
+      after: observe(after),
+    },
+  });
+  const stays = judge([UNUSED_GLIBC], purged(295, UNUSED_GLIBC));
   assert.equal(stays.verdict, "fragmentation");
   assert.match(stays.next, /`offheap run -- node server\.js`/);
   const after = { ...UNUSED_GLIBC, kernel: { ...KERNEL, rss: 180, anonymous: 130 } };
-  const back = judge([after], { purge: { ...purge, residentAfter: 180 * MIB } });
+  const back = judge([UNUSED_GLIBC], purged(180, after));
   assert.equal(back.verdict, "held back after a burst");
   assert.match(back.because, /brought back 120\.0 MiB of 300\.0 MiB/);
-  const refused = judge([UNUSED_GLIBC], {
-    purge: { ...purge, residentAfter: 300 * MIB, refused: "x" },
-  });
+  assert.deepEqual([back.resident, back.trends], [180 * MIB, null], "a purge is no trend");
+  const refused = judge([UNUSED_GLIBC], purged(300, UNUSED_GLIBC, "not here"));
   assert.deepEqual([refused.verdict, refused.sure], [before.verdict, before.sure]);
 });
 
@@ -165,7 +174,7 @@ test("huge pages that nobody counts are named, and those in use are not", () => 
   const kernel = { ...KERNEL, rss: 500, anonymous: 450, anonHugePages: 260 };
   const report = judge([{ kernel, heap: HEAP, allocator: WELL }]);
   assert.equal(report.verdict, "huge pages");
-  assert.match(report.next, /^start it by `MALLOC_CONF=thp:never node server\.js`/);
+  assert.match(report.next, /`MALLOC_CONF=thp:never node server\.js` keeps/);
   const used = judge([{ kernel: { ...KERNEL, anonHugePages: 200 }, heap: HEAP, allocator: WELL }]);
   assert.equal(used.verdict, "healthy");
 });

@@ -33,7 +33,6 @@ const FEW_ARENAS: Readonly<Record<string, string>> = {
 
 /** The variables that keep each allocator from huge pages. */
 const NO_HUGE_PAGES: Readonly<Record<string, string>> = {
-  glibc: "GLIBC_TUNABLES=glibc.malloc.hugetlb=0",
   jemalloc: "MALLOC_CONF=thp:never",
   mimalloc: "MIMALLOC_ALLOW_THP=0",
 };
@@ -50,7 +49,7 @@ function purgeCommand({ patient }: AdviceFacts): string {
 
 const ADVICE: Readonly<Partial<Record<MemoryVerdict, Advice>>> = {
   "held back after a burst": (facts) =>
-    (facts.purge === null ? `${purgeCommand(facts)}; ` : "it comes again with the next burst; ") +
+    (facts.purged === null ? `${purgeCommand(facts)}; ` : "it comes again with the next burst; ") +
     (isLibcs(facts)
       ? `\`offheap run -- ${facts.patient.command}\` gives it back whenever the program rests`
       : `\`offheap run --profile low-memory -- ${facts.patient.command}\` keeps less`),
@@ -70,13 +69,14 @@ const ADVICE: Readonly<Partial<Record<MemoryVerdict, Advice>>> = {
       ? "compare two snapshots of its heap"
       : HEAP_SNAPSHOTS[runtime](pid === null ? "PID" : String(pid));
   },
-  "huge pages": ({ last, patient }) =>
-    `start it by \`${NO_HUGE_PAGES[last.allocator.name] ?? ""} ${patient.command}\``.replace(
-      "` ",
-      "`",
-    ) +
-    ", or have the system use them on demand: " +
-    "`echo madvise > /sys/kernel/mm/transparent_hugepage/enabled`",
+  "huge pages": ({ last, patient }) => {
+    const variable = NO_HUGE_PAGES[last.allocator.name];
+    return "`echo madvise > /sys/kernel/mm/transparent_hugepage/enabled` has the system give them only " +
+      "where they are asked for; where it says so already, the program or a library asks" +
+      (variable === undefined
+        ? ""
+        : `. \`${variable} ${patient.command}\` keeps the allocator from them`);
+  },
   "thread arenas": (facts) => {
     const variable = FEW_ARENAS[facts.last.allocator.name];
     return variable === undefined

@@ -67,9 +67,9 @@ export async function diagnoseMemory(options: DiagnoseOptions = {}): Promise<Mem
     command: quoteCommand([process.execPath, ...process.execArgv, ...process.argv.slice(1)]),
   };
   const observations = await watchMemory(observeOwn, { milliseconds: watch, signal });
-  if (tried === undefined) return judgeMemory({ patient, observations, purge: null });
-  const { returned: _, ...purge } = purgeProcess();
-  return judgeMemory({ patient, observations: [...observations, observeOwn(true)], purge });
+  if (tried === undefined) return judgeMemory({ patient, observations, purged: null });
+  const { returned: _, ...outcome } = purgeProcess();
+  return judgeMemory({ patient, observations, purged: { outcome, after: observeOwn(true) } });
 }
 
 function checkWatch(watch: number): void {
@@ -104,9 +104,13 @@ export async function diagnoseProcess(
     const heap = attached?.read ?? whyNoHeap(patient);
     const observe = (full: boolean) => observeOther({ pid, allocator, heap }, full);
     const observations = await watchMemory(observe, { milliseconds: watch, signal });
-    if (tried === undefined) return judgeMemory({ patient, observations, purge: null });
-    const purge = await purgeOther(pid, observations.at(-1)?.kernel.rss ?? 0);
-    return judgeMemory({ patient, observations: [...observations, await observe(true)], purge });
+    if (tried === undefined) return judgeMemory({ patient, observations, purged: null });
+    const outcome = await purgeOther(pid, observations.at(-1)?.kernel.rss ?? 0);
+    return judgeMemory({
+      patient,
+      observations,
+      purged: { outcome, after: await observe(true) },
+    });
   } finally {
     await attached?.close();
   }

@@ -21,8 +21,8 @@ const MOST_SURE = 0.99;
  * @throws {RangeError} without any observation.
  */
 export function judgeMemory(facts: MemoryFacts): MemoryReport {
-  const { observations, purge } = facts;
-  const last = observations.at(-1);
+  const { observations, purged } = facts;
+  const last = purged?.after ?? observations.at(-1);
   if (last === undefined) throw new RangeError("Cannot judge memory: nothing was observed");
   const parts = partsOf(last);
   const resident = last.kernel.rss ?? 0;
@@ -36,6 +36,7 @@ export function judgeMemory(facts: MemoryFacts): MemoryReport {
     ...finding,
     sure: Math.min(sure, MOST_SURE),
   }));
+  const purge = purged?.outcome ?? null;
   return { ...first, parts, resident, also, trends, purge, notSeen: notSeen(last, trends) };
 }
 

@@ -117,10 +117,9 @@ function spread(facts: RuleFacts): { sure: number; because: string; bytes: numbe
 }
 
 /** What a purge brought back: more than half of the unused memory was held back, less was not. */
-function purged({ purge }: RuleFacts): number | null {
-  return purge === null || purge.refused !== null
-    ? null
-    : Math.max(0, purge.residentBefore - purge.residentAfter);
+function broughtBack({ purged }: RuleFacts): number | null {
+  if (purged === null || purged.outcome.refused !== null) return null;
+  return Math.max(0, purged.outcome.residentBefore - purged.outcome.residentAfter);
 }
 
 /** The rules. */
@@ -216,7 +215,7 @@ export const RULES: readonly Rule[] = [
     weight: (facts) => facts.parts.fragmentation ?? unused(facts),
     find(facts) {
       const { parts, resident, last } = facts;
-      const back = purged(facts);
+      const back = broughtBack(facts);
       const counted = parts.fragmentation;
       const bytes = counted ?? parts.heldBack ?? 0;
       if (!isMaterial(bytes, resident) || spread(facts) !== null) return null;
@@ -242,14 +241,15 @@ export const RULES: readonly Rule[] = [
     verdict: "held back after a burst",
     weight: ({ parts }) => parts.heldBack ?? 0,
     find(facts) {
-      const { parts, resident, purge } = facts;
-      const back = purged(facts);
-      if (back !== null && purge !== null && isMaterial(back, purge.residentBefore)) {
+      const { parts, resident, purged } = facts;
+      const back = broughtBack(facts);
+      const before = purged?.outcome.residentBefore ?? 0;
+      if (back !== null && isMaterial(back, before)) {
         return {
           sure: SURE.counted,
           because: `a purge brought back ${formatBytes(back)} of ` +
-            `${formatBytes(purge.residentBefore)}: the allocator had kept them`,
-          figures: { broughtBack: back, residentBefore: purge.residentBefore },
+            `${formatBytes(before)}: the allocator had kept them`,
+          figures: { broughtBack: back, residentBefore: before },
           next: adviceFor("held back after a burst", facts),
         };
       }

@@ -73,8 +73,8 @@ export interface MemoryFacts {
   readonly patient: Patient;
   /** Its memory, the latest last; at least one. */
   readonly observations: readonly Observation[];
-  /** What came of a purge before the last observation; `null` without one. */
-  readonly purge: PurgeOutcome | null;
+  /** What came of a purge after these, and the memory then; `null` without one. */
+  readonly purged: { readonly outcome: PurgeOutcome; readonly after: Observation } | null;
 }
 
 /** What the doctor found of a process's memory. */
