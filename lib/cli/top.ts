@@ -1,6 +1,6 @@
 /**
- * `offheap top`: the processes live in the terminal. By `node:readline`'s keys and a few control
- * sequences: a terminal library would weigh more than all of offheap's other packages together.
+ * `offheap top`: the processes live in the terminal, by `node:readline`'s keys and a few control
+ * sequences. CONTRIBUTING.md, "Dependencies", says why by no library.
  *
  * @module
  */

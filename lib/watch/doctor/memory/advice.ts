@@ -43,7 +43,7 @@ function isLibcs({ last }: AdviceFacts): boolean {
 
 function purgeCommand({ patient }: AdviceFacts): string {
   return patient.pid === null
-    ? "purge() brings it back"
+    ? "`purgeProcess()` brings it back"
     : `\`offheap doctor ${patient.pid} --try purge\` brings it back`;
 }
 
