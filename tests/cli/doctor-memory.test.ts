@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { runtimeInfo } from "../../ffi/mod.ts";
+import { system } from "../../lib/system/mod.ts";
+import type { MemoryReport } from "../../lib/watch/doctor/memory/types.ts";
+import { type AnsweringChild, withChild } from "../support/child.ts";
+import { compileShared } from "../support/compile.ts";
+import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const IS_GLIBC = process.platform === "linux" && system().libc().name === "glibc";
+const glibc = () => skipUnless(IS_GLIBC, "needs Linux with glibc, whose counters are read");
+
+const library = IS_GLIBC ? compileShared("diseases/diseases.c", "libdiseases-cli.so") : "";
+
+/** Runs the program with a disease, by `offheap run` where it is to have an agent. */
+function withDisease(
+  disease: string,
+  run: readonly string[] | null,
+  use: (child: AnsweringChild) => Promise<void>,
+): Promise<void> {
+  const program = runtimeCommand(join(FIXTURES, "diseases", "program.ts"), disease, library);
+  const [command, ...args] = run === null
+    ? program
+    : offheapCommand("run", ...run, "--", ...program);
+  return withChild(command, args, {}, use);
+}
+
+async function doctor(pid: number, ...options: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await runChild(
+    offheapCommand("doctor", String(pid), ...options),
+  );
+  assert.deepEqual([status, stderr], [0, ""]);
+  return stdout;
+}
+
+async function diagnosis(pid: number, ...options: readonly string[]): Promise<MemoryReport> {
+  return (JSON.parse(await doctor(pid, "--json", ...options)) as { memory: MemoryReport }).memory;
+}
+
+test("growth of native memory is seen from outside by the agent's figures", glibc(), async () => {
+  for (const allocator of ["jemalloc", "system"]) {
+    await withDisease("native leak", ["-a", allocator], async ({ pid }) => {
+      const { verdict, parts, trends } = await diagnosis(pid, "--watch", "3s");
+      assert.equal(verdict, "native growth", allocator);
+      assert.ok((parts.allocatorLive ?? 0) > 0 && parts.javaScriptHeap === null);
+      assert.equal(trends?.allocated?.shape, "rising");
+    });
+  }
+});
+
+test("a purge is tried from outside, and what came back is said", glibc(), async () => {
+  // The agent would do it by itself after a rest.
+  await withDisease("burst", ["-a", "system", "--idle-trim", "0"], async ({ pid, ask }) => {
+    await ask('{"watch":0,"purge":false}');
+    assert.equal((await diagnosis(pid)).verdict, "held back after a burst");
+    const text = await doctor(pid, "--try", "purge");
+    assert.match(text, /^purge: 1\d\d\.\d MiB came back in \d/m);
+    assert.match(text, /^verdict: held back after a burst \(95 % sure\)$/m);
+    assert.match(text, /^next: it comes again with the next burst; `offheap run /m);
+  });
+});
+
+test(
+  "the JavaScript heap is seen by --attach, and the inspector is closed again",
+  skipUnless(IS_GLIBC && runtimeInfo().name !== "bun", "Bun opens no inspector by a signal"),
+  async () => {
+    await withDisease("JavaScript leak", null, async ({ pid, ask }) => {
+      const { verdict, parts } = await diagnosis(pid, "--watch", "3s", "--attach");
+      assert.equal(verdict, "JavaScript heap growth");
+      assert.ok((parts.javaScriptHeap ?? 0) > 2 ** 20);
+      await ask("ready");
+    });
+  },
+);
+
+test(
+  "Bun is left alone by --attach, and lives",
+  skipUnless(IS_GLIBC && runtimeInfo().name === "bun", "needs Bun"),
+  async () => {
+    await withDisease("healthy", null, async ({ pid, ask }) => {
+      const { status, stderr } = await runChild(offheapCommand("doctor", String(pid), "--attach"));
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /^offheap: Cannot attach to process \d+: it runs Bun, which SIGUSR1 would/,
+      );
+      await ask("ready");
+    });
+  },
+);
+
+test(
+  "without an agent what cannot be seen is named, and nothing is called healthy",
+  glibc(),
+  async () => {
+    await withDisease("healthy", null, async ({ pid }) => {
+      const text = await doctor(pid, "--try", "purge");
+      assert.match(text, /^memory +bytes +share\nJavaScript heap +unknown +–\n/m);
+      assert.match(text, /^code and files +\d/m);
+      assert.match(text, /^purge: refused: Cannot ask the agent of process \d+/m);
+      assert.match(text, /^verdict: cannot tell$/m);
+      assert.match(text, /^next: start it by `offheap run -- .*`, whose agent says it$/m);
+      assert.match(text, /^not seen: what glibc has given out: Cannot ask the agent/m);
+    });
+  },
+);
+
+test("options of the doctor that make no sense are refused", async () => {
+  for (
+    const options of [["--watch", "60"], ["--watch", "x"], ["--watch", "0s"], ["--try", "magic"]]
+  ) {
+    const { status, stderr } = await runChild(offheapCommand("doctor", "1", ...options));
+    assert.equal(status, 2, options.join(" "));
+    assert.match(stderr, /error: .*\(offheap doctor --help lists the options\)/s);
+  }
+});
