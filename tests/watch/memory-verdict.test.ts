@@ -271,6 +271,17 @@ test("growth that nobody counts is native, and less sure", () => {
   assert.match(report.because, /nothing that is counted accounts for it$/);
 });
 
+test("growth in steps is growth while what is counted goes on, and none when that stays, too", () => {
+  const inSteps = (by: { readonly heap: number }): Sketch[] =>
+    growing({ rss: 0, ...by }).map((sketch, second) => {
+      const more = Math.min(second, 30);
+      const kernel = { ...KERNEL, rss: KERNEL.rss + more, anonymous: KERNEL.anonymous + more };
+      return { ...sketch, kernel };
+    });
+  assert.equal(judge(inSteps({ heap: 1 })).verdict, "JavaScript heap growth");
+  assert.equal(judge(inSteps({ heap: 0 })).verdict, "healthy");
+});
+
 test("code that is used more and more is no growth", () => {
   const used = growing({ rss: 1 }).map((sketch) => ({
     ...sketch,

@@ -58,11 +58,19 @@ function percent(part: number, whole: number): string {
   return `${Math.round(part / whole * 100)} %`;
 }
 
-/** Whether memory grows that no file backs, and by enough: code that is used more is no growth. */
+/**
+ * Whether memory grows that no file backs, and by enough: code that is used more is no growth. It grows
+ * in steps, and may stay for a while when what is counted in it goes on.
+ */
 function growth({ trends, resident }: RuleFacts): Trend | null {
-  const trend = trends?.anonymous ?? null;
-  if (trend === null || trend.shape !== "rising") return null;
-  return trend.change >= GROWTH.bytes && trend.change >= GROWTH.share * resident ? trend : null;
+  if (trends === null) return null;
+  const isEnough = ({ change }: Trend): boolean =>
+    change >= GROWTH.bytes && change >= GROWTH.share * resident;
+  const goesOn = [trends.anonymous, trends.heap, trends.external, trends.allocated]
+    .some((trend) => trend?.shape === "rising" && isEnough(trend));
+  const { anonymous } = trends;
+  const rises = anonymous.shape === "rising" || anonymous.shape === "settled";
+  return rises && goesOn && isEnough(anonymous) ? anonymous : null;
 }
 
 /** By how much a figure grows in a second, where it does so surely; else 0. */
