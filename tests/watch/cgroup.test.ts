@@ -137,7 +137,7 @@ test("memory.high bounds what is available, but is no hard limit", () => {
   assert.equal(memory?.available, 150 * MIB);
 });
 
-test("a version 1 limit is read, and its largest number means that there is none", () => {
+test("a version 1 limit is read, and its largest number means that there is no limit", () => {
   const files = {
     ...self("9:name=systemd:/x\n4:cpu,memory:/docker/1f\n0::/", V1_MOUNT),
     "sys/fs/cgroup/memory/memory.limit_in_bytes": `${V1_UNLIMITED}\n`,
@@ -272,7 +272,7 @@ test(
   },
 );
 
-test("a process number that is none is refused", () => {
+test("an invalid process ID is refused", () => {
   for (const pid of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(() => readCgroupMemory({ pid }), { name: "RangeError", message: /got / });
   }
