@@ -23,6 +23,7 @@ const STORE: Store = {
 const PROGRAMS: readonly string[] = ["mod.ts", "lib/cli.ts"];
 const DIRECTORIES: readonly string[] = [
   "tests/fixtures",
+  "examples",
   "examples/off-heap",
   "bench",
   "bench/workloads",
@@ -32,7 +33,7 @@ const DIRECTORIES: readonly string[] = [
 const ADDRESS = /(?<!["'`])\bimport\.meta\.url\b(?!["'`])/g;
 
 /** Programs that start themselves as workers, by their own addresses. */
-const OWN_WORKERS = /[\\/](?:tests[\\/]fixtures|examples)[\\/]/;
+const OWN_WORKERS = /[\\/](?:tests[\\/]fixtures|examples[\\/]off-heap)[\\/]/;
 
 /**
  * Modules look for the checkout's files from where they are: they keep the addresses of their

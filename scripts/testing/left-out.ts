@@ -143,12 +143,12 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: within("run", "refusals", "successors"),
-    fits: (place) => isLinux(place) && isUsual(place),
+    fits: (place) => isLinux(place) && isQuickest(place),
     reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
   },
   {
     files: ["cli/reports"],
-    fits: isUsual,
+    fits: isQuickest,
     reason: "what is printed is alike in all runtimes; cli/cli has each command run in each",
   },
   {

@@ -17,6 +17,7 @@ import { DownloadError } from "../../packages/build/store/download.ts";
 import { completeJemalloc } from "../../packages/build/recipe/jemalloc-source.ts";
 import type { Source, SourceContext } from "../../packages/build/types.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { THOROUGH } from "../support/effort.ts";
 import { pathWith } from "../support/fake-allocator.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -180,7 +181,10 @@ async function madeByDebian(directory: string): Promise<string | DownloadError> 
 
 test(
   "autoconf out of Debian's packages is unpacked, runs and is gone",
-  onLinux,
+  skipUnless(
+    THOROUGH && onLinux.skip === false,
+    "it fetches packages; each night tries it on Linux",
+  ),
   async (context) => {
     const directory = tree({
       "configure.ac": "AC_INIT([example], [1.2])\nAC_PROG_CC\nAC_OUTPUT\n",
