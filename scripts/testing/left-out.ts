@@ -52,7 +52,15 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("bench", "analysis", "check", "churn", "report", "suite", "versions"),
-      ...within("project", "imports", "marked-text", "platforms", "test-runner", "workflows"),
+      ...within(
+        "project",
+        "imports",
+        "marked-text",
+        "messages",
+        "platforms",
+        "test-runner",
+        "workflows",
+      ),
       ...within("npm", "dnt", "next", "release", "tools"),
     ],
     fits: isOnce,
@@ -96,6 +104,9 @@ export const RULES: readonly Rule[] = [
       ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
       ...within("verify", "versions"),
       ...within("watch", "cgroup", "compare-statistics", "health"),
+      ...within("watch", "memory-trend", "memory-verdict"),
+      ...within("allocators", "mimalloc-statistics"),
+      ...within("cli", "top"),
     ],
     fits: isUsual,
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
@@ -126,7 +137,7 @@ export const RULES: readonly Rule[] = [
       ...within("project", "examples", "sources"),
       ...within("run", "exec", "handover", "own-options", "quick-run", "require"),
       ...within("system", "mounts", "ports"),
-      ...within("watch", "info"),
+      ...within("watch", "diseases", "info", "mallctl", "processes"),
     ],
     fits: isOneNode,
     reason: "Node 22 differs from Node 26 in its foreign function interface, which ffi, memory, " +
@@ -135,6 +146,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("ffi", "failures", "shim"),
+      ...within("run", "agent", "agent-native", "memory-limit"),
       ...within("memory", "native"),
       ...within("verify", "operators"),
     ],
