@@ -11,7 +11,7 @@ import { VERSION } from "../../version.ts";
 import { conclude, type Measured, statusDifferences } from "./compare.ts";
 import type { JudgeOptions, Outcome } from "./judge.ts";
 import { recommend, type Recommendation } from "./recommend.ts";
-import type { MemoryCurve, Run } from "./types.ts";
+import type { ComparisonKey, MemoryCurve, Run } from "./types.ts";
 import type { LeftOut } from "./variants.ts";
 
 /** The version of the document. It grows when what is in it changes its meaning. */
@@ -25,16 +25,6 @@ export interface Machine {
   readonly kernel: string;
   /** What else it had to do at the start: the load average of one minute. */
   readonly loadAverage: number;
-}
-
-/** What makes runs of two starts comparable. */
-export interface ComparisonKey {
-  readonly command: readonly string[];
-  /** The variants' names, and how each is run; the baseline is the first. */
-  readonly variants: readonly { readonly name: string; readonly words: readonly string[] | null }[];
-  /** How a server is known to be ready, and what is done to it; all options as they were given. */
-  readonly program: Readonly<Record<string, unknown>>;
-  readonly seed: number;
 }
 
 /** A comparison, as `--json` prints it. Times are seconds, sizes bytes, ratios parts of 1. */

@@ -4,8 +4,7 @@
  * @module
  */
 import type { JudgeOptions, Outcome } from "./judge.ts";
-import { type FigureName, FIGURES, type Judgement } from "./types.ts";
-import type { ComparisonKey } from "./comparison.ts";
+import { type ComparisonKey, type FigureName, FIGURES, type Judgement } from "./types.ts";
 
 /** By how much a variant may be slower, at its median. */
 const SLOWER = 0.03;

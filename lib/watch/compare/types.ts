@@ -88,3 +88,13 @@ export interface Noise {
   readonly figure: FigureName;
   readonly ratio: Ratio;
 }
+
+/** What makes runs of two starts comparable. */
+export interface ComparisonKey {
+  readonly command: readonly string[];
+  /** The variants' names, and how each is run; the baseline is the first. */
+  readonly variants: readonly { readonly name: string; readonly words: readonly string[] | null }[];
+  /** How a server is known to be ready, and what is done to it; all options as they were given. */
+  readonly program: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+}
