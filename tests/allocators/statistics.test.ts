@@ -13,7 +13,7 @@ import {
   type AllocatorFigures,
   figures,
 } from "../../lib/allocators/statistics.ts";
-import { openAllocator } from "../../mod.ts";
+import { openAllocator, openMallctl } from "../../mod.ts";
 import { IS_MUSL } from "../support/libc.ts";
 import { builtLibrary } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -107,16 +107,17 @@ test("jemalloc's arenas add up to its totals", () => {
 test("jemalloc keeps unused pages as long as it is asked to, and as at the start again", () => {
   const memory = openAllocator({ allocator: "jemalloc" });
   const statistics = openJemallocStatistics(builtLibrary("jemalloc"));
-  const allocate = () => {
-    const block = memory.allocate(8 << 20);
-    block.bytes.fill(1);
-    block.free();
-    memory.collect();
-  };
-  assert.equal(statistics.decay(0), null);
-  allocate();
-  assert.equal(statistics.read().dirty, 0, "nothing is kept");
+  const namespace = openMallctl();
+  const kept = () =>
+    ["dirty", "muzzy"].flatMap((kind) => [
+      namespace.read(`arenas.${kind as "dirty" | "muzzy"}_decay_ms`),
+      namespace.read(`arena.<i>.${kind as "dirty" | "muzzy"}_decay_ms`, 0),
+    ]);
+  const before = kept();
+  assert.equal(statistics.decay(1234), null);
+  assert.deepEqual(kept(), [1234, 1234, 1234, 1234]);
   assert.equal(statistics.decay(-1), null);
+  assert.deepEqual(kept(), before);
   statistics.close();
   memory.close();
 });
