@@ -52,6 +52,9 @@ test("info says which of tcmalloc's options are in force", withTcmalloc(), async
   const info = JSON.parse(await printed(...offheapCommand("info", "--json")));
   assert.equal(info.process.name, "tcmalloc");
   assert.ok(info.process.options["tcmalloc.max_total_thread_cache_bytes"] > 0);
+  const { allocated, active, resident, metadata, dirty, absent } = info.memory.allocator.figures;
+  assert.ok(allocated > 0 && active >= allocated && resident >= active + dirty && metadata > 0);
+  assert.equal(absent.threads, "tcmalloc does not count it");
   // offheap's own blocks do not come from it.
   assert.equal(info.allocator.name, "jemalloc");
 });
