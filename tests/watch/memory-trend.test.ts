@@ -43,6 +43,27 @@ test("noise, a constant and a fall are level", () => {
   assert.ok(fall.sureOfRise < 0.01);
 });
 
+test("the pace is the median of all slopes, between two where their number is even", () => {
+  const steps = [0, 1, 2, 4, 8, 16, 32, 64].map((value, second) => ({ at: second * 1000, value }));
+  const slopes = steps.flatMap((a, index) =>
+    steps.slice(index + 1).map((b) => (b.value - a.value) / (b.at - a.at) * 1000)
+  ).toSorted((a, b) => a - b);
+  assert.equal(slopes.length % 2, 0);
+  const middle = slopes.length / 2;
+  const median = ((slopes[middle] ?? 0) + (slopes[middle - 1] ?? 0)) / 2;
+  assert.equal(trendOf(steps).perSecond, median);
+  const nine = trendOf(series(9, (second) => second ** 2));
+  assert.equal(nine.perSecond, 8, "an odd number of values has 36 slopes, whose middle ones are 8");
+});
+
+test("low points are the least values of parts of the time", () => {
+  const points = series(24, (second) => second % 2 === 0 ? 10 + second : 1);
+  assert.deepEqual(
+    lowPoints(points).map(({ value }) => value),
+    Array.from({ length: 12 }, () => 1),
+  );
+});
+
 test("too few values show nothing", () => {
   assert.equal(trendOf(series(7, (second) => second)).shape, "unknown");
   assert.equal(trendOf([]).shape, "unknown");

@@ -226,6 +226,8 @@ test("growth is told apart: native blocks, the JavaScript heap, and buffers that
   const buffers = judge(growing({ rss: 1, external: 1, live: 1 }));
   assert.equal(buffers.verdict, "JavaScript heap growth");
   assert.equal(Math.round((buffers.figures["externalPerSecond"] ?? 0) / MIB), 1);
+  const both = judge(growing({ rss: 2, external: 1.2, live: 2 }));
+  assert.equal(both.verdict, "JavaScript heap growth", "buffers do not count twice");
 });
 
 test("growth comes before what is held back, which is named as well", () => {
