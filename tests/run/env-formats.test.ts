@@ -159,7 +159,7 @@ test("offheap env keeps what is set, says so apart, and appends to an existing p
   const found = JSON.parse(stdout);
   const preloaded = [other, builtLibrary("jemalloc", "preload"), builtLibrary("offheap")];
   assert.equal(found.LD_PRELOAD, preloaded.join(":"));
-  assert.match(found.MALLOC_CONF, /(^|,)muzzy_decay_ms:0,.*,dirty_decay_ms:77$/);
+  assert.match(found.MALLOC_CONF, /(^|,)muzzy_decay_ms:30000,.*,dirty_decay_ms:77$/);
   assert.equal(found.OFFHEAP_BACKGROUND, "runtimes");
   assert.equal(stderr, "offheap: your own settings are kept: MALLOC_CONF:dirty_decay_ms\n");
 });

@@ -31,8 +31,9 @@ export const JEMALLOC_PROFILES: Profiles = {
       // service; five cost it a tenth of its throughput. Where the agent gives memory back at rest, the
       // decay is for programs that never rest.
       { name: "dirty_decay_ms", value: "10000", withAgent: "30000" },
-      // Lazily freed pages still count as resident for whoever watches the process.
-      { name: "muzzy_decay_ms", value: "0" },
+      // Lazily freed pages still count as resident for whoever watches the process; the agent gives them
+      // back at rest, too, and until then they are used again without a page fault.
+      { name: "muzzy_decay_ms", value: "0", withAgent: "30000" },
       // What is larger is given back at once; 8 MiB by default, which took half the throughput of
       // work on such blocks. glibc's bound is the same, see M_MMAP_THRESHOLD in mallopt(3).
       { name: "oversize_threshold", value: "33554432", since: "5.2" },
