@@ -5,9 +5,13 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { Observation } from "./observation.ts";
+import { LEAST_POINTS } from "./trend.ts";
 
 /** How often memory is looked at: so many times in the whole, within these bounds in milliseconds. */
 const LOOKS = { count: 120, least: 100, most: 5000 };
+
+/** On a machine that is slow to answer it takes longer, rather than to see too little for a trend. */
+const LEAST_LOOKS = 2 * LEAST_POINTS;
 
 /** How a process is watched. */
 export interface WatchOptions {
@@ -29,7 +33,9 @@ export async function watchMemory(
   const every = Math.min(LOOKS.most, Math.max(LOOKS.least, milliseconds / LOOKS.count));
   const end = performance.now() + milliseconds;
   const seen: Observation[] = [];
-  while (performance.now() + every <= end && signal?.aborted !== true) {
+  const goesOn = (): boolean =>
+    performance.now() + every <= end || (milliseconds > 0 && seen.length < LEAST_LOOKS - 1);
+  while (goesOn() && signal?.aborted !== true) {
     seen.push(await observe(false));
     await wait(every, undefined, { signal }).catch(ignoreAbort);
   }
