@@ -15,7 +15,10 @@ const glibc = () => skipUnless(IS_GLIBC, "needs Linux with glibc, whose counters
 /** How long growth is watched for: long enough for thirty looks. */
 const WATCH = 3000;
 
-/** How each allocator is put into the program; jemalloc keeps what it can, as glibc does. */
+/**
+ * How each allocator is put into the program; jemalloc keeps what it can, as glibc does, but in the
+ * healthy one: what is never given back is held back.
+ */
 const ALLOCATORS: Readonly<Record<string, Readonly<Record<string, string | undefined>>>> = {
   glibc: { LD_PRELOAD: undefined },
   jemalloc: {
@@ -64,7 +67,8 @@ async function diagnosed(
 ): Promise<MemoryReport> {
   const script = join(FIXTURES, "diseases", "program.ts");
   const [command, ...args] = runtimeCommand(script, disease, library);
-  const env = { MALLOC_CONF: undefined, ...ALLOCATORS[allocator] };
+  const healthy = disease === "healthy" ? { MALLOC_CONF: undefined } : {};
+  const env = { MALLOC_CONF: undefined, ...ALLOCATORS[allocator], ...healthy };
   return await withChild(command, args, { env }, async ({ ask, output }) => {
     await ask(JSON.stringify({ watch, purge }));
     const line = output().split("\n").find((text) => text.startsWith('{"report"')) ?? "";
