@@ -17,6 +17,8 @@ void inner_dallocx(void *base, int flags);
 size_t inner_sallocx(const void *base, int flags);
 size_t inner_nallocx(size_t size, int flags);
 int inner_mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length);
+int inner_mallctlnametomib(const char *name, size_t *mib, size_t *length);
+int inner_mallctlbymib(const size_t *mib, size_t length, void *old, size_t *old_length, void *new, size_t new_length);
 
 void *inner_allocate(size_t size, size_t alignment, int zeroed, const struct heap *heap) {
     if (alignment <= MIN_PAD && heap == NULL) return zeroed ? inner_calloc(1, size) : inner_malloc(size);
@@ -69,15 +71,39 @@ EXPORT size_t nallocx(size_t size, int flags) {
     return guard_good_size(size);
 }
 
-/* jemalloc knows a large block by its first page, where the layer's has its header only. */
-EXPORT int mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length) {
+#define LOOKUP "arenas.lookup"
+enum { LOOKUP_LENGTH = 2 };
+
+/*
+ * The address that is looked up in place of a block of the layer's; NULL for another one. jemalloc
+ * knows a large block by its first page, where the layer's has its header only.
+ */
+static const void *looked_up(const void *new, size_t new_length) {
     const void *address;
-    if (strcmp(name, "arenas.lookup") == 0 && new != NULL && new_length == sizeof address) {
-        memcpy(&address, new, sizeof address);
-        if (guard_known(address) != 0) {
-            address = (const char *)address - MIN_PAD;
-            return inner_mallctl(name, old, old_length, &address, sizeof address);
-        }
-    }
+    if (new == NULL || new_length != sizeof address) return NULL;
+    memcpy(&address, new, sizeof address);
+    return guard_known(address) != 0 ? (const char *)address - MIN_PAD : NULL;
+}
+
+EXPORT int mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length) {
+    const void *address = strcmp(name, LOOKUP) == 0 ? looked_up(new, new_length) : NULL;
+    if (address != NULL) new = &address;
     return inner_mallctl(name, old, old_length, new, new_length);
+}
+
+EXPORT int mallctlnametomib(const char *name, size_t *mib, size_t *length) {
+    return inner_mallctlnametomib(name, mib, length);
+}
+
+static int is_lookup(const size_t *mib, size_t length) {
+    size_t known[LOOKUP_LENGTH], known_length = LOOKUP_LENGTH;
+    return length == LOOKUP_LENGTH && inner_mallctlnametomib(LOOKUP, known, &known_length) == 0 &&
+           memcmp(mib, known, sizeof known) == 0;
+}
+
+EXPORT int mallctlbymib(const size_t *mib, size_t length, void *old, size_t *old_length, void *new,
+                        size_t new_length) {
+    const void *address = is_lookup(mib, length) ? looked_up(new, new_length) : NULL;
+    if (address != NULL) new = &address;
+    return inner_mallctlbymib(mib, length, old, old_length, new, new_length);
 }
