@@ -21,7 +21,7 @@ import { positive } from "../tools/common.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
 const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
-const SOURCE = fileURLToPath(new URL("native/first-thread.c", import.meta.url));
+const SOURCE = fileURLToPath(new URL("agent/first-thread.c", import.meta.url));
 const WAYS: Readonly<Record<string, readonly string[]>> = { with: [], without: ["--no-agent"] };
 const ALLOCATORS = ["system", "jemalloc"] as const;
 const REST_SECONDS = 20;

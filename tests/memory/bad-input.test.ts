@@ -20,6 +20,7 @@ import { PeError } from "../../lib/binary/pe.ts";
 import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import { main } from "../../lib/cli/main.ts";
 import * as libErrors from "../../lib/errors.ts";
+import { RunError } from "../../lib/watch/compare/execute.ts";
 import * as offheap from "../../mod.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, offheapCommand, ROOT, runChild } from "../support/runtime.ts";
@@ -223,6 +224,57 @@ const SELECT: readonly Refusal[] = [
   [{ platform: "linux", environment: 5 }, "TypeError", /the environment must be an object; got 5/],
 ];
 
+const DECAY: readonly Refusal[] = [
+  ...[-1, 0.5, NaN, 2 ** 31].map((bad): Refusal => [
+    bad,
+    "RangeError",
+    /must be a whole number of milliseconds from 0 to 2147483647, or null .*; got /,
+  ]),
+  ...[undefined, "5", true, {}, 5n].map((bad): Refusal => [
+    bad,
+    "TypeError",
+    /must be a whole number of milliseconds from 0 to 2147483647, or null .*; got /,
+  ]),
+];
+
+const MEMORY: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...unknownNames("full", "Full", "allocator", "toString"),
+  ...badValues("full", [0, 1, "", "yes", null, {}], [], /full must be true or false; got /),
+];
+
+const MALLCTL: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...BAD_LIBRARIES,
+  ...unknownNames("library, variant", "Library", "allocator", "toString"),
+];
+
+const CALLBACK: readonly Refusal[] = [undefined, null, 5, "x", {}, []]
+  .map((bad): Refusal => [bad, "TypeError", /the callback must be a function; got /]);
+
+const DIAGNOSE: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...unknownNames("watch, try, signal", "pid", "Watch", "toString"),
+  ...[-1, NaN, Infinity].map((watch): Refusal => [
+    { watch },
+    "RangeError",
+    /watch must be a number of milliseconds from 0 to \d+; got /,
+  ]),
+  ...["5", null, {}].map((watch): Refusal => [
+    { watch },
+    "TypeError",
+    /watch must be a number of milliseconds from 0 to \d+; got /,
+  ]),
+  ...[5, "trim", null].map((bad): Refusal => [
+    { try: bad },
+    "RangeError",
+    /try must be "purge"; got /,
+  ]),
+];
+
+/** What takes no argument. */
+const WITHOUT_ARGUMENTS = ["collectProcess", "purgeProcess"];
+
 const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   verifyAllocator: VERIFY,
   getSystemInfo: VERIFY,
@@ -238,13 +290,19 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   cStringLength: PLACE,
   openLibrary: LIBRARY_PATH,
   verifyIntegrity: INTEGRITY,
+  decayProcess: DECAY,
+  processMemory: MEMORY,
+  openMallctl: MALLCTL,
+  onMemoryPressure: CALLBACK,
+  diagnoseMemory: DIAGNOSE,
 };
 
 for (const [name, refusals] of Object.entries(TABLE)) {
-  test(`${name} refuses every bad argument by name and value`, () => {
+  test(`${name} refuses every bad argument by name and value`, async () => {
     for (const [bad, kind, message] of refusals) {
-      const call = () => Reflect.apply(Reflect.get(offheap, name), undefined, [bad]);
-      assert.throws(
+      // One of them answers by a promise.
+      const call = async () => await Reflect.apply(Reflect.get(offheap, name), undefined, [bad]);
+      await assert.rejects(
         call,
         (error: unknown) => {
           assert.ok(error instanceof Error);
@@ -262,7 +320,8 @@ for (const [name, refusals] of Object.entries(TABLE)) {
 test("every exported function is in that table", () => {
   const functions = Object.entries(offheap)
     .filter(([name, value]) => typeof value === "function" && !/Error$/.test(name));
-  assert.deepEqual(Object.keys(TABLE).sort(), functions.map(([name]) => name).sort());
+  const known = [...Object.keys(TABLE), ...WITHOUT_ARGUMENTS];
+  assert.deepEqual(known.sort(), functions.map(([name]) => name).sort());
 });
 
 test("options that are left out, undefined or auto are no bad input", () => {
@@ -549,6 +608,8 @@ const ERRORS:
     [new offheap.LaunchError("x"), "ERR_OFFHEAP_LAUNCH", { status: 125 }],
     [new offheap.BuildError("x"), "ERR_OFFHEAP_BUILD", {}],
     [new libErrors.AgentError("x"), "ERR_OFFHEAP_AGENT", {}],
+    [new libErrors.CompareError("x"), "ERR_OFFHEAP_COMPARE", {}],
+    [new RunError("x"), "ERR_OFFHEAP_RUN", {}],
     [new libErrors.DoctorError("x"), "ERR_OFFHEAP_DOCTOR", {}],
     [new offheap.SystemInfoError("x"), "ERR_OFFHEAP_SYSTEM_INFO", {}],
     [new ElfError("x"), "ERR_OFFHEAP_ELF", {}],

@@ -135,7 +135,7 @@ test("the packages have what programs need, and nothing of this machine", () => 
   for (const { directory } of built.packages) {
     for (const path of listFiles(directory)) {
       const content = readFileSync(join(directory, path), "latin1");
-      for (const place of [ROOT, out, join(tmpdir(), "offheap-")]) {
+      for (const place of [ROOT, out, join(tmpdir(), "offheap-test-")]) {
         assert.ok(!content.includes(place), `${path} has ${place}`);
       }
       assert.doesNotMatch(content, /sourcesContent/, path);

@@ -29,7 +29,8 @@ export function openJemallocMemory(
 ): AllocatorKind {
   const { nallocx, sallocx } = JEMALLOC_SYMBOLS;
   const { calls } = ffi().open(path, { nallocx, sallocx }, JEMALLOC_PREFIX);
-  const namespace = new MallctlNamespace(path);
+  let opened: MallctlNamespace | undefined;
+  const namespace = (): MallctlNamespace => opened ??= new MallctlNamespace(path);
   const knowsOwn = manifest?.features.includes(SAFE_LOOKUP) ?? false;
   return {
     number: 1,
@@ -44,8 +45,8 @@ export function openJemallocMemory(
       );
     },
     collect() {
-      namespace.run("thread.tcache.flush");
-      namespace.run("arena.<i>.purge", ALL_ARENAS);
+      namespace().run("thread.tcache.flush");
+      namespace().run("arena.<i>.purge", ALL_ARENAS);
     },
     heaps: {
       most: MAX_ARENAS,
@@ -53,7 +54,7 @@ export function openJemallocMemory(
         const kept = shim.offheap_arena_reuse(source);
         if (kept >= 0) return kept;
         try {
-          return namespace.createArena();
+          return namespace().createArena();
         } catch (error) {
           if (error instanceof MallctlError && error.errno === OUT_OF_MEMORY) return null;
           throw error;
@@ -62,21 +63,21 @@ export function openJemallocMemory(
       // An arena that is destroyed keeps 5 KiB and 2 MiB of addresses for ever: it is emptied, and
       // the next heap gets it.
       destroy(heap, source) {
-        namespace.run("arena.<i>.reset", heap);
-        namespace.run("arena.<i>.purge", heap);
+        namespace().run("arena.<i>.reset", heap);
+        namespace().run("arena.<i>.purge", heap);
         if (shim.offheap_arena_keep(source, heap) === 0) return;
-        namespace.run("arena.<i>.destroy", heap);
+        namespace().run("arena.<i>.destroy", heap);
       },
       // jemalloc 5.3.0 forgets to reset a counter of slabs, which a debug build then asserts to be 0
       // (jemalloc/jemalloc#1811).
       wantEmpty: manifest?.variant === "debug",
       counters(heap) {
-        namespace.refresh();
+        namespace().refresh();
         return {
-          allocated: namespace.read("stats.arenas.<i>.small.allocated", heap) +
-            namespace.read("stats.arenas.<i>.large.allocated", heap),
-          resident: namespace.read("stats.arenas.<i>.resident", heap),
-          mapped: namespace.read("stats.arenas.<i>.mapped", heap),
+          allocated: namespace().read("stats.arenas.<i>.small.allocated", heap) +
+            namespace().read("stats.arenas.<i>.large.allocated", heap),
+          resident: namespace().read("stats.arenas.<i>.resident", heap),
+          mapped: namespace().read("stats.arenas.<i>.mapped", heap),
         };
       },
     },

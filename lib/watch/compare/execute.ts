@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CompareError } from "../../errors.ts";
+import { CompareError, OffheapError } from "../../errors.ts";
 import { type LoadPlan, putUnderLoad } from "./load.ts";
 import { sampleMemory, treeMemory } from "./tree.ts";
 import type { Figures, MemoryCurve, Run } from "./types.ts";
@@ -36,9 +36,14 @@ export interface RunResult {
 }
 
 /** A run that gives no figures: the variant is left out. */
-export class RunError extends CompareError {
+export class RunError extends OffheapError {
   static {
     this.prototype.name = "RunError";
+  }
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_RUN", message, options);
   }
 }
 

@@ -15,6 +15,7 @@ import {
 import type { MallctlValue } from "../../allocators/jemalloc/mallctl.ts";
 import { MallctlNamespace, type WritableValue } from "../../allocators/jemalloc/namespace.ts";
 import { ENCODERS } from "../../allocators/jemalloc/value-types.ts";
+import { ownOptions } from "../../options.ts";
 import { LIBRARIES, withPermissions } from "../../permissions.ts";
 import { proveOwnBlocks } from "../../verify/own-blocks.ts";
 import type { VerifyOptions } from "../../verify/options.ts";
@@ -167,7 +168,7 @@ function open(options: VerifyOptions): MallctlNamespace {
  * @throws {TypeError | RangeError} for bad options.
  */
 export function openMallctl(options: Omit<VerifyOptions, "allocator"> = {}): Mallctl {
-  const namespace = open(options);
+  const namespace = open(ownOptions(ACTION, options, ["library", "variant"]));
   return new NamespaceForPrograms(() => namespace);
 }
 

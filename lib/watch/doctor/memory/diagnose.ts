@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { inspect } from "node:util";
 import { runtimeInfo } from "../../../../ffi/mod.ts";
 import { findAllocator, type ProcessAllocator } from "../../../allocators/mod.ts";
 import { AgentError } from "../../../errors.ts";
@@ -59,7 +60,7 @@ export async function diagnoseMemory(options: DiagnoseOptions = {}): Promise<Mem
   const { watch = 0, try: tried, signal } = ownOptions(action, options, ["watch", "try", "signal"]);
   checkWatch(watch);
   if (tried !== undefined && tried !== "purge") {
-    throw new RangeError(`Cannot ${action}: try must be "purge"; got ${JSON.stringify(tried)}`);
+    throw new RangeError(`Cannot ${action}: try must be "purge"; got ${inspect(tried)}`);
   }
   const patient: Patient = {
     pid: null,
@@ -77,7 +78,7 @@ function checkWatch(watch: number): void {
   const Kind = typeof watch === "number" ? RangeError : TypeError;
   throw new Kind(
     `Cannot look at memory: watch must be a number of milliseconds from 0 to ${LONGEST}; got ` +
-      String(watch),
+      inspect(watch),
   );
 }
 
