@@ -112,7 +112,7 @@ export const RULES: readonly Rule[] = [
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
   },
   {
-    files: within("watch", "compare"),
+    files: within("watch", "compare", "diseases"),
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
   },
@@ -137,7 +137,7 @@ export const RULES: readonly Rule[] = [
       ...within("project", "examples", "sources"),
       ...within("run", "exec", "handover", "own-options", "quick-run", "require"),
       ...within("system", "mounts", "ports"),
-      ...within("watch", "diseases", "info", "mallctl", "processes"),
+      ...within("watch", "info", "mallctl", "processes"),
     ],
     fits: isOneNode,
     reason: "Node 22 differs from Node 26 in its foreign function interface, which ffi, memory, " +

@@ -34,7 +34,7 @@ test("info shows where memory is, and why a figure is missing, in words and as J
   assert.match(text, /^The kernel counts:\nrss: [\d.]+ MiB$/m);
   assert.match(text, /^glibc 2\.\d+, which serves malloc, counts:\nallocated: [\d.]+ [KM]iB$/m);
   assert.match(text, /^active, .*muzzy: - \(glibc counts blocks, not pages\)$/m);
-  assert.match(text, /^mem_fragmentation_ratio: \d+\.\d\d$|^mem_fragmentation_ratio, .* - \(/m);
+  assert.match(text, /^mem_fragmentation_ratio: \d+\.\d\d$|\bmem_fragmentation_ratio, .*- \(/m);
   const { memory } = JSON.parse(await printed(["info", "--json"]));
   assert.ok(memory.kernel.rss > 1e7 && memory.kernel.pss > 1e6);
   assert.equal(memory.allocator.figures.absent.active, "glibc counts blocks, not pages");

@@ -134,11 +134,12 @@ test("a map is read as the kernel writes it, whatever is in the paths", () => {
       permissions,
       path,
       deleted: path !== null && deleted,
+      identity: "08:01 123",
     }));
-    const text = expected.map(({ start, end, permissions, path, deleted }) => {
+    const text = expected.map(({ start, end, permissions, path, deleted, identity }) => {
       const name = path === null ? "" : `      ${path.replaceAll("\n", "\\012")}`;
       const span = `${start.toString(16)}-${end.toString(16)}`;
-      return `${span} ${permissions} 00000000 08:01 123 ${name}${deleted ? " (deleted)" : ""}\n`;
+      return `${span} ${permissions} 00000000 ${identity} ${name}${deleted ? " (deleted)" : ""}\n`;
     }).join("");
     assert.deepEqual(parseMaps(text), expected);
   });

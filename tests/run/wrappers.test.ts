@@ -49,6 +49,6 @@ test("LD_AUDIT is named as what the dynamic linker may say of static TLS", async
   const { stderr } = await run(["-a", "jemalloc", "--", "true"], { variables });
   assert.match(
     stderr,
-    /^offheap: LD_AUDIT is set: .*"cannot allocate memory in static TLS block"/m,
+    /^offheap: LD_AUDIT is set\. .*"cannot allocate memory in static TLS block"/m,
   );
 });

@@ -44,7 +44,7 @@ test(
         const { external, used, total, absent } = await heap.read();
         assert.ok((external ?? 0) >= 64 << 20, String(external));
         assert.ok((used ?? 0) > 1 << 20 && (total ?? 0) >= (used ?? 0), String(used));
-        assert.deepEqual(Object.keys(absent), ["limit"]);
+        assert.ok("limit" in absent, "an inspector does not report it");
       }
       await heap.close();
       assert.deepEqual(listeningPorts(child.pid), new Set(), "and closed");
