@@ -5,7 +5,7 @@
  */
 import { formatBytes } from "../../../units.ts";
 import { type Observation, partsOf } from "./observation.ts";
-import { RULES } from "./rules.ts";
+import { growth, RULES } from "./rules.ts";
 import { countFalls, lowPoints, type Point, type Trend, trendOf } from "./trend.ts";
 import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends } from "./types.ts";
 
@@ -32,7 +32,9 @@ export function judgeMemory(facts: MemoryFacts): MemoryReport {
     const finding = find(about);
     return finding === null ? [] : [{ weight: weight(about), finding: { verdict, ...finding } }];
   }).sort((a, b) => b.weight - a.weight).map(({ finding }) => finding);
-  const [first = quiet(about), ...also] = found.map(({ sure, ...finding }) => ({
+  const [first = quiet({ ...about, grown: growth(about) }), ...also] = found.map((
+    { sure, ...finding },
+  ) => ({
     ...finding,
     sure: Math.min(sure, MOST_SURE),
   }));
@@ -48,8 +50,9 @@ const GROWTH_WORDS = {
 
 /** What is said where no rule applies. */
 function quiet(
-  { resident, parts, trends, patient }: {
+  { resident, parts, trends, patient, grown }: {
     readonly resident: number;
+    readonly grown: Trend | null;
     readonly parts: MemoryReport["parts"];
     readonly trends: MemoryTrends | null;
     readonly patient: MemoryFacts["patient"];
@@ -80,6 +83,17 @@ function quiet(
       next: patient.pid === null
         ? "nothing"
         : `start it by \`offheap run -- ${patient.command}\`, whose agent says it`,
+    };
+  }
+  if (grown !== null) {
+    return {
+      verdict: "cannot tell",
+      sure: 1,
+      because:
+        `it grew by ${formatBytes(grown.change)} while it was watched: too little to tell a ` +
+        "leak from garbage, and from a program that is still starting",
+      figures: { resident, growth: grown.change },
+      next: watch,
     };
   }
   return shape === "unknown"

@@ -36,6 +36,9 @@ const MATERIAL = { share: 0.25, bytes: 32 * 2 ** 20 };
 /** Growth is worth a word from this share of resident memory on, and these bytes, while watched. */
 const GROWTH = { share: 0.02, bytes: 2 * 2 ** 20 };
 
+/** What nobody accounts for grows by this much, at least: a program that starts grows for a while. */
+const UNACCOUNTED = { share: 0.15, bytes: 16 * 2 ** 20 };
+
 /** A figure accounts for growth when it grows by this share of what the whole does. */
 const ACCOUNTS = 0.5;
 
@@ -62,7 +65,7 @@ function percent(part: number, whole: number): string {
  * Whether memory grows that no file backs, and by enough: code that is used more is no growth. It grows
  * in steps, and may stay for a while when what is counted in it goes on.
  */
-function growth({ trends, resident }: RuleFacts): Trend | null {
+export function growth({ trends, resident }: RuleFacts): Trend | null {
   if (trends === null) return null;
   const isEnough = ({ change }: Trend): boolean =>
     change >= GROWTH.bytes && change >= GROWTH.share * resident;
@@ -71,6 +74,11 @@ function growth({ trends, resident }: RuleFacts): Trend | null {
   const { anonymous } = trends;
   const rises = anonymous.shape === "rising" || anonymous.shape === "settled";
   return rises && goesOn && isEnough(anonymous) ? anonymous : null;
+}
+
+/** Whether it is too much for garbage, and for a program that is still starting. */
+function isUnusual({ change }: Trend, { resident }: RuleFacts): boolean {
+  return change >= UNACCOUNTED.bytes && change >= UNACCOUNTED.share * resident;
 }
 
 /** By how much a figure grows in a second, where it does so surely; else 0. */
@@ -139,10 +147,11 @@ export const RULES: readonly Rule[] = [
       const total = growth(facts);
       const { script, native } = growthOf(facts);
       if (total === null || script < native || script < ACCOUNTS * total.perSecond) {
-        return total === null ? null : inferredHeapGrowth(facts, total);
+        return total === null || !isUnusual(total, facts) ? null : inferredHeapGrowth(facts, total);
       }
       const { trends } = facts;
       const quiet = trends?.collections === 0;
+      if (quiet && !isUnusual(total, facts)) return null;
       return {
         sure: quiet ? SURE.inferred : total.sureOfRise,
         because:
@@ -166,6 +175,7 @@ export const RULES: readonly Rule[] = [
       const { script, native } = growthOf(facts);
       if (script >= native && script >= ACCOUNTS * total.perSecond) return null;
       const counted = native >= ACCOUNTS * total.perSecond;
+      if (!counted && !isUnusual(total, facts)) return null;
       const alone = typeof facts.last.javascript.external === "number";
       return {
         sure: counted && alone ? total.sureOfRise : Math.min(total.sureOfRise, SURE.inferred),
