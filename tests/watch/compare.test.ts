@@ -169,6 +169,7 @@ test("exit statuses that differ between variants are reported", onLinux, async (
   const { status, stdout } = await compare("--rounds", "1", "--", "sh", "-c", script);
   assert.equal(status, 0);
   assert.match(stdout, /DID NOT END ALIKE: jemalloc ended with status 3, system with status 0/);
+  assert.match(stdout, /^fewer than 6 rounds cannot tell anything/m);
 });
 
 test(

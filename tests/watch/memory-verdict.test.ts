@@ -273,6 +273,14 @@ test("growth that nobody counts is native, and less sure", () => {
   assert.match(report.because, /nothing that is counted accounts for it$/);
 });
 
+test("little growth that nobody counts is no leak and no health: it cannot be told", () => {
+  const report = judge(growing({ rss: 0.2 }));
+  assert.equal(report.verdict, "cannot tell");
+  assert.match(report.because, /^it grew by .* while it was watched: too little to tell a leak/);
+  assert.match(report.next, /--watch 60s/);
+  assert.equal(judge(growing({ rss: 0.2, live: 0.2 })).verdict, "native growth");
+});
+
 test("growth in steps is growth while what is counted goes on, and none when that stays, too", () => {
   const inSteps = (by: { readonly heap: number }): Sketch[] =>
     growing({ rss: 0, ...by }).map((sketch, second) => {

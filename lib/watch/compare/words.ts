@@ -5,7 +5,7 @@
  */
 import { formatBytes, formatSeconds } from "../../units.ts";
 import type { Comparison } from "./comparison.ts";
-import { medianOf } from "./statistics.ts";
+import { medianOf, MIN_ROUNDS } from "./statistics.ts";
 import {
   FIGURE_NAMES,
   type FigureInfo,
@@ -68,6 +68,11 @@ export function remarks(comparison: Comparison): string[] {
     ...leftOut.map(({ variant, reason }) => `left out: ${variant}: ${reason}`),
     ...notes.map((note) => `note: ${note}`),
     ...(interrupted ? [`interrupted: the figures are of ${rounds} whole rounds`] : []),
+    ...(rounds < MIN_ROUNDS
+      ? [
+        `fewer than ${MIN_ROUNDS} rounds cannot tell anything: give --rounds, or a shorter command`,
+      ]
+      : []),
     recommendation.reason,
     ...(recommendation.command === null ? [] : [`  ${recommendation.command.join(" ")}`]),
     `Ratios to ${judging.baseline} in the same round: the middle of ${rounds} rounds, and below it the ` +
