@@ -67,6 +67,17 @@ function describe({ status, signal }: Pick<Run, "status" | "signal">): string {
   return signal === null ? `status ${status}` : signal;
 }
 
+/** What a shell reports of a program that SIGTERM ended, and a server may end with itself. */
+const TERMINATED = 143;
+
+/** How the baseline failed, where it did: its figures may be those of an error. */
+export function baselineFailures(runs: readonly Run[], baseline: string): string[] {
+  const failed = runs.filter(({ variant, status }) =>
+    variant === baseline && status !== null && status !== 0 && status !== TERMINATED
+  );
+  return [...new Set(failed.map(describe))];
+}
+
 /** Exit statuses that differ from the baseline's: the programs did not do the same. */
 export function statusDifferences(runs: readonly Run[], baseline: string): string[] {
   const endings = Map.groupBy(runs, ({ variant }) => variant.replace(AGAIN, ""));

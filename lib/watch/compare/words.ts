@@ -4,6 +4,7 @@
  * @module
  */
 import { formatBytes, formatSeconds } from "../../units.ts";
+import { baselineFailures } from "./compare.ts";
 import type { Comparison } from "./comparison.ts";
 import { medianOf, MIN_ROUNDS } from "./statistics.ts";
 import {
@@ -62,8 +63,12 @@ export function comparedVariants({ outcome, variants }: Comparison): string[] {
 
 /** What there is to say beside the table. */
 export function remarks(comparison: Comparison): string[] {
-  const { rounds, judging, interrupted, leftOut, notes, statuses, recommendation } = comparison;
+  const { runs, rounds, judging, interrupted, leftOut, notes, statuses, recommendation } =
+    comparison;
   return [
+    ...baselineFailures(runs, judging.baseline).map((text) =>
+      `THE PROGRAM FAILS: ${judging.baseline} ended with ${text}; see what it prints without offheap`
+    ),
     ...statuses.map((text) => `THE PROGRAMS DID NOT END ALIKE: ${text}`),
     ...leftOut.map(({ variant, reason }) => `left out: ${variant}: ${reason}`),
     ...notes.map((note) => `note: ${note}`),
