@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -104,6 +105,36 @@ test("a process's agent proves its allocator, and says what it holds back", linu
     assert.equal(limit, 900 << 20);
   });
 });
+
+test(
+  "the socket of an agent that was killed goes with the next list, and no other",
+  linux(),
+  async () => {
+    const before = process.env.XDG_RUNTIME_DIR;
+    const directory = join(temporaryDirectory(), "offheap");
+    mkdirSync(directory, { mode: 0o700 });
+    process.env.XDG_RUNTIME_DIR = dirname(directory);
+    const paths = ["1.sock", "2.sock", "3.sock"].map((name) => join(directory, name));
+    const [stale = "", young = "", listening = ""] = paths;
+    const serve = 'const n = require("net"); for (const p of process.argv.slice(1)) ' +
+      "n.createServer().listen(p); process.stdin.pipe(process.stdout);";
+    const server = createServer();
+    try {
+      await withChild("node", ["-e", serve, stale, young], {}, () => {
+        assert.ok(existsSync(stale) && existsSync(young));
+      });
+      await new Promise<void>((resolve) => server.listen(listening, resolve));
+      const old = new Date(Date.now() - 60_000);
+      for (const path of [stale, listening]) utimesSync(path, old, old);
+      await listProcesses();
+      assert.deepEqual(paths.map((path) => existsSync(path)), [false, true, true]);
+    } finally {
+      server.close();
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+      else process.env.XDG_RUNTIME_DIR = before;
+    }
+  },
+);
 
 test("a static program is named as one", linux(), async () => {
   const program = compileProgram("doctor-program.c", "listed-static", ["-static"]);

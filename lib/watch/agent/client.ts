@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import process from "node:process";
 import { AgentError } from "../../errors.ts";
@@ -124,18 +124,16 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/**
- * Removes the sockets that this user's processes left when they were killed.
- *
- * @returns The sockets at which somebody listens.
- */
-export async function removeStaleSockets(): Promise<string[]> {
-  const found = await Promise.all(
+/** An agent makes its socket's file a moment before it listens there. */
+const YOUNG_MS = 10_000;
+
+/** Removes the sockets that this user's processes left when they were killed. */
+export async function removeStaleSockets(): Promise<void> {
+  await Promise.all(
     ownSockets().map(async (path) => {
-      if (await isListening(path)) return [path];
-      rmSync(path, { force: true });
-      return [];
+      const made = statSync(path, { throwIfNoEntry: false });
+      if (made === undefined || Date.now() - made.mtimeMs < YOUNG_MS) return;
+      if (!await isListening(path)) rmSync(path, { force: true });
     }),
   );
-  return found.flat().sort();
 }

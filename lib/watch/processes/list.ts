@@ -19,6 +19,7 @@ import {
   readText,
 } from "../doctor/process-source.ts";
 import { readCgroupMemory } from "../info/cgroup.ts";
+import { removeStaleSockets } from "../agent/client.ts";
 import { askAgents } from "./agents.ts";
 import { type FileKnowledge, learnFiles } from "./files.ts";
 import { findServing } from "./serving.ts";
@@ -31,7 +32,8 @@ const TICKS_PER_SECOND = 100;
 const SHIM = libraryFileName("offheap", "linux");
 
 /**
- * Lists the processes of this machine. Linux only. Threads of the kernel and processes that have ended
+ * Lists the processes of this machine, and removes the sockets of agents whose processes were killed.
+ * Linux only. Threads of the kernel and processes that have ended
  * are left out.
  *
  * @throws {DoctorError} on another system, or without `/proc`.
@@ -62,6 +64,7 @@ export async function listProcesses(): Promise<ProcessList> {
     }
   }
   processes.sort((a, b) => b.resident - a.resident);
+  await removeStaleSockets();
   return { processes: await askAgents(processes, (pid) => agents.has(pid)), hidden };
 }
 
