@@ -159,7 +159,16 @@ test("who gives nothing back says why, and is not asked again at rest", async ()
 test("purges that bring nothing stop, until the program has grown", async () => {
   // It works for a moment after each rest, and frees nothing.
   const work = ["work", "300", "sleep", "1000"];
-  const words = ["thread", "say", "ready", ...Array(20).fill(work).flat(), "sleep", "60000"];
+  const words = [
+    "thread",
+    "sleep",
+    "300",
+    "say",
+    "ready",
+    ...Array(20).fill(work).flat(),
+    "sleep",
+    "60000",
+  ];
   await during(launched([...SYSTEM, "--idle-trim", "100ms"], words), async (pid) => {
     let stats = await askAgent(pid, "stats");
     while (stats.stopped === null && stats.purges < 8) {
@@ -219,6 +228,8 @@ test("forks in the middle of purges and questions lose nothing", async () => {
       while (child.exitCode === null && output === "") {
         await askAgent(pid, "purge").catch((error) => assert.equal(error.name, "AgentError"));
         await askAgent(pid, "stats").catch((error) => assert.equal(error.name, "AgentError"));
+        // A process that has ended is refused at once: its end has to be heard of, too.
+        await new Promise((resolve) => setImmediate(resolve));
       }
       await ended;
       assert.match(output, /^0 of \d+ failed\n$/, allocator);
