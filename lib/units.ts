@@ -8,6 +8,7 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /** Bytes with the unit that makes a short number. */
 export function formatBytes(bytes: number): string {
+  if (bytes < 0) return `-${formatBytes(-bytes)}`;
   let value = bytes;
   let unit = 0;
   while (value >= 1024 && unit < UNITS.length - 1) {

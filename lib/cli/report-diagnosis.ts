@@ -36,7 +36,7 @@ export function memoryTable({ resident, parts }: MemoryReport): string[] {
     const bytes = parts[name as keyof typeof PART_NAMES];
     return bytes === null
       ? [title, "unknown", "–"]
-      : [title, signed(bytes), share(bytes, resident)];
+      : [title, formatBytes(bytes), share(bytes, resident)];
   });
   const all = [...rows, ["resident", formatBytes(resident), "100 %"]];
   return formatTable(["memory", "bytes", "share"], all).split("\n");
@@ -81,11 +81,7 @@ function say(name: string, text: string): string[] {
 
 function sayFigure(name: string, value: number): string {
   const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  return `${words} ${PLAIN.includes(name) ? value : signed(Math.round(value))}`;
-}
-
-function signed(bytes: number): string {
-  return bytes < 0 ? `-${formatBytes(-bytes)}` : formatBytes(bytes);
+  return `${words} ${PLAIN.includes(name) ? value : formatBytes(Math.round(value))}`;
 }
 
 function share(bytes: number, whole: number): string {
@@ -111,6 +107,8 @@ function sayPurge(
   { residentBefore, residentAfter, milliseconds, refused }: NonNullable<MemoryReport["purge"]>,
 ): string {
   if (refused !== null) return `refused: ${refused}`;
-  return `${signed(residentBefore - residentAfter)} came back in ${milliseconds.toFixed(1)} ms: ` +
+  return `${formatBytes(residentBefore - residentAfter)} came back in ${
+    milliseconds.toFixed(1)
+  } ms: ` +
     `${formatBytes(residentBefore)} were resident, ${formatBytes(residentAfter)} are`;
 }

@@ -54,7 +54,7 @@ export function printMemory(memory: ProcessMemory): void {
   const { allocator, own, runtimeAllocator, kernel, javascript, group, fragmentation, parts } =
     memory;
   print("\nResident memory of this process, by who has it:");
-  print(formatFields(parts.map(({ name, bytes }) => [name, formatSigned(bytes)])));
+  print(formatFields(parts.map(({ name, bytes }) => [name, formatBytes(bytes)])));
   printFigures("The kernel counts", kernel);
   printFigures("The JavaScript runtime counts", javascript);
   printAllocator("which serves malloc, counts", allocator);
@@ -63,8 +63,4 @@ export function printMemory(memory: ProcessMemory): void {
   if (typeof group === "string") print(`\nControl group: ${group}`);
   else printFigures("The control group counts, for all its processes", group);
   printFigures("Fragmentation", fragmentation);
-}
-
-function formatSigned(bytes: number): string {
-  return bytes < 0 ? `-${formatBytes(-bytes)}` : formatBytes(bytes);
 }

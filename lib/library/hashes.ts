@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { isStandalone, sha256 } from "../../ffi/mod.ts";
 import { LibraryLoadError } from "../errors.ts";
+import { errorCode } from "../system/files.ts";
 import { VERSION } from "../version.ts";
 import type { LibraryManifest } from "./manifest.ts";
 import type { LibraryOrigin, Place } from "./places.ts";
@@ -69,11 +70,6 @@ export function sha256OfFile(path: string): string {
   } finally {
     closeSync(descriptor);
   }
-}
-
-/** The code of a system's error, such as `ENOENT`; empty for another error. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** A manifest as it was read. */

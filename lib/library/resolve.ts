@@ -8,7 +8,8 @@ import { isPermissionRefusal, permissionError, withPermission } from "../../ffi/
 import type { LoadAttempt } from "../errors.ts";
 import { ownProperties, requireOneOf, requirePath } from "../options.ts";
 import { admit, type ResolvedLibrary, unusable } from "./admission.ts";
-import { errorCode, missingFromRelease } from "./hashes.ts";
+import { errorCode } from "../system/files.ts";
+import { missingFromRelease } from "./hashes.ts";
 import { VARIANTS } from "./manifest.ts";
 import { notFound } from "./not-found.ts";
 import { type LibraryRequest, NO_PATH, type Place, places } from "./places.ts";

@@ -6,6 +6,7 @@
 import { statSync } from "node:fs";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { LaunchError } from "../errors.ts";
+import { errorCode } from "../system/files.ts";
 
 /** Why a library's file could not be opened, by the system's code. */
 const LIBRARY_FAULTS: Readonly<Record<string, string>> = {
@@ -14,10 +15,6 @@ const LIBRARY_FAULTS: Readonly<Record<string, string>> = {
   EACCES: "this user may not read it. Change its mode, or give the path of another",
   EISDIR: "it is a directory. Give the path of the library in it",
 };
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
 
 function permission(path: string, error: unknown): unknown {
   return isPermissionRefusal(error)

@@ -51,6 +51,12 @@ export function malformed(path: string, wanted: string, got: string): SystemInfo
   );
 }
 
+/** A figure of a `/proc/PID/status`, in bytes; `null` when it is not there. */
+export function statusBytes(status: string, name: string): number | null {
+  const text = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
+  return text === undefined ? null : Number(text) * 1024;
+}
+
 /** The stable name of a system's error, such as `ENOENT`; empty for any other. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { seeded as generator } from "../../../lib/watch/compare/order.ts";
+
 /** A source of random numbers. */
 export interface Random {
   /** From 0 on and below 1. */
@@ -17,13 +19,7 @@ export interface Random {
 
 /** Random numbers from a seed. */
 export function seeded(seed: number): Random {
-  let state = seed | 0;
-  function next(): number {
-    state = (state + 0x9e3779b9) | 0;
-    let mixed = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-    return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
-  }
+  const next = generator(seed);
   const between = (first: number, last: number): number =>
     first + Math.floor(next() * (last - first + 1));
   return {

@@ -4,8 +4,7 @@
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
-
-const KIB = 1024;
+import { errorCode, statusBytes } from "../../system/files.ts";
 
 /** What a look at the processes of a program saw. */
 export interface TreeMemory {
@@ -20,8 +19,7 @@ function unlessGone<T>(read: () => T, nothing: T): T {
   try {
     return read();
   } catch (error) {
-    const code = error instanceof Error ? Reflect.get(error, "code") : undefined;
-    if (code === "ENOENT" || code === "ESRCH") return nothing;
+    if (["ENOENT", "ESRCH"].includes(errorCode(error))) return nothing;
     throw error;
   }
 }
@@ -35,11 +33,6 @@ function childrenOf(pid: number): number[] {
   });
 }
 
-function figureOf(status: string, name: string): number {
-  const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status);
-  return found === null ? 0 : Number(found[1]) * KIB;
-}
-
 /** The memory of a process and of all that it has started; zeros when they are gone. */
 export function treeMemory(root: number): TreeMemory {
   let residentBytes = 0;
@@ -47,8 +40,8 @@ export function treeMemory(root: number): TreeMemory {
   const pids = [root];
   for (const pid of pids) { // grows while it is walked
     const status = unlessGone(() => readFileSync(`/proc/${pid}/status`, "utf8"), "");
-    residentBytes += figureOf(status, "VmRSS");
-    largestPeakBytes = Math.max(largestPeakBytes, figureOf(status, "VmHWM"));
+    residentBytes += statusBytes(status, "VmRSS") ?? 0;
+    largestPeakBytes = Math.max(largestPeakBytes, statusBytes(status, "VmHWM") ?? 0);
     pids.push(...childrenOf(pid));
   }
   return { residentBytes, largestPeakBytes };

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
 import { DoctorError } from "../../errors.ts";
+import { errorCode } from "../../system/files.ts";
 import { type MemoryFile, openMemoryFile } from "../../system/linux-memory.ts";
 
 /** The files of `/proc/PID` that are read. */
@@ -179,8 +180,4 @@ function translate(pid: number, path: string, error: unknown): unknown {
 /** Whether an error says that this user may not look at the process, and not that it has ended. */
 export function isRefused(error: DoctorError): boolean {
   return REFUSED.includes(errorCode(error.cause));
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import process from "node:process";
 import { DoctorError, SystemInfoError } from "../../errors.ts";
 import { libraryFileName } from "../../library/directories.ts";
-import { malformed } from "../../system/files.ts";
+import { malformed, statusBytes } from "../../system/files.ts";
 import { parseMaps } from "../../system/linux-maps.ts";
 import {
   attempt,
@@ -88,7 +88,7 @@ function describe(
   knowledge: FileKnowledge,
 ): { readonly listed: ListedProcess; readonly hasShim: boolean } | null {
   const status = readText(source, "status");
-  const resident = kilobytes(status, "VmRSS");
+  const resident = statusBytes(status, "VmRSS");
   if (resident === null) return null;
   const executable = source.executable();
   if (executable === null) return null;
@@ -96,7 +96,7 @@ function describe(
   const program = knowledge.program(source.directory);
   const allocator = findServing(source, executable, mappings, program, knowledge);
   const { parent, startTicks } = readStat(source);
-  const swap = kilobytes(status, "VmSwap");
+  const swap = statusBytes(status, "VmSwap");
   const listed: ListedProcess = {
     pid: source.pid,
     parent,
@@ -141,9 +141,4 @@ function readStat(source: ProcessSource): { parent: number; startTicks: number }
   const text = readText(source, "stat");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { parent: Number(fields[1]), startTicks: Number(fields[19]) };
-}
-
-function kilobytes(status: string, name: string): number | null {
-  const text = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
-  return text === undefined ? null : Number(text) * 1024;
 }
