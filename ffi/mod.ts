@@ -14,6 +14,7 @@ import {
 } from "./errors.ts";
 import { RUNTIME_MEMORY, type RuntimeMemory } from "./adapters/memory.ts";
 import { createKoffiAdapter, requireKoffi } from "./adapters/koffi.ts";
+import { createAddonAdapter } from "./adapters/node-addon.ts";
 import { createNodeAdapter } from "./adapters/node.ts";
 import { missingNodeFlags } from "./adapters/node-common.ts";
 import { opensslSha256 } from "./adapters/node-digest.ts";
@@ -69,6 +70,27 @@ let adapter: Adapter | undefined;
 export function ffi(): Adapter {
   adapter ??= pickAdapter();
   return adapter;
+}
+
+/**
+ * Does a launch with the calls that the shim has for it, where the runtime's foreign function interface
+ * is a package that takes long to load: Node without `node:ffi`.
+ *
+ * @param shim The path of offheap's shim.
+ * @param launch What is done; nothing that it opened can be used afterwards.
+ * @throws {PermissionError} when the runtime does not permit to load the shim.
+ * @throws {LibraryLoadError} when it cannot be loaded.
+ */
+export function launchByShim<T>(shim: string, launch: () => T): T {
+  const { name, version } = runtimeInfo();
+  const builtin = name !== "node" || process.getBuiltinModule("node:ffi") !== undefined;
+  if (adapter !== undefined || builtin) return launch();
+  adapter = createAddonAdapter({ name, version }, shim);
+  try {
+    return launch();
+  } finally {
+    adapter = undefined;
+  }
 }
 
 /** The sha256 of pieces in a row, in hexadecimal. */

@@ -8,8 +8,6 @@ import { collectGarbage } from "../collect-garbage.ts";
 import {
   encodeCString,
   libraryOpener,
-  loadError,
-  moveBuffer,
   nameTypes,
   type ParameterConversions,
   pointerReader,
@@ -20,9 +18,9 @@ import {
   viewOrNull,
   widenToBigInt,
 } from "../bind-library.ts";
-import { isUnmarked, markAsUntransferable } from "../threads.ts";
 import { packageUsers, requireFrom } from "../packages.ts";
 import type { Adapter, Address, NativePointer, RuntimeInfo, SymbolSignature } from "../types.ts";
+import { nodeApiBuffers } from "./node-addon.ts";
 import { cNames, load, START_CHANGES } from "./node-common.ts";
 
 /** The part of koffi that this adapter uses. */
@@ -112,70 +110,11 @@ function openFile(koffi: Koffi, path: string | null): RawLibrary {
   };
 }
 
-/** Whether a buffer that is marked as untransferable can still be detached by its owner. */
-function marksCanBeDetached(): boolean {
-  const buffer = new ArrayBuffer(1);
-  markAsUntransferable(buffer);
-  try {
-    moveBuffer(buffer);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Makes a buffer; `undefined` when Node makes none. */
-type Wrap = (address: number, length: number) => ArrayBuffer | undefined;
-
-/** The function of the shim as an addon: see `ffi/native/node-api.c`. */
-function loadWrap(path: string): Wrap {
-  const addon: { exports: { wrap?: Wrap } } = { exports: {} };
-  load(path, "--allow-addons", () => process.dlopen(addon, path));
-  const { wrap } = addon.exports;
-  if (wrap !== undefined) return wrap;
-  throw loadError(path, new Error("Node lacks a function of Node-API that it needs"));
-}
-
-/** The buffers of koffi, until there is the shim, and of the shim from then on. */
-function nodeApiBuffers(
-  koffi: Koffi,
-): Pick<Adapter, "wrap" | "rewrap" | "detachable" | "useShim"> {
-  let make: Wrap = (address, length) => koffi.view(address, length);
-  const wrap = (address: Address, length: number): ArrayBuffer => {
-    const buffer = make(address, length);
-    if (buffer !== undefined) return buffer;
-    throw new RangeError(`Node makes no buffer over ${length} bytes`);
-  };
-  const useShim = (path: string): void => {
-    make = loadWrap(path);
-  };
-  if (!marksCanBeDetached()) {
-    // Node 24: the mark that Node-API sets is another one, and moved buffers have none.
-    return {
-      wrap: (address, length) => moveBuffer(wrap(address, length)),
-      rewrap: moveBuffer,
-      detachable: isUnmarked,
-      useShim,
-    };
-  }
-  return {
-    wrap,
-    rewrap(buffer) {
-      const moved = moveBuffer(buffer);
-      // As those that Node-API makes are.
-      markAsUntransferable(moved);
-      return moved;
-    },
-    detachable: () => true,
-    useShim,
-  };
-}
-
 /** The adapter over the npm package koffi. */
 export function createKoffiAdapter(runtime: RuntimeInfo, module: unknown): Adapter {
   const koffi = module as Koffi;
   return {
-    ...nodeApiBuffers(koffi),
+    ...nodeApiBuffers((address, length) => koffi.view(address, length)),
     runtime,
     backend: "koffi",
     startChanges: START_CHANGES,

@@ -5,6 +5,7 @@
  */
 import { writeSync } from "node:fs";
 import process from "node:process";
+import { launchByShim } from "../../ffi/mod.ts";
 import { ownVariable, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { ownProperties, requireFlag } from "../options.ts";
@@ -191,14 +192,16 @@ export function runCommand(options: RunOptions): never {
   requireFlag("run a command", "inherit", inherit);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(launch, start.variables);
-  const planned = runVariables(plan);
-  const inherits = inherit ?? true;
-  const target = checkTarget(plan, startArguments(words), Object.keys(planned), inherits);
-  const variables = commandEnvironment(plan, planned, target, inherits, start);
-  if (target.directory !== null) process.chdir(target.directory);
-  printNotes(plan.notes);
-  const { path, argv, executed } = target;
-  requireUnchanged(target.files);
-  handProcessOn();
-  return becomeProgram(plan.shim.path, path, argv, variables, executed);
+  return launchByShim(plan.shim.path, () => {
+    const planned = runVariables(plan);
+    const inherits = inherit ?? true;
+    const target = checkTarget(plan, startArguments(words), Object.keys(planned), inherits);
+    const variables = commandEnvironment(plan, planned, target, inherits, start);
+    if (target.directory !== null) process.chdir(target.directory);
+    printNotes(plan.notes);
+    const { path, argv, executed } = target;
+    requireUnchanged(target.files);
+    handProcessOn();
+    return becomeProgram(plan.shim.path, path, argv, variables, executed);
+  });
 }

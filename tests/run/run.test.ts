@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { ffi } from "../../ffi/mod.ts";
 import { runCommand } from "../../lib/run/run.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { compileShared } from "../support/compile.ts";
@@ -55,6 +56,27 @@ for (const allocator of ALLOCATORS) {
     },
   );
 }
+
+test(
+  "a command is started without koffi, which takes longer to load than the rest of a launch",
+  skipUnless(ffi().backend === "koffi", "only Node without node:ffi uses koffi"),
+  async () => {
+    const refusal = script(
+      "no-koffi.cjs",
+      'const Module = require("node:module");\n' +
+        "const resolve = Module._resolveFilename;\n" +
+        "Module._resolveFilename = function (name, ...more) {\n" +
+        '  if (name.includes("koffi")) { console.error("koffi is loaded"); process.exit(9); }\n' +
+        "  return resolve.call(this, name, ...more);\n};\n",
+    );
+    const [node, ...launcher] = offheapCommand("run", "--", "echo", "started");
+    const started = await runChild([node, "--require", refusal, ...launcher]);
+    assert.deepEqual([started.stdout, started.stderr, started.status], ["started\n", "", 0]);
+    const [, ...verify] = offheapCommand("verify");
+    const { status } = await runChild([node, "--require", refusal, ...verify]);
+    assert.equal(status, 9, "verify needs koffi, so the refusal works");
+  },
+);
 
 test(
   "the policy's allocator is taken without an option, and OFFHEAP_ALLOCATOR overrides it",
