@@ -85,6 +85,7 @@ export const GLIBC: AllocatorDescriptor<"glibc", "libc"> = {
   readOptions: null,
   openStatistics: openGlibcStatistics,
   figuresOf: null,
+  advised: { fewArenas: "MALLOC_ARENA_MAX=2" },
   library: null,
   openMemory: null,
 };

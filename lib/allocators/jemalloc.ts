@@ -24,6 +24,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
   readOptions,
   openStatistics: openJemallocStatistics,
   figuresOf: null,
+  advised: { fewArenas: "MALLOC_CONF=narenas:2", noHugePages: "MALLOC_CONF=thp:never" },
   library: {
     systemFiles: { linux: ["libjemalloc.so.2"], darwin: ["libjemalloc.2.dylib"] },
     installation: null,

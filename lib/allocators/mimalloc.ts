@@ -45,6 +45,7 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
   readOptions,
   openStatistics: openMimallocStatistics,
   figuresOf: mimallocFigures,
+  advised: { noHugePages: "MIMALLOC_ALLOW_THP=0" },
   library: {
     systemFiles: {
       linux: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],

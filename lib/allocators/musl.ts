@@ -147,6 +147,7 @@ export const MUSL: AllocatorDescriptor<"musl", "libc"> = {
   openStatistics: () =>
     noStatistics("musl's malloc counts nothing", "musl gives memory back by itself, and only so"),
   figuresOf: null,
+  advised: {},
   library: null,
   openMemory: null,
 };

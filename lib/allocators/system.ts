@@ -83,6 +83,7 @@ export const SYSTEM: AllocatorDescriptor<"system", "system"> = {
       "this system's allocator has no function for it",
     ),
   figuresOf: null,
+  advised: {},
   library: null,
   openMemory,
 };

@@ -104,6 +104,7 @@ export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
   readOptions,
   openStatistics: openTcmallocStatistics,
   figuresOf: null,
+  advised: {},
   library: {
     systemFiles: {
       linux: ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"],

@@ -86,6 +86,14 @@ export interface AllocatorLibrary {
 /** Opens what memory for JavaScript needs of an allocator. */
 export type MemoryOpener = (library: LibraryFile, shim: MemoryCalls) => AllocatorKind;
 
+/** Settings by what they do; one that the allocator does not have is missing. */
+export interface AdvisedSettings {
+  /** Has threads share few arenas. */
+  readonly fewArenas?: string;
+  /** Keeps the allocator from transparent huge pages. */
+  readonly noHugePages?: string;
+}
+
 /** All that offheap knows of one allocator. */
 export interface AllocatorDescriptor<
   N extends string = string,
@@ -117,6 +125,8 @@ export interface AllocatorDescriptor<
    * `null` where no runtime has one.
    */
   readonly figuresOf: ((statistics: unknown) => AllocatorFigures) | null;
+  /** Settings that a diagnosis advises, as `NAME=VALUE` of the environment. */
+  readonly advised: AdvisedSettings;
   /** As a library; `null` for one that is part of the C library. */
   readonly library: S extends "build" | "elsewhere" ? AllocatorLibrary : null;
   /** Opens what memory for JavaScript needs of it; `null` when offheap hands out no blocks of it. */

@@ -5,7 +5,7 @@
  */
 import { findAllocator, isLoadable } from "../../allocators/mod.ts";
 import { startAfter } from "../../run/identity-rules.ts";
-import { list } from "./evidence.ts";
+import { list } from "./checks.ts";
 import type { Facts } from "./facts.ts";
 import { claimOf, type LoadedObject } from "./objects.ts";
 import type { LostPreload } from "./preload.ts";

@@ -11,7 +11,7 @@ import {
   forwardingEvidence,
   mappingEvidence,
   searchEvidence,
-} from "./evidence.ts";
+} from "./checks.ts";
 import { type Facts, gatherFacts, withMemory } from "./facts.ts";
 import { claimOf, type LoadedObject } from "./objects.ts";
 import { examineEnvironment, findLost } from "./preload.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { findAllocator } from "../../../allocators/mod.ts";
+import type { AdvisedSettings } from "../../../allocators/types.ts";
 import type { Observation } from "./observation.ts";
 import type { MemoryFacts, MemoryVerdict, Patient } from "./types.ts";
 
@@ -25,17 +26,9 @@ const HEAP_SNAPSHOTS: Readonly<Record<NonNullable<Patient["runtime"]>, (pid: str
     "browser's developer tools",
 };
 
-/** The variables that keep each allocator to few arenas. */
-const FEW_ARENAS: Readonly<Record<string, string>> = {
-  glibc: "MALLOC_ARENA_MAX=2",
-  jemalloc: "MALLOC_CONF=narenas:2",
-};
-
-/** The variables that keep each allocator from huge pages. */
-const NO_HUGE_PAGES: Readonly<Record<string, string>> = {
-  jemalloc: "MALLOC_CONF=thp:never",
-  mimalloc: "MIMALLOC_ALLOW_THP=0",
-};
+function advisedSettings({ last }: AdviceFacts): AdvisedSettings {
+  return findAllocator(last.allocator.name)?.advised ?? {};
+}
 
 function isLibcs({ last }: AdviceFacts): boolean {
   return findAllocator(last.allocator.name)?.library === null;
@@ -69,19 +62,19 @@ const ADVICE: Readonly<Partial<Record<MemoryVerdict, Advice>>> = {
       ? "compare two snapshots of its heap"
       : HEAP_SNAPSHOTS[runtime](pid === null ? "PID" : String(pid));
   },
-  "huge pages": ({ last, patient }) => {
-    const variable = NO_HUGE_PAGES[last.allocator.name];
+  "huge pages": (facts) => {
+    const { noHugePages } = advisedSettings(facts);
     return "`echo madvise > /sys/kernel/mm/transparent_hugepage/enabled` has the system give them only " +
       "where they are asked for; where it says so already, the program or a library asks" +
-      (variable === undefined
+      (noHugePages === undefined
         ? ""
-        : `. \`${variable} ${patient.command}\` keeps the allocator from them`);
+        : `. \`${noHugePages} ${facts.patient.command}\` keeps the allocator from them`);
   },
   "thread arenas": (facts) => {
-    const variable = FEW_ARENAS[facts.last.allocator.name];
-    return variable === undefined
+    const { fewArenas } = advisedSettings(facts);
+    return fewArenas === undefined
       ? purgeCommand(facts)
-      : `\`${variable} ${facts.patient.command}\` has threads share arenas`;
+      : `\`${fewArenas} ${facts.patient.command}\` has threads share arenas`;
   },
 };
 

@@ -5,7 +5,8 @@
  */
 import { formatBytes } from "../../../units.ts";
 import { type Observation, partsOf } from "./observation.ts";
-import { growth, RULES } from "./rules.ts";
+import { growth } from "./growth.ts";
+import { RULES } from "./rules.ts";
 import { countFalls, lowPoints, type Point, type Trend, trendOf } from "./trend.ts";
 import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends } from "./types.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The evidence that the facts about a process give.
+ * What is checked of a process from outside: the evidence that the facts about it give.
  *
  * @module
  */
