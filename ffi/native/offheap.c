@@ -18,6 +18,7 @@
  *                                  program before the last).
  *   OFFHEAP_BACKGROUND             see background.c.
  *   OFFHEAP_AGENT                  see agent/agent.h.
+ *   OFFHEAP_HEAP_PROFILING         see profile/profiling.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -62,6 +63,7 @@ EXPORT int offheap_is_serving(const char *allocator, char *why, double length) {
 #include "execute.h"
 #include "launched.h"
 #include "numbers.h"
+#include "profile/profiling.h"
 #include "serving/serving.h"
 
 #define REQUIRE "OFFHEAP_REQUIRE"
@@ -159,6 +161,17 @@ static void require(const char *required) {
     if (!is_serving(allocator, path, &answer)) refuse(allocator, why);
 }
 
+/* Ends the process where it was to be profiled and cannot be. */
+static void require_profiling(void) {
+    char message[512];
+    const char *why = prepare_profiling();
+    if (why == NULL) return;
+    snprintf(message, sizeof message,
+             "offheap: this program was to run with heap profiling, and was ended before its main: %s.\n", why);
+    say(message);
+    _exit(REFUSED);
+}
+
 /* Sets or unsets the variables of the lines after the count. */
 static void restore(char *lines) {
     char *rest = lines;
@@ -205,6 +218,7 @@ __attribute__((constructor)) static void check_at_start(void) {
     bind_successors(REQUIRE);
     if (required != NULL) name_as_executed();
     prepare_threads();
+    require_profiling();
     const char *order = meant_for_this_process(RESTORE);
     if (order != NULL) count_down(order);
 }

@@ -86,6 +86,7 @@ export const GLIBC: AllocatorDescriptor<"glibc", "libc"> = {
   openStatistics: openGlibcStatistics,
   figuresOf: null,
   advised: { fewArenas: "MALLOC_ARENA_MAX=2" },
+  heapProfiling: { refusal: "it does not sample" },
   library: null,
   openMemory: null,
 };

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { JEMALLOC_PREFIX } from "../../ffi/symbols/jemalloc.ts";
+import { JEMALLOC_HEAP_PROFILING } from "./jemalloc/heap-profiling.ts";
 import { readOptions } from "./jemalloc/mallctl.ts";
 import { openJemallocMemory } from "./jemalloc/memory.ts";
 import { openJemalloc, openJemallocProbe } from "./jemalloc/probe.ts";
@@ -25,6 +26,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
   openStatistics: openJemallocStatistics,
   figuresOf: null,
   advised: { fewArenas: "MALLOC_CONF=narenas:2", noHugePages: "MALLOC_CONF=thp:never" },
+  heapProfiling: JEMALLOC_HEAP_PROFILING,
   library: {
     systemFiles: { linux: ["libjemalloc.so.2"], darwin: ["libjemalloc.2.dylib"] },
     installation: null,

@@ -46,6 +46,10 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
   openStatistics: openMimallocStatistics,
   figuresOf: mimallocFigures,
   advised: { noHugePages: "MIMALLOC_ALLOW_THP=0" },
+  heapProfiling: {
+    refusal:
+      "mimalloc has no sampling before 3.5.4, and offheap does not read that of later versions",
+  },
   library: {
     systemFiles: {
       linux: ["libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0"],

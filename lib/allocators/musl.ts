@@ -148,6 +148,7 @@ export const MUSL: AllocatorDescriptor<"musl", "libc"> = {
     noStatistics("musl's malloc counts nothing", "musl gives memory back by itself, and only so"),
   figuresOf: null,
   advised: {},
+  heapProfiling: { refusal: "it does not sample" },
   library: null,
   openMemory: null,
 };

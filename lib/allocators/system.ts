@@ -84,6 +84,7 @@ export const SYSTEM: AllocatorDescriptor<"system", "system"> = {
     ),
   figuresOf: null,
   advised: {},
+  heapProfiling: { refusal: "C libraries do not sample" },
   library: null,
   openMemory,
 };

@@ -105,6 +105,7 @@ export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
   openStatistics: openTcmallocStatistics,
   figuresOf: null,
   advised: {},
+  heapProfiling: { refusal: "offheap does not read the samples of tcmalloc" },
   library: {
     systemFiles: {
       linux: ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HeapProfiling } from "./heap-profiling.ts";
 import type { AllocatorKind, MemoryCalls } from "./memory.ts";
 import type { AllocatorProbe, OpenedLibrary } from "./probe.ts";
 import type { AllocatorFigures, StatisticsOpener } from "./statistics.ts";
@@ -127,6 +128,8 @@ export interface AllocatorDescriptor<
   readonly figuresOf: ((statistics: unknown) => AllocatorFigures) | null;
   /** Settings that a diagnosis advises, as `NAME=VALUE` of the environment. */
   readonly advised: AdvisedSettings;
+  /** How it samples the heap for profiles, or why offheap takes none by it. */
+  readonly heapProfiling: HeapProfiling;
   /** As a library; `null` for one that is part of the C library. */
   readonly library: S extends "build" | "elsewhere" ? AllocatorLibrary : null;
   /** Opens what memory for JavaScript needs of it; `null` when offheap hands out no blocks of it. */

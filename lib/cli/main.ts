@@ -9,6 +9,7 @@ import { beMainThread } from "../../ffi/threads.ts";
 import { startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { readDuration, readMemoryLimit } from "../run/agent.ts";
+import { INTERVAL_RULE, readInterval } from "../run/heap-profiling.ts";
 import {
   type LaunchOptions,
   planLaunch,
@@ -75,7 +76,20 @@ function addLaunchOptions(command: Command): Command {
         "--memory-limit <size>",
         "give memory back near this limit, as in 400MiB, or 80% of what there is",
       ).argParser(parseMemoryLimit),
-    );
+    )
+    .addOption(
+      new Option(
+        "--heap-profiling [size]",
+        "prepare profiles of what holds memory, by one sample for each 512KiB, or another size",
+      ).argParser(parseInterval),
+    )
+    .option("--active", "take those samples from the start, and not once one asks for a profile");
+}
+
+function parseInterval(text: string): number {
+  const interval = readInterval(text);
+  if (interval !== null) return interval;
+  throw new InvalidArgumentError(`it must be ${INTERVAL_RULE}. Write -- before the command.`);
 }
 
 function parseDuration(text: string): number {

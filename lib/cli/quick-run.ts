@@ -7,14 +7,17 @@
 import { beMainThread } from "../../ffi/threads.ts";
 import { PROFILE_NAMES } from "../allocators/profiles.ts";
 import { readDuration, readMemoryLimit } from "../run/agent.ts";
+import { readInterval } from "../run/heap-profiling.ts";
 import { runCommand, type RunOptions } from "../run/run.ts";
 import { ALLOCATOR_NAMES } from "../allocators/mod.ts";
 import { failRun } from "./failure.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
+type Flag = "secure" | "inherit" | "agent" | "active";
+
 /** An option of `run`: a flag has a value, and others are followed by a word that is read. */
 type QuickOption =
-  | { readonly key: "secure" | "inherit" | "agent"; readonly value: boolean }
+  | { readonly key: Flag; readonly value: boolean }
   | {
     readonly key: "allocator" | "profile" | "idleTrim" | "memoryLimit";
     readonly read: (word: string) => string | number | null;
@@ -38,7 +41,18 @@ const OPTIONS: ReadonlyMap<string, QuickOption> = new Map<string, QuickOption>([
   ["--no-agent", { key: "agent", value: false }],
   ["--idle-trim", { key: "idleTrim", read: readDuration }],
   ["--memory-limit", { key: "memoryLimit", read: readMemoryLimit }],
+  ["--active", { key: "active", value: true }],
 ]);
+
+const HEAP_PROFILING = "--heap-profiling";
+
+/** The option whose value may be left out; without a `=` the next word might be one, or the command. */
+function readHeapProfiling(word: string, next = ""): number | true | null {
+  if (word === HEAP_PROFILING) return next.startsWith("-") ? true : null;
+  return word.startsWith(`${HEAP_PROFILING}=`)
+    ? readInterval(word.slice(HEAP_PROFILING.length + 1))
+    : null;
+}
 
 /**
  * Reads the words after `run`.
@@ -55,7 +69,12 @@ export function readRun(words: readonly string[]): RunOptions | null {
       break;
     }
     const option = OPTIONS.get(word);
-    if (option === undefined) return null;
+    if (option === undefined) {
+      const interval = readHeapProfiling(word, words[at + 1]);
+      if (interval === null) return null;
+      options.heapProfiling = interval;
+      continue;
+    }
     if ("value" in option) {
       options[option.key] = option.value;
       continue;

@@ -54,9 +54,14 @@ export function readDuration(text: string): number | null {
   return text === "0" ? 0 : readUnits(text, MILLISECONDS);
 }
 
+/** A size such as `512KiB`, in bytes; `null` for any other text. */
+export function readBytes(text: string): number | null {
+  return readUnits(text, BYTES);
+}
+
 /** A limit such as `400MiB` or `80%`; `null` for any other text. */
 export function readMemoryLimit(text: string): number | `${number}%` | null {
-  return isPercentage(text) ? text : readUnits(text, BYTES);
+  return isPercentage(text) ? text : readBytes(text);
 }
 
 function isPercentage(value: unknown): value is `${number}%` {

@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 import { ALLOCATORS } from "../allocators/mod.ts";
 import { LaunchError } from "../errors.ts";
 import { AGENT_VARIABLE } from "./agent.ts";
+import { flagSeparator, HEAP_PROFILING_VARIABLE } from "./heap-profiling.ts";
 import { launchPlatform } from "./platforms.ts";
 
 /** The shim's variable that requires an allocator in one process, see `ffi/native/offheap.c`. */
@@ -22,11 +23,12 @@ const SET_VARIABLE = "OFFHEAP_SET";
 const TUNINGS = ALLOCATORS.flatMap(({ library }) => library?.tuning ?? []);
 
 /**
- * The shim's variables that say which processes get a thread of offheap's or of the allocator's:
- * JavaScript runtimes, and the launched process where it is named.
+ * The shim's variables that say which processes get a thread of offheap's or of the allocator's, or are
+ * sampled: JavaScript runtimes, and the launched process where it is named.
  */
 export const SHIM_VARIABLES: readonly string[] = [
   AGENT_VARIABLE,
+  HEAP_PROFILING_VARIABLE,
   ...TUNINGS.flatMap((each) => each.shimVariables),
 ];
 
@@ -42,7 +44,8 @@ const OWN: readonly string[] = [
 
 /** What parts offheap's text from the user's in a variable that may hold both; `null` in others. */
 function separatorOf(name: string): string | null {
-  return TUNINGS.find(({ joined }) => joined?.variable === name)?.joined?.separator ?? null;
+  const joined = TUNINGS.find(({ joined }) => joined?.variable === name)?.joined;
+  return joined?.separator ?? flagSeparator(name);
 }
 
 /** What parts the entries of the record. */

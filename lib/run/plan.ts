@@ -30,6 +30,16 @@ import {
   agentSettings,
   checkAgentOptions,
 } from "./agent.ts";
+import {
+  checkHeapProfiling,
+  HEAP_PROFILING_OPTION_NAMES,
+  HEAP_PROFILING_VARIABLE,
+  type HeapProfilingOptions,
+  type ProfilingSettings,
+  profilingSettings,
+  requireSampling,
+  samplingOptions,
+} from "./heap-profiling.ts";
 import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
 import { preloadEntries, recordSettings, RUNTIMES, withoutLaunch } from "./own-variables.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
@@ -39,11 +49,12 @@ import {
   PROFILE_NAMES,
   type ProfileEnvironment,
   type ProfileName,
+  type ProfileOption,
 } from "../allocators/profiles.ts";
 import { profileEnvironment } from "./tuning.ts";
 
 /** How a program is to be launched. */
-export interface LaunchOptions extends AgentOptions {
+export interface LaunchOptions extends AgentOptions, HeapProfilingOptions {
   /** The allocator; `auto`, the default, is the policy's. */
   readonly allocator?: AllocatorChoice | undefined;
   /** How the allocator is tuned; `balanced` by default. */
@@ -66,6 +77,7 @@ const OPTION_NAMES: readonly (keyof LaunchOptions)[] = [
   "secure",
   "library",
   ...AGENT_OPTION_NAMES,
+  ...HEAP_PROFILING_OPTION_NAMES,
 ];
 
 /** What a launch preloads and sets. */
@@ -80,6 +92,8 @@ export interface LaunchPlan {
   readonly before: Readonly<Record<string, string>>;
   /** What is set for offheap's agent; `null` where there is to be none. */
   readonly agent: string | null;
+  /** What is set for heap profiles; `null` where none was asked for. */
+  readonly profiling: ProfilingSettings | null;
   /** The variables that tune the allocator. */
   readonly tuning: Readonly<Record<string, string>>;
   /** What the user should know of the settings and the library; sentences without their end. */
@@ -101,6 +115,7 @@ function tuneAllocator(
   options: LaunchOptions,
   library: ResolvedLibrary | null,
   environment: Readonly<Record<string, string>>,
+  more: readonly ProfileOption[],
 ): ProfileEnvironment {
   const known = allocatorNamed(allocator).library;
   if (library === null || known === null) return { variables: {}, kept: [], notes: [] };
@@ -114,9 +129,9 @@ function tuneAllocator(
     );
   }
   const profile = options.profile ?? DEFAULT_PROFILE;
-  const guards = options.secure === true ? known.tuning?.secureOptions : [];
+  const guards = options.secure === true ? known.tuning?.secureOptions ?? [] : [];
   const trims = options.agent !== false && options.idleTrim !== 0 && launchPlatform().hasAgent;
-  return profileEnvironment(profile, allocator, version, environment, guards, trims);
+  return profileEnvironment(profile, allocator, version, environment, [...guards, ...more], trims);
 }
 
 /** The variant of the library that is preloaded. */
@@ -156,6 +171,7 @@ function checkOptions(given: LaunchOptions): LaunchOptions {
   if (profile !== undefined) requireOneOf(action, "the profile", profile, PROFILE_NAMES);
   requireFlag(action, "secure", secure);
   requireFlag(action, "agent", own.agent);
+  requireFlag(action, "active", own.active);
   requirePath(action, "the library", library);
   if (library === undefined || findAllocator(allocator)?.library !== null) return own;
   throw new LaunchError(
@@ -185,7 +201,7 @@ function refuseIneffective(name: AllocatorName, { secure, profile }: LaunchOptio
 
 /** What the user should know, and could not see otherwise. */
 function notesOn(
-  { kept, notes }: ProfileEnvironment,
+  { kept, notes }: Omit<ProfileEnvironment, "variables">,
   library: ResolvedLibrary | null,
 ): readonly string[] {
   const all = [...notes];
@@ -231,6 +247,7 @@ export function planLaunch(
   });
   refuseIneffective(allocator, options);
   checkAgentOptions(options, platform);
+  const sampling = checkHeapProfiling(options, allocator, hostTarget());
   const library = isLoadable(allocator)
     ? resolveLibrary({
       name: allocator,
@@ -239,12 +256,15 @@ export function planLaunch(
     })
     : null;
   if (library !== null && options.secure === true) requireGuards(library);
+  if (library !== null && sampling !== null) requireSampling(sampling, library);
   refuseOthers(library, before, platform);
   const shim = resolveLibrary({ name: "offheap" });
-  const tuning = tuneAllocator(allocator, options, library, before);
-  const notes = notesOn(tuning, library);
+  const more = samplingOptions(sampling, options.active);
+  const { variables, ...merged } = tuneAllocator(allocator, options, library, before, more);
+  const notes = notesOn(merged, library);
   const agent = agentSettings(options, platform);
-  return { allocator, library, shim, before, agent, tuning: tuning.variables, notes };
+  const profiling = profilingSettings(sampling, before);
+  return { allocator, library, shim, before, agent, profiling, tuning: variables, notes };
 }
 
 /**
@@ -269,7 +289,7 @@ export function preloadedLibraries(plan: LaunchPlan): readonly ResolvedLibrary[]
 
 /** The variables that preload libraries, tune the allocator and ask for the agent. */
 export function preloadVariables(
-  { before, tuning, agent }: LaunchPlan,
+  { before, tuning, agent, profiling }: LaunchPlan,
   libraries: readonly ResolvedLibrary[],
 ): Record<string, string> {
   const { preloadVariable: variable } = launchPlatform();
@@ -277,6 +297,10 @@ export function preloadVariables(
   return recordSettings(before, {
     [variable]: appendPreload(before[variable], names),
     ...tuning,
+    ...(profiling === null ? {} : {
+      [HEAP_PROFILING_VARIABLE]: `${RUNTIMES}:${profiling.shim}`,
+      ...profiling.flags,
+    }),
     ...(agent === null ? {} : { [AGENT_VARIABLE]: `${RUNTIMES}:${agent}` }),
   });
 }

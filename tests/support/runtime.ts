@@ -59,11 +59,14 @@ const NEUTRAL: Readonly<Record<string, undefined>> = {
   OFFHEAP_AGENT: undefined,
   OFFHEAP_ALLOCATOR: undefined,
   OFFHEAP_BACKGROUND: undefined,
+  OFFHEAP_HEAP_PROFILING: undefined,
   OFFHEAP_LIBRARY: undefined,
   OFFHEAP_REQUIRE: undefined,
   OFFHEAP_RESTORE: undefined,
   OFFHEAP_SET: undefined,
   MALLOC_CONF: undefined,
+  NODE_OPTIONS: undefined,
+  DENO_V8_FLAGS: undefined,
 };
 
 /** The environment of a child process. */

@@ -108,6 +108,7 @@ static void end_agent(void) {
     hold_fork();
     ending = 1;
     let_fork();
+    remove_dumps();
     remove_socket();
 }
 

@@ -118,6 +118,40 @@ static void answer_decay(struct text *text, const char *argument) {
              read ? agent_decay(milliseconds) : "decay needs a number of milliseconds, as in \"decay 500\"");
 }
 
+/* ---- Heap profiles ---- */
+
+/* What is asked of the samples; "profile" alone only says how things are. */
+static const char *act_on_samples(const struct sampling *sampling, const char *argument) {
+    if (strcmp(argument, "start") == 0) return sampling->set_active(1);
+    if (strcmp(argument, "stop") == 0) return sampling->set_active(0);
+    if (strcmp(argument, "reset") == 0) return sampling->forget();
+    if (*argument == '\0') return NULL;
+    return "profile takes start, stop, reset and dump";
+}
+
+static void answer_profile(struct text *text, const char *argument) {
+    const struct sampling *sampling = agent_giver()->sampling;
+    char path[160] = "";
+    const char *why = "the allocator that serves malloc here is not sampled: run the program with jemalloc";
+    int prepared = 0, active = 0, dumps = strcmp(argument, "dump") == 0;
+    uint64_t interval = 0;
+    if (sampling != NULL) {
+        prepared = sampling->read(&active, &interval);
+        if (!prepared) why = sampling->not_prepared;
+        else if (dumps) why = dump_samples(sampling, path, sizeof path);
+        else why = act_on_samples(sampling, argument);
+        if (prepared) (void)sampling->read(&active, &interval);
+    }
+    add(text, ",\"profile\":{\"prepared\":%s,\"active\":%s", prepared ? "true" : "false", active ? "true" : "false");
+    if (prepared) add_number(text, "interval", interval);
+    else add_text(text, "interval", NULL);
+    add_text(text, "refused", why);
+    add(text, "}");
+    if (!dumps) return;
+    add_text(text, "dump", why == NULL ? path : NULL);
+    add_text(text, "refused", why);
+}
+
 static const struct {
     const char *word;
     void (*answer)(struct text *text, const char *argument);
@@ -126,6 +160,7 @@ static const struct {
     {"stats", answer_stats},
     {"purge", answer_purge},
     {"decay", answer_decay},
+    {"profile", answer_profile},
 };
 
 static void begin(struct text *text) {
@@ -153,7 +188,7 @@ void answer_line(struct text *text, char *line) {
         add(text, "}\n");
         return;
     }
-    answer_refusal(text, "unknown question; there are hello, stats, purge and decay");
+    answer_refusal(text, "unknown question; there are hello, stats, purge, decay and profile");
 }
 
 #else

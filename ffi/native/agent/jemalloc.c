@@ -16,7 +16,7 @@
 
 typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
 
-static int control(const char *name, void *old, size_t *length, void *new, size_t size) {
+int jemalloc_control(const char *name, void *old, size_t *length, void *new, size_t size) {
     mallctl_fn call;
     *(void **)&call = giver_function();
     return call(name, old, length, new, size);
@@ -25,13 +25,13 @@ static int control(const char *name, void *old, size_t *length, void *new, size_
 static unsigned count_arenas(void) {
     unsigned count = 0;
     size_t length = sizeof count;
-    return control("arenas.narenas", &count, &length, NULL, 0) == 0 ? count : 0;
+    return jemalloc_control("arenas.narenas", &count, &length, NULL, 0) == 0 ? count : 0;
 }
 
 static void version(char *text, size_t size) {
     const char *said = NULL;
     size_t length = sizeof said;
-    if (control("version", &said, &length, NULL, 0) != 0 || said == NULL) return;
+    if (jemalloc_control("version", &said, &length, NULL, 0) != 0 || said == NULL) return;
     /* "5.3.1-0-g" and the commit. */
     snprintf(text, size, "%.*s", (int)strcspn(said, "-"), said);
 }
@@ -43,14 +43,14 @@ static void give(int (*go_on)(void)) {
         char name[32];
         snprintf(name, sizeof name, "arena.%u.purge", i);
         /* Arenas are made when they are first used: one that was not is refused. */
-        (void)control(name, NULL, NULL, NULL, 0);
+        (void)jemalloc_control(name, NULL, NULL, NULL, 0);
     }
 }
 
 static int read_setting(const char *name, long *milliseconds) {
     ssize_t value;
     size_t length = sizeof value;
-    if (control(name, &value, &length, NULL, 0) != 0) return 0;
+    if (jemalloc_control(name, &value, &length, NULL, 0) != 0) return 0;
     *milliseconds = (long)value;
     return 1;
 }
@@ -63,18 +63,18 @@ static int set_decay(long milliseconds) {
     if (milliseconds < 0 && !read_setting("opt.dirty_decay_ms", &milliseconds)) return 0;
     ssize_t value = milliseconds;
     /* For arenas to come, and for those that there are. */
-    if (control("arenas.dirty_decay_ms", NULL, NULL, &value, sizeof value) != 0) return 0;
+    if (jemalloc_control("arenas.dirty_decay_ms", NULL, NULL, &value, sizeof value) != 0) return 0;
     unsigned count = count_arenas();
     for (unsigned i = 0; i < count; i++) {
         char name[40];
         snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", i);
-        (void)control(name, NULL, NULL, &value, sizeof value);
+        (void)jemalloc_control(name, NULL, NULL, &value, sizeof value);
     }
     return 1;
 }
 
 static void tick(void) {
-    (void)control("arena." ALL_ARENAS ".decay", NULL, NULL, NULL, 0);
+    (void)jemalloc_control("arena." ALL_ARENAS ".decay", NULL, NULL, NULL, 0);
 }
 
 /* How a figure is read: a size_t as it is, or counted in pages; or an unsigned. */
@@ -101,11 +101,11 @@ static int read_figure(const char *key, enum kind kind, uint64_t page, uint64_t 
     unsigned count = 0;
     if (kind == UNSIGNED) {
         length = sizeof count;
-        if (control(key, &count, &length, NULL, 0) != 0) return 0;
+        if (jemalloc_control(key, &count, &length, NULL, 0) != 0) return 0;
         *value = count;
         return 1;
     }
-    if (control(key, &bytes, &length, NULL, 0) != 0) return 0;
+    if (jemalloc_control(key, &bytes, &length, NULL, 0) != 0) return 0;
     *value = kind == PAGES ? bytes * page : bytes;
     return 1;
 }
@@ -118,7 +118,7 @@ static unsigned count_used_arenas(void) {
         _Bool made = 0;
         size_t length = sizeof made;
         snprintf(name, sizeof name, "arena.%u.initialized", i);
-        used += control(name, &made, &length, NULL, 0) == 0 && made;
+        used += jemalloc_control(name, &made, &length, NULL, 0) == 0 && made;
     }
     return used;
 }
@@ -126,8 +126,8 @@ static unsigned count_used_arenas(void) {
 static void count(struct figures *figures) {
     uint64_t epoch = 1;
     size_t page = 0, length = sizeof page;
-    (void)control("epoch", NULL, NULL, &epoch, sizeof epoch);
-    int paged = control("arenas.page", &page, &length, NULL, 0) == 0;
+    (void)jemalloc_control("epoch", NULL, NULL, &epoch, sizeof epoch);
+    int paged = jemalloc_control("arenas.page", &page, &length, NULL, 0) == 0;
     for (size_t i = 0; i < COUNT_OF(KEYS); i++) {
         uint64_t value;
         if (KEYS[i].kind == PAGES && !paged) continue;
@@ -150,6 +150,7 @@ const struct giver JEMALLOC_GIVER = {
     .tick = tick,
     .count = count,
     .no_count = "this jemalloc was built without statistics",
+    .sampling = &JEMALLOC_SAMPLING,
 };
 
 #else

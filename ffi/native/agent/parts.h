@@ -103,6 +103,18 @@ struct figures {
     const char *absent[FIGURE_COUNT];
 };
 
+/* Sampling of the heap. What is refused has a reason. */
+struct sampling {
+    /* 1 where samples can be taken: whether they are, and one is each so many bytes. */
+    int (*read)(int *active, uint64_t *interval);
+    const char *not_prepared;
+    const char *(*set_active)(int active);
+    /* What was sampled so far counts as freed. */
+    const char *(*forget)(void);
+    /* Writes what is live into a file. */
+    const char *(*dump)(const char *path);
+};
+
 /* One allocator. It is known by a symbol in the object that serves malloc. What it lacks is NULL. */
 struct giver {
     const char *name;
@@ -121,9 +133,13 @@ struct giver {
     /* Counts what it can, and why it counts nothing else. */
     void (*count)(struct figures *figures);
     const char *no_count;
+    const struct sampling *sampling;
 };
 
 extern const struct giver JEMALLOC_GIVER;
+extern const struct sampling JEMALLOC_SAMPLING;
+/* Its mallctl(), of the one that serves malloc. */
+int jemalloc_control(const char *name, void *old, size_t *length, void *new, size_t size);
 
 /* Finds who serves malloc: one who gives nothing where nobody is known. */
 void find_giver(void);
@@ -158,10 +174,19 @@ int pressure_descriptor(short *events);
 /* It is ready: reads what has come. 1 when memory is short for certain. */
 int take_pressure(short events);
 
+/* ---- dumps.c ---- */
+
+/* Writes what is live into a new file of this user's alone, and gives its path; or why not. */
+const char *dump_samples(const struct sampling *sampling, char *path, size_t size);
+/* The program ends: files that nobody took are removed. */
+void remove_dumps(void);
+
 /* ---- socket.c, answers.c ---- */
 
 /* Makes the socket; without one nobody is answered. */
 void open_socket(void);
+/* The directory of the socket's file; its length, or 0 where there is none. */
+size_t socket_directory(const char **path);
 /* The listening socket, or -1. */
 int listening_socket(void);
 /* Answers one who has connected. */

@@ -88,6 +88,12 @@ void open_socket(void) {
     if (listener.number < 0) close(made);
 }
 
+size_t socket_directory(const char **path) {
+    const char *end = strrchr(socket_path, '/');
+    *path = socket_path;
+    return end != NULL ? (size_t)(end - socket_path) : 0;
+}
+
 int listening_socket(void) {
     return kept_number(&listener);
 }

@@ -61,11 +61,49 @@ export interface AgentDecay extends AgentHello {
   readonly refused: string | null;
 }
 
+/** How the allocator samples the heap, after what was asked for. */
+export interface AgentProfileState {
+  /** Whether samples can be taken: the program was started with heap profiling. */
+  readonly prepared: boolean;
+  /** Whether they are being taken. */
+  readonly active: boolean;
+  /** One sample for each so many bytes on average; `null` where none can be taken. */
+  readonly interval: number | null;
+  /** Why nothing was done; `null` when it was. */
+  readonly refused: string | null;
+}
+
+/** The state of sampling. */
+export interface AgentProfile extends AgentHello {
+  /** The state. */
+  readonly profile: AgentProfileState;
+}
+
+/** What is live, as the allocator writes it. */
+export interface AgentDump extends AgentProfile {
+  /** The file, as the process sees it, which whoever asked removes; `null` when there is none. */
+  readonly dump: string | null;
+  /** Why there is none. */
+  readonly refused: string | null;
+}
+
+/** What `profile` may be followed by: `reset` has what was sampled so far count as freed. */
+export type AgentProfileAction = "start" | "stop" | "reset";
+
 /** A question; `decay` has milliseconds, and below 0 it is as at the start again. */
-export type AgentQuestion = "hello" | "stats" | "purge" | `decay ${number}`;
+export type AgentQuestion =
+  | "hello"
+  | "stats"
+  | "purge"
+  | `decay ${number}`
+  | "profile"
+  | `profile ${AgentProfileAction}`
+  | "profile dump";
 
 /** The answer to a question. */
 export type AgentAnswer<Q extends AgentQuestion> = Q extends "hello" ? AgentHello
   : Q extends "stats" ? AgentStats
   : Q extends "purge" ? AgentPurge
+  : Q extends "profile dump" ? AgentDump
+  : Q extends "profile" | `profile ${AgentProfileAction}` ? AgentProfile
   : AgentDecay;

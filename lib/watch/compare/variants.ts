@@ -48,6 +48,8 @@ const KEYS: readonly (keyof VariantOptions)[] = [
   "agent",
   "idleTrim",
   "memoryLimit",
+  "heapProfiling",
+  "active",
 ];
 
 /** The variants without options: the plain program, what the agent does to it, and the allocators. */
@@ -141,8 +143,13 @@ function limitWord(limit: number | string): string {
   return typeof limit === "number" ? `${limit}B` : limit;
 }
 
+function intervalWord(interval: number | true): string {
+  return interval === true ? "" : `=${interval}B`;
+}
+
 function wordsOf(options: LaunchOptions): string[] {
   const { allocator, profile, secure, library, agent, idleTrim, memoryLimit } = options;
+  const { heapProfiling = false, active } = options;
   return [
     ...(allocator === undefined ? [] : ["-a", allocator]),
     ...(profile === undefined ? [] : ["-p", profile]),
@@ -151,6 +158,8 @@ function wordsOf(options: LaunchOptions): string[] {
     ...(agent === false ? ["--no-agent"] : []),
     ...(idleTrim === undefined ? [] : ["--idle-trim", idleTrim === 0 ? "0" : `${idleTrim}ms`]),
     ...(memoryLimit === undefined ? [] : ["--memory-limit", limitWord(memoryLimit)]),
+    ...(heapProfiling === false ? [] : [`--heap-profiling${intervalWord(heapProfiling)}`]),
+    ...(active === true ? ["--active"] : []),
   ];
 }
 

@@ -47,12 +47,19 @@ export const SHIM_FILES: readonly string[] = [
   "agent/agent.c",
   "agent/allocators.c",
   "agent/answers.c",
+  "agent/dumps.c",
   "agent/files.c",
   "agent/jemalloc.c",
   "agent/limits.c",
   "agent/pressure.c",
   "agent/purge.c",
+  "agent/sampling.c",
   "agent/socket.c",
+  "profile/backtrace.c",
+  "profile/engine-log.c",
+  "profile/frame-rules.c",
+  "profile/frame-tables.c",
+  "profile/profiling.c",
   "serving/serving.c",
   "serving/allocators.c",
   "serving/elf.c",
@@ -85,6 +92,9 @@ const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
   pe: [],
 };
 
+/** The same of glibc's alone, see `profile/engine-log.c`. */
+const INTERPOSED_IN_GLIBC: readonly string[] = ["fopen", "fopen64"];
+
 /** What Node looks for in an addon, see `node-api.c`. */
 const ADDON_ENTRY = "napi_register_module_v1";
 
@@ -103,6 +113,7 @@ export const SHIM_RECIPE: Recipe = {
       ADDON_ENTRY,
       ...INTERPOSED[objectFormat(target)],
       ...(target.platform === "linux" ? ["execveat"] : []),
+      ...(target.libc === "glibc" ? INTERPOSED_IN_GLIBC : []),
     ]),
   space: 2 ** 20,
   tools: [],

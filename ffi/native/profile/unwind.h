@@ -1,0 +1,81 @@
+/*
+ * Call stacks for jemalloc's sampling, also through machine code that was made at run time. Linux with
+ * glibc has it, on x64 and arm64.
+ *
+ * A frame of a loaded object is left by its unwind information (.eh_frame), as a debugger does. Code of
+ * a JavaScript engine has none: there the chain of frame pointers is followed, until it comes back to a
+ * loaded object. Everything is read by functions of this folder: nothing is allocated and no lock is
+ * taken (before glibc 2.35 the dynamic linker's, which a thread may take twice), so that a sample may be
+ * taken anywhere in a program, also inside the dynamic linker and inside what finds a thread's stack.
+ * No word of a stack is read before its page is known to be readable.
+ */
+#ifndef OFFHEAP_UNWIND_H
+#define OFFHEAP_UNWIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__linux__) && defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
+#define HAS_UNWINDER 1
+
+/* Registers by the numbers that unwind information has for them. */
+#ifdef __x86_64__
+enum { FRAME_POINTER = 6, STACK_POINTER = 7, RETURN_COLUMN = 16, REGISTER_COUNT = 17 };
+#else
+enum { FRAME_POINTER = 29, STACK_POINTER = 31, RETURN_COLUMN = 30, REGISTER_COUNT = 32 };
+#endif
+
+/* What is known of a frame: where it goes on, and its registers. */
+struct frame {
+    uintptr_t pc;
+    /* Whether the instruction at `pc` is the next one, and not the one after a call. */
+    int exact;
+    /* A bit for each register whose value is known. */
+    uint64_t known;
+    uintptr_t registers[REGISTER_COUNT];
+};
+
+/* The part of a stack that is known to be readable: from the walk's start to the end of a page. */
+struct stack {
+    uintptr_t start, checked, page;
+};
+
+/* Reads a word of the stack; 0 where it is none, or cannot be read. */
+int read_stack(struct stack *stack, uintptr_t address, uintptr_t *word);
+
+/* ---- frame-tables.c ---- */
+
+/* What unwind information says of a function: instructions for a table of rules, see frame-rules.c. */
+struct function_rules {
+    uintptr_t start;
+    uint64_t code_step;
+    int64_t data_step;
+    uint64_t return_column;
+    const uint8_t *common, *common_end, *own, *own_end;
+    /* Whether entries have data of their own before their instructions. */
+    int has_data;
+    /* Whether the frame is the kernel's for a signal: what is below was interrupted anywhere. */
+    int is_signal;
+};
+
+/* Before the first walk. */
+void find_object_finder(void);
+/* Finds what is known of the function at an address; 0 where no loaded object has it. */
+int find_rules(uintptr_t pc, struct function_rules *rules);
+
+uint64_t read_unsigned_leb(const uint8_t **at);
+int64_t read_signed_leb(const uint8_t **at);
+
+/* ---- frame-rules.c ---- */
+
+/* Leaves a frame by its rules. 1; or 0 at the outermost frame, and where the rules cannot be followed. */
+int leave_frame(struct frame *frame, const struct function_rules *rules, struct stack *stack);
+
+/* ---- backtrace.c ---- */
+
+/* jemalloc's experimental.hooks.prof_backtrace: return addresses, the innermost first. */
+void take_backtrace(void **addresses, unsigned *count, unsigned most);
+
+#endif
+
+#endif
