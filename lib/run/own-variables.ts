@@ -20,6 +20,9 @@ export const RESTORE_VARIABLE = "OFFHEAP_RESTORE";
 /** What a launch has set in other variables: `NAME=VALUE` each, parted by `+`, with escapes as in URLs. */
 const SET_VARIABLE = "OFFHEAP_SET";
 
+/** In that record the launch's profile, which is in no variable of its own. */
+export const PROFILE_ENTRY = "OFFHEAP_PROFILE";
+
 const TUNINGS = ALLOCATORS.flatMap(({ library }) => library?.tuning ?? []);
 
 /**
@@ -72,10 +75,19 @@ function ownPart(name: string, value: string, before: string): string {
   return joined ? value.slice(0, -before.length - separator.length) : value;
 }
 
-/** The same variables, with the record of them. */
-export function recordSettings(before: Variables, variables: Variables): Record<string, string> {
+/**
+ * The same variables, with the record of them.
+ *
+ * @param profile The launch's profile; `null` where the allocator has none.
+ */
+export function recordSettings(
+  before: Variables,
+  variables: Variables,
+  profile: string | null,
+): Record<string, string> {
   const record = Object.entries(variables).filter(([name]) => !OWN.includes(name))
     .map(([name, value]) => `${name}=${escaped(ownPart(name, value, before[name] ?? ""))}`);
+  if (profile !== null) record.push(`${PROFILE_ENTRY}=${profile}`);
   return { ...variables, [SET_VARIABLE]: record.join(SEPARATOR) };
 }
 
@@ -83,13 +95,17 @@ function escaped(value: string): string {
   return encodeURI(value).replaceAll(SEPARATOR, encodeURIComponent(SEPARATOR));
 }
 
+function parseRecord(text: string): (readonly [string, string])[] {
+  return text.split(SEPARATOR).map((entry) => {
+    const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/.exec(entry) ?? [];
+    if (name === undefined || value === undefined) throw new URIError("it is no assignment");
+    return [name, decodeURIComponent(value)];
+  });
+}
+
 function readRecord(text: string): (readonly [string, string])[] {
   try {
-    return text.split(SEPARATOR).map((entry) => {
-      const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/.exec(entry) ?? [];
-      if (name === undefined || value === undefined) throw new URIError("it is no assignment");
-      return [name, decodeURIComponent(value)];
-    });
+    return parseRecord(text);
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
     throw new LaunchError(
@@ -133,4 +149,25 @@ export function withoutLaunch(environment: Variables): Record<string, string> {
     else left[name] = rest;
   }
   return left;
+}
+
+/** What a launch has set in an environment, for whoever looks at a process. */
+export interface LaunchSettings {
+  /** What it has set, by name; empty without a launch, and for a record that cannot be read. */
+  readonly entries: ReadonlyMap<string, string>;
+  /** The paths that it preloads. */
+  readonly preloaded: readonly string[];
+}
+
+/** Reads what a launch has set, in an environment that anybody may have made. */
+export function launchSettings(environment: Variables): LaunchSettings {
+  let entries = new Map<string, string>();
+  try {
+    const record = environment[SET_VARIABLE] ?? "";
+    if (record !== "") entries = new Map(parseRecord(record));
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+  }
+  const preload = entries.get(launchPlatform().preloadVariable);
+  return { entries, preloaded: preloadEntries(preload) };
 }

@@ -94,6 +94,8 @@ export interface LaunchPlan {
   readonly agent: string | null;
   /** What is set for heap profiles; `null` where none was asked for. */
   readonly profiling: ProfilingSettings | null;
+  /** The profile of the allocator's options; `null` where it has none. */
+  readonly profile: ProfileName | null;
   /** The variables that tune the allocator. */
   readonly tuning: Readonly<Record<string, string>>;
   /** What the user should know of the settings and the library; sentences without their end. */
@@ -264,7 +266,9 @@ export function planLaunch(
   const notes = notesOn(merged, library);
   const agent = agentSettings(options, platform);
   const profiling = profilingSettings(sampling, before);
-  return { allocator, library, shim, before, agent, profiling, tuning: variables, notes };
+  const tuned = library !== null && allocatorNamed(allocator).library?.tuning !== null;
+  const profile = tuned ? options.profile ?? DEFAULT_PROFILE : null;
+  return { allocator, library, shim, before, agent, profiling, profile, tuning: variables, notes };
 }
 
 /**
@@ -289,7 +293,7 @@ export function preloadedLibraries(plan: LaunchPlan): readonly ResolvedLibrary[]
 
 /** The variables that preload libraries, tune the allocator and ask for the agent. */
 export function preloadVariables(
-  { before, tuning, agent, profiling }: LaunchPlan,
+  { before, tuning, agent, profiling, profile }: LaunchPlan,
   libraries: readonly ResolvedLibrary[],
 ): Record<string, string> {
   const { preloadVariable: variable } = launchPlatform();
@@ -302,7 +306,7 @@ export function preloadVariables(
       ...profiling.flags,
     }),
     ...(agent === null ? {} : { [AGENT_VARIABLE]: `${RUNTIMES}:${agent}` }),
-  });
+  }, profile);
 }
 
 /** The variables that put a program under the plan's allocator, without the check inside it. */

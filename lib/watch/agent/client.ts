@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import process from "node:process";
 import { AgentError } from "../../errors.ts";
 import { errorCode } from "../../system/files.ts";
-import { agentPlaces, agentProcess, ownSockets, wantsAgent } from "./sockets.ts";
+import { agentPlaces, agentProcess, type BoundSockets, ownSockets, wantsAgent } from "./sockets.ts";
 import type { AgentAnswer, AgentQuestion } from "./types.ts";
 
 /** The version of the protocol that is spoken here. */
@@ -24,13 +24,13 @@ const MOST_BYTES = 65_536;
 const STALE: readonly string[] = ["ECONNREFUSED", "ENOENT"];
 
 /** Sends a line, and gives what comes back until the end. */
-function exchange(path: string, line: string): Promise<string> {
+function exchange(path: string, line: string, milliseconds: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
     let text = "";
     const limit = setTimeout(() => {
-      socket.destroy(new Error(`it did not answer within ${LIMIT_MS / 1000} s`));
-    }, LIMIT_MS);
+      socket.destroy(new Error(`it did not answer within ${milliseconds / 1000} s`));
+    }, milliseconds);
     socket.setEncoding("utf8");
     socket.on("connect", () => socket.write(`${line}\n`));
     socket.on("data", (part: string) => {
@@ -72,6 +72,14 @@ function readAnswer(pid: number, ownPid: number, text: string): Record<string, u
   return fields;
 }
 
+/** How an agent is asked. */
+export interface AskOptions {
+  /** The longest that it may take to answer, in milliseconds: half a minute by default. */
+  readonly milliseconds?: number;
+  /** The sockets of the machine, where many agents are asked at one moment. */
+  readonly bound?: BoundSockets;
+}
+
 /**
  * Asks the agent of a process, which is this machine's, in a container or not.
  *
@@ -81,6 +89,7 @@ function readAnswer(pid: number, ownPid: number, text: string): Record<string, u
 export async function askAgent<Q extends AgentQuestion>(
   pid: number,
   question: Q,
+  { milliseconds = LIMIT_MS, bound }: AskOptions = {},
 ): Promise<AgentAnswer<Q>> {
   const fail = (why: string): never => {
     throw new AgentError(`Cannot ask the agent of process ${pid}: ${why}.`);
@@ -88,9 +97,9 @@ export async function askAgent<Q extends AgentQuestion>(
   if (process.platform !== "linux") return fail("Linux alone has agents");
   const known = agentProcess(pid) ?? fail("there is no such process");
   const failures: string[] = [];
-  for (const { path, called } of agentPlaces(pid, known)) {
+  for (const { path, called } of agentPlaces(pid, known, bound)) {
     try {
-      const answer = readAnswer(pid, known.ownPid, await exchange(path, question));
+      const answer = readAnswer(pid, known.ownPid, await exchange(path, question, milliseconds));
       // The protocol's answer to this question, of the version that was compared.
       return answer as unknown as AgentAnswer<Q>;
     } catch (error) {

@@ -80,20 +80,43 @@ function agentNodes(pid: number): string[] {
   });
 }
 
+/** The names of bound sockets by their nodes, as a process's network namespace has them. */
+export type BoundSockets = (pid: number) => ReadonlyMap<string, string>;
+
+/** Reads them for one process. */
+function readBound(pid: number): ReadonlyMap<string, string> {
+  const lines = readText(`/proc/${pid}/net/unix`)?.split("\n") ?? [];
+  return new Map(lines.flatMap((line) => {
+    // Number, references, protocol, flags, type, state, node and name.
+    const [, node, name] = /^(?:\S+\s+){6}(\d+) (.+)$/.exec(line) ?? [];
+    return node === undefined || name === undefined ? [] : [[node, name] as const];
+  }));
+}
+
+/** Reads them once for all processes of a namespace: for a look at many processes at one moment. */
+export function boundSockets(): BoundSockets {
+  const known = new Map<string, ReadonlyMap<string, string>>();
+  return (pid) => {
+    const link = `/proc/${pid}/ns/net`;
+    const namespace = attempt(link, () => readlinkSync(link));
+    if (namespace === null) return readBound(pid);
+    const found = known.get(namespace) ?? readBound(pid);
+    known.set(namespace, found);
+    return found;
+  };
+}
+
 /**
  * The names of the sockets at which the agent of a process listens, as it has bound them. What listens
  * under such a name is another's when the process does not have it itself: of its number in another
  * namespace, or of somebody who has taken an abstract name.
  */
-function boundNames(pid: number, { ownPid }: AgentProcess): string[] {
-  const nodes = new Set(agentNodes(pid));
-  if (nodes.size === 0) return [];
-  const lines = readText(`/proc/${pid}/net/unix`)?.split("\n") ?? [];
-  return lines.flatMap((line) => {
-    // Number, references, protocol, flags, type, state, node and name.
-    const [, node = "", name = ""] = /^(?:\S+\s+){6}(\d+) (.+)$/.exec(line) ?? [];
-    return nodes.has(node) && namesProcess(name, ownPid) ? [name] : [];
-  });
+function boundNames(pid: number, { ownPid }: AgentProcess, bound: BoundSockets): string[] {
+  const nodes = agentNodes(pid);
+  if (nodes.length === 0) return [];
+  const names = bound(pid);
+  return nodes.flatMap((node) => names.get(node) ?? [])
+    .filter((name) => namesProcess(name, ownPid));
 }
 
 function namesProcess(name: string, ownPid: number): boolean {
@@ -101,8 +124,12 @@ function namesProcess(name: string, ownPid: number): boolean {
 }
 
 /** Where the socket of a process's agent is; empty where it has none, or none that this user may see. */
-export function agentPlaces(pid: number, known: AgentProcess): AgentPlace[] {
-  return boundNames(pid, known).flatMap((name) => {
+export function agentPlaces(
+  pid: number,
+  known: AgentProcess,
+  bound: BoundSockets = readBound,
+): AgentPlace[] {
+  return boundNames(pid, known, bound).flatMap((name) => {
     if (name.startsWith("@")) return [{ path: `${ABSTRACT}${name.slice(1)}`, called: name }];
     // The same file by the shorter way, which a socket's address has room for.
     const path = join(known.root, name);

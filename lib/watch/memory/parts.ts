@@ -29,7 +29,12 @@ function minus(known: number | undefined, bytes: number): number | undefined {
 }
 
 /** The parts of RSS, the rest last; none where RSS is not known. */
-export function partsOf(memory: Omit<ProcessMemory, "parts">): MemoryPart[] {
+export function partsOf(
+  memory: Pick<
+    ProcessMemory,
+    "allocator" | "own" | "runtimeAllocator" | "kernel" | "javascript"
+  >,
+): MemoryPart[] {
   const { allocator, own, runtimeAllocator, kernel, javascript } = memory;
   const { rss } = kernel;
   if (rss === undefined) return [];

@@ -11,6 +11,7 @@ import type { Mapping } from "../../system/linux-maps.ts";
 import { DEBUG_SYMBOLS } from "../doctor/linker-list.ts";
 import { openable } from "../doctor/objects.ts";
 import { type ProgramRuntime, runtimeOf } from "./runtime.ts";
+import type { ServingFacts } from "./types.ts";
 
 /** What a mapped program or library is. */
 export interface MappedFile {
@@ -38,6 +39,15 @@ export interface FileKnowledge {
   file(directory: string, mapping: Mapping): MappedFile;
   /** What the program of a process is, by the kernel's link to its file, which may be removed. */
   program(directory: string): ProgramFacts;
+  /**
+   * What is known of a process.
+   *
+   * @param key What tells it from any other, and its program from those that it was before.
+   * @param isSettled Whether it will stay so, and can be remembered.
+   */
+  serving(key: string, isSettled: boolean, find: () => ServingFacts): ServingFacts;
+  /** Forgets the processes of which nobody has asked since the last time. */
+  forgetEnded(): void;
 }
 
 const NAMES: readonly string[] = ["malloc", ...ALLOCATORS.flatMap(({ mark }) => mark.symbols)];
@@ -46,7 +56,18 @@ const NAMES: readonly string[] = ["malloc", ...ALLOCATORS.flatMap(({ mark }) => 
 export function learnFiles(): FileKnowledge {
   const files = new Map<string, MappedFile>();
   const programs = new Map<string, ProgramFacts>();
+  let processes = new Map<string, ServingFacts>();
+  let asked = new Map<string, ServingFacts>();
   return {
+    serving(key, isSettled, find) {
+      const found = processes.get(key) ?? find();
+      if (isSettled) asked.set(key, found);
+      return found;
+    },
+    forgetEnded() {
+      processes = asked;
+      asked = new Map();
+    },
     file(directory, mapping) {
       const path = mapping.path ?? "";
       return once(files, `${mapping.identity} ${path}`, () => {

@@ -18,12 +18,14 @@ import {
   readStrings,
   readText,
 } from "../doctor/process-source.ts";
-import { readCgroupMemory } from "../info/cgroup.ts";
+import { readGroupFigures } from "../memory/group.ts";
+import type { GroupFigures } from "../memory/types.ts";
 import { removeStaleSockets } from "../agent/client.ts";
 import { askAgents } from "./agents.ts";
 import { type FileKnowledge, learnFiles } from "./files.ts";
+import { environmentOf, launchOf } from "./launch.ts";
 import { findServing } from "./serving.ts";
-import type { ListedProcess, ProcessList } from "./types.ts";
+import type { ListedProcess, ProcessList, SeenProcess, ServingFacts } from "./types.ts";
 
 /** The clock ticks of `/proc/PID/stat`: the kernel shows 100 a second to programs, whatever its own. */
 const TICKS_PER_SECOND = 100;
@@ -31,41 +33,62 @@ const TICKS_PER_SECOND = 100;
 /** The file of offheap's shim, with which agents come. */
 const SHIM = libraryFileName("offheap", "linux");
 
+/** Which processes are looked at, and what is known from before. */
+export interface LookOptions {
+  /** Their IDs; all of them without it. */
+  readonly pids?: readonly number[] | undefined;
+  /** What was learnt of files and processes by an earlier look. */
+  readonly knowledge?: FileKnowledge;
+}
+
+/** The processes that this user may look at, and how many others there are. */
+export interface Look {
+  /** The processes, by their IDs. */
+  readonly seen: readonly SeenProcess[];
+  /** How many may not be looked at. */
+  readonly hidden: number;
+}
+
 /**
- * Lists the processes of this machine, and removes the sockets of agents whose processes were killed.
- * Linux only. Threads of the kernel and processes that have ended
- * are left out.
+ * Looks at the processes of this machine from outside. Linux only. Threads of the kernel and processes
+ * that have ended are left out.
  *
  * @throws {DoctorError} on another system, or without `/proc`.
  * @throws {PermissionError} when the runtime does not permit to read `/proc`.
  */
-export async function listProcesses(): Promise<ProcessList> {
+export function lookAtProcesses({ pids, knowledge = learnFiles() }: LookOptions = {}): Look {
   if (process.platform !== "linux") {
     throw new DoctorError(
       `Cannot list processes: that needs /proc as Linux has it, and this system is ` +
         `${process.platform}.`,
     );
   }
-  const knowledge = learnFiles();
   const uptime = readUptime();
-  const processes: ListedProcess[] = [];
-  const agents = new Set<number>();
+  const seen: SeenProcess[] = [];
   let hidden = 0;
-  for (const pid of processIds()) {
+  for (const pid of pids ?? processIds()) {
     try {
       const source = openProcess(pid);
       const found = attempt(pid, source.directory, () => describe(source, uptime, knowledge));
-      if (found === null) continue;
-      processes.push(found.listed);
-      if (found.hasShim) agents.add(pid);
+      if (found !== null) seen.push(found);
     } catch (error) {
       if (!(error instanceof DoctorError)) throw error;
       if (isRefused(error)) hidden++;
     }
   }
-  processes.sort((a, b) => b.resident - a.resident);
+  return { seen, hidden };
+}
+
+/**
+ * Lists the processes of this machine, and removes the sockets of agents whose processes were killed.
+ *
+ * @throws As {@linkcode lookAtProcesses}.
+ */
+export async function listProcesses(): Promise<ProcessList> {
+  const { seen, hidden } = lookAtProcesses();
   await removeStaleSockets();
-  return { processes: await askAgents(processes, (pid) => agents.has(pid)), hidden };
+  const processes = (await askAgents(seen)).sort((a, b) => b.resident - a.resident);
+  return { processes, hidden };
 }
 
 function processIds(): number[] {
@@ -81,40 +104,66 @@ function readUptime(): number {
   return seconds;
 }
 
+/** A process that has just been started may still be loading its libraries. */
+const SETTLED_SECONDS = 10;
+
 /** One process; `null` for what has no program: a thread of the kernel, or a process that has ended. */
 function describe(
   source: ProcessSource,
   uptime: number,
   knowledge: FileKnowledge,
-): { readonly listed: ListedProcess; readonly hasShim: boolean } | null {
+): SeenProcess | null {
   const status = readText(source, "status");
   const resident = statusBytes(status, "VmRSS");
   if (resident === null) return null;
   const executable = source.executable();
   if (executable === null) return null;
-  const mappings = executableMappings(readText(source, "maps"));
-  const program = knowledge.program(source.directory);
-  const allocator = findServing(source, executable, mappings, program, knowledge);
   const { parent, startTicks } = readStat(source);
+  const ageSeconds = Math.max(0, uptime - startTicks / TICKS_PER_SECOND);
+  const facts = knowledge.serving(
+    `${source.pid} ${startTicks} ${executable}`,
+    ageSeconds > SETTLED_SECONDS,
+    () => findOut(source, executable, knowledge),
+  );
   const swap = statusBytes(status, "VmSwap");
+  const group = readGroup(source.pid);
   const listed: ListedProcess = {
     pid: source.pid,
     parent,
     user: Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]),
     command: readStrings(source, "cmdline"),
     executable,
-    runtime: program.runtime,
-    allocator,
+    runtime: facts.runtime,
+    allocator: facts.allocator,
     verified: false,
     resident,
     allocated: null,
     heldBack: null,
     swap,
-    ageSeconds: Math.max(0, uptime - startTicks / TICKS_PER_SECOND),
-    ...limitOf(source.pid, swap === null ? { swap: "the kernel does not count it" } : {}),
+    limit: typeof group === "string" ? null : group.limit ?? null,
+    ageSeconds,
+    absent: {
+      ...(swap === null ? { swap: "the kernel does not count it" } : {}),
+      ...(typeof group === "string" ? { limit: group } : {}),
+    },
   };
-  const hasShim = mappings.some(({ path }) => path !== null && basename(path) === SHIM);
-  return { listed, hasShim };
+  return { listed, facts, startTicks, group };
+}
+
+/** What does not change while a process runs one program. */
+function findOut(
+  source: ProcessSource,
+  executable: string,
+  knowledge: FileKnowledge,
+): ServingFacts {
+  const mappings = executableMappings(readText(source, "maps"));
+  const program = knowledge.program(source.directory);
+  return {
+    runtime: program.runtime,
+    allocator: findServing(source, executable, mappings, program, knowledge),
+    hasShim: mappings.some(({ path }) => path !== null && basename(path) === SHIM),
+    launch: launchOf(environmentOf(readStrings(source, "environ"))),
+  };
 }
 
 /** Only mapped files that hold code are looked at; a browser has thousands of other mappings. */
@@ -124,15 +173,12 @@ function executableMappings(text: string): ReturnType<typeof parseMaps> {
   return [...first.values()].toReversed();
 }
 
-function limitOf(
-  pid: number,
-  absent: ListedProcess["absent"],
-): Pick<ListedProcess, "limit" | "absent"> {
+function readGroup(pid: number): GroupFigures | string {
   try {
-    return { limit: readCgroupMemory({ pid })?.limit ?? null, absent };
+    return readGroupFigures({ pid });
   } catch (error) {
     if (!(error instanceof SystemInfoError)) throw error;
-    return { limit: null, absent: { ...absent, limit: error.message } };
+    return error.message;
   }
 }
 

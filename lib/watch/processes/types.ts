@@ -4,6 +4,8 @@
  * @module
  */
 import type { ExaminedAllocator } from "../doctor/types.ts";
+import type { GroupFigures } from "../memory/types.ts";
+import type { LaunchRecord } from "./launch.ts";
 import type { ProgramRuntime } from "./runtime.ts";
 
 /** One process. Sizes are in bytes; what is not known is `null`, and has its reason in `absent`. */
@@ -46,4 +48,28 @@ export interface ProcessList {
   readonly processes: readonly ListedProcess[];
   /** How many others there are, which this user may not look at. */
   readonly hidden: number;
+}
+
+/** What is found out of a process by the files that it has mapped. */
+export interface ServingFacts {
+  /** The runtime that its program is; `null` for another program. */
+  readonly runtime: ProgramRuntime | null;
+  /** Who serves `malloc` in it. */
+  readonly allocator: ExaminedAllocator;
+  /** Whether offheap's shim is in it. */
+  readonly hasShim: boolean;
+  /** What the launch that started it asked. */
+  readonly launch: LaunchRecord;
+}
+
+/** A process as it is seen from outside. */
+export interface SeenProcess {
+  /** What is listed of it, without what its agent has to say. */
+  readonly listed: ListedProcess;
+  /** What its mapped files and its environment say. */
+  readonly facts: ServingFacts;
+  /** When it was started, in the clock's ticks since the machine was: with its ID, whose it is. */
+  readonly startTicks: number;
+  /** What its control group counts; a string says why there is none. */
+  readonly group: GroupFigures | string;
 }

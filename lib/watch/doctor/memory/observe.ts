@@ -57,6 +57,22 @@ export async function observeOther(
   const javascript = typeof heap === "string"
     ? figures(JAVASCRIPT_FIGURES, {}, heap)
     : await heap();
+  return observeKernel(pid, counted, javascript, full);
+}
+
+/**
+ * An observation of another process of which the rest is known.
+ *
+ * @param counted What its allocator counts.
+ * @param javascript What its JavaScript heap counts.
+ * @throws As {@linkcode observeOther}.
+ */
+export function observeKernel(
+  pid: number,
+  counted: CountedAllocator,
+  javascript: JavaScriptFigures,
+  full: boolean,
+): Observation {
   return {
     at: Date.now(),
     allocator: counted,
