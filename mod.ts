@@ -125,6 +125,13 @@ export {
   type PartName,
   type ProcessMemory,
 } from "./lib/watch/memory/types.ts";
+export {
+  type InstrumentOptions,
+  type MetricMeter,
+  type MetricObserver,
+  type MetricRegistry,
+  registerMetrics,
+} from "./lib/watch/metrics/register.ts";
 export type {
   MemoryPressure,
   PressureReading,
