@@ -30,6 +30,7 @@ import {
   REQUIREMENTS,
 } from "./environment-formats.ts";
 import { addCompare } from "./compare.ts";
+import { addServe } from "./serve.ts";
 import { describe, REFUSED } from "./failure.ts";
 import { print } from "./print.ts";
 import { isForShell, SHELL_REFUSAL } from "./shell-refusal.ts";
@@ -285,6 +286,7 @@ function createProgram(setStatus: SetStatus): Command {
   addReports(program, setStatus);
   addLaunching(program);
   addCompare(program, setStatus);
+  addServe(program, setStatus);
   addBuild(program);
   for (const command of program.commands) {
     command.exitOverride()

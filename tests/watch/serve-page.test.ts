@@ -1,0 +1,239 @@
+/**
+ * The page of `offheap serve` in a real browser.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import sharp from "sharp";
+import { makePage } from "../../scripts/build-page.ts";
+import { type BrowserPage, CHROMIUM, withBrowser } from "../support/browser.ts";
+import { type AnsweringChild, withChild } from "../support/child.ts";
+import { temporaryDirectory } from "../support/compile.ts";
+import { offheapCommand, ROOT } from "../support/runtime.ts";
+import { type Serving, startServing } from "../support/serving.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const browser = () =>
+  skipUnless(
+    process.platform === "linux" && typeof CHROMIUM !== "string",
+    typeof CHROMIUM === "string" ? CHROMIUM : "it serves by /proc as Linux has it",
+  );
+
+const PICTURES = join(ROOT, "build", "tests", "serve-page");
+
+const directory = temporaryDirectory();
+// A burst leaves memory behind that the allocator keeps; a line makes another one.
+writeFileSync(
+  join(directory, "service.mjs"),
+  `
+let kept = [];
+function burst(megabytes) {
+  const all = Array.from({ length: megabytes * 16 }, () => Buffer.alloc(65536, 1));
+  kept = all.slice(0, 64);
+}
+burst(96);
+globalThis.gc?.();
+process.stdin.on("data", (data) => { burst(160); globalThis.gc?.(); process.stdout.write(data); });
+`,
+);
+
+/** As somebody would type it: the pictures show it. */
+const LAUNCH = [
+  "sh",
+  "-c",
+  `cd ${directory} && exec "$@"`,
+  "sh",
+  ...offheapCommand("run", "-a", "jemalloc", "--idle-trim", "0", "--memory-limit", "900MiB", "--"),
+  "node",
+  "--expose-gc",
+  "service.mjs",
+] as const;
+
+async function withService<R>(
+  use: (service: AnsweringChild, serving: Serving) => Promise<R>,
+): Promise<R> {
+  const [file, ...args] = LAUNCH;
+  const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
+  return await withChild(file, args, { env }, async (service) => {
+    const serving = await startServing("--pid", String(service.pid), String(process.pid));
+    try {
+      return await use(service, serving);
+    } finally {
+      await serving.end();
+    }
+  });
+}
+
+function address({ url, token }: Serving): string {
+  return `${url}/#token=${token}`;
+}
+
+async function keep(page: BrowserPage, name: string): Promise<void> {
+  mkdirSync(PICTURES, { recursive: true });
+  writeFileSync(join(PICTURES, `${name}.png`), await page.picture());
+}
+
+/** How many different colours a part of the page has: a chart that drew nothing has hardly any. */
+async function colours(page: BrowserPage, selector: string): Promise<number> {
+  const box = await page.evaluate<{ x: number; y: number; width: number; height: number }>(
+    `(({ x, y, width, height }) => ({ x, y, width, height }))(
+      document.querySelector(${JSON.stringify(selector)}).getBoundingClientRect())`,
+  );
+  const { data, info } = await sharp(await page.picture()).extract({
+    left: Math.round(box.x),
+    top: Math.round(box.y),
+    width: Math.floor(box.width),
+    height: Math.floor(box.height),
+  }).raw().toBuffer({ resolveWithObject: true });
+  const seen = new Set<number>();
+  for (let at = 0; at < data.length; at += info.channels) {
+    seen.add(((data[at] ?? 0) << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0));
+  }
+  return seen.size;
+}
+
+const LISTED = "document.querySelectorAll('.list tbody tr').length > 1";
+
+test("the files of the page are made of today's sources", async () => {
+  for (const [path, text] of Object.entries(await makePage())) {
+    assert.ok(readFileSync(join(ROOT, path), "utf8") === text, `${path}: npm run build:page`);
+  }
+});
+
+test(
+  "the page draws a process, shows what a purge brings, and goes on by itself",
+  browser(),
+  async () => {
+    await withService(async (service, serving) => {
+      await withBrowser(async (page) => {
+        await page.display({ width: 1200, height: 1400 });
+        await page.open(address(serving));
+        await page.until(LISTED, "a list of processes");
+        assert.equal(await page.evaluate("location.hash"), "#/", "the token is out of the address");
+        const row = await page.evaluate<string>(
+          `document.querySelector('a[href="#/process/${service.pid}"]').closest("tr").innerText`,
+        );
+        assert.match(row, /service\.mjs.*jemalloc proven.*MiB/s);
+        await keep(page, "list");
+        await page.evaluate(`document.querySelector('a[href="#/process/${service.pid}"]').click()`);
+        await page.until("document.querySelectorAll('.chart canvas').length === 4", "four charts");
+        await page.until("Number(/(\\d+) looks/.exec(machine.textContent)?.[1]) > 2", "several looks");
+        assert.match(
+          await page.evaluate("document.querySelector('h2').textContent"),
+          /service\.mjs/,
+        );
+        assert.ok(await colours(page, ".chart canvas") > 20, "the first chart is drawn");
+        const before = await page.evaluate<string>("document.querySelector('.facts').innerText");
+        assert.match(before, /proven\s+yes.*profile\s+balanced.*900\.0 MiB \(program\)/s);
+        await service.ask("burst");
+        await page.until(
+          `document.querySelector('.facts').innerText !== ${JSON.stringify(before)}`,
+          "other figures without anybody's doing",
+        );
+        await keep(page, "process");
+        await page.evaluate(
+          "[...document.querySelectorAll('button')].find((b) => b.textContent === 'Purge').click()",
+        );
+        await page.until("/came back in/.test(outcome.textContent)", "what the purge brought");
+        const words = await page.evaluate<string>("outcome.textContent");
+        assert.match(
+          words,
+          /^[\d.]+ (B|KiB|MiB) came back in [\d.]+ ms: RSS was [\d.]+ MiB, and is [\d.]+ MiB\.$/,
+        );
+        await page.display({ width: 1200, height: 1400, dark: true });
+        await page.until(
+          "document.querySelectorAll('.chart canvas').length === 4",
+          "charts in the dark",
+        );
+        await page.until(
+          "/looks/.test(machine.textContent) && document.querySelector('.u-legend')",
+          "again",
+        );
+        assert.equal(
+          await page.evaluate("getComputedStyle(document.body).backgroundColor"),
+          "rgb(20, 23, 27)",
+        );
+        await keep(page, "process-dark");
+        assert.deepEqual(page.complaints, [], "nothing is blocked, and nothing fails");
+      });
+    });
+  },
+);
+
+test(
+  "nothing is shown in the page without the token, and a typed one opens it",
+  browser(),
+  async () => {
+    await withService(async (service, serving) => {
+      await withBrowser(async (page) => {
+        await page.open(`${serving.url}/`);
+        await page.until("document.querySelector('input[name=token]')", "a question for the token");
+        const text = await page.evaluate<string>("document.body.innerText");
+        assert.match(text, /Nothing is shown without the token/);
+        assert.doesNotMatch(text, new RegExp(`service\\.mjs|\\b${service.pid}\\b`));
+        await page.open(`${serving.url}/#token=wrong`);
+        await page.until("document.querySelector('input[name=token]')", "the question again");
+        await page.evaluate(
+          `document.querySelector("input[name=token]").value = ${JSON.stringify(serving.token)};
+         document.querySelector("form").requestSubmit()`,
+        );
+        await page.until(LISTED, "a list of processes");
+      });
+    });
+  },
+);
+
+test("a phone has room for it, and the keyboard is enough", browser(), async () => {
+  await withService(async (service, serving) => {
+    await withBrowser(async (page) => {
+      await page.display({ width: 390, height: 844, phone: true });
+      await page.open(address(serving));
+      await page.until(LISTED, "a list of processes");
+      const fits = "document.documentElement.scrollWidth <= innerWidth";
+      assert.ok(await page.evaluate(fits), "the list is as wide as the phone");
+      await keep(page, "phone-list");
+      // From the filter on by Tab: to the heads, and to the rows.
+      await page.evaluate(`document.querySelector("input[name=filter]").focus()`);
+      await page.evaluate(
+        `document.activeElement.value = "service.mjs ${service.pid}";
+         document.activeElement.dispatchEvent(new Event("input"))`,
+      );
+      const onLink = `document.activeElement.getAttribute("href") === "#/process/${service.pid}"`;
+      for (let presses = 0; presses < 20 && !await page.evaluate(onLink); presses++) {
+        await page.press("Tab");
+      }
+      assert.ok(await page.evaluate(onLink), "the row is reached by the keyboard");
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      assert.ok(await page.evaluate(onLink), "an update does not take the focus away");
+      await page.press("Enter");
+      await page.until("document.querySelectorAll('.chart canvas').length === 4", "the process");
+      await page.until("machine.textContent.includes('looks')", "its figures");
+      assert.ok(await page.evaluate(fits), "the process is as wide as the phone");
+      await keep(page, "phone-process");
+    });
+  });
+});
+
+test(
+  "a process that ends is said to have ended, and what was seen of it stays",
+  browser(),
+  async () => {
+    await withBrowser(async (page) => {
+      const serving = await startServing();
+      try {
+        await withChild("cat", [], {}, async ({ pid }) => {
+          await page.open(address(serving));
+          await page.until(LISTED, "a list of processes");
+          await page.evaluate(`location.hash = "#/process/${pid}"`);
+          await page.until("document.querySelector('h2').textContent.startsWith('cat')", "cat");
+        });
+        await page.until("/there is no such process/.test(message.textContent)", "that it is gone");
+        assert.match(await page.evaluate("document.querySelector('h2').textContent"), /^cat/);
+      } finally {
+        await serving.end();
+      }
+    });
+  },
+);

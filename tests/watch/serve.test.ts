@@ -1,0 +1,541 @@
+/**
+ * `offheap serve`: what it exports, and each line of what docs/security.md says of it.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { request as secureRequest } from "node:https";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import process from "node:process";
+import { after, test } from "node:test";
+import selfsigned from "selfsigned";
+import { askAgent } from "../../lib/watch/agent/client.ts";
+import { refusalOf } from "../../lib/watch/serve/access.ts";
+import { readListen, requireProtection } from "../../lib/watch/serve/listen.ts";
+import { clean, programName } from "../../lib/watch/serve/names.ts";
+import { LIMITS } from "../../lib/watch/serve/server.ts";
+import type { ListedProcess } from "../../lib/watch/processes/types.ts";
+import { withChild } from "../support/child.ts";
+import { temporaryDirectory } from "../support/compile.ts";
+import { ask } from "../support/http.ts";
+import { parseMetrics, pick } from "../support/prometheus-text.ts";
+import { offheapCommand, ROOT, runChild, sourceCommand } from "../support/runtime.ts";
+import { type Serving, startServing } from "../support/serving.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const linux = () => skipUnless(process.platform === "linux", "it serves by /proc as Linux has it");
+
+const directory = temporaryDirectory();
+const script = join(directory, "service.mjs");
+writeFileSync(
+  script,
+  "globalThis.kept = Array.from({ length: 32 }, () => new Uint8Array(1 << 20).fill(1));\n" +
+    'process.stdin.on("data", (data) => process.stdout.write(data));\n',
+);
+
+/** A program under jemalloc, with an agent; its arguments hold a secret. */
+const SERVICE = offheapCommand(
+  "run",
+  ...["--allocator", "jemalloc", "--memory-limit", "900MiB", "--idle-trim", "0", "--"],
+  ...sourceCommand(script, "--password=hunter2"),
+);
+
+function withService<R>(use: (pid: number) => Promise<R>): Promise<R> {
+  const [file, ...args] = SERVICE;
+  return withChild(file, args, {}, ({ pid }) => use(pid));
+}
+
+let shared: Promise<Serving> | undefined;
+/** One server for all that only asks. */
+function server(): Promise<Serving> {
+  return shared ??= startServing();
+}
+after(async () => void (await (await shared)?.end()));
+
+const ALL = ["/metrics", "/api/processes", `/api/processes/${process.pid}`] as const;
+
+test("a process has its metrics from its agent, and the parts add up to RSS", linux(), async () => {
+  const { url, headers } = await server();
+  await withService(async (pid) => {
+    const { status, text, headers: sent } = await ask(`${url}/metrics`, { headers });
+    assert.equal(status, 200);
+    assert.match(String(sent["content-type"]), /^text\/plain; version=0\.0\.4/);
+    const samples = parseMetrics(text);
+    const own = { pid: String(pid) };
+    const [info] = pick(samples, "offheap_allocator_info", own);
+    assert.deepEqual({ ...info?.labels, version: "", program: "", runtime: "", uid: "" }, {
+      pid: String(pid),
+      allocator: "jemalloc",
+      verified: "true",
+      profile: "balanced",
+      version: "",
+      program: "",
+      runtime: "",
+      uid: "",
+    });
+    assert.match(info?.labels["program"] ?? "", /^(node|deno|bun)\S* service\.mjs$/);
+    assert.match(info?.labels["runtime"] ?? "", /^(node|deno|bun)$/);
+    for (const { value, labels } of pick(samples, "offheap_memory_resident_bytes")) {
+      const parts = pick(samples, "offheap_memory_part_bytes", { pid: labels["pid"] ?? "" });
+      assert.equal(
+        parts.reduce((sum, part) => sum + part.value, 0),
+        value,
+        String(labels["program"]),
+      );
+    }
+    const allocated = pick(samples, "offheap_allocator_allocated_bytes", own)[0]?.value ?? 0;
+    assert.ok(allocated > 0, String(allocated));
+    assert.equal(
+      pick(samples, "offheap_limit_bytes", { ...own, source: "program" })[0]?.value,
+      900 * 2 ** 20,
+    );
+    assert.equal(pick(samples, "offheap_agent_up", own)[0]?.value, 1);
+    assert.equal(pick(samples, "offheap_allocator_lost", own)[0]?.value, 0);
+  });
+});
+
+test(
+  "without an agent there is what can be seen from outside, and a preload that is gone is lost",
+  linux(),
+  async () => {
+    const { url, headers } = await server();
+    const env = { OFFHEAP_SET: "LD_PRELOAD=/opt/libjemalloc.so:/opt/liboffheap.so" };
+    await withChild("cat", [], { env }, async ({ pid }) => {
+      const samples = parseMetrics((await ask(`${url}/metrics`, { headers })).text);
+      const own = { pid: String(pid) };
+      assert.equal(pick(samples, "offheap_agent_up", own)[0]?.value, 0);
+      assert.equal(pick(samples, "offheap_allocator_lost", own)[0]?.value, 1);
+      assert.deepEqual(pick(samples, "offheap_allocator_allocated_bytes", own), []);
+      assert.equal(pick(samples, "offheap_memory_resident_bytes", own).length, 1);
+      assert.equal(pick(samples, "offheap_allocator_info", own)[0]?.labels["verified"], "false");
+    });
+  },
+);
+
+test("a process that is gone leaves no series", linux(), async () => {
+  const { url, headers } = await server();
+  const pid = await withChild("cat", [], {}, async (child) => {
+    const { text } = await ask(`${url}/metrics`, { headers });
+    assert.match(text, new RegExp(`pid="${child.pid}"`));
+    return child.pid;
+  });
+  const { text } = await ask(`${url}/metrics`, { headers });
+  assert.doesNotMatch(text, new RegExp(`pid="${pid}"`));
+  const { status } = await ask(`${url}/api/processes/${pid}`, { headers });
+  assert.equal(status, 404);
+});
+
+test(
+  "metrics hold no arguments, which may be secrets; the page's figures do",
+  linux(),
+  async () => {
+    const { url, headers } = await server();
+    await withService(async (pid) => {
+      assert.doesNotMatch((await ask(`${url}/metrics`, { headers })).text, /hunter2/);
+      const { text } = await ask(`${url}/api/processes/${pid}`, { headers });
+      assert.match(JSON.parse(text).process.command, /--password=hunter2/);
+    });
+  },
+);
+
+test("nothing is shown without the token, or with another one", linux(), async () => {
+  const { url, headers, token } = await server();
+  assert.match(token, /^[\w-]{32}$/);
+  for (const path of ALL) {
+    for (
+      const authorization of [
+        undefined,
+        "Bearer ",
+        `Bearer ${token.slice(1)}`,
+        `Basic ${token}`,
+        token,
+      ]
+    ) {
+      const given: Record<string, string> = authorization === undefined ? {} : { authorization };
+      const { status, text } = await ask(`${url}${path}`, { headers: given });
+      assert.equal(status, 401, `${path} ${authorization}: ${text}`);
+      assert.match(text, /^\{"error":"the request must have the header Authorization/);
+    }
+    assert.equal((await ask(`${url}${path}?token=${token}`)).status, 401, "not in the address");
+    assert.equal((await ask(`${url}${path}`, { headers })).status, 200, path);
+  }
+  const purge = await ask(`${url}/api/processes/${process.pid}/purge`, { method: "POST" });
+  assert.equal(purge.status, 401);
+});
+
+test("two servers have different tokens", linux(), async () => {
+  const other = await startServing("--pid", String(process.pid));
+  assert.notEqual(other.token, (await server()).token);
+  assert.equal(await other.end(), 0, "SIGTERM ends it well");
+});
+
+test("the page itself holds no figures, and lets nothing in from elsewhere", linux(), async () => {
+  const { url } = await server();
+  const files = { "/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css" };
+  for (const [path, type] of Object.entries(files)) {
+    const { status, headers, text } = await ask(`${url}${path}`);
+    assert.equal(status, 200, path);
+    assert.ok(String(headers["content-type"]).startsWith(type));
+    assert.match(
+      String(headers["content-security-policy"]),
+      /^default-src 'none'; script-src 'self'; /,
+    );
+    assert.match(String(headers["content-security-policy"]), /frame-ancestors 'none'$/);
+    assert.equal(headers["x-content-type-options"], "nosniff");
+    assert.equal(headers["referrer-policy"], "no-referrer");
+    assert.equal(headers["cache-control"], "no-store");
+    assert.doesNotMatch(text, new RegExp(`\\b${process.pid}\\b`));
+    assert.deepEqual(
+      [...text.matchAll(/https?:\/\/[^"'\s)]+/g)].map(([link]) => link)
+        .filter((link) => !link.startsWith("http://www.w3.org/")),
+      [],
+      path,
+    );
+  }
+});
+
+test("a name that is not this server's is refused: DNS rebinding", linux(), async () => {
+  const { url, headers } = await server();
+  const port = new URL(url).port;
+  for (
+    const host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", "a b"]
+  ) {
+    const { status } = await ask(`${url}/metrics`, { headers: { ...headers, host } });
+    assert.ok([400, 421].includes(status), `${host}: ${status}`);
+    assert.notEqual((await ask(`${url}/`, { headers: { host } })).status, 200, `the page, ${host}`);
+  }
+  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, "[::1]", "10.1.2.3:80"]) {
+    const { status } = await ask(`${url}/metrics`, { headers: { ...headers, host } });
+    assert.equal(status, 200, host);
+  }
+  const named = await startServing("--pid", String(process.pid), "--name", "metrics.example");
+  const { status } = await ask(`${named.url}/metrics`, {
+    headers: { ...named.headers, host: "metrics.example" },
+  });
+  assert.equal(status, 200);
+  await named.end();
+});
+
+test("another site's page is refused, with the token, too", linux(), async () => {
+  const { url, headers } = await server();
+  for (
+    const foreign of [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { origin: url.replace("127.0.0.1", "localhost") },
+      { origin: url.replace("http:", "https:") },
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+    ]
+  ) {
+    for (const method of ["GET", "POST"]) {
+      const path = method === "GET" ? "/api/processes" : `/api/processes/${process.pid}/purge`;
+      const { status } = await ask(`${url}${path}`, {
+        method,
+        headers: { ...headers, ...foreign },
+      });
+      assert.equal(status, 403, JSON.stringify(foreign));
+    }
+  }
+  const own = { ...headers, origin: url, "sec-fetch-site": "same-origin" };
+  assert.equal((await ask(`${url}/api/processes`, { headers: own })).status, 200);
+  const preflight = await ask(`${url}/api/processes`, {
+    method: "OPTIONS",
+    headers: { "access-control-request-headers": "authorization" },
+  });
+  assert.notEqual(preflight.status, 200);
+  assert.equal(preflight.headers["access-control-allow-origin"], undefined);
+});
+
+test("two names in one request are one too many", () => {
+  const rules = { token: null, tls: false, names: [] };
+  const facts = { method: "GET", origin: undefined, site: undefined, authorization: undefined };
+  assert.equal(refusalOf({ ...facts, host: ["localhost", "evil"] }, rules, false)?.status, 400);
+  assert.equal(refusalOf({ ...facts, host: [] }, rules, false)?.status, 400);
+  assert.equal(refusalOf({ ...facts, host: ["localhost"] }, rules, false), null);
+});
+
+test("nothing changes by GET, and by no method but POST", linux(), async () => {
+  const { url, headers } = await server();
+  await withService(async (pid) => {
+    const before = (await askAgent(pid, "stats")).purges;
+    for (const method of ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+      for (const action of ["purge", "snapshot"]) {
+        const path = `/api/processes/${pid}/${action}`;
+        const { status } = await ask(`${url}${path}`, { method, headers });
+        assert.equal(status, 405, `${method} ${path}`);
+      }
+    }
+    assert.equal((await askAgent(pid, "stats")).purges, before);
+    const purged = await ask(`${url}/api/processes/${pid}/purge`, { method: "POST", headers });
+    assert.equal(purged.status, 200, purged.text);
+    const { residentBefore, residentAfter, refused } = JSON.parse(purged.text);
+    assert.ok(residentBefore > 0 && residentAfter > 0 && refused === null, purged.text);
+  });
+  const none = await ask(`${url}/api/processes/${process.pid}/purge`, { method: "POST", headers });
+  assert.equal(none.status, 409);
+  assert.match(JSON.parse(none.text).error, /^Cannot ask the agent of process/);
+});
+
+test(
+  "what is not there is not there, in metrics alone neither the page nor /api",
+  linux(),
+  async () => {
+    const only = await startServing("--metrics-only", "--pid", String(process.pid));
+    assert.equal(only.token, "", "it needs none on loopback");
+    for (const path of ["/", "/page.js", "/api/processes", "/nothing", "/metrics/", "//metrics"]) {
+      assert.equal((await ask(`${only.url}${path}`)).status, 404, path);
+    }
+    const { status, text } = await ask(`${only.url}/metrics`);
+    assert.equal(status, 200);
+    const pids = new Set(parseMetrics(text).flatMap(({ labels }) => labels["pid"] ?? []));
+    assert.deepEqual([...pids], [String(process.pid)], "and only the process that was named");
+    assert.equal((await ask(`${only.url}/healthz`)).text, "ok\n");
+    await only.end("SIGINT");
+  },
+);
+
+test("other machines are served only with a token or TLS", linux(), async () => {
+  const refused = [["--metrics-only", "--listen", "0.0.0.0:0"], [
+    "--metrics-only",
+    "--listen",
+    "[::]:0",
+  ]];
+  for (const words of refused) {
+    const { status, stderr } = await runChild(offheapCommand("serve", ...words));
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^offheap: Cannot serve at \S+: other machines reach it, and neither a token/,
+    );
+  }
+  for (const host of ["0.0.0.0", "::", "10.0.0.1"]) {
+    assert.throws(() => requireProtection({ host, port: 1 }, { token: null, tls: false }));
+    assert.doesNotThrow(() => requireProtection({ host, port: 1 }, { token: "x", tls: false }));
+    assert.doesNotThrow(() => requireProtection({ host, port: 1 }, { token: null, tls: true }));
+  }
+  for (const host of ["127.0.0.1", "127.9.9.9", "::1"]) {
+    assert.doesNotThrow(() => requireProtection({ host, port: 1 }, { token: null, tls: false }));
+  }
+});
+
+test("an address is read as it is written, and any other text is refused", async () => {
+  assert.deepEqual(readListen("9464"), { host: "127.0.0.1", port: 9464 });
+  assert.deepEqual(readListen(":80"), { host: "127.0.0.1", port: 80 });
+  assert.deepEqual(readListen("[::1]:80"), { host: "::1", port: 80 });
+  assert.deepEqual(readListen("localhost:80"), { host: "127.0.0.1", port: 80 });
+  for (const text of ["", "x", "a:b", "1.2.3:80", "[x]:80", "1.2.3.4:70000", "::1:80", "host:80"]) {
+    assert.equal(readListen(text), null, text);
+  }
+  const { status, stderr } = await runChild(offheapCommand("serve", "--listen", "nowhere"));
+  assert.equal(status, 2);
+  assert.match(stderr, /It must be an address and a port, such as 127\.0\.0\.1:9464/);
+});
+
+test(
+  "a token's file that everybody can read, or that holds none, is refused",
+  linux(),
+  async () => {
+    const file = join(directory, "token");
+    const cases: readonly (readonly [string, number, RegExp])[] = [
+      ["0123456789abcdef0123", 0o644, /everybody can read it\. Close it: chmod o=/],
+      ["short", 0o600, /a token has 16 characters or more, and no blanks/],
+      ["0123456789 abcdef0123", 0o600, /a token has 16 characters or more/],
+    ];
+    for (const [text, mode, message] of cases) {
+      writeFileSync(file, text);
+      chmodSync(file, mode);
+      const { status, stderr } = await runChild(offheapCommand("serve", "--token-file", file));
+      assert.equal(status, 1);
+      assert.match(stderr, message);
+    }
+    const none = await runChild(offheapCommand("serve", "--token-file", join(directory, "none")));
+    assert.match(none.stderr, /^offheap: Cannot use ".*none" as the token's file: ENOENT/);
+    writeFileSync(file, "0123456789abcdef0123\n");
+    chmodSync(file, 0o440);
+    const serving = await startServing("--metrics-only", "--token-file", file);
+    assert.equal((await ask(`${serving.url}/metrics`)).status, 401, "metrics ask for it, too");
+    const headers = { authorization: "Bearer 0123456789abcdef0123" };
+    assert.equal((await ask(`${serving.url}/metrics`, { headers })).status, 200);
+    await serving.end();
+  },
+);
+
+test("TLS is served with the certificate that is given", linux(), async () => {
+  const { cert, private: key } = await selfsigned.generate([{
+    name: "commonName",
+    value: "localhost",
+  }]);
+  const files = { cert: join(directory, "cert.pem"), key: join(directory, "key.pem") };
+  writeFileSync(files.cert, cert);
+  writeFileSync(files.key, key, { mode: 0o600 });
+  const words = ["--metrics-only", "--tls-cert", files.cert, "--tls-key", files.key];
+  const { url, end } = await startServing(...words, "--pid", String(process.pid));
+  assert.match(url, /^https:/);
+  const port = Number(new URL(url).port);
+  const text = await new Promise<string>((resolve, reject) => {
+    const options = {
+      host: "127.0.0.1",
+      port,
+      path: "/metrics",
+      ca: cert,
+      checkServerIdentity: () => undefined,
+    };
+    secureRequest(options, (answer) => {
+      let all = "";
+      answer.on("data", (part) => all += part).on("end", () => resolve(all));
+    }).on("error", reject).end();
+  });
+  assert.match(text, /offheap_memory_resident_bytes/);
+  await end();
+  const half = await runChild(offheapCommand("serve", "--tls-cert", files.cert));
+  assert.equal(half.status, 2);
+  assert.match(half.stderr, /--tls-cert and --tls-key go together/);
+});
+
+test("what is asked has its limits", linux(), async () => {
+  const { url, headers } = await server();
+  const long = await ask(`${url}/${"a".repeat(LIMITS.pathLength + 1)}`, { headers });
+  assert.equal(long.status, 414);
+  const body = "x".repeat(LIMITS.bodyBytes + 1);
+  const heavy = await ask(`${url}/api/processes/${process.pid}/purge`, {
+    method: "POST",
+    headers,
+    body,
+  }).catch((error: Error) => error);
+  assert.ok(heavy instanceof Error || heavy.status === 413, "the body is not read to its end");
+  const large = await ask(`${url}/metrics`, {
+    headers: { ...headers, "x-large": "a".repeat(64 * 1024) },
+  }).catch((error: Error) => error);
+  assert.ok(large instanceof Error || large.status === 431 || large.status === 400);
+  assert.equal((await ask(`${url}/metrics`, { headers })).status, 200, "it goes on serving");
+});
+
+function opened(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("connect", () => resolve(socket)).once("error", reject);
+  });
+}
+
+test(
+  "connections have a number at most, and those that ask nothing are ended",
+  linux(),
+  async () => {
+    const serving = await startServing("--metrics-only", "--pid", String(process.pid));
+    const port = Number(new URL(serving.url).port);
+    const sockets: Socket[] = [];
+    let ended = 0;
+    const started = performance.now();
+    try {
+      for (let count = 0; count < LIMITS.connections + 20; count++) {
+        const socket = await opened(port).catch(() => null);
+        if (socket === null) continue;
+        socket.on("error", () => {}).once("close", () => ended++);
+        socket.resume();
+        // The beginning of a request that never ends.
+        socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+        sockets.push(socket);
+      }
+      while (ended < 20 && performance.now() - started < LIMITS.requestMs) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.ok(ended >= 20, `${ended} of ${sockets.length} were ended at once`);
+      while (ended < sockets.length && performance.now() - started < 4 * LIMITS.requestMs) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      assert.equal(ended, sockets.length, "all were ended after a while");
+      assert.equal((await ask(`${serving.url}/metrics`)).status, 200, "there is room again");
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await serving.end();
+    }
+  },
+);
+
+test("a process that is named and is not there is refused at the start", linux(), async () => {
+  const { status, stderr } = await runChild(offheapCommand("serve", "--pid", "4194300"));
+  assert.equal(status, 1);
+  assert.match(stderr, /^offheap: Cannot serve process 4194300: there is no such process/);
+});
+
+test("a port that is taken is said in a sentence", linux(), async () => {
+  const { url } = await server();
+  const { status, stderr } = await runChild(offheapCommand("serve", "--listen", new URL(url).host));
+  assert.equal(status, 1);
+  assert.match(stderr, /^offheap: Cannot serve at 127\.0\.0\.1:\d+: .*\n$/);
+});
+
+test("a process cannot say more of itself than a short name", () => {
+  const base = { executable: "/usr/bin/node", runtime: "node" } as unknown as ListedProcess;
+  const nameOf = (...command: string[]): string => programName({ ...base, command });
+  assert.equal(
+    nameOf("node", "--max-old-space-size=1", "/srv/app/server.js", "secret"),
+    "node server.js",
+  );
+  assert.equal(nameOf("node", "-r", "./trace.js", "main.mjs"), "node main.mjs");
+  assert.equal(nameOf("node", "-e", "const key = 'secret'"), "node");
+  assert.equal(nameOf("node", "--token", "secret"), "node");
+  assert.equal(clean(`a\nb\u202e${"x".repeat(100)}`), `a?b?${"x".repeat(60)}`);
+});
+
+/** An agent that is none: it has the name and the socket, and answers what it likes. */
+const IMPOSTOR = `
+// As the agent's thread is called.
+process.title = "offheap";
+const { createServer } = require("net");
+const answer = JSON.parse(process.argv[1]);
+answer.pid = process.pid;
+createServer((socket) => socket.end(JSON.stringify(answer) + "\\n"))
+  .listen(process.argv[2] + "/" + process.pid + ".sock", () => console.log("ready"));
+process.stdin.resume();
+`;
+
+test("what an agent may not answer is not taken over", linux(), async () => {
+  const { askAgents } = await import("../../lib/watch/processes/agents.ts");
+  const { lookAtProcesses } = await import("../../lib/watch/processes/list.ts");
+  const answer = {
+    offheap: 1,
+    allocator: "jemalloc",
+    version: "5",
+    limit: null,
+    resident: 1,
+    counted: { allocated: "1\noffheap_x 1", mapped: -5, active: 7, evil: 1 },
+    absent: {},
+    purges: 0,
+    returned: 0,
+    lastPurgeMilliseconds: 0,
+    pressures: 0,
+    pressed: false,
+  };
+  const node = join(ROOT, "node_modules", ".bin", "node");
+  const places = temporaryDirectory();
+  const child = spawn(node, ["-e", IMPOSTOR, JSON.stringify(answer), places], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  try {
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    const [seen] = lookAtProcesses({ pids: [child.pid ?? 0] }).seen;
+    assert.ok(seen !== undefined);
+    const asked = { ...seen, facts: { ...seen.facts, hasShim: true } };
+    const [listed] = await askAgents([asked]);
+    assert.equal(listed?.allocated, null);
+    assert.equal(listed?.absent.allocated, "it was not counted");
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("each line of the review in docs/security.md names a test that is here", () => {
+  const section = /\n## offheap serve\n([^]*?)(?=\n## )/.exec(
+    readFileSync(join(ROOT, "docs", "security.md"), "utf8"),
+  )?.[1] ?? "";
+  const rows = [...section.matchAll(/^\| .* \| (.+?) +\|$/gm)].map(([, name = ""]) => name)
+    .filter((name) => !/^-+$/.test(name) && name !== "test");
+  assert.ok(rows.length > 12, String(rows.length));
+  const tests = ["serve", "serve-page"].map((name) =>
+    readFileSync(join(ROOT, "tests", "watch", `${name}.test.ts`), "utf8")
+  ).join("\n");
+  for (const name of rows) assert.ok(tests.includes(`"${name}`), name);
+});
