@@ -19,6 +19,7 @@ import { buildAll, type BuiltPackage } from "./npm/build.ts";
 import {
   checkBuild,
   checkCommand,
+  checkCompare,
   checkPrograms,
   checkRefusal,
   checkResolver,
@@ -199,6 +200,8 @@ async function checkClients(
     if (client.title.startsWith("Deno")) await checkResolver(project);
     await checkCommand(project);
     console.log("  offheap run -- offheap verify: proven");
+    await checkCompare(project);
+    console.log("  offheap compare: every variant is measured");
     if (client.title === "Node 26") {
       await checkTypes(project);
       console.log("  a strict program type-checks");

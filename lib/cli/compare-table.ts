@@ -14,6 +14,7 @@ import {
   formatOutcome,
   remarks,
 } from "../watch/compare/words.ts";
+import { quoteWords } from "../watch/doctor/advice.ts";
 import { formatTable, paint, type Tone } from "./output.ts";
 
 const VERDICT_TONES: Readonly<Record<Judgement["verdict"], Tone>> = {
@@ -64,7 +65,7 @@ function tables(comparison: Comparison): string[] {
 
 /** A comparison for people. */
 export function formatComparison(comparison: Comparison): string[] {
-  return [comparison.command.join(" "), ...tables(comparison), ...remarks(comparison)];
+  return [quoteWords(comparison.command), ...tables(comparison), ...remarks(comparison)];
 }
 
 /** Two comparisons, of two machines or two days. */
@@ -79,8 +80,8 @@ export function formatSideBySide(one: Comparison, other: Comparison): string[] {
     );
     return [`${variant}: ${FIGURES[figure].title}`, cellOf(judgement), cellOf(there)];
   });
-  const differ = one.command.join(" ") === other.command.join(" ") ? [] : [
-    `Two commands: ${one.command.join(" ")}; ${other.command.join(" ")}`,
+  const differ = quoteWords(one.command) === quoteWords(other.command) ? [] : [
+    `Two commands: ${quoteWords(one.command)}; ${quoteWords(other.command)}`,
   ];
   return [...differ, formatTable(["", ...titles], rows)];
 }

@@ -146,6 +146,15 @@ export async function checkCommand({ client, options }: Project): Promise<void> 
   assert.equal(report.processAllocatorVerified, true, client.title);
 }
 
+/** `offheap compare`: every usual variant is proven in the runtime, and measured. */
+export async function checkCompare({ client, options }: Project): Promise<void> {
+  if (process.platform !== "linux") return;
+  const command = [client.binary, "--version"];
+  const words = [...client.offheap, "compare", "--json", "--rounds", "1", "--", ...command];
+  const { leftOut, runs } = JSON.parse(await run(words, options));
+  assert.deepEqual([leftOut, runs.length], [[], 5], client.title);
+}
+
 /**
  * `npx @offheap/build` in a project whose platform package is missing: it builds into the user's
  * cache, and offheap takes the library from there. With the sources of the user who verifies, if

@@ -7,10 +7,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "../../tools/free-port.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { installLocked } from "./locked.ts";
 import { cleanEnvironment, machineNpm } from "./process.ts";
@@ -28,17 +28,6 @@ export interface Registry {
   fetched(): string[];
   /** Ends it. */
   stop(): Promise<void>;
-}
-
-/** A port that was free just now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("Cannot find a free port");
-  return address.port;
 }
 
 /**

@@ -103,7 +103,7 @@ export const RULES: readonly Rule[] = [
       ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
       ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
       ...within("verify", "versions"),
-      ...within("watch", "cgroup", "compare-statistics", "health"),
+      ...within("watch", "cgroup", "compare-charts", "compare-statistics", "health"),
       ...within("watch", "memory-trend", "memory-verdict"),
       ...within("allocators", "mimalloc-statistics"),
       ...within("cli", "top"),
@@ -112,7 +112,10 @@ export const RULES: readonly Rule[] = [
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
   },
   {
-    files: within("watch", "compare", "diseases"),
+    files: within(
+      "watch",
+      ...["compare", "compare-known", "compare-page", "compare-programs", "diseases"],
+    ),
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
   },

@@ -20,7 +20,7 @@ import { PeError } from "../../lib/binary/pe.ts";
 import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
 import { main } from "../../lib/cli/main.ts";
 import * as libErrors from "../../lib/errors.ts";
-import { RunError } from "../../lib/watch/compare/execute.ts";
+import { RunError } from "../../lib/watch/compare/program.ts";
 import * as offheap from "../../mod.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, offheapCommand, ROOT, runChild } from "../support/runtime.ts";

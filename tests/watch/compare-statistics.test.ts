@@ -5,11 +5,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AGAIN, judge } from "../../lib/watch/compare/judge.ts";
 import { orderOf, seeded } from "../../lib/watch/compare/order.ts";
+import { pairedRatios } from "../../lib/watch/compare/pairs.ts";
 import {
   chanceOfNoDifference,
+  estimate,
   estimateRatio,
   holm,
   MIN_ROUNDS,
+  roundsToFind,
 } from "../../lib/watch/compare/statistics.ts";
 import type { Judgement, Run } from "../../lib/watch/compare/types.ts";
 
@@ -104,6 +107,40 @@ test("too few rounds have no interval, and nothing can be told of them", () => {
     assert.equal(verdict, "cannot tell");
     assert.deepEqual([ratio.low, ratio.high, roundsNeeded], [null, null, null]);
   }
+});
+
+test("with as many rounds as it takes all signs alike are found, with one less they are not", () => {
+  for (const variants of [1, 3, 12]) {
+    const least = (rounds: number): boolean =>
+      holm(Array.from({ length: variants }, () => 2 / 2 ** rounds)).includes(true);
+    assert.ok(least(roundsToFind(variants)), `${variants} variants`);
+    assert.ok(!least(roundsToFind(variants) - 1), `${variants} variants`);
+  }
+});
+
+test("an estimate has its coverage: five ratios from the least to the greatest, six 95 %", () => {
+  const single = { median: 3, low: null, high: null, coverage: 0, count: 1 };
+  assert.deepEqual(estimate([3]), { ...single, median: Math.exp(Math.log(3)) });
+  const rounded = (values: readonly number[]) => {
+    const { median, low, high, ...rest } = estimate(values);
+    return { ...rest, ends: [low, median, high].map((each) => each?.toFixed(6)) };
+  };
+  // Of n values, least to greatest: 1 - 2 / 2^n.
+  assert.deepEqual(rounded([4, 1, 2]), {
+    coverage: 0.75,
+    count: 3,
+    ends: ["1.000000", "2.000000", "4.000000"],
+  });
+  assert.equal(estimate([5, 1, 4, 2, 3]).coverage, 0.9375);
+  assert.equal(estimate([5, 1, 4, 2, 3, 6]).coverage, 0.96875);
+  assert.throws(() => estimate([]), /there are no rounds/);
+});
+
+test("ratios are of the same round, and a value of 0 has none", () => {
+  const own = new Map([[1, 4], [2, 9], [3, 5]]);
+  assert.deepEqual(pairedRatios(own, new Map([[2, 3], [1, 2]])), [2, 3]);
+  assert.deepEqual(pairedRatios(own, new Map([[1, 0]])), []);
+  assert.deepEqual(pairedRatios(own, new Map()), []);
 });
 
 test("Holm's procedure asks more of each test the more there are", () => {

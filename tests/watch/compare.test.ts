@@ -8,50 +8,39 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import type { Comparison } from "../../lib/watch/compare/comparison.ts";
-import type { FigureName } from "../../lib/watch/compare/types.ts";
-import { temporaryDirectory } from "../support/compile.ts";
+import { z } from "zod";
+import { freePort } from "../../tools/free-port.ts";
 import {
+  compare as compareWords,
+  compared,
+  comparePrograms,
+  judgementOf,
+  PLAIN,
+  readDocument,
+  variantsFile,
+} from "../support/compared.ts";
+import { ComparisonSchema } from "../support/comparison-schema.ts";
+import { compileShared, temporaryDirectory } from "../support/compile.ts";
+import {
+  builtLibrary,
   type ChildResult,
   FIXTURES,
-  offheapCommand,
-  runChild,
+  ROOT,
   runtimeCommand,
 } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const onLinux = skipUnless(process.platform === "linux", "it measures by Linux's /proc");
 
-/** Far more than a comparison of these takes on a busy machine. */
-const LIMIT_MS = 180_000;
-
 function compare(...words: string[]): Promise<ChildResult> {
-  return runChild(offheapCommand("compare", ...words), { limit: LIMIT_MS });
+  return compareWords(words);
 }
-
-async function compared(...words: string[]): Promise<Comparison> {
-  const { status, stdout, stderr } = await compare("--json", ...words);
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout);
-}
-
-/** A file of variants. */
-function variantsFile(variants: readonly object[]): string {
-  const path = join(temporaryDirectory(), "variants.json");
-  writeFileSync(path, JSON.stringify(variants));
-  return path;
-}
-
-const judgementOf = ({ outcome }: Comparison, variant: string, figure: FigureName) =>
-  outcome.judgements.find((each) => each.variant === variant && each.figure === figure);
-
-const PLAIN = { name: "base", plain: true };
 
 /** Where the system's own programs are, and no load generator. */
 const PLACES = "/usr/bin:/bin";
 
-/** `tail` keeps a line as a whole until it has its end. */
-const HOLD = 'head -c "$MEGABYTES"000000 /dev/zero | tail | wc -c';
+/** Holds as much as `MEGABYTES` says. */
+const HOLD = onLinux.skip === false ? `${comparePrograms()} hold` : "";
 
 test(
   "the usual variants run in every round, the baseline twice, and each has all figures",
@@ -149,16 +138,8 @@ test(
     const { variant, command } = result.recommendation;
     assert.equal(variant, "less");
     const words = [
-      "offheap",
-      "run",
-      "-a",
-      "jemalloc",
-      "-p",
-      "low-memory",
-      "--",
-      "sh",
-      "-c",
-      script,
+      ...["env", "MEGABYTES=10", "offheap", "run", "-a", "jemalloc", "-p", "low-memory", "--"],
+      ...["sh", "-c", script],
     ];
     assert.deepEqual(command, words);
   },
@@ -169,7 +150,7 @@ test("exit statuses that differ between variants are reported", onLinux, async (
   const { status, stdout } = await compare("--rounds", "1", "--", "sh", "-c", script);
   assert.equal(status, 0);
   assert.match(stdout, /DID NOT END ALIKE: jemalloc ended with status 3, system with status 0/);
-  assert.match(stdout, /^fewer than 6 rounds cannot tell anything/m);
+  assert.match(stdout, /^fewer than 7 rounds cannot find a difference of 3 variants/m);
 });
 
 test(
@@ -236,22 +217,15 @@ test(
     const directory = temporaryDirectory();
     const bin = join(directory, "node_modules", ".bin");
     mkdirSync(bin, { recursive: true });
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-    const { port } = probe.address() as AddressInfo;
-    await new Promise((resolve) => probe.close(resolve));
+    const port = await freePort();
     const url = `http://127.0.0.1:${port}/`;
     const words = [
-      ...["compare", "--json", "--rounds", "1", "--requests", url, "--rate", "500"],
+      ...["--json", "--rounds", "1", "--requests", url, "--rate", "500"],
       ...["--duration", "2s", "--variants", variantsFile([PLAIN, { name: "other", plain: true }])],
       ...["--", ...START_SERVER, join(directory, "url"), `${port}`],
     ];
     const run = (): Promise<ChildResult> =>
-      runChild(offheapCommand(...words), {
-        cwd: directory,
-        limit: LIMIT_MS,
-        variables: { PATH: PLACES },
-      });
+      compareWords(words, { cwd: directory, variables: { PATH: PLACES } });
     const missing = await run();
     assert.equal(missing.status, 1);
     assert.match(missing.stderr, /autocannon is not installed\. Install it/);
@@ -261,7 +235,7 @@ test(
     writeFileSync(generator, script(REPORT), { mode: 0o755 });
     const { status, stdout, stderr } = await run();
     assert.equal(status, 0, stderr);
-    const [first]: Comparison["runs"] = JSON.parse(stdout).runs;
+    const [first] = readDocument(stdout).runs;
     assert.equal(first?.figures.requestsPerSecond, 123.34);
     assert.equal(first?.figures.latencyP50Seconds, 0.024);
     assert.equal(first?.figures.latencyP99Seconds, 0.139);
@@ -330,11 +304,11 @@ test(
     const interrupted = await compare("--save", file, ...words);
     assert.equal(interrupted.status, 130, interrupted.stderr);
     assert.match(interrupted.stdout, /interrupted: the figures are of \d whole rounds/);
-    const before: Comparison = JSON.parse(readFileSync(file, "utf8"));
+    const before = readDocument(readFileSync(file, "utf8"));
     assert.ok(before.interrupted && before.rounds < 3);
     const after = await compare("--resume", file, ...words);
     assert.equal(after.status, 0, after.stderr);
-    const whole: Comparison = JSON.parse(readFileSync(file, "utf8"));
+    const whole = readDocument(readFileSync(file, "utf8"));
     assert.equal(whole.rounds, 3);
     assert.equal(whole.interrupted, false);
     assert.deepEqual(whole.runs.slice(0, before.runs.length), before.runs);
@@ -385,6 +359,8 @@ test(
       [["--show", bad], /must be what "offheap compare --save" has written/],
       [["--metric", "no group", "--", "true"], /with a group around the number/],
       [["--until", "3", "--", "true"], /must be a part such/],
+      [["--higher-is-better", "--", "true"], /--higher-is-better is for --metric/],
+      [["--rate", "5", "--", "true"], /--rate and --duration are for --requests/],
       [["--", "offheap-no-such-command"], /not found|no such/i],
       [[], /name the command/],
     ];
@@ -394,5 +370,78 @@ test(
       assert.match(stderr, expected, words.join(" "));
       assert.doesNotMatch(stderr, /^\s+at /m);
     }
+  },
+);
+
+test("the published schema is that of the JSON", () => {
+  const published = readFileSync(join(ROOT, "docs/user-guide/comparison.schema.json"), "utf8");
+  assert.deepEqual(JSON.parse(published), z.toJSONSchema(ComparisonSchema));
+});
+
+test(
+  "a library that a plain variant preloads by itself is seen to serve it, or left out",
+  onLinux,
+  async () => {
+    const preloading = (name: string, library: string) => ({
+      name,
+      plain: true,
+      variables: { LD_PRELOAD: library },
+    });
+    const variants = variantsFile([
+      PLAIN,
+      preloading("own", builtLibrary("jemalloc", "preload")),
+      preloading("decoy", compileShared("decoy-malloc.c", "compare-decoy.so")),
+    ]);
+    const result = await compared(
+      ...["--rounds", "1", "--variants", variants, "--", "sh", "-c", "sleep 0.5"],
+    );
+    assert.deepEqual(result.leftOut.map(({ variant }) => variant), ["decoy"]);
+    assert.match(result.leftOut[0]?.reason ?? "", /^Not seen to be served by ".*decoy\.so": \S/);
+    assert.ok(result.runs.some(({ variant }) => variant === "own"));
+  },
+);
+
+test("what a program left running is ended, and the user hears of it", onLinux, async () => {
+  const script = "sleep 1234 & true";
+  const { notes } = await compared(
+    ...["--rounds", "1", "--variants", variantsFile([PLAIN, { ...PLAIN, name: "other" }])],
+    ...["--", "sh", "-c", script],
+  );
+  assert.deepEqual(
+    notes,
+    ["base", "other"].map((name) => `${name} left processes running, which were ended`),
+  );
+});
+
+test(
+  "a baseline that fails in a later round leaves the rounds before it, and the reason",
+  onLinux,
+  async () => {
+    const count = join(temporaryDirectory(), "count");
+    // The first run of the second round, after two warm-ups and three runs of the first.
+    const script = `echo x >> ${count}; [ $(wc -l < ${count}) -ge 6 ] && sleep 100; true`;
+    const variants = variantsFile([PLAIN, { ...PLAIN, name: "other" }]);
+    const { status, stdout, stderr } = await compare(
+      ...["--rounds", "3", "--timeout", "1s", "--variants", variants, "--", "sh", "-c", script],
+    );
+    assert.equal(status, 1);
+    assert.match(stdout, /interrupted: the figures are of 1 whole rounds/);
+    assert.match(stderr, /did not end within 1 s and was killed/);
+  },
+);
+
+test(
+  "the recommended command sets what the variant sets, quoted for a shell",
+  onLinux,
+  async () => {
+    const variants = variantsFile([
+      { ...PLAIN, variables: { MEGABYTES: "30" } },
+      { name: "less", plain: true, variables: { MEGABYTES: "10", GONE: null } },
+    ]);
+    const { status, stdout } = await compare(
+      ...["--rounds", "6", "--variants", variants, "--", "sh", "-c", HOLD],
+    );
+    assert.equal(status, 0);
+    assert.ok(stdout.includes(`  env -u GONE MEGABYTES=10 sh -c '${HOLD}'\n`), stdout);
   },
 );

@@ -4,11 +4,13 @@
  * @module
  */
 import { CompareError } from "../../errors.ts";
-import { execute, type ProgramPlan, RunError } from "./execute.ts";
+import { execute } from "./execute.ts";
 import { AGAIN, judge, type JudgeOptions, type Outcome, widestInterval } from "./judge.ts";
 import { requireLoad } from "./load.ts";
 import { orderOf } from "./order.ts";
-import { MIN_ROUNDS } from "./statistics.ts";
+import { type ProgramPlan, RunError } from "./program.ts";
+import { outsideProof } from "./prove.ts";
+import { roundsToFind } from "./statistics.ts";
 import type { FigureName, MemoryCurve, Run } from "./types.ts";
 import type { LeftOut, Variant } from "./variants.ts";
 
@@ -49,12 +51,14 @@ export interface Watcher {
   ran(measured: Measured): void;
 }
 
-/** The figures whose intervals `until` is about. */
+/** The figures whose intervals `until` is about: those that were measured of them. */
 const UNTIL_FIGURES: readonly FigureName[] = [
   "wallSeconds",
   "userSeconds",
   "peakBytes",
   "idleBytes",
+  "metric",
+  "latencyP50Seconds",
 ];
 
 /** How many times the baseline's warm-up a run may take before it counts as hanging, and at least. */
@@ -111,7 +115,9 @@ async function warmUp(
     watcher.starts(variant.name, 0, null);
     const begin = performance.now();
     try {
-      const result = await execute(plan.program, variant.proof, limitMs, abort);
+      const proof = variant.serves === null ? null : outsideProof(variant.serves);
+      const result = await execute(plan.program, variant.proof, limitMs, abort, proof?.look);
+      proof?.require();
       measured.curves.push({ variant: variant.name, samples: result.samples });
       measured.notes.push(...result.notes.map((note) => `${variant.name} ${note}`));
       variants.push(variant);
@@ -195,7 +201,8 @@ export async function measure(
     measured.runs.push(...done.filter(({ variant }) => !failed.has(variant)));
     active = active.filter(({ name }) => !failed.has(name));
     watcher.ran(measured);
-    if (round >= MIN_ROUNDS && isNarrow(plan, measured, active.map(({ name }) => name))) break;
+    const isEnough = round >= roundsToFind(active.length - 1);
+    if (isEnough && isNarrow(plan, measured, active.map(({ name }) => name))) break;
   }
 }
 

@@ -3,178 +3,84 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CompareError, OffheapError } from "../../errors.ts";
-import { type LoadPlan, putUnderLoad } from "./load.ts";
+import { putUnderLoad } from "./load.ts";
+import { type ProgramPlan, RunError, start, type Started, wroteText } from "./program.ts";
+import { requireFreePort, waitUntilReady } from "./ready.ts";
 import { sampleMemory, treeMemory } from "./tree.ts";
 import type { Figures, MemoryCurve, Run } from "./types.ts";
-import { childUsage, usageBetween } from "./usage.ts";
-
-/** What is run, however it is allocated for. */
-export interface ProgramPlan {
-  readonly command: readonly [string, ...string[]];
-  /** How a server says that it is ready; `null` for a program that ends by itself. */
-  readonly ready: { readonly url: URL } | { readonly line: RegExp } | null;
-  /** What is done to a server once it is ready. */
-  readonly load: LoadPlan | null;
-  /** How long a server rests before its idle memory is taken, in milliseconds; `null` for not at all. */
-  readonly idleAfterMs: number | null;
-  /** What finds the program's own figure in what it or its load prints. */
-  readonly metric: RegExp | null;
-}
+import { childUsage, type Usage, usageBetween } from "./usage.ts";
 
 /** What came of a run. */
 export interface RunResult {
   readonly figures: Figures;
   readonly status: Run["status"];
   readonly signal: Run["signal"];
+  /** From its start to its end, in seconds. */
+  readonly seconds: number;
   readonly samples: MemoryCurve["samples"];
+  /** What it wrote, and of that what went to standard output; the end of it where it is much. */
+  readonly output: string;
+  readonly stdout: string;
   /** What was seen that a user should know. */
   readonly notes: readonly string[];
 }
 
-/** A run that gives no figures: the variant is left out. */
-export class RunError extends OffheapError {
-  static {
-    this.prototype.name = "RunError";
-  }
-
-  /** Makes the error with a sentence for the user. */
-  constructor(message: string, options?: ErrorOptions) {
-    super("ERR_OFFHEAP_RUN", message, options);
-  }
-}
-
-/** How much of what a program writes is kept, in characters: its own figure comes last. */
-const OUTPUT_KEPT = 1 << 20;
-/** How much of it is shown when a run fails. */
-const OUTPUT_SHOWN = 600;
 /** How long a server may take from SIGTERM to its end before it is killed, in milliseconds. */
 const END_PATIENCE_MS = 10_000;
-const READY_INTERVAL_MS = 20;
 /** The status by which offheap's shim ends a process that another allocator serves, and its words. */
 const REFUSED = 125;
 const REFUSAL = /^offheap: .*$/m;
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  /** The end of all that it has written. */
-  readonly output: () => string;
-  readonly ended: Promise<{ status: number | null; signal: string | null; at: number }>;
-  readonly hasEnded: () => boolean;
-}
-
-async function start(
-  [file, ...args]: readonly [string, ...string[]],
-  env: Readonly<Record<string, string>>,
-): Promise<Started> {
-  const child = spawn(file, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-OUTPUT_KEPT);
-    });
-  }
-  let isOver = false;
-  const ended = new Promise<{ status: number | null; signal: string | null; at: number }>(
-    (resolve) => {
-      let at = 0;
-      child.once("exit", () => {
-        isOver = true;
-        at = performance.now();
-      });
-      // The last that it wrote may come after its end; what it left running may hold the pipes.
-      child.once("exit", (status, signal) => {
-        const finish = (): void => resolve({ status, signal, at });
-        child.once("close", finish);
-        setTimeout(finish, END_PATIENCE_MS).unref();
-      });
-    },
-  );
-  await new Promise<void>((resolve, reject) => {
-    child.once("spawn", resolve);
-    child.once("error", (error) => {
-      reject(new RunError(`Cannot run ${file}: ${error.message}.`));
-    });
-  });
-  const pid = child.pid ?? 0;
-  return { child, pid, output: () => output, ended, hasEnded: () => isOver };
-}
-
-function killGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    if (!(error instanceof Error && Reflect.get(error, "code") === "ESRCH")) throw error;
-  }
-}
-
-function ending(output: string): string {
-  const shown = output.trim().slice(-OUTPUT_SHOWN);
-  return shown === "" ? " It wrote nothing." : ` It wrote: ${shown}`;
-}
-
-/** Whether something answers at a URL's address. */
-function answers({ hostname, port, protocol }: URL): Promise<boolean> {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return new Promise((resolve) => {
-    const socket = connect(Number(port) || (protocol === "https:" ? 443 : 80), host);
-    const finish = (result: boolean): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once("connect", () => finish(true)).once("error", () => finish(false));
-  });
-}
-
-/**
- * Checks that a server's port is free: what answers before the program has started is another one.
- *
- * @throws {CompareError} when it is busy.
- */
-export async function requireFreePort({ ready }: ProgramPlan): Promise<void> {
-  if (ready === null || !("url" in ready) || !await answers(ready.url)) return;
-  throw new CompareError(
-    `Cannot compare: something answers at ${ready.url} before the program has started. End it, or ` +
-      "have the program take another port.",
-  );
-}
-
-async function waitUntilReady(
-  { pid, output, hasEnded }: Started,
-  ready: NonNullable<ProgramPlan["ready"]>,
-  deadline: number,
-  abort: AbortSignal,
-): Promise<void> {
-  const isReady = async (): Promise<boolean> => {
-    if ("line" in ready) return ready.line.test(output());
-    if (!await answers(ready.url)) return false;
-    const response = await fetch(ready.url, { signal: abort }).catch(() => null);
-    await response?.body?.cancel();
-    return response?.ok === true;
-  };
-  while (!await isReady()) {
-    if (hasEnded()) throw new RunError(`The program ended before it was ready.${ending(output())}`);
-    if (performance.now() > deadline) {
-      throw new RunError(`The program (process ${pid}) was not ready in time.${ending(output())}`);
-    }
-    await sleep(READY_INTERVAL_MS, undefined, { signal: abort });
-  }
-}
 
 /** The last number that the pattern's group finds. */
 function readMetric(metric: RegExp, output: string): number {
   const every = new RegExp(metric, metric.flags.includes("g") ? metric.flags : `${metric.flags}g`);
   const value = Number([...output.matchAll(every)].at(-1)?.[1]);
   if (Number.isFinite(value)) return value;
-  throw new RunError(`${metric} finds no number in what the program printed.${ending(output)}`);
+  throw new RunError(
+    `${metric} finds no number in what the program printed.${wroteText(output)}`,
+  );
 }
 
-function refusalIn(output: string): string {
-  return REFUSAL.exec(output)?.[0] ?? "offheap: this program was not served by it";
+/** What a server's time between its start and its end comes to. */
+interface Served {
+  readonly figures: Figures;
+  /** What its load printed. */
+  readonly printed: string;
+  /** What the children had used when it was about to end: what the load used is not the program's. */
+  readonly mark: Usage;
+}
+
+async function serve(
+  { ready, load, idleAfterMs }: ProgramPlan & { ready: NonNullable<ProgramPlan["ready"]> },
+  started: Started,
+  deadline: number,
+  abort: AbortSignal,
+): Promise<Served> {
+  await waitUntilReady(started, ready, deadline, abort);
+  const loaded = load === null ? null : await putUnderLoad(load, abort);
+  let figures: Figures = { ...loaded?.figures, endBytes: treeMemory(started.pid).residentBytes };
+  if (idleAfterMs !== null) {
+    await sleep(idleAfterMs, undefined, { signal: abort });
+    figures = { ...figures, idleBytes: treeMemory(started.pid).residentBytes };
+  }
+  if (started.hasEnded()) {
+    throw new RunError(`The program ended while it was looked at.${wroteText(started.output())}`);
+  }
+  return { figures, printed: loaded?.output ?? "", mark: childUsage() };
+}
+
+/** Ends a server; whether it had to be killed. */
+async function endServer({ signal, ended }: Started): Promise<boolean> {
+  let isKilled = false;
+  signal("SIGTERM");
+  const killing = setTimeout(() => {
+    isKilled = true;
+    signal("SIGKILL");
+  }, END_PATIENCE_MS);
+  await ended;
+  clearTimeout(killing);
+  return isKilled;
 }
 
 /**
@@ -182,6 +88,7 @@ function refusalIn(output: string): string {
  *
  * @param environment All variables that it gets.
  * @param limitMs The longest that it may take before it is ready, under load, or to its end.
+ * @param onLook Called at each look at its memory, with its process ID.
  * @throws {RunError} when the run gives no figures.
  */
 export async function execute(
@@ -189,75 +96,75 @@ export async function execute(
   environment: Readonly<Record<string, string>>,
   limitMs: number,
   abort: AbortSignal,
+  onLook: (pid: number) => void = () => {},
 ): Promise<RunResult> {
   abort.throwIfAborted();
   await requireFreePort(program);
-  let mark = childUsage();
+  const before = childUsage();
   const begin = performance.now();
   const started = await start(program.command, environment);
-  const sampler = sampleMemory(started.pid, begin);
-  const onAbort = (): void => killGroup(started.pid, "SIGKILL");
-  abort.addEventListener("abort", onAbort);
+  const { pid, output, stdout } = started;
+  const sampler = sampleMemory(pid, begin, () => onLook(pid));
+  const kill = (): void => started.signal("SIGKILL");
+  abort.addEventListener("abort", kill);
   let isLate = false;
   const limit = setTimeout(() => {
     isLate = true;
-    onAbort();
+    kill();
   }, limitMs);
-  const notes: string[] = [];
+  const late = (): RunError =>
+    new RunError(
+      `The program did not end within ${Math.round(limitMs / 1000)} s and was killed.` +
+        wroteText(output()),
+    );
   try {
-    let figures: Figures = {};
-    let printed = "";
-    if (program.ready !== null) {
-      await waitUntilReady(started, program.ready, begin + limitMs, abort);
-      if (program.load !== null) {
-        const load = await putUnderLoad(program.load, abort);
-        figures = load.figures;
-        printed = load.output;
-      }
-      const atEnd = treeMemory(started.pid);
-      figures = { ...figures, endBytes: atEnd.residentBytes };
-      if (program.idleAfterMs !== null) {
-        await sleep(program.idleAfterMs, undefined, { signal: abort });
-        figures = { ...figures, idleBytes: treeMemory(started.pid).residentBytes };
-      }
-      if (started.hasEnded() && !isLate) {
-        throw new RunError(`The program ended while it was looked at.${ending(started.output())}`);
-      }
-      mark = childUsage(); // what the load has used is not the program's
-      killGroup(started.pid, "SIGTERM");
-      const killing = setTimeout(() => {
-        notes.push(`did not end within ${END_PATIENCE_MS / 1000} s of SIGTERM and was killed`);
-        killGroup(started.pid, "SIGKILL");
-      }, END_PATIENCE_MS);
-      await started.ended;
-      clearTimeout(killing);
+    const notes: string[] = [];
+    const { ready } = program;
+    const served = ready === null
+      ? null
+      : await serve({ ...program, ready }, started, begin + limitMs, abort).catch((error) => {
+        throw isLate ? late() : error;
+      });
+    if (served !== null && await endServer(started)) {
+      notes.push(`did not end within ${END_PATIENCE_MS / 1000} s of SIGTERM and was killed`);
     }
-    const { status, signal, at } = await started.ended;
+    const { status, signal, at, leftRunning } = await started.ended;
     abort.throwIfAborted();
-    if (isLate) {
-      throw new RunError(
-        `The program did not end within ${Math.round(limitMs / 1000)} s and was killed.` +
-          ending(started.output()),
-      );
+    if (isLate) throw late();
+    if (leftRunning) notes.push("left processes running, which were ended");
+    if (status === REFUSED && REFUSAL.test(output())) {
+      throw new RunError(REFUSAL.exec(output())?.[0] ?? "");
     }
-    if (status === REFUSED && REFUSAL.test(started.output())) {
-      throw new RunError(refusalIn(started.output()));
-    }
-    const own = program.metric === null
+    const metric = program.metric === null
       ? {}
-      : { metric: readMetric(program.metric, started.output() + printed) };
-    if (program.ready === null) figures = { wallSeconds: (at - begin) / 1000 };
-    const usage = usageBetween(mark, childUsage());
+      : { metric: readMetric(program.metric, output() + (served?.printed ?? "")) };
+    const seconds = (at - begin) / 1000;
+    const usage = usageBetween(served?.mark ?? before, childUsage());
     const samples = sampler.samples();
     // A program that ended before the first look has no memory that was seen.
     const last = samples.at(-1)?.[1];
     const peak = last === undefined ? {} : { peakBytes: sampler.peakBytes(), endBytes: last };
-    return { figures: { ...peak, ...figures, ...usage, ...own }, status, signal, samples, notes };
+    const figures = {
+      ...peak,
+      ...(served === null ? { wallSeconds: seconds } : served.figures),
+      ...usage,
+      ...metric,
+    };
+    return {
+      figures,
+      status,
+      signal,
+      seconds,
+      samples,
+      output: output(),
+      stdout: stdout(),
+      notes: [...new Set(notes)],
+    };
   } finally {
     clearTimeout(limit);
     sampler.stop();
-    abort.removeEventListener("abort", onAbort);
-    killGroup(started.pid, "SIGKILL");
+    abort.removeEventListener("abort", kill);
+    kill();
     await started.ended;
   }
 }

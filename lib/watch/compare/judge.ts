@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pairedRatios, type Values } from "./pairs.ts";
 import { chanceOfNoDifference, estimateRatio, holm, medianOf } from "./statistics.ts";
 import {
   FIGURE_NAMES,
@@ -37,26 +38,11 @@ export interface Outcome {
 /** More rounds than anybody would run. */
 const TOO_MANY_ROUNDS = 1000;
 
-type Values = ReadonlyMap<number, number>;
-
 function valuesOf(runs: readonly Run[], variant: string, figure: FigureName): Values {
   return new Map(runs.flatMap((run) => {
     const value = run.variant === variant ? run.figures[figure] : undefined;
     return value === undefined ? [] : [[run.round, value] as const];
   }));
-}
-
-/**
- * The ratios of rounds that both have. There is none at all where a value is 0, as the rest alone
- * would mislead.
- */
-function ratiosOf(values: Values, base: Values): number[] {
-  const pairs = [...values].flatMap(([round, value]) => {
-    const below = base.get(round);
-    return below === undefined ? [] : [[value, below] as const];
-  });
-  if (pairs.some(([value, below]) => value <= 0 || below <= 0)) return [];
-  return pairs.map(([value, below]) => value / below);
 }
 
 /** The baseline of a round: the geometric mean of its two runs, where there are two. */
@@ -106,12 +92,12 @@ function judgeFigure(
 ): { judgements: Judgement[]; noise: Noise | null } {
   const first = valuesOf(runs, baseline, figure);
   const second = valuesOf(runs, baseline + AGAIN, figure);
-  const againstItself = ratiosOf(second, first);
+  const againstItself = pairedRatios(second, first);
   const noise = againstItself.length === 0 ? null : estimateRatio(againstItself);
   const base = baselineOf(first, second);
   const tested = variants.flatMap((variant): Tested[] => {
     const values = valuesOf(runs, variant, figure);
-    const ratios = ratiosOf(values, base);
+    const ratios = pairedRatios(values, base);
     if (ratios.length === 0) return [];
     const chance = chanceOfNoDifference(ratios);
     return [{

@@ -58,10 +58,10 @@ export function recommend(
   if (best === undefined) {
     return keep(`Stay with ${judging.baseline}: none has less, for certain (the rule: ${rule}).`);
   }
-  const words = variants.find(({ name }) => name === best.variant)?.words ?? null;
+  const words = variants.find(({ name }) => name === best.variant)?.words ?? [];
   return {
     variant: best.variant,
-    command: words === null ? null : ["offheap", "run", ...words, "--", ...command],
+    command: [...words, ...command],
     reason: `Take ${best.variant}: ${rule}.`,
   };
 }

@@ -16,6 +16,14 @@ export const ALPHA = 0.05;
 /** Below this many rounds no interval covers 95 %: 2 of 2^5 orders of signs are already 6 %. */
 export const MIN_ROUNDS = 6;
 
+/**
+ * How many rounds it takes to find a difference of one of several variants: with fewer, no order of
+ * signs is rare enough for {@linkcode holm}.
+ */
+export function roundsToFind(variants: number): number {
+  return Math.ceil(Math.log2(2 * variants / ALPHA));
+}
+
 /** The chance of each sum of ranks from 0 on, when each rank is added as a coin falls. */
 function rankSumChances(count: number): Float64Array {
   const sums = new Float64Array(count * (count + 1) / 2 + 1);
@@ -47,23 +55,58 @@ export function medianOf(values: readonly number[]): number {
   return middleOf([...values].sort((a, b) => a - b));
 }
 
+/** The middle of some ratios, and the interval that holds the true one. */
+export interface Estimate {
+  /** The Hodges-Lehmann estimate: the middle of the pairs' means of the logarithms. */
+  readonly median: number;
+  /** The interval's ends; `null` with a single ratio, which says nothing of spread. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** How likely an interval made in this way holds the true ratio: 0 to 1. */
+  readonly coverage: number;
+  /** How many ratios there were. */
+  readonly count: number;
+}
+
+/** Sums of chances are off in their last digits. */
+const COVERAGE_DIGITS = 9;
+
 /**
- * The middle of some ratios and its 95 % interval.
+ * Estimates a ratio: the narrowest interval that covers 95 %, and with fewer than
+ * {@linkcode MIN_ROUNDS} ratios the widest there is, from the least to the greatest.
+ *
+ * @throws {RangeError} when there are none.
+ */
+export function estimate(ratios: readonly number[]): Estimate {
+  const count = ratios.length;
+  if (count === 0) throw new RangeError("Cannot estimate a ratio: there are no rounds");
+  const averages = walshAverages(ratios.map(Math.log));
+  const median = Math.exp(middleOf(averages));
+  if (count === 1) return { median, low: null, high: null, coverage: 0, count };
+  const chances = rankSumChances(count);
+  let rank = 1;
+  let below = chances[0] ?? 0;
+  for (;;) {
+    const next = below + (chances[rank] ?? 0);
+    if (next > ALPHA / 2) break;
+    below = next;
+    rank++;
+  }
+  const low = Math.exp(averages[rank - 1] ?? NaN);
+  const high = Math.exp(averages[averages.length - rank] ?? NaN);
+  return { median, low, high, coverage: Number((1 - 2 * below).toFixed(COVERAGE_DIGITS)), count };
+}
+
+/**
+ * The middle of some ratios and its 95 % interval, which fewer than {@linkcode MIN_ROUNDS} do not have.
  *
  * @throws {RangeError} when there are none.
  */
 export function estimateRatio(ratios: readonly number[]): Ratio {
-  const rounds = ratios.length;
-  if (rounds === 0) throw new RangeError("Cannot estimate a ratio: there are no rounds");
-  const averages = walshAverages(ratios.map(Math.log));
-  const median = Math.exp(middleOf(averages));
-  if (rounds < MIN_ROUNDS) return { median, low: null, high: null, rounds };
-  const chances = rankSumChances(rounds);
-  let rank = 0;
-  for (let below = chances[0] ?? 0; below <= ALPHA / 2; below += chances[rank] ?? 0) rank++;
-  const low = Math.exp(averages[rank - 1] ?? NaN);
-  const high = Math.exp(averages[averages.length - rank] ?? NaN);
-  return { median, low, high, rounds };
+  const { median, low, high, coverage, count: rounds } = estimate(ratios);
+  return coverage < 1 - ALPHA
+    ? { median, low: null, high: null, rounds }
+    : { median, low, high, rounds };
 }
 
 /** How likely ratios as far from 1 are when nothing differs: Wilcoxon's signed-rank test, two-sided. */

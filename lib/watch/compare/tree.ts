@@ -66,8 +66,10 @@ export interface Sampler {
  * Looks at a program's memory again and again. Between two looks a peak of several processes
  * together, and the last growth of a process before its end, goes unseen; a peak of one process does
  * not, as the kernel keeps it.
+ *
+ * @param onLook Called at each look at a program that runs.
  */
-export function sampleMemory(root: number, started: number): Sampler {
+export function sampleMemory(root: number, started: number, onLook: () => void): Sampler {
   const samples: (readonly [number, number])[] = [];
   let peak = 0;
   let timer: NodeJS.Timeout;
@@ -77,6 +79,7 @@ export function sampleMemory(root: number, started: number): Sampler {
     if (seen.residentBytes > 0) {
       peak = Math.max(peak, seen.residentBytes, seen.largestPeakBytes);
       samples.push([Math.round(now) / 1000, seen.residentBytes]);
+      onLook();
     }
     timer = setTimeout(look, now < LATER_MS ? FIRST_INTERVAL_MS : LATER_INTERVAL_MS);
   };

@@ -92,8 +92,8 @@ export interface Noise {
 /** What makes runs of two starts comparable. */
 export interface ComparisonKey {
   readonly command: readonly string[];
-  /** The variants' names, and how each is run; the baseline is the first. */
-  readonly variants: readonly { readonly name: string; readonly words: readonly string[] | null }[];
+  /** The variants' names, and the words in front of the command; the baseline is the first. */
+  readonly variants: readonly { readonly name: string; readonly words: readonly string[] }[];
   /** How a server is known to be ready, and what is done to it; all options as they were given. */
   readonly program: Readonly<Record<string, unknown>>;
   readonly seed: number;

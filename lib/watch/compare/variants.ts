@@ -8,9 +8,12 @@ import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { ALLOCATOR_NAMES, type AllocatorName, BUILT_ALLOCATORS } from "../../allocators/mod.ts";
 import { PROFILE_NAMES, type ProfileName } from "../../allocators/profiles.ts";
+import { readElfExports } from "../../binary/elf.ts";
 import { CompareError, OffheapError } from "../../errors.ts";
 import { ownOptions } from "../../options.ts";
+import { preloadEntries, withoutLaunch } from "../../run/own-variables.ts";
 import { type LaunchOptions, planLaunch } from "../../run/plan.ts";
+import { launchPlatform } from "../../run/platforms.ts";
 import { childEnvironment } from "../../run/run.ts";
 
 /** What the plain program is called, without anything of offheap's. */
@@ -33,8 +36,10 @@ export interface Variant {
   readonly environment: Readonly<Record<string, string>>;
   /** The variables of its warm-up: with them the process ends unless the allocator serves it. */
   readonly proof: Readonly<Record<string, string>>;
-  /** The words of the command line that runs a program like this; `null` for a plain one. */
-  readonly words: readonly string[] | null;
+  /** The library of the user's own that its warm-up must be seen to be served by, else `null`. */
+  readonly serves: string | null;
+  /** The words in front of a command that run it like this. */
+  readonly words: readonly string[];
 }
 
 const KEYS: readonly (keyof VariantOptions)[] = [
@@ -139,6 +144,17 @@ function withVariables(
   return result;
 }
 
+/** The words that set variables for a command, and take some away. */
+function settingWords(variables: VariantOptions["variables"] = {}): string[] {
+  const all = Object.entries(variables);
+  if (all.length === 0) return [];
+  return [
+    "env",
+    ...all.flatMap(([name, value]) => value === null ? ["-u", name] : []),
+    ...all.flatMap(([name, value]) => value === null ? [] : [`${name}=${value}`]),
+  ];
+}
+
 function limitWord(limit: number | string): string {
   return typeof limit === "number" ? `${limit}B` : limit;
 }
@@ -147,7 +163,8 @@ function intervalWord(interval: number | true): string {
   return interval === true ? "" : `=${interval}B`;
 }
 
-function wordsOf(options: LaunchOptions): string[] {
+/** The options of `offheap run` for a launch. */
+export function launchWords(options: LaunchOptions): string[] {
   const { allocator, profile, secure, library, agent, idleTrim, memoryLimit } = options;
   const { heapProfiling = false, active } = options;
   return [
@@ -164,21 +181,49 @@ function wordsOf(options: LaunchOptions): string[] {
 }
 
 /**
+ * The allocator's library that a plain variant preloads by itself; `null` without one.
+ *
+ * @throws {CompareError} when a file that it names is no library.
+ */
+function ownAllocator({ name, variables = {} }: VariantOptions): string | null {
+  const platform = launchPlatform();
+  const named = variables[platform.preloadVariable];
+  const files = typeof named === "string" ? preloadEntries(named, platform) : [];
+  const isAllocator = (file: string): boolean => {
+    try {
+      return readElfExports(file).some((symbol) => symbol.name === "malloc");
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CompareError(`Cannot preload "${file}" for "${name}": ${why}`);
+    }
+  };
+  return files.find(isAllocator) ?? null;
+}
+
+/**
  * Works out a variant's environment, and checks that the command can be run under it.
  *
  * @param environment The user's environment.
  * @throws {OffheapError} when it cannot.
  */
 export function prepareVariant(
-  { name, plain, variables, ...launch }: VariantOptions,
+  options: VariantOptions,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Variant {
+  const { name, plain, variables, ...launch } = options;
   const own = withVariables(environment, variables);
+  const words = settingWords(variables);
+  const serves = plain === true ? ownAllocator(options) : null;
+  if (serves !== null) {
+    const before = withoutLaunch(own);
+    return { name, environment: before, proof: before, serves, words };
+  }
   const plan = planLaunch(plain === true ? { allocator: "system", agent: false } : launch, own);
   const proof = childEnvironment(plan, command);
-  if (plain === true) return { name, environment: plan.before, proof, words: null };
-  return { name, environment: proof, proof, words: wordsOf(launch) };
+  if (plain === true) return { name, environment: plan.before, proof, serves, words };
+  words.push("offheap", "run", ...launchWords(launch), "--");
+  return { name, environment: proof, proof, serves, words };
 }
 
 /** A variant that cannot be prepared, with the reason. */

@@ -4,9 +4,10 @@
  * @module
  */
 import { formatBytes, formatSeconds } from "../../units.ts";
+import { quoteWords } from "../doctor/advice.ts";
 import { baselineFailures } from "./compare.ts";
 import type { Comparison } from "./comparison.ts";
-import { medianOf, MIN_ROUNDS } from "./statistics.ts";
+import { medianOf, roundsToFind } from "./statistics.ts";
 import {
   FIGURE_NAMES,
   type FigureInfo,
@@ -15,6 +16,9 @@ import {
   type Judgement,
   type Ratio,
 } from "./types.ts";
+
+/** The load average for each core from which on others are in the way. */
+const BUSY = 0.5;
 
 const FORMATS: Readonly<Record<FigureInfo["unit"], (value: number) => string>> = {
   seconds: formatSeconds,
@@ -63,8 +67,11 @@ export function comparedVariants({ outcome, variants }: Comparison): string[] {
 
 /** What there is to say beside the table. */
 export function remarks(comparison: Comparison): string[] {
-  const { runs, rounds, judging, interrupted, leftOut, notes, statuses, recommendation } =
+  const { runs, rounds, judging, interrupted, leftOut, notes, statuses, recommendation, machine } =
     comparison;
+  const { cores, loadAverage } = machine;
+  const compared = comparedVariants(comparison).length;
+  const wanted = roundsToFind(compared);
   return [
     ...baselineFailures(runs, judging.baseline).map((text) =>
       `THE PROGRAM FAILS: ${judging.baseline} ended with ${text}; see what it prints without offheap`
@@ -72,14 +79,21 @@ export function remarks(comparison: Comparison): string[] {
     ...statuses.map((text) => `THE PROGRAMS DID NOT END ALIKE: ${text}`),
     ...leftOut.map(({ variant, reason }) => `left out: ${variant}: ${reason}`),
     ...notes.map((note) => `note: ${note}`),
-    ...(interrupted ? [`interrupted: the figures are of ${rounds} whole rounds`] : []),
-    ...(rounds < MIN_ROUNDS
+    ...(loadAverage > BUSY * cores
       ? [
-        `fewer than ${MIN_ROUNDS} rounds cannot tell anything: give --rounds, or a shorter command`,
+        `note: the machine was busy at the start, with a load of ${loadAverage.toFixed(1)} on ` +
+        `${cores} cores: what else runs on it is in the noise`,
+      ]
+      : []),
+    ...(interrupted ? [`interrupted: the figures are of ${rounds} whole rounds`] : []),
+    ...(rounds < wanted
+      ? [
+        `fewer than ${wanted} rounds cannot find a difference of ${compared} variants: give ` +
+        "--rounds, or a shorter command",
       ]
       : []),
     recommendation.reason,
-    ...(recommendation.command === null ? [] : [`  ${recommendation.command.join(" ")}`]),
+    ...(recommendation.command === null ? [] : [`  ${quoteWords(recommendation.command)}`]),
     `Ratios to ${judging.baseline} in the same round: the middle of ${rounds} rounds, and below it the ` +
     `95 % interval. Under ${judging.baseline}: its median, and the interval of the same program ` +
     "against itself, which is this machine's noise.",

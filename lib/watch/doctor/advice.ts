@@ -104,10 +104,15 @@ export function advise(findings: Findings): string[] {
   return RULES.flatMap((rule) => rule(findings));
 }
 
-/** A command as a shell takes it; a word in its place when it would be too long to read. */
-export function quoteCommand(command: readonly string[]): string {
-  const line = command
+/** Words as a shell takes them. */
+export function quoteWords(words: readonly string[]): string {
+  return words
     .map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
     .join(" ");
+}
+
+/** A command as a shell takes it; a word in its place when it would be too long to read. */
+export function quoteCommand(command: readonly string[]): string {
+  const line = quoteWords(command);
   return line === "" || line.length > LONGEST_COMMAND ? "COMMAND" : line;
 }

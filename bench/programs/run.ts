@@ -1,0 +1,36 @@
+/**
+ * Runs `offheap compare`, and reads what it prints.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import type { Comparison } from "../../lib/watch/compare/comparison.ts";
+import { cleanEnvironment } from "../../scripts/npm/process.ts";
+import { ROOT } from "../../tools/runtimes.ts";
+
+const CLI = join(ROOT, "lib", "cli.ts");
+const MOST_OUTPUT = 1 << 28;
+
+/**
+ * Compares; progress goes to standard error.
+ *
+ * @param node What runs offheap.
+ * @param path Directories in front of the path.
+ * @throws {Error} when it fails; it has said why.
+ */
+export function compareOnce(
+  node: string,
+  words: readonly string[],
+  path: readonly string[] = [],
+): Comparison {
+  const { status, stdout } = spawnSync(node, [CLI, "compare", "--json", ...words], {
+    encoding: "utf8",
+    maxBuffer: MOST_OUTPUT,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...cleanEnvironment(node, {}), PATH: [...path, process.env.PATH ?? ""].join(":") },
+  });
+  if (status !== 0) throw new Error(`Cannot go on: offheap compare ended with status ${status}`);
+  return JSON.parse(stdout);
+}

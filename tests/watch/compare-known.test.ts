@@ -1,0 +1,104 @@
+/**
+ * `offheap compare` of programs whose answer is known: real processes, few rounds.
+ */
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import type { FigureName, Judgement } from "../../lib/watch/compare/types.ts";
+import {
+  compared,
+  comparePrograms,
+  judgementOf,
+  PLAIN,
+  variantsFile,
+} from "../support/compared.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const onLinux = skipUnless(process.platform === "linux", "it measures by Linux's /proc");
+
+const JEMALLOC = { name: "jemalloc", allocator: "jemalloc" };
+const MIMALLOC = { name: "mimalloc", allocator: "mimalloc" };
+/** As many as it takes to find a difference of three variants. */
+const ROUNDS = ["--rounds", "7"];
+
+function program(mode: string): string[] {
+  return ["--", comparePrograms(), mode];
+}
+
+function show(judgements: readonly (Judgement | undefined)[]): string {
+  return judgements.map((each) =>
+    each === undefined
+      ? "not judged"
+      : `${each.variant}: ${each.figure} ${each.verdict} ${each.ratio.median.toFixed(3)} ` +
+        `(${each.ratio.low?.toFixed(3)} to ${each.ratio.high?.toFixed(3)})`
+  ).join("; ");
+}
+
+test("a program that only computes takes the same time under each allocator", onLinux, async () => {
+  const variants = variantsFile([PLAIN, JEMALLOC, MIMALLOC]);
+  // What a larger library costs at the start is within the band.
+  const result = await compared(
+    ...[...ROUNDS, "--band", "5%", "--variants", variants],
+    ...program("compute"),
+  );
+  const found = ["jemalloc", "mimalloc"].flatMap((variant) =>
+    (["wallSeconds", "userSeconds"] as const).map((figure) => judgementOf(result, variant, figure))
+  );
+  assert.equal(found.length, 4);
+  for (const each of found) {
+    assert.ok(each !== undefined, "each has a time");
+    assert.ok(["same", "cannot tell"].includes(each.verdict), show(found));
+  }
+});
+
+test(
+  "a program whose threads free what others allocate is faster under both",
+  onLinux,
+  async () => {
+    const variants = variantsFile([PLAIN, JEMALLOC, MIMALLOC]);
+    const result = await compared(...ROUNDS, "--variants", variants, ...program("threads"));
+    const found = ["jemalloc", "mimalloc"].map((variant) =>
+      judgementOf(result, variant, "wallSeconds")
+    );
+    assert.deepEqual(found.map((each) => each?.verdict), ["better", "better"], show(found));
+  },
+);
+
+/** What is resident at the end, and the most that was. */
+const MEMORY: readonly FigureName[] = ["endBytes", "peakBytes"];
+
+// mimalloc 2.0 keeps these blocks' pages whatever it is asked.
+test(
+  "a program whose heap is full of holes ends with less where they are given back at rest",
+  onLinux,
+  async () => {
+    const names = ["jemalloc", "system"];
+    const all = names.map((name) => ({ name, allocator: name, idleTrim: 200 }));
+    const result = await compared(
+      ...[...ROUNDS, "--variants", variantsFile([PLAIN, ...all])],
+      ...program("fragments"),
+    );
+    for (const name of names) {
+      const found = MEMORY.map((figure) => judgementOf(result, name, figure));
+      assert.equal(found[0]?.verdict, "better", show(found));
+      assert.ok((found[0]?.ratio.median ?? 1) < 0.5, show(found));
+    }
+    assert.equal(result.recommendation.variant, null, "the peak is what it was");
+  },
+);
+
+test("a program that leaks has no allocator to be saved by", onLinux, async () => {
+  const variants = variantsFile([PLAIN, JEMALLOC, MIMALLOC]);
+  const result = await compared(
+    ...[...ROUNDS, "--variants", variants],
+    ...program("leak"),
+  );
+  for (const variant of ["jemalloc", "mimalloc"]) {
+    const found = MEMORY.map((figure) => judgementOf(result, variant, figure));
+    for (const each of found) {
+      assert.ok(each !== undefined && each.verdict !== "better", show(found));
+      assert.ok(each.ratio.median < 1.25, show(found));
+    }
+  }
+  assert.equal(result.recommendation.variant, null);
+});

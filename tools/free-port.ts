@@ -1,0 +1,18 @@
+/**
+ * Free ports of this machine.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { createServer } from "node:net";
+
+/** A port on loopback that was free just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("Cannot find a free port");
+  return address.port;
+}
