@@ -11,7 +11,8 @@ import { partsOf, unformatted, withPart } from "../tools/marked-text.ts";
 import { ROOT } from "../tools/runtimes.ts";
 import { burstChart } from "./analysis/chart.ts";
 import { PARTS } from "./analysis/parts.ts";
-import { readResults, type Results, RESULTS_FILE, SCHEMA_FILE } from "./suite/results.ts";
+import type { Results } from "./suite/results.ts";
+import { readResults, RESULTS_FILE, SCHEMA_FILE } from "./suite/results-file.ts";
 
 /** Where the committed results lie. */
 export const COMMITTED: string = join(ROOT, "docs", "development", "benchmarks");

@@ -19,6 +19,8 @@ import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
 import { buildDirectory, libraryFileName } from "../lib/library/directories.ts";
 import { manifestOf } from "../lib/library/resolve.ts";
 import { hostTarget } from "../lib/library/target.ts";
+import { pairedRatios } from "../lib/watch/compare/pairs.ts";
+import { type Estimate, estimate } from "../lib/watch/compare/statistics.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
@@ -28,7 +30,6 @@ import { debianBuild, type NamedBuild, RATIO_LIMIT } from "./builds/debian-build
 import { BUILD_PATTERNS, measurePattern } from "./builds/measure.ts";
 import { buildChurn } from "./native/build.ts";
 import { describeMachine } from "./suite/machine.ts";
-import { type Estimate, estimate, pairedRatios } from "./suite/statistics.ts";
 
 interface Options {
   readonly rounds: number;
@@ -105,8 +106,10 @@ async function main(): Promise<number> {
       const { rounds, threads } = options;
       const values = await measurePattern(program, name, subjects, { rounds, threads });
       for (const [index, build] of members.entries()) {
-        const ratios = pairedRatios(values[index + 1] ?? [], values[0] ?? []);
-        if (ratios === null) throw new Error(`Cannot compare ${name}: a run took no time at all`);
+        const ratios = pairedRatios(values[index + 1] ?? new Map(), values[0] ?? new Map());
+        if (ratios.length === 0) {
+          throw new Error(`Cannot compare ${name}: a run took no time at all`);
+        }
         const found = estimate(ratios);
         cells.get(build)?.push(cellOf(found));
         console.log(`${group}, ${build.title}, ${name}: ${cellOf(found)}`);

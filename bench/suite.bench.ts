@@ -17,7 +17,8 @@ import { buildChurn } from "./native/build.ts";
 import { writeReport } from "./report/write.ts";
 import { CASES, programOf } from "./suite/cases.ts";
 import { measure } from "./suite/measure.ts";
-import { type Mode, readResults } from "./suite/results.ts";
+import type { Mode } from "./suite/results.ts";
+import { readResults } from "./suite/results-file.ts";
 import { select, type Tables } from "./suite/setup.ts";
 import { SUBJECTS } from "./suite/subjects.ts";
 
@@ -67,7 +68,7 @@ async function measured(): Promise<boolean> {
   buildMissing(["secure"], { mimalloc, jemalloc });
   buildChurn();
   const { found } = await findRuntimes(RUNTIMES);
-  return measure(TABLES, choice, { directory: out, fresh }, found, process.execPath, say);
+  return measure(TABLES, choice, { directory: out, fresh }, found, say);
 }
 
 try {

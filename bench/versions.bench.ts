@@ -91,9 +91,7 @@ function byVersion(a: VersionBuild, b: VersionBuild): number {
 async function main(options: Options): Promise<void> {
   buildMissing();
   buildChurn();
-  const outcomes = (await gather(options)).map((one) =>
-    "file" in one ? startable(one, process.execPath) : one
-  );
+  const outcomes = (await gather(options)).map((one) => "file" in one ? startable(one) : one);
   const missing = outcomes.filter((one) => "reason" in one);
   for (const { title, reason } of missing) say(`left out: ${title}: ${reason}`);
   const builds = outcomes.filter((one) => "file" in one).sort(byVersion);
@@ -101,7 +99,7 @@ async function main(options: Options): Promise<void> {
   const { quick, only, rounds, times, out, fresh = false, json, write } = options;
   const mode = quick === true ? "quick" : "full";
   const extent = { mode, only, rounds, times, directory: out, fresh } as const;
-  const report = await judge(builds, missing, extent, found, process.execPath, say);
+  const report = await judge(builds, missing, extent, found, say);
   if (report === null) {
     process.exitCode = INTERRUPTED;
     return;

@@ -53,7 +53,7 @@ function matrix(results: Results, metric: string, only = /./): string {
 function metricPart(metric: string): Part {
   return (results) => {
     const { title, axis } = viewOf(metric);
-    return `${title}: ${axis}; medians of paired rounds.\n\n${matrix(results, metric)}`;
+    return `${title}: ${axis}; the middle of paired rounds.\n\n${matrix(results, metric)}`;
   };
 }
 

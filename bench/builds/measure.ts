@@ -6,9 +6,10 @@
 import { execFile } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { promisify } from "node:util";
+import { orderOf } from "../../lib/watch/compare/order.ts";
+import type { Values } from "../../lib/watch/compare/pairs.ts";
 import { WorkloadOutput } from "../suite/format.ts";
 import { neutralEnvironment } from "../suite/prepare.ts";
-import type { RoundValue } from "../suite/statistics.ts";
 
 /** The patterns, and operations of each that take a good part of a second. */
 export const BUILD_PATTERNS: Readonly<Record<string, number>> = {
@@ -18,7 +19,7 @@ export const BUILD_PATTERNS: Readonly<Record<string, number>> = {
   "glibc-bench": 40_000_000,
 };
 
-const SEED = "1";
+const SEED = 1;
 const run = promisify(execFile);
 
 /** How often, and how wide. */
@@ -28,7 +29,7 @@ export interface BuildMeasurement {
 }
 
 /**
- * Runs a pattern under each library in each round, beginning with another one each time.
+ * Runs a pattern under each library in each round, in the order of a comparison's rounds.
  *
  * @param program The native benchmark program.
  * @returns Seconds of processor time by round, for each library in their order.
@@ -39,13 +40,12 @@ export async function measurePattern(
   name: string,
   libraries: readonly string[],
   { rounds, threads }: BuildMeasurement,
-): Promise<RoundValue[][]> {
-  const args = [name, `${threads}`, `${BUILD_PATTERNS[name]}`, SEED];
-  const values: RoundValue[][] = libraries.map(() => []);
+): Promise<Values[]> {
+  const args = [name, `${threads}`, `${BUILD_PATTERNS[name]}`, `${SEED}`];
+  const values = libraries.map(() => new Map<number, number>());
   const work = new Set<string>();
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < libraries.length; turn++) {
-      const index = (round + turn) % libraries.length;
+  for (let round = 1; round <= rounds; round++) {
+    for (const index of orderOf([...libraries.keys()], round, SEED)) {
       const library = libraries[index] ?? "";
       const env = { ...neutralEnvironment(), LD_PRELOAD: library };
       const { stdout } = await run(program, args, { env });
@@ -57,7 +57,7 @@ export async function measurePattern(
       const seconds = output.metrics["cpu"]?.value;
       if (seconds === undefined) throw new Error(`Cannot count ${name}: it prints no time`);
       work.add(output.work);
-      values[index]?.push({ round, value: seconds });
+      values[index]?.set(round, seconds);
     }
   }
   if (work.size > 1) throw new Error(`Cannot compare ${name}: its runs did different work`);

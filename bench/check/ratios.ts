@@ -6,6 +6,8 @@
  */
 import { execFileSync } from "node:child_process";
 import { interquartileRange, median } from "simple-statistics";
+import { orderOf } from "../../lib/watch/compare/order.ts";
+import { pairedRatios } from "../../lib/watch/compare/pairs.ts";
 import type { Runtime } from "../../tools/runtimes.ts";
 import { runCase } from "../memory/run.ts";
 import { WorkloadOutput } from "../suite/format.ts";
@@ -56,15 +58,14 @@ export function churnCase(program: string, pattern: string, name: string, file: 
   return {
     id,
     measure() {
-      const ratios = Array.from({ length: ROUNDS }, (_, round) => {
-        // Who is first changes: the second finds the caches filled.
-        if (round % 2 === 0) {
-          const own = wallOf(program, pattern, file);
-          return own / wallOf(program, pattern, null);
+      const own = new Map<number, number>();
+      const system = new Map<number, number>();
+      for (let round = 1; round <= ROUNDS; round++) {
+        for (const preload of orderOf([file, null], round, SEED)) {
+          (preload === null ? system : own).set(round, wallOf(program, pattern, preload));
         }
-        const system = wallOf(program, pattern, null);
-        return wallOf(program, pattern, file) / system;
-      });
+      }
+      const ratios = pairedRatios(own, system);
       return Promise.resolve({
         id,
         kind: "ratio",

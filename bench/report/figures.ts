@@ -4,6 +4,7 @@
  * @module
  */
 import { median } from "simple-statistics";
+import type { Phase } from "../../lib/watch/compare/charts.ts";
 import type { Latency, MemorySeries } from "../suite/format.ts";
 import type { CaseInfo, Results, SummaryRow } from "../suite/results.ts";
 import { BASELINE } from "../suite/subjects.ts";
@@ -20,7 +21,7 @@ export interface MetricView {
 }
 
 const PAIRED =
-  "A dot is the median of ratios to the system allocator’s run in the same round; the bar is its " +
+  "A dot is the middle of the ratios to the system allocator’s run in the same round; the bar is its " +
   "interval. The line at 1 is the system allocator (glibc, started the same way).";
 
 /** The metrics, in the order of the report. */
@@ -122,6 +123,16 @@ export function seriesRows(results: Results): SeriesRow[] {
       return series === undefined ? [] : [{ case: id, subject, series }];
     })
   );
+}
+
+/** The phases of a series with their times, in seconds. */
+export function phasesOf({ phases, time }: MemorySeries): Phase[] {
+  const end = time.at(-1) ?? 0;
+  return phases.map(({ name, start }, i) => ({
+    name,
+    from: start / 1000,
+    to: (phases[i + 1]?.start ?? end) / 1000,
+  }));
 }
 
 /** One phase of a series; sizes in bytes. */

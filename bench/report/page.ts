@@ -1,129 +1,101 @@
 /**
- * The report as one page: text, charts as SVG, tables; no script, and nothing from elsewhere.
+ * The report as one page: text, charts, tables; no script, and nothing from elsewhere.
  *
  * @module
  */
 import { readFileSync } from "node:fs";
+import { element, escaped } from "../../lib/watch/compare/html.ts";
+import { PAGE_STYLE } from "../../lib/watch/compare/page-style.ts";
 import type { Results } from "../suite/results.ts";
-import { type Chart, charts, type LegendEntry } from "./chart-list.ts";
-import { FORMS } from "./charts/plot.ts";
-import { type Document, type Element, maker, newDocument } from "./dom.ts";
+import type { Chart, LegendEntry } from "./chart.ts";
+import { charts } from "./chart-list.ts";
 import { headline, sentences } from "./sentences.ts";
 import type { Table } from "./table.ts";
 import { allTables } from "./tables.ts";
 
 const STYLE = new URL("./page.css", import.meta.url);
 
-function tableElement(document: Document, table: Table, caption: boolean): Element {
-  const { title, head, rows, words } = table;
-  const h = maker(document);
-  const cell = (name: string) => (text: string, i: number): Element =>
-    h(name, i < words ? {} : { class: "figure" }, text);
-  const headCell = (text: string, i: number): Element =>
-    h("th", i < words ? { scope: "col" } : { scope: "col", class: "figure" }, text);
-  return h(
+function tableElement({ title, head, rows, words }: Table, caption: boolean): string {
+  const figure = (i: number): Record<string, string> => i < words ? {} : { class: "figure" };
+  const headCells = head.map((text, i) =>
+    element("th", { scope: "col", ...figure(i) }, escaped(text))
+  );
+  const bodyRows = rows.map((row) =>
+    element("tr", {}, ...row.map((text, i) => element("td", figure(i), escaped(text))))
+  );
+  return element(
     "div",
     { class: "scroll" },
-    h(
+    element(
       "table",
       { "aria-label": title },
-      ...(caption ? [h("caption", {}, title)] : []),
-      h("thead", {}, h("tr", {}, ...head.map(headCell))),
-      h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map(cell("td"))))),
+      caption ? element("caption", {}, escaped(title)) : "",
+      element("thead", {}, element("tr", {}, ...headCells)),
+      element("tbody", {}, ...bodyRows),
     ),
   );
 }
 
-const SIGN = { width: 26, height: 12 } as const;
-
-function signElement(document: Document, { sign, colour }: LegendEntry): Element {
-  const h = maker(document);
-  if (typeof sign === "object" && "text" in sign) return h("span", {}, `${sign.text} `);
-  const size = { width: `${SIGN.width}`, height: `${SIGN.height}`, "aria-hidden": "true" };
-  const middle = `${SIGN.height / 2}`;
-  const shape = sign === "square"
-    ? h("svg:rect", {
-      x: "7",
-      y: "0",
-      width: `${SIGN.height}`,
-      height: `${SIGN.height}`,
-      fill: colour,
-    })
-    : h("svg:line", {
-      x1: "0",
-      x2: `${SIGN.width}`,
-      y1: middle,
-      y2: middle,
-      stroke: colour,
-      "stroke-width": "2.5",
-      "stroke-dasharray": sign.dash,
-    });
-  return h("svg:svg", size, shape);
+function legendElement(entries: readonly LegendEntry[]): string {
+  if (entries.length === 0) return "";
+  const items = entries.map(({ sign, colour, title }) =>
+    element("li", {}, element("span", { style: `color:${colour}` }, sign), ` ${escaped(title)}`)
+  );
+  return element("ul", { class: "legend" }, ...items);
 }
 
-function legendElement(document: Document, entries: readonly LegendEntry[]): Element[] {
-  if (entries.length === 0) return [];
-  const h = maker(document);
-  const items = entries.map((entry) => h("li", {}, signElement(document, entry), entry.title));
-  return [h("ul", { class: "legend" }, ...items)];
+function folded(table: Table): string {
+  const summary = `The figures as a table (${table.rows.length} rows)`;
+  return element("details", {}, element("summary", {}, summary), tableElement(table, true));
 }
 
-function folded(document: Document, table: Table): Element {
-  const h = maker(document);
-  const summary = h("summary", {}, `The figures as a table (${table.rows.length} rows)`);
-  return h("details", {}, summary, tableElement(document, table, true));
-}
-
-function figureElement(document: Document, chart: Chart): Element {
-  const h = maker(document);
-  return h(
+function figureElement({ title, note, axis, legend, html }: Chart): string {
+  return element(
     "figure",
     {},
-    h("h3", {}, chart.title),
-    h("p", { class: "note" }, chart.note),
-    ...legendElement(document, chart.legend),
-    ...FORMS.map((form) => h("div", { class: form.name }, chart.draw(document, form))),
+    element("h3", {}, escaped(title)),
+    element("p", {}, escaped(note)),
+    legendElement(legend),
+    html,
+    element("p", {}, escaped(axis)),
   );
 }
 
 /** Tables that are open at first, as they are small and no chart shows them. */
 const OPEN: readonly string[] = ["overview", "builds", "cases", "subjects", "machine"];
 
-function openTable(document: Document, table: Table): Element[] {
-  return [maker(document)("h2", {}, table.title), tableElement(document, table, false)];
+function openTable(table: Table): string {
+  return element("h2", {}, escaped(table.title)) + tableElement(table, false);
 }
 
 /** Makes the page. */
 export function reportPage(results: Results): string {
-  const document = newDocument();
-  const h = maker(document);
   const tables = new Map(allTables(results).map((table) => [table.name, table]));
-  const open = OPEN.map((name) => tables.get(name)).filter((table) => table !== undefined);
-  const [overview, ...others] = open;
-  document.head.append(
-    h("meta", { charset: "utf-8" }),
-    h("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    h("meta", { name: "color-scheme", content: "light dark" }),
-    h("title", {}, headline(results)),
-    h("style", {}, readFileSync(STYLE, "utf8")),
+  const named = (names: readonly string[]): Table[] =>
+    names.map((name) => tables.get(name)).filter((table) => table !== undefined);
+  const [overview, ...others] = named(OPEN);
+  const sections = [...Map.groupBy(charts(results), (chart) => chart.section)].map(
+    ([section, members]) =>
+      element("h2", {}, escaped(section)) + members.map(figureElement).join("\n") +
+      named([...new Set(members.map(({ table }) => table))]).map(folded).join("\n"),
   );
-  document.body.append(
-    h("h1", {}, headline(results)),
-    ...sentences(results).map((text) => h("p", {}, text)),
-    ...results.missing.map(({ title, reason }) =>
-      h("p", { class: "note" }, `Left out: ${title}: ${reason}`)
-    ),
-    ...(overview === undefined ? [] : openTable(document, overview)),
-  );
-  for (const [section, members] of Map.groupBy(charts(results), (chart) => chart.section)) {
-    const names = [...new Set(members.map(({ table }) => table))];
-    document.body.append(
-      h("h2", {}, section),
-      ...members.map((chart) => figureElement(document, chart)),
-      ...names.map((name) => tables.get(name)).filter((table) => table !== undefined)
-        .map((table) => folded(document, table)),
-    );
+  const title = escaped(headline(results));
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${PAGE_STYLE}${readFileSync(STYLE, "utf8")}</style>
+<h1>${title}</h1>
+${sentences(results).map((text) => element("p", { class: "said" }, escaped(text))).join("\n")}
+${
+    results.missing.map(({ title, reason }) =>
+      element("p", {}, escaped(`Left out: ${title}: ${reason}`))
+    ).join("\n")
   }
-  for (const table of others) document.body.append(...openTable(document, table));
-  return `${document.toString()}\n`;
+${overview === undefined ? "" : openTable(overview)}
+${sections.join("\n")}
+${others.map(openTable).join("\n")}
+</html>
+`;
 }

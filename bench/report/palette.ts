@@ -43,6 +43,3 @@ export const PART_LOOKS: Readonly<Record<SplitPart, { colour: string; title: str
   held: { colour: "var(--held)", title: "held: kept back by the allocator" },
   rest: { colour: "var(--rest)", title: "rest: code, stacks, what cannot be told apart" },
 };
-
-/** Text and lines that are not data. */
-export const INK = { text: "var(--ink)", faint: "var(--faint)", line: "var(--line)" } as const;

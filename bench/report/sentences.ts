@@ -25,7 +25,7 @@ export function whatWasMeasured(results: Results): string {
   const most = Math.max(0, ...coverages.map(({ coverage }) => coverage));
   const intervals = most === 0
     ? "Each ratio is of one pair, so no interval can be given"
-    : `Intervals are exact for a median, and cover up to ${percent(most)}`;
+    : `Intervals are those of the signed-rank test, and cover up to ${percent(most)}`;
   return `${runs.length} runs of ${cases.length} cases under ${subjects.length} allocator ` +
     `set-ups, on ${started.slice(0, 10)}, in ${short(seconds / MINUTE)} minutes, on ` +
     `${machine.processor} (${machine.cores} cores, ${short(machine.memory / GIB)} GiB, ` +

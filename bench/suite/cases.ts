@@ -273,7 +273,7 @@ const RUNTIME_FLAGS: Readonly<Record<string, readonly string[]>> = {
 /** The program of a case: the file that must exist, and its command without the arguments. */
 export interface Program {
   readonly file: string;
-  readonly command: readonly string[];
+  readonly command: readonly [string, ...string[]];
 }
 
 /**

@@ -6,18 +6,8 @@
 import { spawnSync } from "node:child_process";
 import { VERSION } from "../../lib/version.ts";
 import { ROOT, type Runtime } from "../../tools/runtimes.ts";
-import type { MachineInfo, Results, Run } from "./results.ts";
+import type { MachineInfo, Run, StoredResults } from "./results.ts";
 import type { Setup } from "./setup.ts";
-import { BASELINE, SUBJECTS } from "./subjects.ts";
-import { type Comparison, summarise } from "./summary.ts";
-
-/** What builds of one allocator are compared by. */
-const BUILD_METRIC = "wall";
-
-/** Our builds beside those of others. */
-export const COMPARISONS: readonly Comparison[] = SUBJECTS.flatMap(({ id, against }) =>
-  against === undefined ? [] : [{ subject: id, baseline: against, metric: BUILD_METRIC }]
-);
 
 /** The checkout's commit, with a mark where files differ from it; `null` without git. */
 function commit(): string | null {
@@ -40,7 +30,7 @@ export function collect(
   started: string,
   machine: MachineInfo,
   runtimes: readonly Runtime[],
-): Results {
+): StoredResults {
   const cases = setup.cases.map(({ info }) => info);
   const used = new Set<string>(cases.map(({ runtime }) => runtime));
   const counted = runs.filter(({ round }) => round > 0);
@@ -65,6 +55,5 @@ export function collect(
     missing: [...setup.missing],
     cases,
     runs: counted.map(withoutPlaces),
-    summary: summarise(cases, counted, BASELINE, COMPARISONS),
   };
 }

@@ -1,45 +1,28 @@
 /**
- * One run of a program under a subject: started, read, and refused when another allocator than the
+ * One run of a program under a subject, by the engine of `offheap compare`: read, and refused when another allocator than the
  * subject's served it.
  *
  * @module
  */
 import { z } from "zod";
-import { type Ending, runToEnd } from "../../tools/processes.ts";
+import { execute as runOnce, type RunResult } from "../../lib/watch/compare/execute.ts";
+import { RunError } from "../../lib/watch/compare/program.ts";
+import { prepareVariant } from "../../lib/watch/compare/variants.ts";
 import { type MemorySeries, WorkloadOutput } from "./format.ts";
 import type { PlannedCase, Step } from "./plan.ts";
 import type { Run } from "./results.ts";
 import { neutralEnvironment, placeOf, type Subject } from "./prepare.ts";
-
-/** A run that failed; its message has all that the program said. */
-export class RunError extends Error {
-  override name = "RunError";
-}
 
 /** How much longer than expected a run may take before it counts as hanging. */
 const PATIENCE = 20;
 const MIN_PATIENCE_MS = 120_000;
 const SAID_LIMIT = 8000;
 
-async function start(
-  [file = "", ...words]: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  limit: number,
-  abort: AbortSignal,
-): Promise<Ending> {
-  try {
-    const env = { ...neutralEnvironment(), ...environment };
-    return await runToEnd([file, ...words], { env, limit, abort, group: true });
-  } catch (error) {
-    throw new RunError(`Cannot run ${file}: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
 function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
-function readOutput(what: string, { stdout, stderr }: Ending): WorkloadOutput {
+function readOutput(what: string, { stdout, output }: RunResult): WorkloadOutput {
   const line = lastLine(stdout);
   let problem: string;
   try {
@@ -51,7 +34,7 @@ function readOutput(what: string, { stdout, stderr }: Ending): WorkloadOutput {
   }
   throw new RunError(
     `Cannot read what ${what} printed: ${problem}\nIts last line: ${line.slice(0, SAID_LIMIT)}\n` +
-      stderr.slice(-SAID_LIMIT),
+      output.slice(-SAID_LIMIT),
   );
 }
 
@@ -123,20 +106,21 @@ export async function execute(
 ): Promise<Run> {
   const what = `${step.case} under ${step.subject}`;
   const limit = Math.max(MIN_PATIENCE_MS, seconds * PATIENCE * 1000);
-  const ended = await start([...subject.prefix, ...command], subject.environment, limit, abort);
-  abort.throwIfAborted();
+  const { environment } = prepareVariant(subject.variant, command, neutralEnvironment());
+  const program = { command, ready: null, load: null, idleAfterMs: null, metric: null };
+  const ended = await runOnce(program, environment, limit, abort).catch((error) => {
+    throw error instanceof RunError ? new RunError(`${what}: ${error.message}`) : error;
+  });
   if (ended.status !== 0) {
-    const how = ended.late
-      ? `took longer than ${limit / 1000} s`
-      : `ended with ${ended.signal ?? `status ${ended.status}`}`;
-    throw new RunError(`${what} ${how}; it said:\n${ended.stderr.slice(-SAID_LIMIT)}`);
+    const how = ended.signal ?? `status ${ended.status}`;
+    throw new RunError(`${what} ended with ${how}; it said:\n${ended.output.slice(-SAID_LIMIT)}`);
   }
   const { memory, ...output } = readOutput(what, ended);
   requireServed(what, subject, output.servedBy);
   const kept = memory !== undefined && step.round === SERIES_ROUND;
   return {
     ...step,
-    seconds: Math.round(ended.milliseconds) / 1000,
+    seconds: Math.round(ended.seconds * 1000) / 1000,
     output: kept ? { ...output, memory: compactSeries(memory) } : output,
   };
 }

@@ -1,19 +1,18 @@
 /**
  * What is run, in which order: rounds go through all cases, and each round of a case through all
- * its subjects, in an order that the seed shuffles each time. So each ratio is of two runs that were
- * close in time, and no subject always comes first.
+ * its subjects, in the order of a comparison's rounds. So each ratio is of two runs that were close in
+ * time, and each subject has each place about as often.
  *
  * @module
  */
-import { shuffle } from "simple-statistics";
-import { seeded } from "../workloads/support/random.ts";
+import { orderOf } from "../../lib/watch/compare/order.ts";
 import type { CaseInfo, Mode } from "./results.ts";
 
 /** A case that is ready to run. */
 export interface PlannedCase {
   readonly info: CaseInfo;
   /** Its program and arguments, without what a subject puts in front. */
-  readonly command: readonly string[];
+  readonly command: readonly [string, ...string[]];
   readonly warmUp: boolean;
   /** A first guess of a run's time, in seconds. */
   readonly seconds: number;
@@ -45,7 +44,6 @@ export function stepName({ case: id, subject, round }: Step): string {
 
 /** The steps of some cases, in the order in which they are run. */
 export function planSteps(cases: readonly PlannedCase[], seed: number): Step[] {
-  const random = seeded(seed);
   const most = Math.max(0, ...cases.map(({ info }) => info.rounds));
   const steps: Step[] = [];
   for (let round = 1; round <= most; round++) {
@@ -55,7 +53,7 @@ export function planSteps(cases: readonly PlannedCase[], seed: number): Step[] {
       if (round === 1 && warmUp && first !== undefined) {
         steps.push({ case: info.id, subject: first, round: 0 });
       }
-      for (const subject of shuffle(info.subjects, random.next)) {
+      for (const subject of orderOf(info.subjects, round, seed)) {
         steps.push({ case: info.id, subject, round });
       }
     }

@@ -10,6 +10,8 @@ import process from "node:process";
 import { gunzipSync } from "node:zlib";
 import { libraryFileName } from "../../lib/library/directories.ts";
 import { hostTarget } from "../../lib/library/target.ts";
+import { planLaunch, preloadedLibraries } from "../../lib/run/plan.ts";
+import { launchWords, type VariantOptions } from "../../lib/watch/compare/variants.ts";
 import { debianFile } from "../../tools/packages/debian.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import type { MissingSubject, SubjectInfo } from "./results.ts";
@@ -18,10 +20,8 @@ import type { Launched, SubjectSpec, Tuned } from "./subjects.ts";
 /** A subject that programs can be started under. */
 export interface Subject {
   readonly info: SubjectInfo;
-  /** Words in front of a program's command. */
-  readonly prefix: readonly string[];
-  /** Variables that its process has besides the usual ones. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** How it is run. */
+  readonly variant: VariantOptions;
   /** Paths of the file that must serve `malloc`, the real one first; none for libc's own. */
   readonly files: readonly string[];
 }
@@ -39,9 +39,6 @@ export function neutralEnvironment(): Record<string, string> {
   );
 }
 
-const LAUNCHER = join(ROOT, "lib", "cli.ts");
-const OFFHEAP_LIBRARY = "liboffheap";
-
 /** A path without this machine's part. */
 export function placeOf(path: string): string {
   const place = relative(ROOT, path);
@@ -51,24 +48,6 @@ export function placeOf(path: string): string {
 /** A word of a command; a path without this machine's part. */
 function placeOfWord(word: string): string {
   return isAbsolute(word) ? placeOf(word) : word;
-}
-
-/** How the launcher is started: by the Node that is given. */
-export function launcherPrefix(node: string, options: readonly string[]): string[] {
-  return [node, "--no-warnings", LAUNCHER, "run", ...options, "--"];
-}
-
-/** What a started program finds in its environment beside the usual. */
-function probe(prefix: readonly string[]): Record<string, string> {
-  const [file = "", ...words] = [...prefix, "env", "-0"];
-  const usual = neutralEnvironment();
-  const text = execFileSync(file, words, { encoding: "utf8", env: usual });
-  const pairs = text.split("\0").filter((line) => line.includes("="))
-    .map((line): [string, string] => {
-      const at = line.indexOf("=");
-      return [line.slice(0, at), line.slice(at + 1)];
-    });
-  return Object.fromEntries(pairs.filter(([name]) => FOREIGN.test(name)));
 }
 
 /** A path may be a link; evidence names one or the other. */
@@ -100,23 +79,11 @@ function glibcVersion(): string {
     .replace(/^glibc /, "");
 }
 
-function prepareLaunched(spec: SubjectSpec, launched: Launched, node: string): Subject {
-  const { options, library } = launched;
-  const prefix = launcherPrefix(node, options);
-  const {
-    LD_PRELOAD = "",
-    OFFHEAP_REQUIRE: _,
-    OFFHEAP_BACKGROUND: __,
-    OFFHEAP_AGENT: ___,
-    ...variables
-  } = probe(
-    prefix,
-  );
-  const preloaded = LD_PRELOAD.split(":").filter((file) => file !== "");
-  const file = preloaded.find((name) => !name.includes(OFFHEAP_LIBRARY)) ?? null;
+function prepareLaunched(spec: SubjectSpec, { options, library }: Launched): Subject {
+  const plan = planLaunch(options, neutralEnvironment());
+  const file = plan.library?.path ?? null;
   return {
-    prefix,
-    environment: {},
+    variant: { name: spec.id, ...options },
     files: file === null ? [] : pathsOf(file),
     info: {
       id: spec.id,
@@ -124,10 +91,10 @@ function prepareLaunched(spec: SubjectSpec, launched: Launched, node: string): S
       allocator: spec.allocator,
       version: file === null ? glibcVersion() : library?.version ?? manifestVersion(file),
       build: library?.build ??
-        (file === null ? "the system's" : options.includes("--secure") ? "secure" : "preload"),
-      command: `offheap run ${options.map(placeOfWord).join(" ")}`,
-      preloaded: preloaded.map(placeOf),
-      variables,
+        (file === null ? "the system's" : options.secure === true ? "secure" : "preload"),
+      command: `offheap run ${launchWords(options).map(placeOfWord).join(" ")}`,
+      preloaded: preloadedLibraries(plan).map(({ path }) => placeOf(path)),
+      variables: { ...plan.tuning },
     },
   };
 }
@@ -139,8 +106,7 @@ function preparePreloaded(
   version: string,
 ): Subject {
   return {
-    prefix: [],
-    environment: { LD_PRELOAD: path },
+    variant: { name: spec.id, plain: true, variables: { LD_PRELOAD: path } },
     files: pathsOf(path),
     info: {
       id: spec.id,
@@ -158,8 +124,7 @@ function preparePreloaded(
 function prepareTuned({ id, title, allocator }: SubjectSpec, { variables }: Tuned): Subject {
   const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   return {
-    prefix: [],
-    environment: variables,
+    variant: { name: id, plain: true, variables },
     files: [],
     info: {
       id,
@@ -174,9 +139,9 @@ function prepareTuned({ id, title, allocator }: SubjectSpec, { variables }: Tune
   };
 }
 
-function prepareOne(spec: SubjectSpec, node: string): Subject | MissingSubject {
+function prepareOne(spec: SubjectSpec): Subject | MissingSubject {
   const { start } = spec;
-  if (start.by === "launcher") return prepareLaunched(spec, start, node);
+  if (start.by === "launcher") return prepareLaunched(spec, start);
   if (start.by === "variables") return prepareTuned(spec, start);
   if (start.by === "preload") {
     const { name: target, platform } = hostTarget();
@@ -200,13 +165,12 @@ export interface PreparedSubjects {
  * Makes subjects ready to start programs. Debian's packages are fetched once; one that cannot be
  * had is missing, with the reason.
  *
- * @param node The Node that runs the launcher.
  * @throws {Error} when a subject of our own cannot be started: that is a fault, not a lack.
  */
-export function prepareSubjects(specs: readonly SubjectSpec[], node: string): PreparedSubjects {
-  const all = specs.map((spec) => prepareOne(spec, node));
+export function prepareSubjects(specs: readonly SubjectSpec[]): PreparedSubjects {
+  const all = specs.map((spec) => prepareOne(spec));
   return {
-    subjects: all.filter((one) => "prefix" in one),
+    subjects: all.filter((one) => "variant" in one),
     missing: all.filter((one) => "reason" in one),
   };
 }

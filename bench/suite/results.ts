@@ -1,12 +1,11 @@
 /**
- * The suite's results as a file: `results.json`, and its JSON schema.
+ * What the suite's results hold.
  *
  * @module
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
-import { UNITS, WorkloadOutput } from "./format.ts";
+import type { Estimate } from "../../lib/watch/compare/statistics.ts";
+import { type Metric, WorkloadOutput } from "./format.ts";
 
 /** How much is run. */
 export const MODES = ["quick", "full"] as const;
@@ -58,29 +57,6 @@ export const Run = z.object({
   output: WorkloadOutput,
 });
 
-const IntervalEnd = z.number().nullable();
-
-/** What the runs of one case and subject come to, for one metric. */
-export const SummaryRow = z.object({
-  case: z.string(),
-  subject: z.string(),
-  metric: z.string(),
-  unit: z.enum(UNITS),
-  better: z.enum(["higher", "lower"]),
-  /** The median of the values, in the unit. */
-  value: z.number(),
-  /** Of the ratios to the baseline's run in the same round; absent for the baseline itself. */
-  ratio: z.object({
-    baseline: z.string(),
-    median: z.number(),
-    low: IntervalEnd,
-    high: IntervalEnd,
-    /** How likely such an interval holds the true median. */
-    coverage: z.number(),
-    pairs: z.number().int().positive(),
-  }).optional(),
-});
-
 /** The machine, as far as it bears on the figures. */
 export const MachineInfo = z.object({
   processor: z.string(),
@@ -98,8 +74,8 @@ export const MachineInfo = z.object({
   load: z.array(z.number()).length(3),
 });
 
-/** The whole file. */
-export const Results = z.object({
+/** The whole file. What the runs come to is not in it: that is worked out of them. */
+export const StoredResults = z.object({
   $schema: z.literal("./results.schema.json"),
   format: z.literal(1),
   mode: z.enum(MODES),
@@ -119,7 +95,6 @@ export const Results = z.object({
   missing: z.array(MissingSubject),
   cases: z.array(CaseInfo),
   runs: z.array(Run),
-  summary: z.array(SummaryRow),
 });
 
 /** How much is run. */
@@ -134,39 +109,26 @@ export type MissingSubject = z.infer<typeof MissingSubject>;
 export type CaseInfo = z.infer<typeof CaseInfo>;
 /** One finished run. */
 export type Run = z.infer<typeof Run>;
-/** What runs come to. */
-export type SummaryRow = z.infer<typeof SummaryRow>;
+/** What the runs of one case and subject come to, for one metric. */
+export interface SummaryRow {
+  readonly case: string;
+  readonly subject: string;
+  readonly metric: string;
+  readonly unit: Metric["unit"];
+  readonly better: Metric["better"];
+  /** The median of the values, in the unit. */
+  readonly value: number;
+  /** Of the ratios to the baseline's run in the same round; absent for the baseline itself. */
+  readonly ratio?: Omit<Estimate, "count"> & {
+    readonly baseline: string;
+    readonly pairs: number;
+  };
+}
 /** The machine. */
 export type MachineInfo = z.infer<typeof MachineInfo>;
 /** The whole file. */
-export type Results = z.infer<typeof Results>;
-
-/** The schema's file, beside the results. */
-export const SCHEMA_FILE = "results.schema.json";
-/** The results' file. */
-export const RESULTS_FILE = "results.json";
-
-/** Writes the results, checked, and their schema into a directory. */
-export function writeResults(directory: string, results: Results): void {
-  const schema = z.toJSONSchema(Results);
-  writeFileSync(join(directory, SCHEMA_FILE), `${JSON.stringify(schema, null, 2)}\n`);
-  writeFileSync(join(directory, RESULTS_FILE), `${JSON.stringify(Results.parse(results))}\n`);
-}
-
-/**
- * Reads results.
- *
- * @throws {Error} when they are missing, or do not fit the schema; the message says where.
- */
-export function readResults(directory: string): Results {
-  const path = join(directory, RESULTS_FILE);
-  let data: unknown;
-  try {
-    data = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new Error(`Cannot read results: ${error instanceof Error ? error.message : error}`);
-  }
-  const parsed = Results.safeParse(data);
-  if (parsed.success) return parsed.data;
-  throw new Error(`Cannot read results: ${path} does not fit\n${z.prettifyError(parsed.error)}`);
+export type StoredResults = z.infer<typeof StoredResults>;
+/** Results with what their runs come to. */
+export interface Results extends StoredResults {
+  readonly summary: readonly SummaryRow[];
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { median } from "simple-statistics";
-import { execute, RunError } from "./execute.ts";
+import { RunError } from "../../lib/watch/compare/program.ts";
+import { medianOf } from "../../lib/watch/compare/statistics.ts";
+import { execute } from "./execute.ts";
 import type { Journal } from "./journal.ts";
 import { type PlannedCase, secondsLeft, type Step } from "./plan.ts";
 import type { Progress } from "./progress.ts";
@@ -59,7 +60,7 @@ function workCheck(caseOf: (id: string) => PlannedCase): (run: Run) => void {
 function medianSeconds(runs: readonly Run[]): (caseId: string) => number | null {
   return (caseId) => {
     const times = runs.filter((run) => run.case === caseId).map(({ seconds }) => seconds);
-    return times.length === 0 ? null : median(times);
+    return times.length === 0 ? null : medianOf(times);
   };
 }
 
@@ -78,7 +79,7 @@ export async function runSuite(suite: SuiteRun): Promise<void> {
   for (const [index, step] of left.entries()) {
     abort.throwIfAborted();
     const rest = secondsLeft(left.slice(index), suite.cases, medianSeconds(journal.runs));
-    progress.step(step, steps.length - left.length + index, steps.length, rest);
+    progress(step, steps.length - left.length + index, steps.length, rest);
     const run = await execute(step, caseOf(step.case), subjectOf(step.subject), abort);
     check(run);
     journal.add(run);

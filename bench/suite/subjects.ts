@@ -1,14 +1,15 @@
 /**
- * The subjects: allocators in their set-ups, and how a program is started under each.
+ * The subjects: allocators in their set-ups, each a variant of the engine of `offheap compare`.
  *
  * @module
  */
 import type { BuiltAllocator, KnownAllocator } from "../../lib/allocators/mod.ts";
+import type { LaunchOptions } from "../../lib/run/plan.ts";
 
 /** Options of `offheap run`: a user's way. */
 export interface Launched {
   readonly by: "launcher";
-  readonly options: readonly string[];
+  readonly options: LaunchOptions;
   /** Of a library that the options name and that may have no manifest: what it is. */
   readonly library?: { readonly version: string; readonly build: string };
 }
@@ -47,13 +48,13 @@ function launched(
   id: string,
   allocator: "system" | BuiltAllocator,
   title: string,
-  ...options: readonly string[]
+  options: LaunchOptions = {},
 ): SubjectSpec {
   return {
     id,
     title,
     allocator: allocator === "system" ? "glibc" : allocator,
-    start: { by: "launcher", options: ["-a", allocator, ...options] },
+    start: { by: "launcher", options: { allocator, ...options } },
   };
 }
 
@@ -67,13 +68,13 @@ export const NOISE = "system-again";
 export const SUBJECTS: readonly SubjectSpec[] = [
   launched(BASELINE, "system", "system (glibc)"),
   launched(NOISE, "system", "system again"),
-  launched("jemalloc-balanced", "jemalloc", "jemalloc, balanced", "-p", "balanced"),
-  launched("jemalloc-throughput", "jemalloc", "jemalloc, throughput", "-p", "throughput"),
-  launched("jemalloc-low-memory", "jemalloc", "jemalloc, low-memory", "-p", "low-memory"),
-  launched("mimalloc-balanced", "mimalloc", "mimalloc, balanced", "-p", "balanced"),
-  launched("mimalloc-throughput", "mimalloc", "mimalloc, throughput", "-p", "throughput"),
-  launched("mimalloc-low-memory", "mimalloc", "mimalloc, low-memory", "-p", "low-memory"),
-  launched("mimalloc-secure", "mimalloc", "mimalloc, secure", "--secure"),
+  launched("jemalloc-balanced", "jemalloc", "jemalloc, balanced", { profile: "balanced" }),
+  launched("jemalloc-throughput", "jemalloc", "jemalloc, throughput", { profile: "throughput" }),
+  launched("jemalloc-low-memory", "jemalloc", "jemalloc, low-memory", { profile: "low-memory" }),
+  launched("mimalloc-balanced", "mimalloc", "mimalloc, balanced", { profile: "balanced" }),
+  launched("mimalloc-throughput", "mimalloc", "mimalloc, throughput", { profile: "throughput" }),
+  launched("mimalloc-low-memory", "mimalloc", "mimalloc, low-memory", { profile: "low-memory" }),
+  launched("mimalloc-secure", "mimalloc", "mimalloc, secure", { secure: true }),
   {
     id: "jemalloc-defaults",
     title: "jemalloc, no profile",

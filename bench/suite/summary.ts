@@ -1,11 +1,13 @@
 /**
- * From runs to figures: medians, and paired ratios to the baseline.
+ * From runs to figures: medians, and paired ratios to the baseline, by the engine of
+ * `offheap compare`.
  *
  * @module
  */
-import { median } from "simple-statistics";
-import type { CaseInfo, Run, SummaryRow } from "./results.ts";
-import { estimate, pairedRatios, type RoundValue } from "./statistics.ts";
+import { pairedRatios, type Values } from "../../lib/watch/compare/pairs.ts";
+import { estimate, medianOf } from "../../lib/watch/compare/statistics.ts";
+import type { CaseInfo, Run, StoredResults, SummaryRow } from "./results.ts";
+import { BASELINE, SUBJECTS } from "./subjects.ts";
 
 /** What a subject is compared with, beside the baseline of all. */
 export interface Comparison {
@@ -15,20 +17,16 @@ export interface Comparison {
 }
 
 /** A metric of some runs, by round. */
-export function valuesOf(runs: readonly Run[], metric: string): RoundValue[] {
-  return runs.flatMap(({ round, output }) => {
+export function valuesOf(runs: readonly Run[], metric: string): Values {
+  return new Map(runs.flatMap(({ round, output }) => {
     const found = output.metrics[metric];
-    return found === undefined ? [] : [{ round, value: found.value }];
-  });
+    return found === undefined ? [] : [[round, found.value] as const];
+  }));
 }
 
-function ratioOf(
-  own: readonly RoundValue[],
-  other: readonly RoundValue[],
-  baseline: string,
-): SummaryRow["ratio"] {
+function ratioOf(own: Values, other: Values, baseline: string): SummaryRow["ratio"] {
   const ratios = pairedRatios(own, other);
-  if (ratios === null) return undefined;
+  if (ratios.length === 0) return undefined;
   const { count, ...rest } = estimate(ratios);
   return { baseline, ...rest, pairs: count };
 }
@@ -46,7 +44,7 @@ function rowsOf(
       const [metric, { unit, better }] of Object.entries(runsOf(subject)[0]?.output.metrics ?? {})
     ) {
       const own = valuesOf(runsOf(subject), metric);
-      const value = median(own.map((one) => one.value));
+      const value = medianOf([...own.values()]);
       const row = { case: info.id, subject, metric, unit, better, value };
       const against = [
         ...(subject === baseline ? [] : [baseline]),
@@ -77,4 +75,17 @@ export function summarise(
     const counted = runs.filter((run) => run.case === info.id && run.round > 0);
     return rowsOf(info, Map.groupBy(counted, (run) => run.subject), baseline, comparisons);
   });
+}
+
+/** What builds of one allocator are compared by. */
+const BUILD_METRIC = "wall";
+
+/** Our builds beside those of others. */
+export const COMPARISONS: readonly Comparison[] = SUBJECTS.flatMap(({ id, against }) =>
+  against === undefined ? [] : [{ subject: id, baseline: against, metric: BUILD_METRIC }]
+);
+
+/** What results come to. */
+export function summaryOf({ cases, runs }: Pick<StoredResults, "cases" | "runs">): SummaryRow[] {
+  return summarise(cases, runs, BASELINE, COMPARISONS);
 }

@@ -8,15 +8,16 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { readElfExports } from "../../lib/binary/elf.ts";
-import { BuildError } from "../../lib/errors.ts";
+import { BuildError, OffheapError } from "../../lib/errors.ts";
 import { launchPlatform } from "../../lib/run/platforms.ts";
 import { libraryVersion } from "../../lib/library/version.ts";
+import { prepareVariant } from "../../lib/watch/compare/variants.ts";
 import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
 import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
 import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { buildNative, type BuildOptions } from "../../packages/build/mod.ts";
 import { pinnedVersions } from "../../packages/build/plan/pins.ts";
-import { launcherPrefix, neutralEnvironment, packageVersion } from "../suite/prepare.ts";
+import { neutralEnvironment, packageVersion } from "../suite/prepare.ts";
 import type { MissingSubject } from "../suite/results.ts";
 
 /** One build of an allocator. */
@@ -100,21 +101,26 @@ export function fromDebian(): BuildOutcome[] {
   });
 }
 
-/**
- * A build, or why no program starts under it here: it may be made for a newer C library.
- *
- * @param node The Node that runs the launcher.
- */
-export function startable(build: VersionBuild, node: string): BuildOutcome {
-  const options = ["-a", build.allocator, "--library", build.file];
-  const [file = "", ...words] = [...launcherPrefix(node, options), "true"];
-  const { status, stderr } = spawnSync(file, words, {
-    encoding: "utf8",
-    env: neutralEnvironment(),
+/** What is started under a build to see whether anything can be. */
+const NOTHING = ["true"] as const;
+
+/** A build, or why no program starts under it here: it may be made for a newer C library. */
+export function startable(build: VersionBuild): BuildOutcome {
+  const { id, title, allocator, file } = build;
+  const why = (said: string): MissingSubject => ({
+    id,
+    title,
+    reason: `no program starts under it: ${said.replaceAll(file, basename(file))}`,
   });
-  if (status === 0) return build;
-  const said = stderr.trim().split("\n").at(-1)?.replaceAll(build.file, basename(build.file)) ?? "";
-  return { id: build.id, title: build.title, reason: `no program starts under it: ${said}` };
+  try {
+    const variant = { name: id, allocator, library: file };
+    const { environment } = prepareVariant(variant, NOTHING, neutralEnvironment());
+    const { status, stderr } = spawnSync(NOTHING[0], { encoding: "utf8", env: environment });
+    return status === 0 ? build : why(stderr.trim().split("\n").at(-1) ?? "");
+  } catch (error) {
+    if (!(error instanceof OffheapError)) throw error;
+    return why(error.message.split("\n")[0] ?? "");
+  }
 }
 
 /** Builds for preloading, as `offheap run` would take it, into a directory of its own. */

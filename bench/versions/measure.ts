@@ -6,7 +6,8 @@
 import type { Runtime } from "../../tools/runtimes.ts";
 import { programOf } from "../suite/cases.ts";
 import { measure } from "../suite/measure.ts";
-import { type MissingSubject, type Mode, readResults } from "../suite/results.ts";
+import type { MissingSubject, Mode } from "../suite/results.ts";
+import { readResults } from "../suite/results-file.ts";
 import { BASELINE, NOISE, SUBJECTS, type SubjectSpec } from "../suite/subjects.ts";
 import type { VersionBuild } from "./builds.ts";
 import { casesFor } from "./cases.ts";
@@ -27,7 +28,7 @@ export interface Extent {
 
 /** A build as a subject of the suite: started as a user would, in the profile that is the default. */
 function subjectOf({ id, title, allocator, version, from, file }: VersionBuild): SubjectSpec {
-  const options = ["-a", allocator, "--library", file];
+  const options = { allocator, library: file };
   return {
     id,
     title,
@@ -39,7 +40,6 @@ function subjectOf({ id, title, allocator, version, from, file }: VersionBuild):
 async function proveAll(
   builds: readonly VersionBuild[],
   runtimes: readonly Runtime[],
-  node: string,
   times: number,
   say: (line: string) => void,
 ): Promise<Map<string, Proof[]>> {
@@ -47,7 +47,7 @@ async function proveAll(
   for (const build of builds) {
     const all: Proof[] = [];
     for (const runtime of runtimes) {
-      const proof = await prove(build, runtime, node, times);
+      const proof = await prove(build, runtime, times);
       say(`${build.title}, ${proof.runtime}: proven ${proof.proven} of ${proof.times} times`);
       all.push(proof);
     }
@@ -59,7 +59,6 @@ async function proveAll(
 /**
  * Judges builds.
  *
- * @param node The Node that runs the launcher.
  * @returns `null` when it was interrupted; the same call goes on from there.
  * @throws {Error} when a program fails, or did not run under its build.
  */
@@ -68,10 +67,9 @@ export async function judge(
   missing: readonly MissingSubject[],
   extent: Extent,
   runtimes: readonly Runtime[],
-  node: string,
   say: (line: string) => void,
 ): Promise<Report | null> {
-  const proofs = await proveAll(builds, runtimes, node, extent.times, say);
+  const proofs = await proveAll(builds, runtimes, extent.times, say);
   const own = SUBJECTS.filter(({ id }) => id === BASELINE || id === NOISE);
   const subjects = [...own, ...builds.map(subjectOf)];
   const cases = casesFor(subjects.map(({ id }) => id));
@@ -80,7 +78,6 @@ export async function judge(
     extent,
     extent,
     runtimes,
-    node,
     say,
   );
   if (!finished) return null;

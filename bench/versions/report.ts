@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { median } from "simple-statistics";
 import { z } from "zod";
+import { pairedRatios } from "../../lib/watch/compare/pairs.ts";
+import { medianOf } from "../../lib/watch/compare/statistics.ts";
 import { Metric } from "../suite/format.ts";
 import { MachineInfo, MissingSubject, type Results } from "../suite/results.ts";
-import { pairedRatios } from "../suite/statistics.ts";
 import { BASELINE, NOISE } from "../suite/subjects.ts";
 import { valuesOf } from "../suite/summary.ts";
 import type { VersionBuild } from "./builds.ts";
@@ -71,12 +71,12 @@ function figureOf(results: Results, subject: string, spec: FigureSpec): Figure |
   const own = valuesOf(runsOf(subject), spec.metric);
   const ratios = pairedRatios(own, valuesOf(runsOf(BASELINE), spec.metric));
   const unit = runsOf(subject)[0]?.output.metrics[spec.metric]?.unit;
-  if (ratios === null || unit === undefined) return null;
+  if (ratios.length === 0 || unit === undefined) return null;
   return {
     id: spec.id,
-    value: rounded(median(own.map(({ value }) => value))),
+    value: rounded(medianOf([...own.values()])),
     unit,
-    median: rounded(median(ratios)),
+    median: rounded(medianOf(ratios)),
     least: rounded(Math.min(...ratios)),
     greatest: rounded(Math.max(...ratios)),
   };

@@ -7,8 +7,10 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { LaunchError } from "../../lib/errors.ts";
+import { prepareVariant } from "../../lib/watch/compare/variants.ts";
 import type { Runtime } from "../../tools/runtimes.ts";
-import { launcherPrefix, neutralEnvironment } from "../suite/prepare.ts";
+import { neutralEnvironment } from "../suite/prepare.ts";
 import type { VersionBuild } from "./builds.ts";
 
 /** How often a build was proven in a runtime. */
@@ -32,6 +34,7 @@ const start = promisify(execFile);
 
 /** The last thing that a failed program said, or how it ended. */
 function problemOf(error: unknown): string {
+  if (error instanceof LaunchError) return error.message;
   const { code, signal, stderr = "" } = error as {
     readonly code?: number | string | null;
     readonly signal?: string | null;
@@ -42,22 +45,20 @@ function problemOf(error: unknown): string {
 }
 
 /**
- * Starts a runtime under a build by `offheap run`, and has it verify itself.
+ * Starts a runtime under a build, as `offheap run` would, and has it verify itself.
  *
- * @param node The Node that runs the launcher.
  * @param times How often it is asked within the one process.
  */
 export async function prove(
   build: Pick<VersionBuild, "allocator" | "file">,
   { spec, binary }: Runtime,
-  node: string,
   times: number,
 ): Promise<Proof> {
-  const options = ["-a", build.allocator, "--library", build.file];
-  const words = [binary, ...spec.run, CHILD, build.allocator, String(times)];
-  const [file = "", ...rest] = [...launcherPrefix(node, options), ...words];
+  const words = [...spec.run, CHILD, build.allocator, String(times)];
+  const variant = { name: build.file, allocator: build.allocator, library: build.file };
   try {
-    const { stdout } = await start(file, rest, { env: neutralEnvironment(), timeout: LIMIT_MS });
+    const { environment } = prepareVariant(variant, [binary, ...words], neutralEnvironment());
+    const { stdout } = await start(binary, words, { env: environment, timeout: LIMIT_MS });
     const line = stdout.trimEnd().split("\n").at(-1) ?? "";
     return { runtime: spec.title, ...Counted.parse(JSON.parse(line)) };
   } catch (error) {

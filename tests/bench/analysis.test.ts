@@ -9,7 +9,8 @@ import { asChange, CLAIMS } from "../../bench/analysis/claims.ts";
 import { noiseTable } from "../../bench/analysis/noise.ts";
 import { PARTS } from "../../bench/analysis/parts.ts";
 import { withoutPlaces } from "../../bench/suite/collect.ts";
-import { readResults, type Results, type SummaryRow } from "../../bench/suite/results.ts";
+import type { Results, SummaryRow } from "../../bench/suite/results.ts";
+import { readResults } from "../../bench/suite/results-file.ts";
 import { madeResults } from "../support/bench-results.ts";
 import { ROOT } from "../support/runtime.ts";
 

@@ -91,9 +91,9 @@ test("a directory that is no allocator's source is refused with what either woul
 
 test("a build under which no program starts is left out with what the program said", () => {
   const found = fromLibrary(MIMALLOC);
-  assert.equal(startable(found, process.execPath), found);
+  assert.equal(startable(found), found);
   const file = compileShared("decoy-malloc.c", "versions-decoy.so");
-  const outcome = startable({ ...found, file }, process.execPath);
+  const outcome = startable({ ...found, file });
   assert.ok("reason" in outcome);
   assert.match(outcome.reason, /^no program starts under it: .*\S/);
 });
@@ -142,12 +142,12 @@ test("each runtime is started under a build and counts how often it is proven", 
   const { found } = await findRuntimes(RUNTIMES);
   const build = fromLibrary(MIMALLOC);
   for (const runtime of found) {
-    const proof = await prove(build, runtime, process.execPath, 3);
+    const proof = await prove(build, runtime, 3);
     assert.deepEqual(proof, { runtime: runtime.spec.title, proven: 3, times: 3, problem: null });
   }
   const [runtime] = found;
   assert.ok(runtime !== undefined);
-  const wrong = await prove({ ...build, allocator: "jemalloc" }, runtime, process.execPath, 3);
+  const wrong = await prove({ ...build, allocator: "jemalloc" }, runtime, 3);
   assert.equal(wrong.proven, 0);
   assert.match(wrong.problem ?? "", /\S/);
 });
