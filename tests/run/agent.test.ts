@@ -141,6 +141,15 @@ test("it says who it is, counts, purges, changes the decay, and refuses what it 
   );
 });
 
+test("a question that comes too late, from a process that was busy, is put again", async () => {
+  await during(launched(SYSTEM, WAIT), async (pid) => {
+    const answer = askAgent(pid, "hello");
+    // It is connected, and writes when this has ended: the agent waits for a fifth of a second.
+    for (const start = performance.now(); performance.now() - start < 1000;);
+    assert.equal((await answer).pid, pid);
+  });
+});
+
 test("who gives nothing back says why, and is not asked again at rest", async () => {
   await during(launched(["-a", "mimalloc", "--idle-trim", "10ms"], WAIT), async (pid) => {
     const { refused, allocator, version } = await askAgent(pid, "purge");

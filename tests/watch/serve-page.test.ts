@@ -119,7 +119,10 @@ test(
         await keep(page, "list");
         await page.evaluate(`document.querySelector('a[href="#/process/${service.pid}"]').click()`);
         await page.until("document.querySelectorAll('.chart canvas').length === 4", "four charts");
-        await page.until("Number(/(\\d+) looks/.exec(machine.textContent)?.[1]) > 2", "several looks");
+        await page.until(
+          "Number(/(\\d+) looks/.exec(machine.textContent)?.[1]) > 2",
+          "several looks",
+        );
         assert.match(
           await page.evaluate("document.querySelector('h2').textContent"),
           /service\.mjs/,

@@ -20,6 +20,15 @@ const LIMIT_MS = 30_000;
 /** Far more than any answer has. */
 const MOST_BYTES = 65_536;
 
+/**
+ * How often a question is put. An agent waits for it a fifth of a second, as it has the program's
+ * memory to look after; who could not write in time, on a busy machine, has lost nothing.
+ */
+const ATTEMPTS = 5;
+
+/** What a question ends with that came too late. */
+const TOO_LATE: readonly string[] = ["EPIPE", "ECONNRESET"];
+
 /** What a connection ends with when nobody listens any more. */
 const STALE: readonly string[] = ["ECONNREFUSED", "ENOENT"];
 
@@ -48,6 +57,17 @@ function exchange(path: string, line: string, milliseconds: number): Promise<str
       resolve(text);
     });
   });
+}
+
+/** As {@linkcode exchange}, again where the question came too late. */
+async function ask(path: string, line: string, milliseconds: number): Promise<string> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await exchange(path, line, milliseconds);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !TOO_LATE.includes(errorCode(error))) throw error;
+    }
+  }
 }
 
 function readAnswer(pid: number, ownPid: number, text: string): Record<string, unknown> {
@@ -99,7 +119,7 @@ export async function askAgent<Q extends AgentQuestion>(
   const failures: string[] = [];
   for (const { path, called } of agentPlaces(pid, known, bound)) {
     try {
-      const answer = readAnswer(pid, known.ownPid, await exchange(path, question, milliseconds));
+      const answer = readAnswer(pid, known.ownPid, await ask(path, question, milliseconds));
       // The protocol's answer to this question, of the version that was compared.
       return answer as unknown as AgentAnswer<Q>;
     } catch (error) {
