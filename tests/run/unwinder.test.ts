@@ -39,6 +39,7 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
 const ASKED: Readonly<Record<string, string>> = {
   compare: "native stacks are what the compiler's own unwinder finds, signals included",
   code: "code made at run time is passed through, with native frames on both sides",
+  other: "functions without a frame, and with another stack, are passed through",
   corrupt: "frame pointers that lead anywhere crash nothing",
   deep: "a stack that is nearly used up has room for a walk",
   threads: "threads begin and end while stacks are walked",

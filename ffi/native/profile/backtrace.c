@@ -7,38 +7,6 @@
 #ifdef HAS_UNWINDER
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* So far from its start a stack is read. */
-#define FARTHEST ((uintptr_t)8 << 20)
-/* As large as a frame of an engine's may be: a chain that jumps farther is no chain. */
-#define LARGEST_FRAME ((uintptr_t)1 << 20)
-
-/*
- * The kernel reads the set before it looks at what is to be done with it, which nothing is. Every
- * sandbox lets this call through, as C libraries need it.
- */
-static int is_readable(uintptr_t address) {
-    enum { NO_SUCH_CHANGE = -1, KERNEL_SET_SIZE = 8 };
-    return syscall(SYS_rt_sigprocmask, NO_SUCH_CHANGE, address, NULL, KERNEL_SET_SIZE) != 0 && errno != EFAULT;
-}
-
-/* The words of other functions' frames: sanitizers take them for what nobody may read. */
-__attribute__((noinline, no_sanitize("address", "thread"))) static uintptr_t word_at(uintptr_t address) {
-    return *(const volatile uintptr_t *)address;
-}
-
-int read_stack(struct stack *stack, uintptr_t address, uintptr_t *word) {
-    if (address % sizeof *word != 0 || address < stack->start || address - stack->start > FARTHEST) return 0;
-    /* Page by page: what is on the other side of a guard page is no part of this stack. */
-    for (; stack->checked <= address; stack->checked += stack->page) {
-        if (!is_readable(stack->checked)) return 0;
-    }
-    *word = word_at(address);
-    return 1;
-}
 
 /* A return address without the signature that arm64 may put into its high bits. */
 static uintptr_t take_address(uintptr_t address) {
@@ -51,14 +19,15 @@ static uintptr_t take_address(uintptr_t address) {
 #endif
 }
 
-/* Follows the frame pointer out of code that no loaded object knows. 0 where it leads nowhere. */
-static int leave_by_pointer(struct frame *frame, struct stack *stack) {
+/* Follows the frame pointer; 0 where it leads nowhere, or not to what comes after a call. */
+static int leave_by_pointer(struct frame *frame, struct stack *stack, int has_to_call) {
     enum { WORD = sizeof(uintptr_t) };
     uintptr_t at = frame->registers[FRAME_POINTER], before, address;
     if (!(frame->known >> FRAME_POINTER & 1)) return 0;
     uintptr_t bottom = frame->registers[STACK_POINTER];
     if (at < bottom || at - bottom > LARGEST_FRAME) return 0;
     if (!read_stack(stack, at, &before) || !read_stack(stack, at + WORD, &address)) return 0;
+    if (has_to_call && !is_after_call(take_address(address))) return 0;
     frame->pc = address;
     frame->exact = 0;
     frame->known = UINT64_C(1) << FRAME_POINTER | UINT64_C(1) << STACK_POINTER;
@@ -67,16 +36,45 @@ static int leave_by_pointer(struct frame *frame, struct stack *stack) {
     return 1;
 }
 
+/*
+ * Leaves a frame without unwind information. Below native code it may be one without a frame pointer of
+ * its own, too; and an engine may have changed a return address, so that no call is before it.
+ */
+static int leave_unknown(struct frame *frame, struct stack *stack, uintptr_t called, int was_native) {
+    if (leave_by_pointer(frame, stack, was_native)) return 1;
+    if (!was_native) return 0;
+    return (is_in_object(called) && leave_by_search(frame, stack)) || leave_by_pointer(frame, stack, 0);
+}
+
+struct walk {
+    struct frame frame;
+    struct stack stack;
+    /* Whether the last frame was left by unwind information, and how often that led to another stack. */
+    int was_native;
+    unsigned switches;
+};
+
+/* As often a walk goes on in another stack: out of one for signals, and out of one for a foreign function. */
+enum { MOST_SWITCHES = 4 };
+
+/* A stack gets shorter with each frame, but where another one begins. */
+static int has_advanced(struct walk *walk, uintptr_t bottom) {
+    uintptr_t now = walk->frame.registers[STACK_POINTER];
+    if (now > bottom && now - bottom <= LARGEST_FRAME) return 1;
+    return walk->was_native && walk->switches++ < MOST_SWITCHES;
+}
+
 /* Goes to the caller; 0 at the outermost frame. */
-static int leave(struct frame *frame, struct stack *stack) {
+static int leave(struct walk *walk) {
+    struct frame *frame = &walk->frame;
     struct function_rules rules;
-    uintptr_t bottom = frame->registers[STACK_POINTER];
-    int is_native = find_rules(frame->exact ? frame->pc : frame->pc - 1, &rules);
-    int left = is_native ? leave_frame(frame, &rules, stack) : leave_by_pointer(frame, stack);
-    if (!left) return 0;
+    uintptr_t bottom = frame->registers[STACK_POINTER], called = frame->exact ? frame->pc : frame->pc - 1;
+    int is_native = find_rules(called, &rules);
+    int left = is_native ? leave_frame(frame, &rules, &walk->stack)
+                         : leave_unknown(frame, &walk->stack, called, walk->was_native);
+    walk->was_native = is_native;
     frame->pc = take_address(frame->pc);
-    /* A stack gets shorter with each frame, but for the one that a signal interrupted. */
-    return frame->pc != 0 && (frame->exact || frame->registers[STACK_POINTER] > bottom);
+    return left && frame->pc != 0 && has_advanced(walk, bottom);
 }
 
 /* The registers as they are here, that a called function keeps. */
@@ -114,13 +112,12 @@ static int leave(struct frame *frame, struct stack *stack) {
 #endif
 
 void take_backtrace(void **addresses, unsigned *count, unsigned most) {
-    struct frame frame = {.exact = 1, .known = KNOWN_REGISTERS};
     int before = errno;
-    TAKE_REGISTERS(frame);
-    struct stack stack = {.start = frame.registers[STACK_POINTER], .page = (uintptr_t)sysconf(_SC_PAGESIZE)};
-    stack.checked = (stack.start / stack.page + 1) * stack.page;
+    struct walk walk = {.frame = {.exact = 1, .known = KNOWN_REGISTERS}};
+    TAKE_REGISTERS(walk.frame);
+    begin_stack(&walk.stack, walk.frame.registers[STACK_POINTER]);
     unsigned found = 0;
-    while (found < most && leave(&frame, &stack)) addresses[found++] = (void *)frame.pc;
+    while (found < most && leave(&walk)) addresses[found++] = (void *)walk.frame.pc;
     *count = found;
     errno = before;
 }

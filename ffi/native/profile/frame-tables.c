@@ -78,13 +78,23 @@ static int look_at_object(struct dl_phdr_info *info, size_t size, void *data) {
     return is_inside;
 }
 
-static const struct table *table_of(uintptr_t pc) {
-    struct found_object found;
-    if (find_object != NULL && find_object((void *)pc, &found) == 0) return found.table;
-    if (find_object != NULL) return NULL;
+/* 0 where no object is there. The table is NULL where its object has none, as programs that never unwind. */
+static int find_table(uintptr_t pc, const struct table **table) {
+    if (find_object != NULL) {
+        struct found_object found;
+        if (find_object((void *)pc, &found) != 0) return 0;
+        *table = found.table;
+        return 1;
+    }
     struct search search = {.pc = pc};
-    dl_iterate_phdr(look_at_object, &search);
-    return search.table;
+    int is_found = dl_iterate_phdr(look_at_object, &search);
+    *table = search.table;
+    return is_found;
+}
+
+int is_in_object(uintptr_t pc) {
+    const struct table *table;
+    return find_table(pc, &table);
 }
 
 /* The entry of the last function that begins at the address or before it; NULL without one. */
@@ -188,7 +198,9 @@ static int read_common(const uint8_t *at, struct function_rules *rules) {
 }
 
 int find_rules(uintptr_t pc, struct function_rules *rules) {
-    const uint8_t *at = find_entry(table_of(pc), pc);
+    const struct table *table;
+    if (!find_table(pc, &table)) return 0;
+    const uint8_t *at = find_entry(table, pc);
     if (at == NULL) return 0;
     rules->own_end = read_length(&at);
     const uint8_t *common = at;

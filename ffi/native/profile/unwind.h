@@ -35,13 +35,25 @@ struct frame {
     uintptr_t registers[REGISTER_COUNT];
 };
 
-/* The part of a stack that is known to be readable: from the walk's start to the end of a page. */
+/* As large as a frame of an engine's may be: a chain that jumps farther is no chain. */
+#define LARGEST_FRAME ((uintptr_t)1 << 20)
+
+/* ---- stack-memory.c ---- */
+
+/* A stack from the walk's start on, up to where it is known to be readable; and words of another one. */
 struct stack {
     uintptr_t start, checked, page;
+    uintptr_t copied_from, copied_size, copied[32];
 };
 
-/* Reads a word of the stack; 0 where it is none, or cannot be read. */
+void begin_stack(struct stack *stack, uintptr_t start);
+/*
+ * Reads a word of the stack, or of another one to which unwind information leads (koffi, coroutines and
+ * signals have their own); 0 where it cannot be read.
+ */
 int read_stack(struct stack *stack, uintptr_t address, uintptr_t *word);
+/* Has the kernel copy memory that may not be there; 0 when it does not. */
+int copy_memory(uintptr_t address, void *to, size_t size);
 
 /* ---- frame-tables.c ---- */
 
@@ -60,6 +72,8 @@ struct function_rules {
 
 /* Before the first walk. */
 void find_object_finder(void);
+/* Whether an address is in a loaded object. */
+int is_in_object(uintptr_t pc);
 /* Finds what is known of the function at an address; 0 where no loaded object has it. */
 int find_rules(uintptr_t pc, struct function_rules *rules);
 
@@ -70,6 +84,13 @@ int64_t read_signed_leb(const uint8_t **at);
 
 /* Leaves a frame by its rules. 1; or 0 at the outermost frame, and where the rules cannot be followed. */
 int leave_frame(struct frame *frame, const struct function_rules *rules, struct stack *stack);
+
+/* ---- frame-search.c ---- */
+
+/* Whether the instruction before an address is a call. */
+int is_after_call(uintptr_t address);
+/* Leaves a frame by the next word of the stack that is a return address. 0 where there is none near. */
+int leave_by_search(struct frame *frame, struct stack *stack);
 
 /* ---- backtrace.c ---- */
 

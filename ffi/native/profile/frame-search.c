@@ -1,0 +1,82 @@
+/*
+ * Functions that keep no frame as others do, and say nothing of it: what calls C for a foreign function
+ * interface is written in assembler, and some builds leave out its unwind information.
+ */
+#define _GNU_SOURCE
+#include "unwind.h"
+
+#ifdef HAS_UNWINDER
+
+#include <string.h>
+
+/* As many words are looked at: such functions have arguments on the stack, and little else. */
+enum { SEARCHED = 24 };
+
+#ifdef __x86_64__
+
+enum { LONGEST_CALL = 7 };
+
+/* What may follow the 0xff of a call: how long the instruction is from there on, or 0 for another one. */
+static unsigned call_length(const uint8_t *at) {
+    uint8_t mode = at[0] >> 6, kind = at[0] >> 3 & 7, base = at[0] & 7;
+    if (kind != 2) return 0;
+    if (mode == 3) return 2;
+    unsigned length = base == 4 ? 3 : 2; /* with a byte for an index */
+    if (mode == 1) return length + 1;
+    if (mode == 2 || (mode == 0 && base == 5)) return length + 4;
+    return length;
+}
+
+int is_after_call(uintptr_t address) {
+    uint8_t code[LONGEST_CALL + 1] = {0};
+    if (address < LONGEST_CALL || !copy_memory(address - LONGEST_CALL, code, LONGEST_CALL)) return 0;
+    if (code[LONGEST_CALL - 5] == 0xe8) return 1;
+    for (unsigned length = 2; length <= LONGEST_CALL; length++) {
+        const uint8_t *at = &code[LONGEST_CALL - length];
+        if (at[0] == 0xff && call_length(at + 1) == length) return 1;
+    }
+    return 0;
+}
+
+#else
+
+int is_after_call(uintptr_t address) {
+    uint32_t code;
+    if (address % sizeof code != 0 || !copy_memory(address - sizeof code, &code, sizeof code)) return 0;
+    return (code & 0xfc000000) == 0x94000000 || (code & 0xfefff800) == 0xd63f0000 ||
+           (code & 0xfefff800) == 0xd63f0800;
+}
+
+#endif
+
+/*
+ * The first return address from a place on; `with_pointer` has a saved frame pointer beside it, as most
+ * have: one that is left of an earlier call has seldom both.
+ */
+static int search(struct frame *frame, struct stack *stack, int with_pointer) {
+    enum { WORD = sizeof(uintptr_t) };
+    uintptr_t bottom = frame->registers[STACK_POINTER], before = 0;
+    for (unsigned i = 0; i < SEARCHED; i++) {
+        uintptr_t place = bottom + i * WORD, word;
+        if (!read_stack(stack, place, &word)) return 0;
+        int has_pointer = before > place && before - place <= LARGEST_FRAME;
+        if (has_pointer >= with_pointer && is_in_object(word) && is_after_call(word)) {
+            frame->pc = word;
+            frame->exact = 0;
+            frame->known = UINT64_C(1) << STACK_POINTER | (uint64_t)has_pointer << FRAME_POINTER;
+            frame->registers[STACK_POINTER] = place + WORD;
+            frame->registers[FRAME_POINTER] = before;
+            return 1;
+        }
+        before = word;
+    }
+    return 0;
+}
+
+int leave_by_search(struct frame *frame, struct stack *stack) {
+    return search(frame, stack, 1) || search(frame, stack, 0);
+}
+
+#else
+typedef int frame_search_is_for_glibc;
+#endif
