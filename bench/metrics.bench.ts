@@ -65,7 +65,7 @@ for (const runtime of found) {
   console.error(`Above its limit of ${LIMIT_MICROSECONDS} µs: a scrape in ${title}`);
   process.exitCode = 1;
 }
-console.log("A program's own metrics, under jemalloc: processor time of a scrape at the median\n");
+console.log("A program's own metrics, under jemalloc: processor time of a scrape, one a second\n");
 console.log(layoutTable(
   [
     "runtime",

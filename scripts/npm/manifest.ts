@@ -88,6 +88,12 @@ export function mainManifest(targets: readonly ReleaseTarget[] = TARGETS): Manif
       ...koffiPackages(targets),
       ...Object.fromEntries(targets.map(({ name }) => [platformPackageName(name), VERSION])),
     },
+    // What registerMetrics() takes, in programs that have them: they are not imported.
+    peerDependencies: { "@opentelemetry/api": ">=1.3", "prom-client": ">=14" },
+    peerDependenciesMeta: {
+      "@opentelemetry/api": { optional: true },
+      "prom-client": { optional: true },
+    },
     // Packages are looked for from where it is, also where they stay in archives.
     preferUnplugged: true,
   };

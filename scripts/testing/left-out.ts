@@ -107,15 +107,20 @@ export const RULES: readonly Rule[] = [
       ...within("watch", "memory-trend", "memory-verdict"),
       ...within("allocators", "mimalloc-statistics"),
       ...within("cli", "top"),
+      ...within("project", "deploy"),
     ],
     fits: isUsual,
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
   },
   {
+<<<<<<< HEAD
     files: within(
       "watch",
       ...["compare", "compare-known", "compare-page", "compare-programs", "diseases"],
     ),
+=======
+    files: within("watch", "compare", "diseases", "prometheus", "serve-page"),
+>>>>>>> caa6591 (feat(metrics): optional peers, notices and maps; groups and the own agent are asked less often)
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
   },

@@ -8,7 +8,14 @@ import { connect } from "node:net";
 import process from "node:process";
 import { AgentError } from "../../errors.ts";
 import { errorCode } from "../../system/files.ts";
-import { agentPlaces, agentProcess, type BoundSockets, ownSockets, wantsAgent } from "./sockets.ts";
+import {
+  type AgentPlace,
+  agentPlaces,
+  agentProcess,
+  type BoundSockets,
+  ownSockets,
+  wantsAgent,
+} from "./sockets.ts";
 import type { AgentAnswer, AgentQuestion } from "./types.ts";
 
 /** The version of the protocol that is spoken here. */
@@ -92,6 +99,12 @@ function readAnswer(pid: number, ownPid: number, text: string): Record<string, u
   return fields;
 }
 
+/** Where this process's own agent has answered: looking for it takes longer than asking it. */
+let ownPlace: AgentPlace | null = null;
+
+/** Its answers name it as its own namespace does. */
+const OWN_PROCESS = { ownPid: process.pid, root: "/" } as const;
+
 /** How an agent is asked. */
 export interface AskOptions {
   /** The longest that it may take to answer, in milliseconds: half a minute by default. */
@@ -115,16 +128,24 @@ export async function askAgent<Q extends AgentQuestion>(
     throw new AgentError(`Cannot ask the agent of process ${pid}: ${why}.`);
   };
   if (process.platform !== "linux") return fail("Linux alone has agents");
-  const known = agentProcess(pid) ?? fail("there is no such process");
+  const isOwn = pid === process.pid;
+  const known = isOwn && ownPlace !== null
+    ? OWN_PROCESS
+    : agentProcess(pid) ?? fail("there is no such process");
+  const places = isOwn && ownPlace !== null ? [ownPlace] : agentPlaces(pid, known, bound);
   const failures: string[] = [];
-  for (const { path, called } of agentPlaces(pid, known, bound)) {
+  for (const place of places) {
     try {
-      const answer = readAnswer(pid, known.ownPid, await ask(path, question, milliseconds));
+      const text = await ask(place.path, question, milliseconds);
+      const answer = readAnswer(pid, known.ownPid, text);
+      if (isOwn) ownPlace = place;
       // The protocol's answer to this question, of the version that was compared.
       return answer as unknown as AgentAnswer<Q>;
     } catch (error) {
       if (error instanceof AgentError) throw error;
-      failures.push(`${called}: ${error instanceof Error ? error.message : error}`);
+      // Whoever tidied up may have removed it: the next time it is looked for.
+      if (isOwn) ownPlace = null;
+      failures.push(`${place.called}: ${error instanceof Error ? error.message : error}`);
     }
   }
   return fail(failures.length > 0 ? failures.join("; ") : whyNone(pid));

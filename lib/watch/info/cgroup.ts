@@ -48,6 +48,8 @@ export interface CgroupOptions {
   readonly root?: string | undefined;
   /** The process; this one without it. */
   readonly pid?: number | undefined;
+  /** What was measured already: for a look at many processes of a few groups at one moment. */
+  readonly measured?: Map<string, CgroupMemory | null> | undefined;
 }
 
 /** What differs between the versions: the names of the files. */
@@ -105,22 +107,53 @@ interface Level {
  * @throws {SystemInfoError} when a file cannot be read or understood.
  */
 export function readCgroupMemory(options: CgroupOptions = {}): CgroupMemory | null {
-  const { root = "/", pid } = ownProperties(options);
+  const { root = "/", pid, measured } = ownProperties(options);
   const process = pid === undefined ? "self" : String(checkPid(pid));
   const membership = readTextIfPresent(join(root, "proc", process, "cgroup"));
   const mountinfo = readTextIfPresent(join(root, "proc", process, "mountinfo"));
   if (membership === null || mountinfo === null) return null;
-  const groups = parseMembership(membership);
-  const mounts = parseMounts(mountinfo);
-  if (groups.memoryV1 !== null) {
-    const mount = mounts.find((one) =>
-      one.type === "cgroup" && one.superOptions.includes("memory")
-    );
-    return mount === undefined ? null : measure(root, V1, mount, groups.memoryV1);
-  }
-  const mount = mounts.find((one) => one.type === "cgroup2");
-  if (mount === undefined || groups.unified === null) return null;
-  return measure(root, V2, mount, groups.unified);
+  const place = placeOf(membership, mountinfo);
+  if (place === null) return null;
+  const { names, mount, group } = place;
+  const key = `${names.version} ${mount.point} ${mount.root} ${group}`;
+  const known = measured?.get(key);
+  if (known !== undefined) return known;
+  const found = measure(root, names, mount, group);
+  measured?.set(key, found);
+  return found;
+}
+
+/** Where a process's memory is counted. */
+interface GroupPlace {
+  readonly names: Hierarchy;
+  readonly mount: Mount;
+  readonly group: string;
+}
+
+/** The places by the texts that say them: hardly ever does a process move. */
+const places = new Map<string, GroupPlace | null>();
+const MOST_PLACES = 64;
+
+function placeOf(membership: string, mountinfo: string): GroupPlace | null {
+  const key = membership + mountinfo;
+  const known = places.get(key);
+  if (known !== undefined) return known;
+  const found = findPlace(parseMembership(membership), parseMounts(mountinfo));
+  if (places.size >= MOST_PLACES) places.clear();
+  places.set(key, found);
+  return found;
+}
+
+function findPlace(
+  { memoryV1, unified }: ReturnType<typeof parseMembership>,
+  mounts: readonly Mount[],
+): GroupPlace | null {
+  const mount = mounts.find(({ type, superOptions }) =>
+    memoryV1 === null ? type === "cgroup2" : type === "cgroup" && superOptions.includes("memory")
+  );
+  const group = memoryV1 ?? unified;
+  if (mount === undefined || group === null) return null;
+  return { names: memoryV1 === null ? V2 : V1, mount, group };
 }
 
 function checkPid(pid: number): number {
@@ -173,14 +206,13 @@ function measure(root: string, names: Hierarchy, mount: Mount, group: string): C
 }
 
 function readEvents(directory: string, { events }: Hierarchy): CgroupEvents {
+  const texts = new Map<string, string | null>();
   const read = (event: keyof CgroupEvents): number | null => {
     const [file, key] = events[event] ?? [];
-    const text = file === undefined ? null : readTextIfPresent(join(directory, file));
-    if (text === null) return null;
-    return (key === undefined
-      ? parseStat(`count ${text.trim()}`).get("count")
-      : parseStat(text).get(key)) ??
-      null;
+    if (file === undefined) return null;
+    if (!texts.has(file)) texts.set(file, readTextIfPresent(join(directory, file)));
+    const text = texts.get(file) ?? "";
+    return key === undefined ? statValue(`count ${text}`, "count") : statValue(text, key);
   };
   return {
     limitReached: read("limitReached"),
@@ -194,9 +226,9 @@ function readLevel(directory: string, names: Hierarchy): Level | null {
   let limitSource = join(directory, names.limit);
   let limit = readBytes(limitSource);
   const statPath = join(directory, "memory.stat");
-  const stat = parseStat(readTextIfPresent(statPath) ?? "");
+  const stat = readTextIfPresent(statPath) ?? "";
   // A container often cannot see its ancestors; version 1 reports their limit here all the same.
-  const inherited = names === V1 ? finite(stat.get("hierarchical_memory_limit") ?? null) : null;
+  const inherited = names === V1 ? finite(statValue(stat, "hierarchical_memory_limit")) : null;
   if (inherited !== null && (limit === null || inherited < limit)) {
     limit = inherited;
     limitSource = statPath;
@@ -204,7 +236,7 @@ function readLevel(directory: string, names: Hierarchy): Level | null {
   const high = names.high === null ? null : readBytes(join(directory, names.high));
   // The root group of version 2 has no limit and no usage file: it is the host itself.
   if (usage === null && limit === null && high === null) return null;
-  const reclaimable = Math.min(stat.get(names.inactive) ?? 0, usage ?? 0);
+  const reclaimable = Math.min(statValue(stat, names.inactive) ?? 0, usage ?? 0);
   return { limit, limitSource, high, usage, reclaimable };
 }
 
@@ -231,13 +263,10 @@ function finite(bytes: number | null): number | null {
   return bytes === null || bytes >= UNLIMITED_FROM ? null : bytes;
 }
 
-function parseStat(text: string): Map<string, number> {
-  const values = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    const [key, value] = line.split(" ");
-    if (key && value && /^\d+$/.test(value)) values.set(key, Number(value));
-  }
-  return values;
+/** A line `KEY NUMBER` of a file that has many of them; `null` when it is not there. */
+function statValue(text: string, key: string): number | null {
+  const found = `\n${text}\n`.match(new RegExp(`\n${key} (\\d+)\\s*\n`))?.[1];
+  return found === undefined ? null : Number(found);
 }
 
 /** A path without a slash at its end, as `dirname` gives it. */

@@ -48,8 +48,22 @@ function ownServing(): Serving {
   };
 }
 
+/**
+ * How often the agent is asked: what it counts changes once in a while, and asking it takes as long as
+ * everything else together.
+ */
+const AGENT_EVERY_MS = 5000;
+
+let asked: { readonly at: number; readonly stats: Promise<AgentStats | null> } | null = null;
+
+function ownAgentStats(): Promise<AgentStats | null> {
+  const now = performance.now();
+  if (asked === null || now - asked.at >= AGENT_EVERY_MS) asked = { at: now, stats: askOwnAgent() };
+  return asked.stats;
+}
+
 /** The agent of this process, which answers in a thread of its own; `null` where there is none. */
-async function ownAgentStats(): Promise<AgentStats | null> {
+async function askOwnAgent(): Promise<AgentStats | null> {
   if (process.platform !== "linux" || missingFlags(FIGURES).length > 0) return null;
   if (!ownLaunch().agent) return null;
   try {
@@ -61,7 +75,7 @@ async function ownAgentStats(): Promise<AgentStats | null> {
   }
 }
 
-/** Reads this process. The figures are those of one moment; what the agent counts, of just before. */
+/** Reads this process. The figures are those of one moment; what the agent counts, of seconds before. */
 export async function readOwnMetrics(): Promise<MetricReading> {
   const agent = await ownAgentStats();
   return { serving: ownServing(), memory: processMemory(), agent };

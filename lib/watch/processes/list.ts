@@ -18,6 +18,7 @@ import {
   readStrings,
   readText,
 } from "../doctor/process-source.ts";
+import type { CgroupMemory } from "../info/cgroup.ts";
 import { readGroupFigures } from "../memory/group.ts";
 import type { GroupFigures } from "../memory/types.ts";
 import { removeStaleSockets } from "../agent/client.ts";
@@ -64,12 +65,17 @@ export function lookAtProcesses({ pids, knowledge = learnFiles() }: LookOptions 
     );
   }
   const uptime = readUptime();
+  const measured = new Map<string, CgroupMemory | null>();
   const seen: SeenProcess[] = [];
   let hidden = 0;
   for (const pid of pids ?? processIds()) {
     try {
       const source = openProcess(pid);
-      const found = attempt(pid, source.directory, () => describe(source, uptime, knowledge));
+      const found = attempt(
+        pid,
+        source.directory,
+        () => describe(source, uptime, knowledge, measured),
+      );
       if (found !== null) seen.push(found);
     } catch (error) {
       if (!(error instanceof DoctorError)) throw error;
@@ -112,6 +118,7 @@ function describe(
   source: ProcessSource,
   uptime: number,
   knowledge: FileKnowledge,
+  measured: Map<string, CgroupMemory | null>,
 ): SeenProcess | null {
   const status = readText(source, "status");
   const resident = statusBytes(status, "VmRSS");
@@ -126,7 +133,7 @@ function describe(
     () => findOut(source, executable, knowledge),
   );
   const swap = statusBytes(status, "VmSwap");
-  const group = readGroup(source.pid);
+  const group = readGroup(source.pid, measured);
   const listed: ListedProcess = {
     pid: source.pid,
     parent,
@@ -173,9 +180,12 @@ function executableMappings(text: string): ReturnType<typeof parseMaps> {
   return [...first.values()].toReversed();
 }
 
-function readGroup(pid: number): GroupFigures | string {
+function readGroup(
+  pid: number,
+  measured: Map<string, CgroupMemory | null>,
+): GroupFigures | string {
   try {
-    return readGroupFigures({ pid });
+    return readGroupFigures({ pid, measured });
   } catch (error) {
     if (!(error instanceof SystemInfoError)) throw error;
     return error.message;
