@@ -113,14 +113,11 @@ export const RULES: readonly Rule[] = [
     reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
   },
   {
-<<<<<<< HEAD
     files: within(
       "watch",
       ...["compare", "compare-known", "compare-page", "compare-programs", "diseases"],
+      ...["prometheus", "serve-page"],
     ),
-=======
-    files: within("watch", "compare", "diseases", "prometheus", "serve-page"),
->>>>>>> caa6591 (feat(metrics): optional peers, notices and maps; groups and the own agent are asked less often)
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
   },
