@@ -110,6 +110,18 @@ export class CompareError extends OffheapError {
   }
 }
 
+/** A heap profile cannot be taken or read. */
+export class HeapProfileError extends OffheapError {
+  static {
+    this.prototype.name = "HeapProfileError";
+  }
+
+  /** Makes the error with a sentence for the user. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_OFFHEAP_HEAP_PROFILE", message, options);
+  }
+}
+
 /** What the system reports of itself cannot be read, or is not what it documents. */
 export class SystemInfoError extends OffheapError {
   static {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ProfileOption } from "./profiles.ts";
+import type { SamplingOpener } from "./sampling.ts";
 
 /** An allocator that offheap takes heap profiles by. */
 export interface HeapSampling {
@@ -13,6 +14,8 @@ export interface HeapSampling {
   readonly since: string;
   /** The options that prepare it. */
   options(interval: number, active: boolean): readonly ProfileOption[];
+  /** Opens it in the process that was prepared. */
+  readonly open: SamplingOpener;
 }
 
 /** How an allocator samples; else why offheap takes no heap profile by it, as a clause. */

@@ -5,7 +5,10 @@
  */
 
 /** Segment types (`PT_*`). */
-export const SEGMENT = { load: 1, dynamic: 2, interpreter: 3, tls: 7 } as const;
+export const SEGMENT = { load: 1, dynamic: 2, interpreter: 3, note: 4, tls: 7 } as const;
+
+/** Section types (`SHT_*`). */
+export const SECTION = { symbols: 2, dynamicSymbols: 11 } as const;
 
 /** The least size of a program header, by word size. */
 export const SEGMENT_ENTRY_SIZE: Readonly<Record<32 | 64, number>> = { 32: 32, 64: 56 };

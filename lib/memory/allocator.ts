@@ -281,6 +281,7 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
       tracker,
       account,
       depositor: account.address,
+      object: proven.resolved?.path ?? null,
       what: `this ${proven.name} allocator`,
       keepsFreed,
       trim: () => this.#trim(),

@@ -7,6 +7,8 @@ import process from "node:process";
 import { readVariable } from "../environment.ts";
 import { requireOneOf } from "../options.ts";
 import type { AllocatorName } from "../allocators/mod.ts";
+import { blockSampling } from "./blocks/sampling.ts";
+import { type Callee, captureStack } from "./stack.ts";
 
 /**
  * What is watched: with `sampled` one allocation in 128 records the stack that it was made on, with
@@ -82,9 +84,6 @@ export function leakLevel(option: LeakLevel | undefined): LeakLevel {
     : requireOneOf(action, LEAKS_VARIABLE, variable, LEAK_LEVELS);
 }
 
-/** A function or a constructor. */
-export type Callee = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
-
 /** What a leak was. */
 export interface Leak {
   /** What it was allocated as. */
@@ -123,6 +122,7 @@ export class LeakTracker {
    * that returns the result of a call, so such a method must not return the call that leads here.
    */
   trace(method: Callee): string | null {
+    blockSampling()?.expect(method);
     const level = this.#level;
     if (level === "off") return null;
     if (level === "sampled" && Math.random() * SAMPLE >= 1) return null;
@@ -190,31 +190,6 @@ export class LeakTracker {
       });
     }
   }
-}
-
-/**
- * The callers of a function, a line each; empty when it is not on the stack. As text at once: V8
- * keeps the objects of all frames alive for as long as it has not made one.
- */
-function captureStack(frames: number, below: Callee): string {
-  const { stackTraceLimit, prepareStackTrace } = Error;
-  const holder: { stack?: string } = {};
-  try {
-    Error.stackTraceLimit = frames;
-    // A program's own may give anything, or throw.
-    Reflect.deleteProperty(Error, "prepareStackTrace");
-    Error.captureStackTrace(holder, below);
-    return framesOf(holder.stack ?? "");
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-    if (prepareStackTrace !== undefined) Error.prepareStackTrace = prepareStackTrace;
-  }
-}
-
-function framesOf(stack: string): string {
-  return stack.split("\n").filter((line) => /^\s*at /.test(line)).map((line) => line.trim()).join(
-    "\n",
-  );
 }
 
 function sentence({ kind, size, stack }: LeakReport): string {

@@ -11,6 +11,8 @@ export interface Mapping {
   readonly start: number;
   /** The first address past it. */
   readonly end: number;
+  /** Where in the file it begins; 0 for memory without a file. */
+  readonly offset: number;
   /** Such as `r-xp`. */
   readonly permissions: string;
   /** The mapped file's path; `null` for memory without a file. */
@@ -21,20 +23,21 @@ export interface Mapping {
   readonly identity: string;
 }
 
-const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ (\S+ \S+) *(.*)$/;
+const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+ \S+) *(.*)$/;
 
 /** Reads the text of a `/proc/PID/maps`. */
 export function parseMaps(text: string): Mapping[] {
   const mappings: Mapping[] = [];
   for (const line of text.split("\n")) {
-    const [, start = "", end = "", permissions = "", identity = "", name = ""] = LINE.exec(line) ??
-      [];
+    const [, start = "", end = "", permissions = "", offset = "", identity = "", name = ""] =
+      LINE.exec(line) ?? [];
     if (start === "") continue;
     const deleted = name.endsWith(REPLACED);
     const path = deleted ? name.slice(0, -REPLACED.length) : name;
     mappings.push({
       start: Number.parseInt(start, 16),
       end: Number.parseInt(end, 16),
+      offset: Number.parseInt(offset, 16),
       permissions,
       // The kernel escapes line feeds, and nothing else.
       path: path.startsWith("/") ? path.replaceAll("\\012", "\n") : null,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { appendFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
@@ -15,6 +15,9 @@ import { mainManifest } from "./manifest.ts";
 import { bundledNotices } from "./notices.ts";
 import { packagedReadme } from "./readme.ts";
 import { writeReleaseHashes } from "./release-hashes.ts";
+
+/** The licences of what runs in the pages that the command writes. */
+const PAGE_LICENCES = "lib/watch/heap/page/LICENSES.md";
 
 /** Who makes the JavaScript: esbuild of the sources, or of what dnt made of them as well. */
 export const BUILDERS = ["esbuild", "dnt"] as const;
@@ -58,7 +61,13 @@ export async function buildMainPackage(
     : "";
   writeDeclarations(directory);
   copyParts(TEXTS, directory);
-  appendFileSync(join(directory, "THIRD-PARTY-NOTICES.md"), bundledNotices(metafiles, sources));
+  const notices = join(directory, "THIRD-PARTY-NOTICES.md");
+  appendFileSync(notices, bundledNotices(metafiles, sources));
+  // What runs in pages is a text in the code, of which no bundler knows.
+  appendFileSync(
+    notices,
+    readFileSync(join(sources, PAGE_LICENCES), "utf8").replace(/^# .*\n/, ""),
+  );
   writeFileSync(join(directory, "README.md"), packagedReadme());
   rmSync(sources, { recursive: true });
   writeJson(join(directory, "package.json"), mainManifest(options.targets));

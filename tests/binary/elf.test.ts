@@ -11,6 +11,7 @@ import {
   readElf,
   readElfExports,
 } from "../../lib/binary/elf.ts";
+import { findFunctions } from "../../lib/binary/elf-functions.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -254,4 +255,47 @@ test("exports are found by name as they are listed, and no others", onLinux, () 
     const [first] = listed;
     assert.deepEqual(findElfExports(path, [first?.name ?? ""])[0], first);
   }
+});
+
+test("functions are found by places in the file, as nm and readelf see them", withBinutils, () => {
+  const program = process.execPath;
+  const loads = tool("readelf", "-lW", program).split("\n").filter((line) => /^\s+LOAD/.test(line))
+    .map((line) => line.trim().split(/\s+/).slice(1, 5).map(Number));
+  for (const [file, loaded] of [[library, null], [program, loads]] as const) {
+    const symbols = tool("nm", "--defined-only", "--print-size", ...(loaded ? ["-D"] : []), file)
+      .split("\n").flatMap((line) => {
+        const [, at = "", size = "", name = ""] =
+          /^([0-9a-f]+) ([0-9a-f]+) [tTwW] ([^@]+)/.exec(line) ?? [];
+        return at === ""
+          ? []
+          : [{ at: Number.parseInt(at, 16), size: Number.parseInt(size, 16), name }];
+      }).filter(({ size }) => size > 0).slice(0, 500);
+    assert.ok(symbols.length > 5, file);
+    const offset = (at: number): number => {
+      const segments = loaded ??
+        tool("readelf", "-lW", file).split("\n").filter((line) => /^\s+LOAD/.test(line))
+          .map((line) => line.trim().split(/\s+/).slice(1, 5).map(Number));
+      const [from = 0, address = 0] = segments.find(([, start = 0, , size = 0]) =>
+        at >= start && at < start + size
+      ) ?? [];
+      return at - address + from;
+    };
+    const { names, buildId } = findFunctions(
+      file,
+      symbols.map(({ at, size }) => offset(at + size - 1)),
+    );
+    const starts = new Map(symbols.map(({ name, at }) => [name, at]));
+    symbols.forEach(({ name, at }, index) => {
+      const found = names[index] ?? "";
+      // Several names may be of one place.
+      assert.ok(
+        found === name || starts.get(found) === undefined || starts.get(found) === at,
+        `${found} for ${name}`,
+      );
+      assert.notEqual(found, "");
+    });
+    const notes = tool("readelf", "-nW", file);
+    assert.equal(buildId, /Build ID: ([0-9a-f]+)/.exec(notes)?.[1] ?? null);
+  }
+  assert.deepEqual(findFunctions(library, [0]).names, [null], "no function is in the header");
 });

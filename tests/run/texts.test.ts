@@ -131,6 +131,7 @@ test("a map is read as the kernel writes it, whatever is in the paths", () => {
     const expected = mappings.map(({ start, length, permissions, path, deleted }) => ({
       start,
       end: start + length,
+      offset: 0,
       permissions,
       path,
       deleted: path !== null && deleted,

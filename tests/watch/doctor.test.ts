@@ -543,6 +543,7 @@ test("maps are read with spaces, line feeds and deleted files", () => {
     {
       start: 0x400000,
       end: 0x401000,
+      offset: 0,
       permissions: "r-xp",
       path: "/a b\nc",
       deleted: true,
@@ -551,6 +552,7 @@ test("maps are read with spaces, line feeds and deleted files", () => {
     {
       start: 0x7ffff0000000,
       end: 0x7ffff0021000,
+      offset: 0,
       permissions: "rw-p",
       path: null,
       deleted: false,
@@ -559,6 +561,7 @@ test("maps are read with spaces, line feeds and deleted files", () => {
     {
       start: 0x7ffffffde000,
       end: 0x7ffffffff000,
+      offset: 0,
       permissions: "rw-p",
       path: null,
       deleted: false,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { HeapSampling } from "../heap-profiling.ts";
+import { openJemallocSampling } from "./sampling.ts";
 
 /** The names are keys of `MALLOC_CONF`. */
 export const JEMALLOC_HEAP_PROFILING: HeapSampling = {
@@ -14,4 +15,5 @@ export const JEMALLOC_HEAP_PROFILING: HeapSampling = {
     { name: "prof_active", value: `${active}` },
     { name: "lg_prof_sample", value: `${Math.log2(interval)}` },
   ],
+  open: openJemallocSampling,
 };

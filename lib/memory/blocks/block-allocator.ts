@@ -6,7 +6,7 @@
 import type { Address } from "../../../ffi/types.ts";
 import { ownOptions } from "../../options.ts";
 import { cStringLength } from "../c-string.ts";
-import type { Callee } from "../leaks.ts";
+import type { Callee } from "../stack.ts";
 import {
   alignmentOption,
   bytesOf,

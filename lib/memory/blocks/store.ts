@@ -14,6 +14,7 @@ import { BlockMagazine } from "./block-magazine.ts";
 import type { LeakTracker } from "../leaks.ts";
 import { bufferOf, Live, LiveList, type LiveOwner, type LiveState } from "./live.ts";
 import type { MemoryCalls } from "../../allocators/memory.ts";
+import { blockSampling } from "./sampling.ts";
 import {
   detachedError,
   isHeld,
@@ -37,6 +38,8 @@ export interface StoreParts {
   readonly account: Account;
   /** By which the shim knows who transfers blocks; `NULL` for a heap, whose blocks cannot leave it. */
   readonly depositor: Address;
+  /** The library whose blocks they are; `null` for who serves `malloc`. */
+  readonly object: string | null;
   /** What it is, for messages. */
   readonly what: string;
   /** Whether a few freed blocks are kept for the next ones. */
@@ -161,6 +164,7 @@ export class Store implements LiveOwner {
     const live = new Live(this, address, size, alignment, kind, trace, buffer);
     if (managed) live.extra = { free: NULL, managed: true, holds: new Holds() };
     this.#list.add(live);
+    blockSampling()?.take(live, this.parts.object);
     return live;
   }
 

@@ -1,0 +1,88 @@
+/**
+ * From a dump of jemalloc's to a profile.
+ *
+ * @module
+ */
+import { readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { REPLACED } from "../../system/types.ts";
+import { runtimeOf } from "../processes/runtime.ts";
+import type { Dump } from "./dump.ts";
+import { scaleSample } from "./scale.ts";
+import { type AddressSpace, symbolize } from "./symbolize.ts";
+import type { HeapMapping, HeapProfile, HeapSample } from "./types.ts";
+
+/** A process, as this one sees it. */
+export interface SeenProcess {
+  /** Its directory in `/proc`. */
+  readonly directory: string;
+  /** Its number in its own namespace. */
+  readonly ownPid: number;
+}
+
+/** What is needed to name the addresses of a process, but for what it has mapped. */
+export type ProcessFiles = Pick<AddressSpace, "open" | "runtime" | "codeMap"> & {
+  /** What is to be said of it. */
+  readonly notes: readonly string[];
+};
+
+/** Why functions that were compiled at run time have no names. */
+const NO_CODE_MAP =
+  "The runtime wrote no map of its code, so that no function of JavaScript has a name. " +
+  "Node and Deno write one when they are started by: offheap run --heap-profiling -- node server.js";
+
+/**
+ * Looks at a process's files at the moment of a dump: code that is compiled later may have the place of
+ * what was on the stacks.
+ */
+export function lookAtProcess({ directory, ownPid }: SeenProcess): ProcessFiles {
+  const root = join(directory, "root");
+  const link = readlinkSync(join(directory, "exe"));
+  const program = link.endsWith(REPLACED) ? link.slice(0, -REPLACED.length) : link;
+  const isRuntime = runtimeOf(join(directory, "exe")) !== null;
+  const path = join(root, "tmp", `perf-${ownPid}.map`);
+  const map = statSync(path, { throwIfNoEntry: false });
+  // In /tmp anybody can make a file of this name.
+  const own = map?.isFile() === true && map.uid === statSync(directory).uid;
+  return {
+    open: (file) => file === program ? join(directory, "exe") : join(root, file),
+    runtime: isRuntime ? program : null,
+    codeMap: map !== undefined && own ? { path, bytes: map.size } : null,
+    notes: isRuntime && !own ? [NO_CODE_MAP] : [],
+  };
+}
+
+/** The program comes first, as readers of pprof take it for what was profiled. */
+function programFirst(mappings: readonly HeapMapping[], runtime: string | null): HeapMapping[] {
+  return mappings.toSorted((a, b) => Number(b.path === runtime) - Number(a.path === runtime));
+}
+
+/** Makes the profile of a dump. */
+export async function assembleProfile(
+  dump: Dump,
+  files: ProcessFiles,
+  facts: Pick<HeapProfile, "pid" | "at">,
+): Promise<HeapProfile> {
+  const { interval, stacks, mappings } = dump;
+  const symbols = await symbolize(stacks.flatMap(({ addresses }) => addresses), {
+    ...files,
+    mappings,
+  });
+  const counted = stacks.some(({ allocated }) => allocated.objects > 0);
+  const samples = stacks.map(({ addresses, inUse, allocated }): HeapSample => ({
+    source: "malloc",
+    stack: addresses.flatMap((address) => symbols.frames.get(address) ?? []),
+    inUse: scaleSample(inUse, interval),
+    allocated: counted ? scaleSample(allocated, interval) : null,
+    sampled: inUse.objects,
+  }));
+  return {
+    ...facts,
+    milliseconds: null,
+    interval,
+    samples,
+    mappings: programFirst(symbols.mappings, files.runtime),
+    absent: {},
+    notes: [...files.notes, ...symbols.notes],
+  };
+}
