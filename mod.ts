@@ -48,6 +48,7 @@ export {
   type BlockErrorReason,
   BuildError,
   ClosedError,
+  HeapProfileError,
   LaunchError,
   LibraryClosedError,
   LibraryLoadError,
@@ -149,6 +150,19 @@ export type {
   MemoryVerdict,
   PurgeOutcome,
 } from "./lib/watch/doctor/memory/types.ts";
+export { heapProfile, type HeapProfileOptions, type HeapProfiler } from "./lib/watch/heap/api.ts";
+export { heapProfileHandler, heapProfileListener } from "./lib/watch/heap/handler.ts";
+export { keepHeapProfiles, type KeepOptions } from "./lib/watch/heap/keep.ts";
+export {
+  type FrameKind,
+  HEAP_SOURCES,
+  type HeapAmount,
+  type HeapFrame,
+  type HeapMapping,
+  type HeapProfile,
+  type HeapSample,
+  type HeapSource,
+} from "./lib/watch/heap/types.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
 export type { AgentOptions } from "./lib/run/agent.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";

@@ -31,6 +31,7 @@ import {
 } from "./environment-formats.ts";
 import { addCompare } from "./compare.ts";
 import { addServe } from "./serve.ts";
+import { addHeap } from "./heap.ts";
 import { describe, REFUSED } from "./failure.ts";
 import { print } from "./print.ts";
 import { isForShell, SHELL_REFUSAL } from "./shell-refusal.ts";
@@ -287,6 +288,7 @@ function createProgram(setStatus: SetStatus): Command {
   addLaunching(program);
   addCompare(program, setStatus);
   addServe(program, setStatus);
+  addHeap(program, parsePid);
   addBuild(program);
   for (const command of program.commands) {
     command.exitOverride()
