@@ -13,7 +13,7 @@ import { childEnvironment, FIXTURES, offheapCommand, runChild, runtimeCommand } 
 export const directory: string = temporaryDirectory();
 
 /** One sample for each 64 KiB: 1,600 of what the fixture leaks. */
-export const SAMPLED: readonly string[] = ["--heap-profiling=64KiB", "--active"];
+export const PREPARED: readonly string[] = ["--heap-profiling=64KiB"];
 
 /** Runs `heap-holding.ts` by `offheap run`, until the test is done with it. */
 export function withHolder<R>(
@@ -42,8 +42,11 @@ export async function refusedHeap(...words: readonly string[]): Promise<string> 
   return stderr;
 }
 
-/** The path of a profile of a process, taken now. */
-export async function profileOf({ pid }: AnsweringChild, name: string): Promise<string> {
+/** Has a process sampled from now on, leak what it leaks, and takes a profile; its path. */
+export async function profileOfLeak(child: AnsweringChild, name: string): Promise<string> {
+  const { pid } = child;
+  await heap("--pid", String(pid), "--start");
+  await child.ask("leak");
   const file = join(directory, `${name}.pb.gz`);
   await heap("--pid", String(pid), "--output", file);
   return file;
