@@ -15,6 +15,7 @@ import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { launchEnvironment, type LaunchOptions } from "../../lib/run/plan.ts";
+import { AgentError } from "../../lib/errors.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
 import { readDump, shareThrough, takeDump } from "../support/heap-dump.ts";
@@ -40,7 +41,20 @@ function launched(options: readonly string[], command: readonly string[]): strin
   return offheapCommand("run", "-a", "jemalloc", ...options, "--", ...command);
 }
 
-/** Works while a command runs, once it has printed a line. */
+/** The agent makes its socket a moment after the program's first thread. */
+async function whenListening(pid: number): Promise<void> {
+  for (let attempts = 100; attempts > 0; attempts--) {
+    try {
+      await askAgent(pid, "hello");
+      return;
+    } catch (error) {
+      if (!(error instanceof AgentError) || attempts === 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Works while a command runs, once it has printed a line and its agent listens. */
 async function during<T>(
   [file = "", ...args]: readonly string[],
   work: (pid: number, child: ChildProcess) => Promise<T>,
@@ -56,6 +70,7 @@ async function during<T>(
   ended.catch(() => {}); // also when it is ended, below
   try {
     await Promise.race([ended, new Promise((resolve) => child.stdout.once("data", resolve))]);
+    await whenListening(child.pid ?? 0);
     return await work(child.pid ?? 0, child);
   } finally {
     child.kill("SIGKILL");
@@ -200,15 +215,20 @@ test("without profiling the agent says what to do", here, async () => {
   });
 });
 
-test("children that are no runtimes are not sampled", here, async () => {
+test("children are sampled where they are JavaScript runtimes", here, async () => {
   const program = compileProgram("threads.c", "threads-profiling", ["-pthread", "-ldl"]);
-  const script = `"$0" thread sleep 300 burst 50 say ready sleep 60000; true`;
-  const command = launched(["--heap-profiling=4KiB", "--active"], ["sh", "-c", script, program]);
-  // The shell is the launched process, and has made no thread: there is nobody to ask. What its child
-  // would have sampled is what it says itself.
-  await during(command, async (pid) => {
-    await assert.rejects(askAgent(pid, "profile"), /has not started/);
-  });
+  const runtime = join(temporaryDirectory(), "node-26");
+  copyFileSync(program, runtime);
+  const script = '"$0" sampled; "$1" sampled; exec "$0" sampled';
+  const command = launched(["--heap-profiling", "--active"], [
+    "sh",
+    "-c",
+    script,
+    program,
+    runtime,
+  ]);
+  const { stdout, stderr } = await runChild(command as [string]);
+  assert.deepEqual([stdout, stderr], ["not sampled\nsampled\nsampled\n", ""]);
 });
 
 test("what a function of JavaScript holds is found under its name", named, async () => {
@@ -226,7 +246,7 @@ test(
   "a process that exits leaves neither its map nor dumps, nor a log of its engine",
   here,
   async () => {
-    const code = "setTimeout(() => process.exit(0), 1500); console.log(process.pid)";
+    const code = "setTimeout(() => process.exit(0), 4000); console.log(process.pid)";
     const directory = temporaryDirectory();
     const script = join(directory, "exit.mjs");
     writeFileSync(script, `import process from "node:process";\n${code}\n`);

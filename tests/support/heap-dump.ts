@@ -37,7 +37,7 @@ export async function takeDump(pid: number): Promise<string> {
   try {
     return readFileSync(dump, "latin1");
   } finally {
-    rmSync(dump);
+    rmSync(dump, { force: true }); // an end of the process removes it, too
   }
 }
 

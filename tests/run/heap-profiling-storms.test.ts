@@ -1,0 +1,105 @@
+/** Samples and dumps while a program does all that moves stacks, threads and code. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runtimeInfo } from "../../ffi/mod.ts";
+import { AgentError } from "../../lib/errors.ts";
+import { hostTarget } from "../../lib/library/target.ts";
+import { errorCode } from "../../lib/system/files.ts";
+import { askAgent } from "../../lib/watch/agent/client.ts";
+import { compileProgram } from "../support/compile.ts";
+import { readDump, takeDump } from "../support/heap-dump.ts";
+import { childEnvironment, FIXTURES, offheapCommand, runtimeCommand } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const { platform, libc, arch } = hostTarget();
+const able = platform === "linux" && libc === "glibc" && ["x64", "arm64"].includes(arch);
+const here = skipUnless(able, "the unwinder is for Linux with glibc, x64 and arm64");
+
+/** Most of a test's time: dumps are taken until a hundred are there, or the program ends. */
+const STORM_MS = 10_000;
+const DUMPS = 100;
+
+interface Storm {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly output: string;
+  readonly dumps: number;
+  /** The longest stack that any dump had. */
+  readonly longest: number;
+}
+
+/** Runs a program under samples of every KiB, and takes dumps, forgets and switches meanwhile. */
+async function storm(command: readonly string[], signals: boolean): Promise<Storm> {
+  const options = ["run", "-a", "jemalloc", "--heap-profiling=1KiB", "--active", "--"];
+  const [file = "", ...args] = offheapCommand(...options, ...command);
+  const child = spawn(file, args, {
+    env: childEnvironment(),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const pid = child.pid ?? 0;
+  const begun = Date.now();
+  let output = "", dumps = 0, longest = 0, ended = false;
+  child.stdout.on("data", (part) => {
+    output += part;
+  });
+  const end = new Promise<{ status: number | null; signal: string | null }>((resolve) =>
+    child.once("close", (status, signal) => {
+      ended = true;
+      resolve({ status, signal });
+    })
+  );
+  const interrupt = setInterval(() => {
+    // Before its first line and near its end it does not listen for them.
+    const listens = output === "ready\n" && Date.now() - begun < STORM_MS * 0.8;
+    if (signals && listens) child.kill("SIGUSR2");
+  }, 20);
+  try {
+    while (!ended && dumps < DUMPS) {
+      try {
+        const stacks = readDump(await takeDump(pid));
+        longest = Math.max(longest, ...stacks.map(({ frames }) => frames.length));
+        dumps++;
+        if (dumps % 10 === 0) await askAgent(pid, "profile reset");
+        if (dumps % 25 === 0) await askAgent(pid, "profile stop");
+        if (dumps % 25 === 1) await askAgent(pid, "profile start");
+      } catch (error) {
+        // Its agent is not there yet, or no longer; its end removes the dumps.
+        if (!(error instanceof AgentError) && errorCode(error) !== "ENOENT") throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return { ...await end, output, dumps, longest };
+  } finally {
+    clearInterval(interrupt);
+    child.kill("SIGKILL");
+    rmSync(`/tmp/perf-${pid}.map`, { force: true });
+  }
+}
+
+test(
+  "eight threads allocate and end, near the end of their stacks, while dumps are taken",
+  here,
+  async () => {
+    const program = compileProgram("sampling-storm.c", "sampling-storm", ["-pthread"]);
+    const { dumps, longest, ...rest } = await storm([program, `${STORM_MS}`], false);
+    assert.deepEqual(rest, { status: 0, signal: null, output: "ready\ndone\n" });
+    assert.ok(dumps > 10, `${dumps} dumps`);
+    assert.equal(longest, 128, "the recursion is seen");
+  },
+);
+
+test(
+  "JavaScript compiles, falls to the end of its stack, and is interrupted, while dumps are taken",
+  here,
+  async () => {
+    const program = runtimeCommand(join(FIXTURES, "heap-storm.ts"), `${STORM_MS}`);
+    const { dumps, longest, ...rest } = await storm(program, true);
+    assert.deepEqual(rest, { status: 0, signal: null, output: "ready\ndone\n" });
+    assert.ok(dumps > 3, `${dumps} dumps`);
+    // Bun's own memory is not malloc's: it has none that is sampled.
+    if (runtimeInfo().name !== "bun") assert.ok(longest >= 40, `stacks of ${longest} frames`);
+  },
+);
