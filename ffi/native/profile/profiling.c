@@ -27,12 +27,13 @@ typedef void (*backtrace_fn)(void **, unsigned *, unsigned);
 /* The process whose map of code is removed. */
 static pid_t map_owner;
 
+/* Where runtimes write it. */
+static char map_path[64];
+
 static void remove_map(void) {
-    char path[64];
     struct stat it;
     if (map_owner != getpid()) return;
-    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)map_owner);
-    if (lstat(path, &it) == 0 && S_ISREG(it.st_mode) && it.st_uid == geteuid()) unlink(path);
+    if (lstat(map_path, &it) == 0 && S_ISREG(it.st_mode) && it.st_uid == geteuid()) unlink(map_path);
 }
 
 static int has_setting(const char *settings, const char *word) {
@@ -64,7 +65,9 @@ const char *prepare_profiling(void) {
         return is_meant ? "its jemalloc was built without profiling, or MALLOC_CONF has switched it off" : NULL;
     }
     find_object_finder();
-    backtrace_fn take = take_backtrace;
+    snprintf(map_path, sizeof map_path, "/tmp/perf-%d.map", (int)getpid());
+    mark_moments(map_path);
+    backtrace_fn take = take_marked_backtrace;
     if (control("experimental.hooks.prof_backtrace", NULL, NULL, &take, sizeof take) != 0) {
         return is_meant ? "its jemalloc takes no unwinder, as versions before 5.3 do not" : NULL;
     }

@@ -20,4 +20,14 @@ const char *prepare_profiling(void);
 /* V8's log is not written, see engine-log.c. */
 void leave_out_engine_log(void);
 
+/* ---- code-moment.c ---- */
+
+/* From now on stacks end with how far the runtime's map of its code, at a path that stays, was written. */
+void mark_moments(const char *path);
+/*
+ * jemalloc's experimental.hooks.prof_backtrace: return addresses, the innermost first, and at last a number
+ * below 65536, which is no address: of the 16 KiB of the map that were begun, where there is a map.
+ */
+void take_marked_backtrace(void **addresses, unsigned *count, unsigned most);
+
 #endif

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { REPLACED } from "../../system/types.ts";
 import { runtimeOf } from "../processes/runtime.ts";
 import type { Dump } from "./dump.ts";
+import { joinSamples } from "./samples.ts";
 import { scaleSample } from "./scale.ts";
 import { type AddressSpace, symbolize } from "./symbolize.ts";
 import type { HeapMapping, HeapProfile, HeapSample } from "./types.ts";
@@ -64,14 +65,11 @@ export async function assembleProfile(
   facts: Pick<HeapProfile, "pid" | "at">,
 ): Promise<HeapProfile> {
   const { interval, stacks, mappings } = dump;
-  const symbols = await symbolize(stacks.flatMap(({ addresses }) => addresses), {
-    ...files,
-    mappings,
-  });
+  const symbols = await symbolize(stacks, { ...files, mappings });
   const counted = stacks.some(({ allocated }) => allocated.objects > 0);
-  const samples = stacks.map(({ addresses, inUse, allocated }): HeapSample => ({
+  const samples = stacks.map(({ inUse, allocated }, index): HeapSample => ({
     source: "malloc",
-    stack: addresses.flatMap((address) => symbols.frames.get(address) ?? []),
+    stack: symbols.stacks[index] ?? [],
     inUse: scaleSample(inUse, interval),
     allocated: counted ? scaleSample(allocated, interval) : null,
     sampled: inUse.objects,
@@ -80,7 +78,7 @@ export async function assembleProfile(
     ...facts,
     milliseconds: null,
     interval,
-    samples,
+    samples: joinSamples(samples),
     mappings: programFirst(symbols.mappings, files.runtime),
     absent: {},
     notes: [...files.notes, ...symbols.notes],

@@ -23,6 +23,11 @@ import type { HeapAmount } from "./types.ts";
 export interface DumpedStack {
   /** Return addresses, the innermost first. */
   readonly addresses: readonly number[];
+  /**
+   * How far the runtime's map of its code was written when the stack was taken, in steps: the shim writes
+   * it after the last address (`ffi/native/profile/code-moment.c`). 0 where it did not.
+   */
+  readonly mark: number;
   /** What is in use. */
   readonly inUse: HeapAmount;
   /** What was allocated in all; zeros where jemalloc does not keep it. */
@@ -42,6 +47,9 @@ export interface Dump {
 const HEADER = /^heap_v2\/(\d+)$/;
 const STACK = /^@((?: 0x[0-9a-f]+)*)\s*$/;
 const ALL_THREADS = /^\s+t\*: (\d+): (\d+) \[(\d+): (\d+)\]/;
+/** Nothing is mapped below: as small a number is no address. */
+const LEAST_ADDRESS = 65536;
+
 const MAPS = "MAPPED_LIBRARIES:";
 
 /**
@@ -70,8 +78,11 @@ export function readDump(text: string, place: string): Dump {
     const counts = addresses === null ? null : ALL_THREADS.exec(line);
     if (counts === null || addresses === null) continue;
     const [objects = 0, bytes = 0, allObjects = 0, allBytes = 0] = counts.slice(1).map(Number);
+    const last = addresses.at(-1) ?? 0;
+    const isMarked = last > 0 && last < LEAST_ADDRESS;
     stacks.push({
-      addresses,
+      addresses: isMarked ? addresses.slice(0, -1) : addresses,
+      mark: isMarked ? last : 0,
       inUse: { objects, bytes },
       allocated: { objects: allObjects, bytes: allBytes },
     });

@@ -24,9 +24,9 @@ function lowerBound(sorted: Float64Array, value: number): number {
   return low;
 }
 
-/** A text that does not keep the piece alive that it was read in. */
+/** A text as it was written, which does not keep the piece alive that it was read in. */
 function ownText(text: string): string {
-  return Buffer.from(text).toString();
+  return Buffer.from(text, "latin1").toString();
 }
 
 /** A piece of code that an address is, or was, in. */
@@ -35,6 +35,8 @@ export interface MappedCode {
   readonly name: string;
   /** Where in it the address is. */
   readonly offset: number;
+  /** Where in the map it is written. */
+  readonly written: number;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function findCode(
   const wanted = Float64Array.from(new Set(addresses)).sort();
   const found = new Map<number, MappedCode[]>();
   if (wanted.length === 0 || bytes === 0) return found;
-  const take = (line: string): void => {
+  const take = (line: string, written: number): void => {
     const sizeAt = line.indexOf(" ") + 1;
     const nameAt = line.indexOf(" ", sizeAt) + 1;
     if (sizeAt === 0 || nameAt === 0) return;
@@ -62,23 +64,28 @@ export async function findCode(
     const name = ownText(line.slice(nameAt));
     for (let address = wanted[at]; address !== undefined && address < end; address = wanted[at]) {
       const all = found.get(address) ?? [];
-      all.push({ name, offset: address - start });
+      all.push({ name, offset: address - start, written });
       found.set(address, all);
       at++;
     }
   };
   const stream = createReadStream(path, {
-    encoding: "utf8",
+    // A character for each byte: places in the file are counted.
+    encoding: "latin1",
     end: bytes - 1,
     highWaterMark: PIECE_BYTES,
   });
   let rest = "";
+  let place = 0;
   for await (const piece of stream) {
     const lines = (rest + piece).split("\n");
     // The last one may go on in the next piece, or was not written whole.
     rest = lines.pop() ?? "";
     if (rest.length > LONGEST_LINE) break;
-    for (const line of lines) take(line);
+    for (const line of lines) {
+      take(line, place);
+      place += line.length + 1;
+    }
   }
   return found;
 }

@@ -9,11 +9,8 @@ import { findFunctions } from "../../binary/elf-functions.ts";
 import { KNOWN_ALLOCATORS } from "../../allocators/mod.ts";
 import { errorCode } from "../../system/files.ts";
 import { findMapping, type Mapping } from "../../system/linux-maps.ts";
-import { chooseCode } from "./code-choice.ts";
-import { javaScriptFrame, readCodeName } from "./code-names.ts";
+import { callAt, CodeNamer } from "./code-namer.ts";
 import { demangle } from "./demangle.ts";
-import { findCode } from "./perf-map.ts";
-import { SourceMaps } from "./source-maps.ts";
 import type { HeapFrame, HeapMapping } from "./types.ts";
 
 /** What is needed of a process to name its addresses. */
@@ -28,10 +25,18 @@ export interface AddressSpace {
   readonly codeMap: { readonly path: string; readonly bytes: number } | null;
 }
 
-/** The functions of some addresses. */
+/** Return addresses, and how far the map of the code was written when they were taken. */
+export interface AddressStack {
+  /** The innermost first. */
+  readonly addresses: readonly number[];
+  /** In steps; 0 where that is not known. */
+  readonly mark: number;
+}
+
+/** The functions of some stacks. */
 export interface Symbols {
-  /** The frame of each address. */
-  readonly frames: ReadonlyMap<number, HeapFrame>;
+  /** The frames of each stack; the same function at the same address is the same object. */
+  readonly stacks: readonly (readonly HeapFrame[])[];
   /** The files that addresses are in. */
   readonly mappings: readonly HeapMapping[];
   /** What could not be read. */
@@ -45,31 +50,26 @@ const SYSTEM_LIBRARY = new RegExp(
   })(?:[-_.\\d]|$))`,
 );
 
-/** Code that no map names. */
-const UNKNOWN = "(code without a name)";
-
-/** A return address is of the instruction after the call, which may be another function's. */
-function callAt(address: number): number {
-  return address - 1;
-}
-
-/** Names addresses. */
+/** Names the addresses of stacks. */
 export async function symbolize(
-  addresses: Iterable<number>,
+  stacks: readonly AddressStack[],
   space: AddressSpace,
 ): Promise<Symbols> {
   const frames = new Map<number, HeapFrame>();
   const mapped = new Map<Mapping, number[]>();
   const code: number[] = [];
-  for (const address of new Set(addresses)) {
+  for (const address of new Set(stacks.flatMap(({ addresses }) => addresses))) {
     const mapping = findMapping(space.mappings, callAt(address));
     if (mapping === undefined || mapping.path === null) code.push(address);
     else mapped.set(mapping, [...mapped.get(mapping) ?? [], address]);
   }
   const notes: string[] = [];
   const mappings = nameNative(mapped, space, frames, notes);
-  await nameCode(code, space, frames, notes);
-  return { frames, mappings, notes };
+  const namer = await CodeNamer.open(code, space);
+  const named = stacks.map(({ addresses, mark }) =>
+    addresses.map((address) => frames.get(address) ?? namer.frameOf(address, mark))
+  );
+  return { stacks: named, mappings, notes: [...notes, ...namer.notes()] };
 }
 
 function nameNative(
@@ -118,46 +118,5 @@ function functionsOf(
     if (error instanceof ElfError) return unread("it is no readable ELF file");
     if (errorCode(error) === "") throw error;
     return unread(`its file cannot be read (${errorCode(error)})`);
-  }
-}
-
-async function nameCode(
-  addresses: readonly number[],
-  { open, codeMap }: AddressSpace,
-  frames: Map<number, HeapFrame>,
-  notes: string[],
-): Promise<void> {
-  const found = codeMap === null
-    ? new Map()
-    : await findCode(codeMap.path, codeMap.bytes, addresses.map(callAt));
-  const { names, doubtful } = chooseCode(found);
-  const maps = new SourceMaps(open);
-  for (const address of addresses) {
-    const name = names.get(callAt(address));
-    if (name === undefined) {
-      const unknown = { name: UNKNOWN, file: null, line: 0, column: 0 };
-      frames.set(address, { kind: "runtime", ...unknown, address });
-      continue;
-    }
-    const frame = readCodeName(name);
-    const { kind, file, line, column } = frame;
-    if (kind !== "javascript" || file === null) {
-      frames.set(address, { ...frame, address });
-      continue;
-    }
-    const place = maps.find({ file, line, column });
-    frames.set(address, {
-      ...javaScriptFrame(frame.name, place.file, place.line, place.column),
-      address,
-    });
-  }
-  if (doubtful.size > 0) {
-    notes.push(
-      `The place of ${doubtful.size} of ${addresses.length} pieces of JavaScript's machine code was used ` +
-        "again since it was sampled: they have the name of the latest.",
-    );
-  }
-  for (const [file, why] of maps.faults) {
-    notes.push(`The source map of ${file} cannot be read: ${why}.`);
   }
 }

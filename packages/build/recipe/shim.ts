@@ -56,6 +56,7 @@ export const SHIM_FILES: readonly string[] = [
   "agent/sampling.c",
   "agent/socket.c",
   "profile/backtrace.c",
+  "profile/code-moment.c",
   "profile/engine-log.c",
   "profile/frame-rules.c",
   "profile/frame-search.c",

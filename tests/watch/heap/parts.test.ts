@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { HeapProfileError } from "../../../lib/errors.ts";
-import { chooseCode } from "../../../lib/watch/heap/code-choice.ts";
+import { chooseCode, returnOffset } from "../../../lib/watch/heap/code-choice.ts";
 import { readCodeName } from "../../../lib/watch/heap/code-names.ts";
 import { demangle } from "../../../lib/watch/heap/demangle.ts";
 import { profileDifference } from "../../../lib/watch/heap/difference.ts";
@@ -32,7 +32,7 @@ const DUMP = `heap_v2/524288
 @ 0x1001 0x2001 0x7fff00000001
   t*: 2: 2097152 [6: 3145728]
   t0: 2: 2097152 [6: 3145728]
-@ 0x1001
+@ 0x1001 0x21
   t*: 1: 1048576 [1: 1048576]
 
 MAPPED_LIBRARIES:
@@ -45,11 +45,13 @@ test("jemalloc's text is read stack by stack, with what was mapped", () => {
   assert.deepEqual(stacks, [
     {
       addresses: [0x1001, 0x2001, 0x7fff00000001],
+      mark: 0,
       inUse: { objects: 2, bytes: 2097152 },
       allocated: { objects: 6, bytes: 3145728 },
     },
     {
       addresses: [0x1001],
+      mark: 0x21,
       inUse: { objects: 1, bytes: 1048576 },
       allocated: { objects: 1, bytes: 1048576 },
     },
@@ -134,27 +136,27 @@ test("names of C++ and Rust are read without parameters, and others stay as they
   for (const [mangled, wanted] of cases) assert.equal(demangle(mangled), wanted, mangled);
 });
 
-test("of code in the same place the last counts that can be called from there", () => {
-  const code = (name: string, offset: number): MappedCode => ({ name, offset });
-  const { names, doubtful } = chooseCode(
-    new Map([
-      [1, [code("JS:~a /a.js:1:1", 0x90)]],
-      [2, [code("JS:~b /a.js:2:1", 0x90)]],
-      [3, [code("JS:o*leak /a.js:3:1", 0x33), code("JS:~other /a.js:4:1", 0x33)]],
-      [4, [code("JS:~c /a.js:5:1", 0x90), code("JS:~d /a.js:6:1", 0x90)]],
-      [5, [code("JS:~e /a.js:7:1", 0x90), code("JS:*'e /a.js:7:1", 0x44)]],
-      [6, [code("Builtin:X", 0x33)]],
-    ]),
-  );
-  assert.deepEqual([...names.values()], [
-    "JS:~a /a.js:1:1",
-    "JS:~b /a.js:2:1",
-    "JS:o*leak /a.js:3:1",
-    "JS:~d /a.js:6:1",
-    "JS:*'e /a.js:7:1",
-    "Builtin:X",
-  ]);
-  assert.deepEqual([...doubtful], [4], "which is said");
+test("of code in the same place that counts which was there when the stack was taken", () => {
+  const code = (name: string, offset: number, written: number): MappedCode => ({
+    name,
+    offset,
+    written,
+  });
+  const [a, b] = [code("JS:*a /a.js:1:1", 0x33, 100), code("JS:^b /b.js:1:1", 0x33, 20_000)];
+  const c = code("JS:~c /c.js:1:1", 0x33, 40_000);
+  const again = code("JS:+b /b.js:1:1", 0x33, 21_000);
+  const call = returnOffset([[code("JS:~x /x.js:1:1", 0x90, 1)], [c, a]]);
+  assert.equal(call, 0x90, "of what can be nothing but interpreted");
+  const choose = (all: MappedCode[], mark: number): [string | undefined, boolean | undefined] => {
+    const { name, doubtful } = chooseCode(all, mark, call) ?? {};
+    return [name, doubtful];
+  };
+  assert.deepEqual(choose([a, b], 1), [a.name, false], "the first 16 KiB");
+  assert.deepEqual(choose([a, b], 2), [b.name, true], "b was written in the step of the stack");
+  assert.deepEqual(choose([a, b, again], 3), [again.name, false], "both before it");
+  assert.deepEqual(choose([b, again], 2), [again.name, false], "the same function");
+  assert.deepEqual(choose([a, b, c], 0), [b.name, true], "without a mark; c returns elsewhere");
+  assert.equal(chooseCode([], 1, call), null);
 });
 
 test("a map is read in pieces, without what was not written whole", async () => {
@@ -171,13 +173,25 @@ test("a map is read in pieces, without what was not written whole", async () => 
   const found = await findCode(path, text.length, wanted);
   const [old, young] = ["JS:~old /a.js:1:1", "JS:^young /b.js:2:2"];
   assert.deepEqual([...found].sort(([a], [b]) => a - b), [
-    [0x1010, [{ name: old, offset: 0x10 }]],
-    [0x1081, [{ name: old, offset: 0x81 }, { name: young, offset: 1 }]],
-    [0x109f, [{ name: old, offset: 0x9f }, { name: young, offset: 0x1f }]],
-    [0x10a0, [{ name: old, offset: 0xa0 }]],
+    [0x1010, [{ name: old, offset: 0x10, written: 0 }]],
+    [0x1081, [{ name: old, offset: 0x81, written: 0 }, {
+      name: young,
+      offset: 1,
+      written: text.indexOf("1080 20"),
+    }]],
+    [0x109f, [{ name: old, offset: 0x9f, written: 0 }, {
+      name: young,
+      offset: 0x1f,
+      written: text.indexOf("1080 20"),
+    }]],
+    [0x10a0, [{ name: old, offset: 0xa0, written: 0 }]],
     [
       0x100000 + 19_999 * 64 + 63,
-      [{ name: "JS:~f19999 file:///m.js:20000:1", offset: 63 }],
+      [{
+        name: "JS:~f19999 file:///m.js:20000:1",
+        offset: 63,
+        written: text.indexOf(many.at(-1) ?? ""),
+      }],
     ],
   ]);
   const all = await findCode(path, text.length + 50, [0x1010, 0x2001]);

@@ -1,0 +1,88 @@
+/**
+ * Names of machine code that was made at run time, by the runtime's map and source maps.
+ *
+ * @module
+ */
+import { chooseCode, returnOffset } from "./code-choice.ts";
+import { javaScriptFrame, readCodeName } from "./code-names.ts";
+import { findCode, type MappedCode } from "./perf-map.ts";
+import { SourceMaps } from "./source-maps.ts";
+import type { HeapFrame } from "./types.ts";
+
+/** What is needed of a process. */
+interface CodeSpace {
+  readonly open: (path: string) => string;
+  readonly codeMap: { readonly path: string; readonly bytes: number } | null;
+}
+
+/** Code that no map names. */
+const UNKNOWN = "(code without a name)";
+
+/** A return address is of the instruction after the call, which may be another function's. */
+export function callAt(address: number): number {
+  return address - 1;
+}
+
+/** Names the code of one process. */
+export class CodeNamer {
+  readonly #codes: ReadonlyMap<number, readonly MappedCode[]>;
+  readonly #call: number | null;
+  readonly #maps: SourceMaps;
+  readonly #frames = new Map<string, HeapFrame>();
+  readonly #seen = new Set<number>();
+  readonly #doubtful = new Set<number>();
+
+  private constructor(codes: ReadonlyMap<number, readonly MappedCode[]>, maps: SourceMaps) {
+    this.#codes = codes;
+    this.#call = returnOffset(codes.values());
+    this.#maps = maps;
+  }
+
+  /** Looks up addresses in the process's map. */
+  static async open(
+    addresses: readonly number[],
+    { open, codeMap }: CodeSpace,
+  ): Promise<CodeNamer> {
+    const codes = codeMap === null
+      ? new Map()
+      : await findCode(codeMap.path, codeMap.bytes, addresses.map(callAt));
+    return new CodeNamer(codes, new SourceMaps(open));
+  }
+
+  /** The function at an address, at the moment that a stack is marked with. */
+  frameOf(address: number, mark: number): HeapFrame {
+    const chosen = chooseCode(this.#codes.get(callAt(address)) ?? [], mark, this.#call);
+    const name = chosen?.name ?? UNKNOWN;
+    this.#seen.add(address);
+    if (chosen?.doubtful === true) this.#doubtful.add(address);
+    const key = `${address}\0${name}`;
+    let frame = this.#frames.get(key);
+    if (frame === undefined) {
+      frame = this.#read(name, address);
+      this.#frames.set(key, frame);
+    }
+    return frame;
+  }
+
+  /** What is to be said of the names. */
+  notes(): string[] {
+    const [some, all] = [this.#doubtful.size, this.#seen.size];
+    return [
+      ...(some === 0 ? [] : [
+        `${some} of ${all} addresses in JavaScript's machine code may have been in another function: ` +
+        "their place was used again, at about the time that they were sampled.",
+      ]),
+      ...[...this.#maps.faults].map(([file, why]) =>
+        `The source map of ${file} cannot be read: ${why}.`
+      ),
+    ];
+  }
+
+  #read(name: string, address: number): HeapFrame {
+    const frame = readCodeName(name);
+    const { kind, file, line, column } = frame;
+    if (kind !== "javascript" || file === null) return { ...frame, address };
+    const place = this.#maps.find({ file, line, column });
+    return { ...javaScriptFrame(frame.name, place.file, place.line, place.column), address };
+  }
+}
