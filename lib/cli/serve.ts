@@ -33,15 +33,26 @@ function parsePids(text: string, before: readonly number[] = []): readonly numbe
   throw new InvalidArgumentError("It must be a process ID, such as 123.");
 }
 
-/** Ends when somebody ends the command. */
-function ended(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+const ENDING = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Does something until somebody ends the command. What is listened for is so before anything is printed:
+ * Deno takes a moment for it.
+ */
+async function untilEnded<R>(work: (ended: Promise<void>) => Promise<R>): Promise<R> {
+  const ended = Promise.withResolvers<void>();
+  const end = (): void => ended.resolve();
+  for (const signal of ENDING) process.on(signal, end);
+  try {
+    return await work(ended.promise);
+  } finally {
+    for (const signal of ENDING) process.off(signal, end);
+  }
 }
 
 async function runServer(
   { listen, pid, metricsOnly, tokenFile, tlsCert, tlsKey, name }: ServeArguments,
+  ended: Promise<void>,
 ): Promise<number> {
   const { serve } = await import("../watch/serve/serve.ts");
   const { url, token, close } = await serve({
@@ -55,13 +66,12 @@ async function runServer(
       throw new UnsupportedOperationError("Cannot take a heap profile: this offheap has none.");
     },
   });
-  const end = ended();
   if (metricsOnly === true) print(`metrics: ${url}/metrics`);
   else {
     print(`page: ${url}/#token=${token}`);
     print(`metrics: ${url}/metrics, with the header "Authorization: Bearer TOKEN"`);
   }
-  await end;
+  await ended;
   await close();
   return 0;
 }
@@ -89,6 +99,6 @@ export function addServe(program: Command, setStatus: (status: number) => void):
       if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
         command.error("error: --tls-cert and --tls-key go together");
       }
-      setStatus(await runServer(options));
+      setStatus(await untilEnded((ended) => runServer(options, ended)));
     });
 }

@@ -73,7 +73,7 @@ test("a registry of prom-client's gets what was counted, beside its default metr
     profile: "",
   });
   const allocated = pick(own, "offheap_allocator_allocated_bytes", { serves: "process" });
-  assert.ok((allocated[0]?.value ?? 0) > 100_000, JSON.stringify(allocated));
+  assert.ok((allocated[0]?.value ?? 0) > 1000, JSON.stringify(allocated));
   const parts = sumOf(pick(own, "offheap_memory_part_bytes"));
   const rss = sumOf(pick(own, "process_resident_memory_bytes"));
   assert.ok(Math.abs(parts / rss - 1) < 0.2, `the parts are ${parts} of ${rss}`);
