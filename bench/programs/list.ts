@@ -26,7 +26,7 @@ function serverIn({ spec, binary }: Runtime): ProgramSpec {
     id: `http-${spec.name}`,
     title: `HTTP server, ${spec.title}`,
     words: (scale, port) => {
-      const [rate, duration, idle] = scale === "test" ? [50, "1s", "100ms"] : [300, "3s", "2s"];
+      const [rate, duration, idle] = scale === "test" ? [50, "1s", "100ms"] : [300, "2s", "1500ms"];
       return [
         ...["--requests", `http://127.0.0.1:${port}/`, "--rate", `${rate}`],
         ...["--duration", duration, "--idle-after", idle],
@@ -48,7 +48,6 @@ export function programsFor(runtimes: readonly Runtime[]): ProgramSpec[] {
     "--",
     ...[node.binary, ...node.spec.run, ...words],
   ];
-  const documents = join(ROOT, "bench", "workloads", "documents.ts");
   return [
     ...runtimes.map(serverIn),
     {
@@ -56,29 +55,32 @@ export function programsFor(runtimes: readonly Runtime[]): ProgramSpec[] {
       title: "images by sharp, Node 26",
       words: (scale) => [
         ...["--metric", "images/s: ([0-9.]+)", "--higher-is-better"],
-        ...script(join(PROGRAMS, "images.ts"), scale === "test" ? "1" : "8"),
+        ...script(join(PROGRAMS, "images.ts"), scale === "test" ? "1" : "5"),
       ],
     },
     {
       id: "tsc",
-      title: "tsc 5.6 on offheap's sources, Node 26",
-      words: (scale) =>
+      title: "tsc 5.6, Node 26",
+      words: () =>
         script(
           ...[TSC, "--noEmit", "--skipLibCheck", "--module", "nodenext", "--target", "esnext"],
           ...["--allowImportingTsExtensions", "--types", "node"],
-          join(ROOT, "lib", scale === "test" ? "units.ts" : "memory/mod.ts"),
+          join(ROOT, "lib/watch/compare/judge.ts"),
         ),
     },
     {
       id: "documents",
       title: "a document burst, Node 26",
-      words: (scale) => [
-        ...["--metric", '"throughput":\\{"value":([0-9.]+)', "--higher-is-better"],
-        ...script(
-          documents,
-          JSON.stringify(scale === "test" ? { scale } : { scale: "quick", idle: 2 }),
-        ),
-      ],
+      words: (scale) => {
+        const [rounds, idle] = scale === "test" ? ["1", "100"] : ["2", "1500"];
+        return script(
+          join(ROOT, "examples/document-pipeline.ts"),
+          "--rounds",
+          rounds,
+          "--idle",
+          idle,
+        );
+      },
     },
   ];
 }

@@ -79,7 +79,7 @@ test("each chart states its unit and its baseline, and has a text for who cannot
     assert.ok(names.has(table), `${title} has no table ${table}`);
     assert.match(html, /role="(group|img)" aria-label="[^"]*system allocator/, title);
     assert.doesNotMatch(html, /NaN|undefined|Infinity/, title);
-    assert.doesNotMatch(html, /(background|stroke|color):(#|rgb)/, "colours are variables");
+    assert.doesNotMatch(html, /(background|stroke|color|--dot):(#|rgb)/, "colours are variables");
     assert.ok(PAGE.includes(html), `${title} is not on the page`);
   }
 });

@@ -48,7 +48,7 @@ function runs(): Run[] {
 const PAGE = comparisonPage(documentOf(
   {
     key: {
-      command: ["node", "a-command-with-a-path/that-is-long-and-has-nowhere-to-be-broken.ts"],
+      command: ["node", `${"a_long_name_".repeat(12)}.ts`],
       variants: NAMES.map((name) => ({ name, words: [] })),
       program: {},
       seed: 1,

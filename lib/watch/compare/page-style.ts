@@ -59,7 +59,7 @@ p { color:var(--quiet); margin:.3rem 0; overflow-wrap:anywhere }
   border-left:1px solid var(--line); border-bottom:1px solid var(--line) }
 .area polyline { fill:none; stroke-width:2; vector-effect:non-scaling-stroke }
 .phase { position:absolute; top:0; bottom:0; overflow:hidden; text-align:center; font-style:normal;
-  font-size:.75rem; line-height:1; color:var(--quiet) }
+  font-size:.75rem; line-height:1; white-space:nowrap; color:var(--quiet) }
 .odd { background:var(--band) }
 @media (max-width: 48rem) { .row { grid-template-columns:1fr; gap:.1rem; margin-bottom:.5rem }
   .scale { margin-top:-.4rem } }
