@@ -21,6 +21,7 @@ export const RUNTIME_PROGRAMS = [
     symbol: "_ZN4node5StartEiPPc",
     inspector: true,
     codeNames: { variable: "NODE_OPTIONS", separator: " ", ...V8_CODE_NAMES },
+    compiledFiles: null,
   },
   {
     runtime: "bun",
@@ -28,6 +29,7 @@ export const RUNTIME_PROGRAMS = [
     symbol: "_ZN4node19GetCurrentEventLoopEPN2v87IsolateE",
     inspector: false,
     codeNames: null,
+    compiledFiles: null,
   },
   {
     runtime: "deno",
@@ -35,6 +37,8 @@ export const RUNTIME_PROGRAMS = [
     symbol: "napi_create_object",
     inspector: true,
     codeNames: { variable: "DENO_V8_FLAGS", separator: ",", ...V8_CODE_NAMES },
+    compiledFiles: ({ DENO_DIR, XDG_CACHE_HOME, HOME }) =>
+      `${DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`}/gen/file`,
   },
 ] as const satisfies readonly RuntimeProgram[];
 
@@ -50,7 +54,14 @@ export interface RuntimeProgram {
   readonly inspector: boolean;
   /** How it is made to write down the names of the machine code that it makes; `null` where it cannot. */
   readonly codeNames: CodeNames | null;
+  /**
+   * Where it keeps what it has made of TypeScript, by its environment: of a file the same path below, with
+   * `.js` at the end, and a source map in it. `null` where lines stay as they are.
+   */
+  readonly compiledFiles: ((environment: Environment) => string) | null;
 }
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Flags by which a runtime names its machine code, for who reads call stacks. */
 export interface CodeNames {

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { switchSampling } from "../../lib/watch/heap/take.ts";
 import { type AnsweringChild, withChild } from "./child.ts";
 import { temporaryDirectory } from "./compile.ts";
 import { childEnvironment, FIXTURES, offheapCommand, runChild, runtimeCommand } from "./runtime.ts";
@@ -45,7 +46,7 @@ export async function refusedHeap(...words: readonly string[]): Promise<string> 
 /** Has a process sampled from now on, leak what it leaks, and takes a profile; its path. */
 export async function profileOfLeak(child: AnsweringChild, name: string): Promise<string> {
   const { pid } = child;
-  await heap("--pid", String(pid), "--start");
+  await switchSampling(pid, "start");
   await child.ask("leak");
   const file = join(directory, `${name}.pb.gz`);
   await heap("--pid", String(pid), "--output", file);

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { readlinkSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { REPLACED } from "../../system/types.ts";
-import { runtimeOf } from "../processes/runtime.ts";
+import { programOf, runtimeOf } from "../processes/runtime.ts";
 import type { Dump } from "./dump.ts";
 import { joinSamples } from "./samples.ts";
 import { scaleSample } from "./scale.ts";
@@ -22,7 +22,7 @@ export interface SeenProcess {
 }
 
 /** What is needed to name the addresses of a process, but for what it has mapped. */
-export type ProcessFiles = Pick<AddressSpace, "open" | "runtime" | "codeMap"> & {
+export type ProcessFiles = Omit<AddressSpace, "mappings"> & {
   /** What is to be said of it. */
   readonly notes: readonly string[];
 };
@@ -32,6 +32,14 @@ const NO_CODE_MAP =
   "The runtime wrote no map of its code, so that no function of JavaScript has a name. " +
   "Node and Deno write one when they are started by: offheap run --heap-profiling -- node server.js";
 
+function environmentOf(directory: string): Record<string, string> {
+  const entries = readFileSync(join(directory, "environ"), "utf8").split("\0");
+  return Object.fromEntries(
+    entries.filter((entry) => entry.includes("="))
+      .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
+  );
+}
+
 /**
  * Looks at a process's files at the moment of a dump: code that is compiled later may have the place of
  * what was on the stacks.
@@ -40,7 +48,8 @@ export function lookAtProcess({ directory, ownPid }: SeenProcess): ProcessFiles 
   const root = join(directory, "root");
   const link = readlinkSync(join(directory, "exe"));
   const program = link.endsWith(REPLACED) ? link.slice(0, -REPLACED.length) : link;
-  const isRuntime = runtimeOf(join(directory, "exe")) !== null;
+  const runtime = runtimeOf(join(directory, "exe"));
+  const isRuntime = runtime !== null;
   const path = join(root, "tmp", `perf-${ownPid}.map`);
   const map = statSync(path, { throwIfNoEntry: false });
   // In /tmp anybody can make a file of this name.
@@ -48,6 +57,7 @@ export function lookAtProcess({ directory, ownPid }: SeenProcess): ProcessFiles 
   return {
     open: (file) => file === program ? join(directory, "exe") : join(root, file),
     runtime: isRuntime ? program : null,
+    compiled: programOf(runtime)?.compiledFiles?.(environmentOf(directory)) ?? null,
     codeMap: map !== undefined && own ? { path, bytes: map.size } : null,
     notes: isRuntime && !own ? [NO_CODE_MAP] : [],
   };

@@ -13,6 +13,7 @@ import type { HeapFrame } from "./types.ts";
 interface CodeSpace {
   readonly open: (path: string) => string;
   readonly codeMap: { readonly path: string; readonly bytes: number } | null;
+  readonly compiled: string | null;
 }
 
 /** Code that no map names. */
@@ -41,12 +42,12 @@ export class CodeNamer {
   /** Looks up addresses in the process's map. */
   static async open(
     addresses: readonly number[],
-    { open, codeMap }: CodeSpace,
+    { open, codeMap, compiled }: CodeSpace,
   ): Promise<CodeNamer> {
     const codes = codeMap === null
       ? new Map()
       : await findCode(codeMap.path, codeMap.bytes, addresses.map(callAt));
-    return new CodeNamer(codes, new SourceMaps(open));
+    return new CodeNamer(codes, new SourceMaps(open, compiled));
   }
 
   /** The function at an address, at the moment that a stack is marked with. */

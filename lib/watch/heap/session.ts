@@ -17,7 +17,8 @@ import { assembleProfile, lookAtProcess } from "./assemble.ts";
 import { readDump } from "./dump.ts";
 import { type ObjectSampling, sampleObjects } from "./objects.ts";
 import { blockSamples } from "./own-blocks.ts";
-import type { HeapProfile, HeapSource } from "./types.ts";
+import { hasJavaScript } from "./facts.ts";
+import type { HeapProfile, HeapSample, HeapSource } from "./types.ts";
 
 /** What is sampled. */
 export interface SessionOptions {
@@ -69,6 +70,18 @@ export function isMallocSampled(): boolean {
   return mallocSampling().control?.state().active === true;
 }
 
+/** The shim's functions by which blocks are allocated. */
+const BLOCK_FUNCTIONS = /^offheap_(?:re)?allocate$/;
+
+function isOwnBlock({ stack }: HeapSample): boolean {
+  return stack.some(({ name }) => BLOCK_FUNCTIONS.test(name));
+}
+
+/** Whether no stack of a block goes on to who allocated it: the runtime writes no map of its code. */
+function endBelowJavaScript(samples: readonly HeapSample[]): boolean {
+  return !samples.some(hasJavaScript);
+}
+
 /** Sampling that this program has started. */
 export class Session {
   readonly #objects: ObjectSampling | null = null;
@@ -97,11 +110,13 @@ export class Session {
     const { control, object } = mallocSampling();
     const isServing = (other: string | null): boolean => other === null || other === object;
     const blocks = blockSampling()?.blocks() ?? [];
+    // Where malloc's stacks end below JavaScript, those of the records name who allocated a block.
+    const recorded = endBelowJavaScript(native.samples);
     return {
       ...native,
       samples: [
-        ...native.samples,
-        ...blockSamples(blocks, (other) => control !== null && isServing(other)),
+        ...native.samples.filter((sample) => !recorded || !isOwnBlock(sample)),
+        ...blockSamples(blocks, (other) => control !== null && !recorded && isServing(other)),
         ...this.#objects?.samples() ?? [],
       ],
       absent: this.#absent,

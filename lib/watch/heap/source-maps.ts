@@ -37,6 +37,7 @@ interface OpenMap {
 /** The maps of the files of one process, each read once. */
 export class SourceMaps {
   readonly #open: (path: string) => string;
+  readonly #compiled: string | null;
   readonly #maps = new Map<string, OpenMap | null>();
   /** Files whose map cannot be read, with the reason. */
   readonly faults: Map<string, string> = new Map();
@@ -45,9 +46,11 @@ export class SourceMaps {
    * Starts without any.
    *
    * @param open The path by which this process opens a file of the other one.
+   * @param compiled Where the runtime keeps what it has made of TypeScript; `null` where lines stay.
    */
-  constructor(open: (path: string) => string) {
+  constructor(open: (path: string) => string, compiled: string | null = null) {
     this.#open = open;
+    this.#compiled = compiled;
   }
 
   /** Where a place in generated code comes from; the place itself where no map says. */
@@ -75,17 +78,22 @@ export class SourceMaps {
   #read(file: string): OpenMap | null {
     if (!file.startsWith("/")) return null;
     try {
-      const path = this.#open(file);
-      // What was evaluated may be named after a file that there never was.
-      const size = statSync(path, { throwIfNoEntry: false })?.size;
-      if (size === undefined || size > LARGEST_BYTES) return null;
-      const url = [...readFileSync(path, "utf8").matchAll(MARK)].at(-1)?.[1];
-      return url === undefined ? null : this.#parse(file, url);
+      const compiled = this.#compiled === null ? null : this.#mapIn(`${this.#compiled}${file}.js`);
+      return compiled ?? this.#mapIn(file);
     } catch (error) {
       if (!(error instanceof SyntaxError) && errorCode(error) === "") throw error;
       this.faults.set(file, error instanceof Error ? error.message : String(error));
       return null;
     }
+  }
+
+  #mapIn(file: string): OpenMap | null {
+    const path = this.#open(file);
+    // What was evaluated may be named after a file that there never was.
+    const size = statSync(path, { throwIfNoEntry: false })?.size;
+    if (size === undefined || size > LARGEST_BYTES) return null;
+    const url = [...readFileSync(path, "utf8").matchAll(MARK)].at(-1)?.[1];
+    return url === undefined ? null : this.#parse(file, url);
   }
 
   #parse(file: string, url: string): OpenMap {

@@ -23,6 +23,8 @@ export interface AddressSpace {
   readonly runtime: string | null;
   /** The map of its code, and how much of that there was; `null` where it writes none. */
   readonly codeMap: { readonly path: string; readonly bytes: number } | null;
+  /** Where the runtime keeps what it has made of TypeScript; `null` where lines stay as they are. */
+  readonly compiled: string | null;
 }
 
 /** Return addresses, and how far the map of the code was written when they were taken. */
