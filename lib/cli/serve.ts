@@ -5,7 +5,6 @@
  */
 import process from "node:process";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { UnsupportedOperationError } from "../errors.ts";
 import { DEFAULT_LISTEN, type ListenAddress, readListen, urlHost } from "../watch/serve/listen.ts";
 import { print } from "./print.ts";
 
@@ -62,9 +61,6 @@ async function runServer(
     tokenFile,
     tls: tlsCert === undefined || tlsKey === undefined ? undefined : { cert: tlsCert, key: tlsKey },
     names: name,
-    takeProfile: () => {
-      throw new UnsupportedOperationError("Cannot take a heap profile: this offheap has none.");
-    },
   });
   if (metricsOnly === true) print(`metrics: ${url}/metrics`);
   else {

@@ -11,6 +11,7 @@ import { makePage } from "../../scripts/build-page.ts";
 import { type BrowserPage, CHROMIUM, withBrowser } from "../support/browser.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { ask } from "../support/http.ts";
 import { offheapCommand, ROOT } from "../support/runtime.ts";
 import { type Serving, startServing } from "../support/serving.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -161,6 +162,60 @@ test(
         await keep(page, "process-dark");
         assert.deepEqual(page.complaints, [], "nothing is blocked, and nothing fails");
       });
+    });
+  },
+);
+
+test(
+  "a snapshot's flame graph opens under a name of its own, in a sandbox",
+  browser(),
+  async () => {
+    const [file, ...args] = LAUNCH.flatMap((word) =>
+      word === "--idle-trim" ? ["--heap-profiling=64KiB"] : word === "0" ? ["--active"] : [word]
+    );
+    assert.ok(file !== undefined);
+    const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
+    await withChild(file, args, { env }, async (service) => {
+      await service.ask("burst");
+      const serving = await startServing("--pid", String(service.pid));
+      try {
+        await withBrowser(async (page) => {
+          await page.display({ width: 1200, height: 900 });
+          await page.open(address(serving));
+          await page.until(
+            "document.querySelectorAll('.list tbody tr').length === 1",
+            "the process",
+          );
+          await page.evaluate(`location.hash = "#/process/${service.pid}"`);
+          await page.until("/looks/.test(machine.textContent)", "its figures");
+          await page.evaluate(
+            "[...document.querySelectorAll('button')].find((b) => b.textContent === 'Snapshot').click()",
+          );
+          await page.until("document.querySelector('#outcome a')", "a flame graph");
+          const [graph = "", profile = ""] = await page.evaluate<string[]>(
+            "[...document.querySelectorAll('#outcome a')].map((link) => link.href)",
+          );
+          assert.match(graph, /\/profiles\/[\w-]{43}\.html$/);
+          const answer = await ask(graph);
+          assert.match(
+            String(answer.headers["content-security-policy"]),
+            /^sandbox allow-scripts; /,
+          );
+          const pprof = await fetch(profile);
+          assert.equal(pprof.headers.get("content-type"), "application/octet-stream");
+          const bytes = new Uint8Array(await pprof.arrayBuffer());
+          assert.deepEqual([bytes[0], bytes[1]], [0x1f, 0x8b], "it is gzip's");
+          assert.equal((await ask(graph.replace(/.{5}\.html$/, "AAAAA.html"))).status, 404);
+          await page.open(graph);
+          await page.until("document.querySelectorAll('#chart rect').length > 3", "its frames");
+          assert.match(await page.evaluate("document.body.innerText"), /burst/);
+          await keep(page, "flame-graph");
+          assert.equal(await page.evaluate("origin"), "null");
+          assert.deepEqual(page.complaints, []);
+        });
+      } finally {
+        await serving.end();
+      }
     });
   },
 );

@@ -6,21 +6,31 @@
  */
 import { randomBytes } from "node:crypto";
 import { OffheapError } from "../../errors.ts";
+import { renderFlameGraph } from "../heap/flame-graph.ts";
+import { encodeProfile } from "../heap/pprof.ts";
+import { samplingState, takeHeapProfile } from "../heap/take.ts";
 import type { Answer } from "./answer.ts";
 
 /** How many are kept. */
 const MOST = 8;
 
+/** For how long a process is sampled that is not sampled all the time, in milliseconds. */
+const SAMPLED_MS = 10_000;
+
 /** A profile as files. */
-export interface ProfileFiles {
+interface ProfileFiles {
   /** The flame graph. */
   readonly page: string;
   /** The profile for pprof. */
   readonly profile: Uint8Array;
 }
 
-/** Takes a profile of a process. */
-export type ProfileTaker = (pid: number) => Promise<ProfileFiles>;
+/** All that is in use, where the process is sampled; else what is allocated from now on, and kept. */
+async function takeFiles(pid: number): Promise<ProfileFiles> {
+  const { active } = await samplingState(pid);
+  const profile = await takeHeapProfile(pid, active ? {} : { milliseconds: SAMPLED_MS });
+  return { page: renderFlameGraph(profile), profile: encodeProfile(profile) };
+}
 
 /** Where a profile is. */
 export interface TakenProfile {
@@ -36,18 +46,13 @@ const PAGE_POLICY = "sandbox allow-scripts; default-src 'none'; script-src 'unsa
 
 /** The profiles that were taken. */
 export class Profiles {
-  readonly #take: ProfileTaker;
   readonly #kept = new Map<string, ProfileFiles>();
-
-  /** Takes them by `take`. */
-  constructor(take: ProfileTaker) {
-    this.#take = take;
-  }
+  readonly #taking = new Map<number, Promise<ProfileFiles>>();
 
   /** Takes one; a string says why there is none. */
   async take(pid: number): Promise<TakenProfile | string> {
     try {
-      const files = await this.#take(pid);
+      const files = await this.#takeOnce(pid);
       const id = randomBytes(32).toString("base64url");
       this.#kept.set(id, files);
       for (const old of [...this.#kept.keys()].slice(0, -MOST)) this.#kept.delete(old);
@@ -55,6 +60,17 @@ export class Profiles {
     } catch (error) {
       if (error instanceof OffheapError) return error.message;
       throw error;
+    }
+  }
+
+  /** Whoever asks while a process is sampled gets that profile. */
+  async #takeOnce(pid: number): Promise<ProfileFiles> {
+    const taking = this.#taking.get(pid) ?? takeFiles(pid);
+    this.#taking.set(pid, taking);
+    try {
+      return await taking;
+    } finally {
+      this.#taking.delete(pid);
     }
   }
 

@@ -13,7 +13,7 @@ import {
   requireProtection,
 } from "./listen.ts";
 import { Machine } from "./machine.ts";
-import { Profiles, type ProfileTaker } from "./profiles.ts";
+import { Profiles } from "./profiles.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
 /** What is served, and to whom. */
@@ -30,8 +30,6 @@ export interface ServeOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Names by which the server may be called, beside addresses. */
   readonly names?: readonly string[] | undefined;
-  /** Takes a heap profile of a process. */
-  readonly takeProfile: ProfileTaker;
 }
 
 /** What was started. */
@@ -60,7 +58,7 @@ async function requireProcesses(machine: Machine, pids: readonly number[]): Prom
  * @throws {SystemInfoError} when it cannot listen there.
  */
 export async function serve(
-  { listen, pids, metricsOnly = false, tokenFile, tls, names = [], takeProfile }: ServeOptions,
+  { listen, pids, metricsOnly = false, tokenFile, tls, names = [] }: ServeOptions,
 ): Promise<Served> {
   if (process.platform !== "linux") {
     throw new UnsupportedOperationError(
@@ -78,7 +76,7 @@ export async function serve(
   if (pids !== undefined) await requireProcesses(machine, pids);
   const server = await startServer(
     { listen, metricsOnly, token, tls: certificate !== null, certificate, names },
-    { machine, profiles: metricsOnly ? null : new Profiles(takeProfile) },
+    { machine, profiles: metricsOnly ? null : new Profiles() },
   );
   return { ...server, token };
 }
