@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { HeapProfileError } from "../../errors.ts";
 import { askAgent } from "../agent/client.ts";
@@ -13,6 +11,7 @@ import type { AgentProfileState } from "../agent/types.ts";
 import { assembleProfile, lookAtProcess, type SeenProcess } from "./assemble.ts";
 import { profileDifference } from "./difference.ts";
 import { readDump } from "./dump.ts";
+import { takeDumpFile } from "./dump-file.ts";
 import type { HeapProfile } from "./types.ts";
 
 /** How a profile is taken. */
@@ -61,14 +60,9 @@ async function takeNow(pid: number): Promise<HeapProfile> {
   const process = seen(pid);
   const at = Date.now();
   const files = lookAtProcess(process);
-  const file = join(process.directory, "root", dump);
-  let text;
-  try {
-    text = readFileSync(file, "latin1");
-  } finally {
-    rmSync(file, { force: true });
-  }
-  const profile = await assembleProfile(readDump(text, file), files, { pid, at });
+  const taken = takeDumpFile(process, dump);
+  if ("refused" in taken) return refuse(pid, taken.refused);
+  const profile = await assembleProfile(readDump(taken.text, taken.file), files, { pid, at });
   return {
     ...profile,
     absent: { javascript: FROM_OUTSIDE },
