@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type Axis, ratioAxis } from "../../lib/watch/compare/axis.ts";
-import { element, escaped } from "../../lib/watch/compare/html.ts";
+import { element, escaped } from "../../lib/watch/html.ts";
 import { COLOURS } from "../../lib/watch/compare/page-style.ts";
 import { METRIC_VIEWS, type MetricView, type RatioRow, ratioRows } from "../report/figures.ts";
 import { ratioText, titlesOf } from "../report/numbers.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { element, escaped } from "../../lib/watch/compare/html.ts";
+import { element, escaped } from "../../lib/watch/html.ts";
 import { PAGE_STYLE } from "../../lib/watch/compare/page-style.ts";
 import type { Results } from "../suite/results.ts";
 import type { Chart, LegendEntry } from "./chart.ts";

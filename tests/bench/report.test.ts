@@ -23,7 +23,7 @@ import {
   writeResults,
 } from "../../bench/suite/results-file.ts";
 import { SUBJECTS } from "../../bench/suite/subjects.ts";
-import { escaped } from "../../lib/watch/compare/html.ts";
+import { escaped } from "../../lib/watch/html.ts";
 import { COLOURS } from "../../lib/watch/compare/page-style.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { madeResults } from "../support/bench-results.ts";

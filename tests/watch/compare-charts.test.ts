@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { linearAxis, logAxis, ratioAxis } from "../../lib/watch/compare/axis.ts";
 import { ratioMarks, rowChart, thinned, timeChart } from "../../lib/watch/compare/charts.ts";
-import { element } from "../../lib/watch/compare/html.ts";
+import { element } from "../../lib/watch/html.ts";
 
 test("an axis of ratios has 1 in its middle, half as far from it as double", () => {
   const axis = ratioAxis([{ median: 2, low: 1.5, high: 3 }]);

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { AGAIN, judge } from "../../lib/watch/compare/judge.ts";
 import { orderOf, seeded } from "../../lib/watch/compare/order.ts";
 import { pairedRatios } from "../../lib/watch/compare/pairs.ts";
+import { recommend } from "../../lib/watch/compare/recommend.ts";
 import {
   chanceOfNoDifference,
   estimate,
@@ -159,6 +160,34 @@ test("a difference that the baseline shows against itself is none", () => {
   for (const { verdict } of judge(runs, ["base", "other"], OPTIONS).judgements) {
     assert.equal(verdict, "cannot tell");
   }
+});
+
+test("less memory is recommended unless it is slower by 3 %, and more than the noise", () => {
+  const key = {
+    command: ["node", "job.js"],
+    variants: [
+      { name: "base", words: [] },
+      { name: "other", words: ["offheap", "run", "-a", "jemalloc", "--"] },
+    ],
+    program: {},
+    seed: 1,
+  };
+  /** What the second run of the baseline and the other variant take longer than the baseline. */
+  const recommended = (again: number, other: number) => {
+    const runs = simulate(2, other, 0.5).map((run) => {
+      const { wallSeconds = 0, ...rest } = run.figures;
+      // Now above, now below: noise has no direction.
+      const factor = run.variant.endsWith(AGAIN) ? again ** (run.round % 2 === 0 ? 1 : -1) : 1;
+      return { ...run, figures: { ...rest, wallSeconds: wallSeconds * factor } };
+    }).filter(({ variant }) => variant !== "equal");
+    return recommend(judge(runs, ["base", "other"], OPTIONS), key, OPTIONS);
+  };
+  const { command, reason } = recommended(1, 1);
+  assert.deepEqual(command, ["offheap", "run", "-a", "jemalloc", "--", "node", "job.js"]);
+  assert.match(reason, /^Take other: least peak memory among those not slower by more than 3 %/);
+  assert.equal(recommended(1, 1.1).variant, null);
+  assert.match(recommended(1, 1.1).reason, /^Stay with base: what has less is slower: other \(/);
+  assert.equal(recommended(1.3, 1.1).variant, "other", "this machine shows as much of nothing");
 });
 
 test("a figure that is 0 in a round gives no ratio", () => {

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Axis, linearAxis } from "./axis.ts";
-import { element, escaped } from "./html.ts";
+import { element, escaped } from "../html.ts";
 import type { Ratio } from "./types.ts";
 
 /** A row of a chart. */

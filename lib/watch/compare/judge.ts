@@ -58,7 +58,7 @@ function isWithin({ low, high }: Ratio, band: number): boolean {
 }
 
 /** Whether a middle is no farther from 1 than this machine brings a program against itself. */
-function isInNoise({ median }: Ratio, noise: Ratio | null): boolean {
+export function isInNoise({ median }: Ratio, noise: Ratio | null): boolean {
   if (noise === null || noise.low === null || noise.high === null) return true;
   const farthest = Math.max(Math.abs(Math.log(noise.low)), Math.abs(Math.log(noise.high)));
   return Math.abs(Math.log(median)) <= farthest;

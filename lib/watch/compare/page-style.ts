@@ -35,8 +35,9 @@ p { color:var(--quiet); margin:.3rem 0; overflow-wrap:anywhere }
 .better .words { color:var(--good) } .worse .words { color:var(--bad) }
 .track { position:relative; height:1.2rem; border-bottom:1px solid var(--line) }
 .track i, .track .sign { position:absolute; top:50% }
-.ratios .track::before { content:""; position:absolute; left:50%; top:0; bottom:0;
-  border-left:1px solid var(--line) }
+.ratios .track::after { content:""; position:absolute; left:50%; top:0; bottom:0;
+  border-left:1px solid var(--quiet); opacity:.6 }
+.interval, .dot { z-index:1 }
 .band { background:var(--band); height:100%; transform:translateY(-50%) }
 .interval { background:var(--dot); height:3px; transform:translateY(-50%) }
 .dot { background:var(--dot); width:9px; height:9px; border-radius:50%; transform:translate(-50%,-50%) }
@@ -45,7 +46,7 @@ p { color:var(--quiet); margin:.3rem 0; overflow-wrap:anywhere }
 .track .sign { color:var(--dot); font-weight:400; font-size:.8rem; line-height:1;
   transform:translate(-50%,-50%) }
 .noise { opacity:.75 }
-.scale .track { border:0 } .scale .track::before { display:none }
+.scale .track { border:0 } .scale .track::after { display:none }
 .scale b, .heights b, .times b { position:absolute; font-weight:400; font-size:.8rem; color:var(--quiet);
   white-space:nowrap }
 .scale b, .times b { transform:translateX(-50%) }

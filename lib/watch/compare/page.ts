@@ -8,7 +8,7 @@ import { quoteWords } from "../doctor/advice.ts";
 import { ratioAxis } from "./axis.ts";
 import { type ChartRow, lineColour, ratioMarks, rowChart, timeChart } from "./charts.ts";
 import type { Comparison } from "./comparison.ts";
-import { element, escaped } from "./html.ts";
+import { element, escaped } from "../html.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 import { type FigureName, FIGURES, type Judgement } from "./types.ts";
 import {

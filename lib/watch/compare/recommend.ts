@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JudgeOptions, Outcome } from "./judge.ts";
+import { isInNoise, type JudgeOptions, type Outcome } from "./judge.ts";
 import { type ComparisonKey, type FigureName, FIGURES, type Judgement } from "./types.ts";
 
 /** By how much a variant may be slower, at its median. */
@@ -28,35 +28,50 @@ function firstOf<N extends FigureName>(names: readonly N[], all: readonly Judgem
   return names.find((name) => all.some(({ figure }) => figure === name)) ?? null;
 }
 
-/** Whether a figure shows a variant to be slower than is allowed. */
-function isSlower({ ratio, figure }: Judgement, { metricHigher }: JudgeOptions): boolean {
-  const slowness = figure === "metric" && metricHigher ? 1 / ratio.median : ratio.median;
-  return slowness > 1 + SLOWER;
+/** The variants that a figure shows to be slower than is allowed, beyond this machine's noise. */
+function slowerVariants(
+  { judgements, noise }: Outcome,
+  speed: FigureName | null,
+  { metricHigher }: JudgeOptions,
+): Set<string> {
+  const itself = noise.find(({ figure }) => figure === speed)?.ratio ?? null;
+  const isSlower = ({ ratio, figure }: Judgement): boolean => {
+    const slowness = figure === "metric" && metricHigher ? 1 / ratio.median : ratio.median;
+    return slowness > 1 + SLOWER && !(itself !== null && isInNoise(ratio, itself));
+  };
+  const found = judgements.filter((each) => each.figure === speed && isSlower(each));
+  return new Set(found.map(({ variant }) => variant));
 }
 
 /** Applies the rule: the least memory among those that are not slower. */
 export function recommend(
-  { judgements }: Outcome,
+  outcome: Outcome,
   { command, variants }: ComparisonKey,
   judging: JudgeOptions,
 ): Recommendation {
-  const keep = (reason: string): Recommendation => ({ variant: null, command: null, reason });
+  const { judgements } = outcome;
+  const keep = (reason: string): Recommendation => ({
+    variant: null,
+    command: null,
+    reason: `Stay with ${judging.baseline}: ${reason}.`,
+  });
   const figure = firstOf(MEMORY, judgements);
-  if (figure === null) return keep(`Stay with ${judging.baseline}: no memory could be compared.`);
+  if (figure === null) return keep("no memory could be compared");
+  const { title } = FIGURES[figure];
   const speed = firstOf(SPEED, judgements);
-  const rule =
-    `least ${FIGURES[figure].title} among those not slower by more than ${SLOWER * 100} %` +
-    (speed === null ? "" : ` in ${FIGURES[speed].title}`);
-  const slower = new Set(
-    judgements.filter((each) => each.figure === speed && isSlower(each, judging))
-      .map(({ variant }) => variant),
-  );
-  const best = judgements
+  const rule = `least ${title} among those not slower by more than ${SLOWER * 100} %` +
+    (speed === null ? "" : ` and the noise in ${FIGURES[speed].title}`);
+  const slower = slowerVariants(outcome, speed, judging);
+  const less = judgements
     .filter((each) => each.figure === figure && each.verdict === "better")
-    .filter(({ variant }) => !slower.has(variant))
-    .sort((a, b) => a.ratio.median - b.ratio.median)[0];
+    .sort((a, b) => a.ratio.median - b.ratio.median);
+  const best = less.find(({ variant }) => !slower.has(variant));
   if (best === undefined) {
-    return keep(`Stay with ${judging.baseline}: none has less, for certain (the rule: ${rule}).`);
+    const names = less.map(({ variant }) => variant).join(", ");
+    return keep(
+      (less.length === 0 ? "none has less, for certain" : `what has less is slower: ${names}`) +
+        ` (the rule: ${rule})`,
+    );
   }
   const words = variants.find(({ name }) => name === best.variant)?.words ?? [];
   return {

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatBytes } from "../../units.ts";
+import { escaped } from "../html.ts";
 import { functionName } from "./names.ts";
 import { PAGE_SCRIPT } from "./page/script.ts";
 import { PAGE_STYLE } from "./page/style.ts";
@@ -30,17 +31,6 @@ const SETS: readonly { readonly title: string; readonly sources: readonly HeapSo
 
 /** How many functions the table has. */
 const ROWS = 25;
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
-}
 
 function pageData({ samples }: HeapProfile): { frames: PageFrame[]; sets: PageSet[] } {
   const frames: PageFrame[] = [];
