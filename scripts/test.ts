@@ -23,6 +23,7 @@ import {
 import { bundlePrograms } from "./testing/bundle.ts";
 import { testFiles, testName } from "./testing/files.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
+import { makePages } from "./pages/make.ts";
 import { withoutSystemPreload } from "./testing/own-system.ts";
 import { inOrder, type Job, runQueue } from "./testing/queue.ts";
 import { type FileResult, runFile } from "./testing/run-file.ts";
@@ -95,6 +96,7 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   if (options.build) buildMissing(["secure", "debug"], { mimalloc, jemalloc });
   const { found, missing } = await findRuntimes(specs);
   const prefix = withoutSystemPreload();
+  await makePages();
   const variables = {
     OFFHEAP_TEST_BUNDLE: await bundlePrograms(),
     ...(options.everywhere ? { OFFHEAP_TEST_EVERYWHERE: "1" } : {}),

@@ -7,6 +7,8 @@ import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
+import { ROOT } from "../../tools/runtimes.ts";
+import { makePages, PAGE_LICENCES } from "../pages/make.ts";
 import { writeDeclarations } from "./declarations.ts";
 import { requireSameByDnt } from "./dnt.ts";
 import { copyParts, SOURCE_PARTS, TEXTS, writeJson } from "./files.ts";
@@ -15,9 +17,6 @@ import { mainManifest } from "./manifest.ts";
 import { bundledNotices } from "./notices.ts";
 import { packagedReadme } from "./readme.ts";
 import { writeReleaseHashes } from "./release-hashes.ts";
-
-/** The licences of what runs in the pages that the command writes. */
-const PAGE_LICENCES = "lib/watch/heap/page/LICENSES.md";
 
 /** Who makes the JavaScript: esbuild of the sources, or of what dnt made of them as well. */
 export const BUILDERS = ["esbuild", "dnt"] as const;
@@ -53,6 +52,7 @@ export async function buildMainPackage(
   mkdirSync(directory);
   // The sources are ES modules, whatever the bundles of them will be.
   writeJson(join(directory, "package.json"), { type: "module" });
+  await makePages();
   copyParts(SOURCE_PARTS, sources);
   writeReleaseHashes(sources, options.hashes);
   const metafiles = await buildJavaScript(dist, { modules: sources });
@@ -64,10 +64,9 @@ export async function buildMainPackage(
   const notices = join(directory, "THIRD-PARTY-NOTICES.md");
   appendFileSync(notices, bundledNotices(metafiles, sources));
   // What runs in pages is a text in the code, of which no bundler knows.
-  appendFileSync(
-    notices,
-    readFileSync(join(sources, PAGE_LICENCES), "utf8").replace(/^# .*\n/, ""),
-  );
+  for (const path of PAGE_LICENCES) {
+    appendFileSync(notices, readFileSync(join(ROOT, path), "utf8").replace(/^# .*\n/, ""));
+  }
   writeFileSync(join(directory, "README.md"), packagedReadme());
   rmSync(sources, { recursive: true });
   writeJson(join(directory, "package.json"), mainManifest(options.targets));

@@ -7,7 +7,6 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import sharp from "sharp";
-import { makePage } from "../../scripts/build-page.ts";
 import { type BrowserPage, CHROMIUM, withBrowser } from "../support/browser.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
@@ -96,12 +95,6 @@ async function colours(page: BrowserPage, selector: string): Promise<number> {
 }
 
 const LISTED = "document.querySelectorAll('.list tbody tr').length > 1";
-
-test("the files of the page are made of today's sources", async () => {
-  for (const [path, text] of Object.entries(await makePage())) {
-    assert.ok(readFileSync(join(ROOT, path), "utf8") === text, `${path}: npm run build:page`);
-  }
-});
 
 test(
   "the page draws a process, shows what a purge brings, and goes on by itself",

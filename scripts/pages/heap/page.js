@@ -1,6 +1,6 @@
 /**
  * What runs in the page of a heap profile: the flame graph, its search, its choices. `npm run
- * build:flame-graph` puts it, with d3-flame-graph, into `lib/watch/heap/page/script.ts`.
+ * build:pages` puts it, with d3-flame-graph, into `lib/watch/heap/page/script.ts`.
  */
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";

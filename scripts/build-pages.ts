@@ -1,0 +1,13 @@
+/**
+ * Makes what runs in the pages of `offheap heap --html` and `offheap serve` from `scripts/pages`,
+ * d3-flame-graph and uPlot: `npm run build:pages`, which `npm ci` does, too. What is made has code of others
+ * in it and is not committed.
+ *
+ * @module
+ */
+import process from "node:process";
+import { makePages } from "./pages/make.ts";
+
+if (process.argv[1] === import.meta.filename) {
+  for (const path of await makePages()) console.log(`made ${path}`);
+}
