@@ -6,17 +6,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { AgentError } from "../../lib/errors.ts";
-import { hostTarget } from "../../lib/library/target.ts";
 import { errorCode } from "../../lib/system/files.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { compileProgram } from "../support/compile.ts";
 import { readDump, takeDump } from "../support/heap-dump.ts";
-import { childEnvironment, FIXTURES, offheapCommand, runtimeCommand } from "../support/runtime.ts";
-import { skipUnless } from "../support/skip.ts";
-
-const { platform, libc, arch } = hostTarget();
-const able = platform === "linux" && libc === "glibc" && ["x64", "arm64"].includes(arch);
-const here = skipUnless(able, "the unwinder is for Linux with glibc, x64 and arm64");
+import { launched, WITH_UNWINDER as here } from "../support/sampled.ts";
+import { childEnvironment, FIXTURES, runtimeCommand } from "../support/runtime.ts";
 
 /** Most of a test's time: dumps are taken until a hundred are there, or the program ends. */
 const STORM_MS = 10_000;
@@ -33,8 +28,7 @@ interface Storm {
 
 /** Runs a program under samples of every KiB, and takes dumps, forgets and switches meanwhile. */
 async function storm(command: readonly string[], signals: boolean): Promise<Storm> {
-  const options = ["run", "-a", "jemalloc", "--heap-profiling=1KiB", "--active", "--"];
-  const [file = "", ...args] = offheapCommand(...options, ...command);
+  const [file, ...args] = launched(["--heap-profiling=1KiB", "--active"], command);
   const child = spawn(file, args, {
     env: childEnvironment(),
     stdio: ["ignore", "pipe", "inherit"],

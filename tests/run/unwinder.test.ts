@@ -1,12 +1,11 @@
 /** The shim's unwinder: against the compiler's, through machine code made at run time, and astray. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { SHIM_FILES } from "../../packages/build/recipe/shim.ts";
-import { hostTarget } from "../../lib/library/target.ts";
 import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { HAS_UNWINDER } from "../support/sampled.ts";
 import { FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -17,8 +16,6 @@ const SOURCES = SHIM_FILES.filter((file) =>
 )
   .map((file) => join(NATIVE, file));
 const directory = temporaryDirectory();
-const { libc, arch } = hostTarget();
-const here = process.platform === "linux" && libc === "glibc" && ["x64", "arm64"].includes(arch);
 
 function build(name: string, flags: readonly string[]): string {
   return compileTo(join(directory, name), {
@@ -52,7 +49,9 @@ const LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
 
 for (const [way, flags] of Object.entries(WAYS)) {
   const sanitizers = flags.filter((flag) => flag.startsWith("-f") && /sanitize/.test(flag));
-  const missing = here ? sanitizersMissing(sanitizers) : "the unwinder is for Linux with glibc";
+  const missing = HAS_UNWINDER
+    ? sanitizersMissing(sanitizers)
+    : "the unwinder is for Linux with glibc";
   for (const [word, what] of Object.entries(ASKED)) {
     if (LEFT_OUT[way]?.includes(word) === true) continue;
     test(

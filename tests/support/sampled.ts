@@ -1,0 +1,68 @@
+/**
+ * Programs that are started with heap profiling.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { AgentError } from "../../lib/errors.ts";
+import { hostTarget } from "../../lib/library/target.ts";
+import { askAgent } from "../../lib/watch/agent/client.ts";
+import { childEnvironment, offheapCommand } from "./runtime.ts";
+import { skipUnless } from "./skip.ts";
+
+const { platform, libc, arch } = hostTarget();
+
+/** Whether the shim has its unwinder here. */
+export const HAS_UNWINDER: boolean = platform === "linux" && libc === "glibc" &&
+  ["x64", "arm64"].includes(arch);
+
+/** The option of tests that need it. */
+export const WITH_UNWINDER = skipUnless(
+  HAS_UNWINDER,
+  "the unwinder is for Linux with glibc, x64 and arm64",
+);
+
+/** A command under jemalloc. */
+export function launched(
+  options: readonly string[],
+  command: readonly string[],
+): [string, ...string[]] {
+  return offheapCommand("run", "-a", "jemalloc", ...options, "--", ...command);
+}
+
+/** The agent makes its socket a moment after the program's first thread. */
+async function whenListening(pid: number): Promise<void> {
+  for (let attempts = 100; attempts > 0; attempts--) {
+    try {
+      await askAgent(pid, "hello");
+      return;
+    } catch (error) {
+      if (!(error instanceof AgentError) || attempts === 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Works while a command runs, once it has printed a line and its agent listens. */
+export async function during<T>(
+  [file = "", ...args]: readonly string[],
+  work: (pid: number, child: ChildProcess) => Promise<T>,
+): Promise<T> {
+  const child = spawn(file, args, {
+    env: childEnvironment(),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise<never>((_, reject) =>
+    child.once("close", (status) => reject(new Error(`it ended with status ${status}`)))
+  );
+  ended.catch(() => {}); // also when it is ended, below
+  try {
+    await Promise.race([ended, new Promise((resolve) => child.stdout.once("data", resolve))]);
+    await whenListening(child.pid ?? 0);
+    return await work(child.pid ?? 0, child);
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(`/tmp/perf-${child.pid}.map`, { force: true });
+  }
+}
