@@ -37,13 +37,14 @@ static int leave_by_pointer(struct frame *frame, struct stack *stack, int has_to
 }
 
 /*
- * Leaves a frame without unwind information. Below native code it may be one without a frame pointer of
- * its own, too; and an engine may have changed a return address, so that no call is before it.
+ * Leaves a frame without unwind information. In a loaded object, below native code that has some, it may be
+ * one without a frame pointer of its own, too: then an address has to come after a call. An engine may
+ * have changed it, so that none does: that is the last resort.
  */
 static int leave_unknown(struct frame *frame, struct stack *stack, uintptr_t called, int was_native) {
-    if (leave_by_pointer(frame, stack, was_native)) return 1;
-    if (!was_native) return 0;
-    return (is_in_object(called) && leave_by_search(frame, stack)) || leave_by_pointer(frame, stack, 0);
+    int is_assembler = was_native && is_in_object(called);
+    if (leave_by_pointer(frame, stack, is_assembler)) return 1;
+    return is_assembler && (leave_by_search(frame, stack) || leave_by_pointer(frame, stack, 0));
 }
 
 struct walk {

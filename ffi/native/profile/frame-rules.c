@@ -308,7 +308,10 @@ static int find_row(struct run *run) {
 }
 
 int leave_frame(struct frame *frame, const struct function_rules *rules, struct stack *stack) {
-    struct run run = {.rules = rules, .pc = frame->exact ? frame->pc : frame->pc - 1};
+    struct run run; /* most of it stays as it is: what is remembered */
+    run.rules = rules;
+    run.pc = frame->exact ? frame->pc : frame->pc - 1;
+    run.remembered_count = 0;
     struct frame caller = {.exact = rules->is_signal};
     uintptr_t base;
     if (!find_row(&run) || !find_base(&run.row, frame, stack, &base)) return 0;

@@ -58,43 +58,51 @@ void find_object_finder(void) {
 
 /* ---- The table of the object that an address is in ---- */
 
+/* A loaded object: the table is NULL where it has none, as programs that never unwind. */
+struct object {
+    uintptr_t start, end;
+    const struct table *table;
+};
+
 struct search {
     uintptr_t pc;
-    const struct table *table;
+    struct object found;
 };
 
 static int look_at_object(struct dl_phdr_info *info, size_t size, void *data) {
     struct search *search = data;
-    const void *table = NULL;
-    int is_inside = 0;
+    struct object object = {.start = UINTPTR_MAX};
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        uintptr_t start = info->dlpi_addr + part->p_vaddr;
-        if (part->p_type == PT_LOAD) is_inside |= search->pc - start < part->p_memsz;
-        if (part->p_type == PT_GNU_EH_FRAME) table = (const void *)start;
+        uintptr_t start = info->dlpi_addr + part->p_vaddr, end = start + part->p_memsz;
+        if (part->p_type == PT_GNU_EH_FRAME) object.table = (const void *)start;
+        if (part->p_type != PT_LOAD) continue;
+        if (start < object.start) object.start = start;
+        if (end > object.end) object.end = end;
     }
-    if (is_inside) search->table = table;
-    return is_inside;
+    if (search->pc < object.start || search->pc >= object.end) return 0;
+    search->found = object;
+    return 1;
 }
 
-/* 0 where no object is there. The table is NULL where its object has none, as programs that never unwind. */
-static int find_table(uintptr_t pc, const struct table **table) {
+/* 0 where no object is there. */
+static int find_object_of(uintptr_t pc, struct object *object) {
     if (find_object != NULL) {
         struct found_object found;
         if (find_object((void *)pc, &found) != 0) return 0;
-        *table = found.table;
+        *object = (struct object){(uintptr_t)found.start, (uintptr_t)found.end, found.table};
         return 1;
     }
     struct search search = {.pc = pc};
     int is_found = dl_iterate_phdr(look_at_object, &search);
-    *table = search.table;
+    *object = search.found;
     return is_found;
 }
 
 int is_in_object(uintptr_t pc) {
-    const struct table *table;
-    return find_table(pc, &table);
+    struct object object;
+    return find_object_of(pc, &object);
 }
 
 /* The entry of the last function that begins at the address or before it; NULL without one. */
@@ -108,6 +116,29 @@ static const uint8_t *find_entry(const struct table *table, uintptr_t pc) {
         else to = middle;
     }
     return from == 0 ? NULL : (const uint8_t *)(base + (uintptr_t)(intptr_t)table->entries[from - 1].information);
+}
+
+/*
+ * The entries that were found last, by address: programs allocate in the same places. Threads may write
+ * at the same time: find_rules() looks whether an entry is for its address.
+ */
+enum { KEPT = 2048 };
+static struct {
+    uintptr_t pc;
+    const uint8_t *entry;
+} kept[KEPT];
+
+static const uint8_t *find_kept_entry(const struct object *object, uintptr_t pc) {
+    size_t at = (pc >> 2 ^ pc >> 13) % KEPT;
+    if (__atomic_load_n(&kept[at].pc, __ATOMIC_RELAXED) == pc) {
+        const uint8_t *entry = __atomic_load_n(&kept[at].entry, __ATOMIC_RELAXED);
+        /* Another object may be there by now. */
+        if ((uintptr_t)entry - object->start < object->end - object->start) return entry;
+    }
+    const uint8_t *entry = find_entry(object->table, pc);
+    __atomic_store_n(&kept[at].entry, entry, __ATOMIC_RELAXED);
+    __atomic_store_n(&kept[at].pc, pc, __ATOMIC_RELAXED);
+    return entry;
 }
 
 /* ---- Reading entries ---- */
@@ -197,10 +228,8 @@ static int read_common(const uint8_t *at, struct function_rules *rules) {
     return encoding;
 }
 
-int find_rules(uintptr_t pc, struct function_rules *rules) {
-    const struct table *table;
-    if (!find_table(pc, &table)) return 0;
-    const uint8_t *at = find_entry(table, pc);
+/* Reads an entry; 0 where it is not for the address. */
+static int read_rules(const uint8_t *at, uintptr_t pc, struct function_rules *rules) {
     if (at == NULL) return 0;
     rules->own_end = read_length(&at);
     const uint8_t *common = at;
@@ -221,6 +250,12 @@ int find_rules(uintptr_t pc, struct function_rules *rules) {
     }
     rules->own = at;
     return 1;
+}
+
+int find_rules(uintptr_t pc, struct function_rules *rules) {
+    struct object object;
+    if (!find_object_of(pc, &object) || object.table == NULL) return 0;
+    return read_rules(find_kept_entry(&object, pc), pc, rules) || read_rules(find_entry(object.table, pc), pc, rules);
 }
 
 #else
