@@ -1,0 +1,142 @@
+/**
+ * `offheap heap`: what it prints and writes, and what it refuses.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { runtimeInfo } from "../../../ffi/mod.ts";
+import { hostTarget } from "../../../lib/library/target.ts";
+import { directory, heap, PREPARED, refusedHeap, withHolder } from "../../support/profiled.ts";
+import { childEnvironment, offheapCommand, runChild } from "../../support/runtime.ts";
+import { skipUnless } from "../../support/skip.ts";
+
+const { platform, libc } = hostTarget();
+const here = skipUnless(
+  platform === "linux" && libc === "glibc",
+  "heap profiling is for Linux with glibc",
+);
+const named = runtimeInfo().name !== "bun";
+const leaker = named ? /leakBuffers/ : /without a function of the program/;
+
+test(
+  "samples of a time, in a table, a file, a page and JSON; two files are compared",
+  here,
+  async () => {
+    await withHolder(PREPARED, ["buffers"], async (child) => {
+      const pid = String(child.pid);
+      const inactive = await refusedHeap("--pid", pid);
+      assert.match(
+        inactive,
+        /nothing is sampled yet\. Say for how long to sample \(--seconds 30\)/,
+      );
+      const [a, b] = [join(directory, "a.pb.gz"), join(directory, "b.pb.gz")];
+      const waiting = heap("--pid", pid, "--seconds", "6", "-o", a, "--top");
+      const leaked = child.ask("leak");
+      const text = await waiting;
+      await leaked;
+      assert.match(text, /^\+?-?[\d.]+ [KMG]?i?B of native memory in process \d+ within \d\.\d s/);
+      assert.match(
+        await refusedHeap("--pid", pid),
+        /nothing is sampled yet/,
+        "it ended with the time",
+      );
+      assert.match(await heap("--pid", pid, "--start"), /is sampled from now on/);
+      await child.ask("leak again");
+      const page = join(directory, "page.html");
+      const said = await heap("--pid", pid, "-o", b, "--html", page);
+      assert.match(said, /^Written: .*b\.pb\.gz\nWritten: .*page\.html$/m);
+      assert.match(readFileSync(page, "utf8"), /^<!doctype html>[^]*id="profile">\{/);
+      assert.match(await heap("--pid", pid, "--stop"), /is not sampled any more/);
+      const json = JSON.parse(await heap(b, "--json"));
+      assert.equal(json.interval, 65536);
+      if (named) {
+        assert.ok(json.javaScriptShare > 0.95 && json.bytes > 90 * 2 ** 20, JSON.stringify(json));
+        assert.match(await heap("diff", a, b), /leakBuffers/);
+        assert.match(await heap(b, "--rows", "1"), /^… and \d+ more functions \(--rows \d+\)$/m);
+      }
+      assert.match(await heap(b), leaker);
+      assert.match(await heap(b, "--runtime"), /\[runtime\] je_/);
+    });
+  },
+);
+
+test(
+  "a profile is taken each time a process has grown, and the latest are kept",
+  here,
+  async () => {
+    await withHolder(
+      ["--heap-profiling=64KiB", "--active"],
+      ["blocks", "jemalloc"],
+      async (child) => {
+        const place = join(directory, "grown");
+        const [command, ...args] = offheapCommand(
+          ...["heap", "--pid", String(child.pid), "--at-growth", "30MiB", "--directory", place],
+          ...["--keep", "2"],
+        );
+        const watcher = spawn(command, args, {
+          env: childEnvironment(),
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        let printed = "";
+        let leaked: Promise<void> | null = null;
+        const grown = new Promise<void>((resolve) =>
+          watcher.stdout.setEncoding("utf8").on("data", (text: string) => {
+            printed += text;
+            if (printed.trim().split("\n").length > 1) resolve();
+            else leaked ??= child.ask("leak");
+          })
+        );
+        await Promise.race([grown, once(watcher, "exit")]);
+        watcher.kill("SIGKILL");
+        await leaked;
+        assert.match(
+          printed,
+          /^[\d.]+ MiB resident: .*\.pb\.gz\n[\d.]+ MiB resident: .*\.pb\.gz\n/,
+        );
+        const names = readdirSync(place).filter((name) => name.endsWith(".pb.gz"));
+        assert.ok(names.length === 2, names.join());
+        const files = names.sort().map((name) => join(place, name));
+        assert.match(await heap("diff", ...files), /^\+[\d.]+ MiB of native memory .* within/);
+      },
+    );
+  },
+);
+
+test(
+  "a process that cannot be profiled is refused with the reason, and what to do",
+  here,
+  async () => {
+    await withHolder(["-a", "jemalloc"], ["nothing"], async ({ pid }) => {
+      const text = await refusedHeap("--pid", String(pid));
+      assert.match(
+        text,
+        /jemalloc was started without profiling: start the program by "offheap run/,
+      );
+    });
+    await withHolder(["-a", "mimalloc"], ["nothing"], async ({ pid }) => {
+      assert.match(await refusedHeap("--pid", String(pid)), /run the program with jemalloc/);
+    });
+    assert.match(
+      await refusedHeap("--pid", String(process.pid)),
+      /Cannot ask the agent of process/,
+    );
+  },
+);
+
+test("files that are no profiles, and words that make no sense, are refused", async () => {
+  const file = join(directory, "none.pb.gz");
+  writeFileSync(file, "no profile");
+  assert.match(await refusedHeap(file), /Cannot read the heap profile in ".*none\.pb\.gz"/);
+  assert.match(await refusedHeap(join(directory, "missing")), /no such file|ENOENT/i);
+  for (
+    const words of [[], ["diff", file], [file, file], ["--pid", "1", file], ["--seconds", "x"]]
+  ) {
+    const { status, stderr } = await runChild(offheapCommand("heap", ...words));
+    assert.equal(status, 2, `${words}: ${stderr}`);
+    assert.match(stderr, /^error: /);
+  }
+});
