@@ -21,7 +21,7 @@ import type { HeapProfile } from "../lib/watch/heap/types.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
-import { findRuntimes, ROOT } from "../tools/runtimes.ts";
+import { findRuntimes, parseRuntimeNames, ROOT } from "../tools/runtimes.ts";
 
 const GUIDE = join(ROOT, "docs", "user-guide", "heap-profiles.md");
 const PROGRAM = join(ROOT, "bench", "heap-tools", "leak.mjs");
@@ -46,9 +46,9 @@ interface Seen {
   readonly line: boolean;
 }
 
-const [runtime] = await findRuntimes(["node26"]);
-if (runtime === undefined) throw new Error("Node 26 is needed");
-const NODE = runtime.path;
+const { found: [runtime], missing } = await findRuntimes(parseRuntimeNames(["node26"]));
+if (runtime === undefined) throw new Error(missing.map(({ reason }) => reason).join());
+const NODE = runtime.binary;
 const directory = mkdtempSync(join(tmpdir(), "offheap-heap-tools-"));
 
 /** Starts the program, waits until it has leaked, looks at it, and ends it. */
@@ -59,7 +59,7 @@ async function whileLeaking<R>(
 ): Promise<R> {
   const [file, ...args] = command;
   const child = spawn(file, args, {
-    env: { ...cleanEnvironment(), ...variables },
+    env: cleanEnvironment(NODE, variables),
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -184,7 +184,7 @@ async function heaptrack(): Promise<Seen> {
     maxBuffer: 2 ** 30,
   });
   const peak = text.slice(text.indexOf("PEAK MEMORY CONSUMERS"));
-  const [, size = "0", unit = ""] = /^([\d.]+)([KMG])B peak memory consumed/m.exec(peak) ?? [];
+  const [, size = "0", unit = ""] = /^([\d.]+)([KMG])B? peak memory consumed/m.exec(peak) ?? [];
   const first = peak.slice(peak.indexOf("peak memory consumed")).split("\n\n")[0] ?? "";
   const name = /node::\S*(?:Buffer|Allocator)\S*/.exec(first)?.[0] ?? "native functions";
   const factor = { K: 1000, M: 1e6, G: 1e9 }[unit] ?? 1;

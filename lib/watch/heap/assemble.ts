@@ -11,7 +11,7 @@ import type { Dump } from "./dump.ts";
 import { joinSamples } from "./samples.ts";
 import { scaleSample } from "./scale.ts";
 import { type AddressSpace, symbolize } from "./symbolize.ts";
-import type { HeapMapping, HeapProfile, HeapSample } from "./types.ts";
+import type { HeapFrame, HeapMapping, HeapProfile, HeapSample } from "./types.ts";
 
 /** A process, as this one sees it. */
 export interface SeenProcess {
@@ -68,6 +68,14 @@ function programFirst(mappings: readonly HeapMapping[], runtime: string | null):
   return mappings.toSorted((a, b) => Number(b.path === runtime) - Number(a.path === runtime));
 }
 
+/** What takes the sample is on its stack, too: of the shim's and of jemalloc's. */
+const SAMPLING = /^(?:take_\w*backtrace|(?:je_)?prof_\w+)$/;
+
+function withoutSampling(stack: readonly HeapFrame[]): readonly HeapFrame[] {
+  const first = stack.findIndex(({ kind, name }) => kind !== "runtime" || !SAMPLING.test(name));
+  return first < 0 ? stack : stack.slice(first);
+}
+
 /** Makes the profile of a dump. */
 export async function assembleProfile(
   dump: Dump,
@@ -79,7 +87,7 @@ export async function assembleProfile(
   const counted = stacks.some(({ allocated }) => allocated.objects > 0);
   const samples = stacks.map(({ inUse, allocated }, index): HeapSample => ({
     source: "malloc",
-    stack: symbols.stacks[index] ?? [],
+    stack: withoutSampling(symbols.stacks[index] ?? []),
     inUse: scaleSample(inUse, interval),
     allocated: counted ? scaleSample(allocated, interval) : null,
     sampled: inUse.objects,

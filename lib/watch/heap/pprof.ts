@@ -51,10 +51,12 @@ const IN_USE = pair(
   ({ source, inUse }) => source === "javascript" ? NOTHING : inUse,
 );
 const ALLOCATED = pair("alloc", ({ allocated }) => allocated ?? NOTHING);
-const OBJECTS = pair(
-  "javascript",
-  ({ source, inUse }) => source === "javascript" ? inUse : NOTHING,
-);
+/** V8's objects: it says of how many bytes they are, and not how many. */
+const OBJECTS: readonly ValueColumn[] = [{
+  type: "javascript_space",
+  unit: "bytes",
+  value: ({ source, inUse }) => source === "javascript" ? inUse.bytes : 0,
+}];
 const DEFAULT_COLUMN = "inuse_space";
 
 /** What is kept beside the samples, as a comment. */
@@ -246,11 +248,13 @@ export function decodeProfile(bytes: Uint8Array, place: string): HeapProfile {
     read.location.map((each) => [Number(each.id), frameOf(read, each, functions)]),
   );
   const types = read.sampleType.map(({ type }) => text(read, type));
-  const amount = (sample: Sample, name: string): HeapAmount | null => {
-    const at = types.indexOf(`${name}_objects`);
-    if (at < 0) return null;
-    return { objects: Number(sample.value[at]), bytes: Number(sample.value[at + 1]) };
-  };
+  const valueOf = (sample: Sample, type: string): number =>
+    Number(sample.value[types.indexOf(type)] ?? 0);
+  const amount = (sample: Sample, name: string): HeapAmount => ({
+    objects: valueOf(sample, `${name}_objects`),
+    bytes: valueOf(sample, `${name}_space`),
+  });
+  const counted = types.includes("alloc_space");
   return {
     ...facts,
     at: Number(BigInt(read.timeNanos) / 1_000_000n),
@@ -261,8 +265,8 @@ export function decodeProfile(bytes: Uint8Array, place: string): HeapProfile {
         source,
         sampled,
         stack: sample.locationId.flatMap((id) => frames.get(Number(id)) ?? []),
-        inUse: amount(sample, source === "javascript" ? source : "inuse") ?? NOTHING,
-        allocated: source === "javascript" ? null : amount(sample, "alloc"),
+        inUse: amount(sample, source === "javascript" ? source : "inuse"),
+        allocated: source === "malloc" && counted ? amount(sample, "alloc") : null,
       };
     }),
     mappings: read.mapping.map(({ memoryStart, memoryLimit, fileOffset, filename, buildId }) => ({
