@@ -115,7 +115,8 @@ export const RULES: readonly Rule[] = [
   {
     files: within(
       "watch",
-      ...["compare", "compare-known", "compare-page", "compare-programs", "diseases"],
+      ...["compare", "compare-command", "compare-known", "compare-page", "compare-programs"],
+      ...["compare-servers", "diseases"],
       ...["prometheus", "serve-page"],
     ),
     fits: (place) => isLinux(place) && isUsual(place),

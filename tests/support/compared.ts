@@ -18,12 +18,14 @@ const LIMIT_MS = 240_000;
 /** A baseline without offheap. */
 export const PLAIN = { name: "base", plain: true } as const;
 
-/** Runs the command. */
-export function compare(
-  words: readonly string[],
-  options: ChildOptions = {},
-): Promise<ChildResult> {
+/** Runs the command in a place, or with variables. */
+export function compareWith(options: ChildOptions, ...words: string[]): Promise<ChildResult> {
   return runChild(offheapCommand("compare", ...words), { limit: LIMIT_MS, ...options });
+}
+
+/** Runs the command. */
+export function compare(...words: string[]): Promise<ChildResult> {
+  return compareWith({}, ...words);
 }
 
 /** Reads what `--json` has printed, or `--save` written. */
@@ -38,7 +40,7 @@ export function comparePrograms(): string {
 
 /** Runs the command, which must succeed. */
 export async function compared(...words: string[]): Promise<Comparison> {
-  const { status, stdout, stderr } = await compare(["--json", ...words]);
+  const { status, stdout, stderr } = await compare("--json", ...words);
   assert.equal(status, 0, stderr);
   return readDocument(stdout);
 }

@@ -13,7 +13,7 @@ import { COMMITTED, DOCUMENT, documentWith } from "../../bench/programs.bench.ts
 import { installLocked } from "../../scripts/npm/locked.ts";
 import { freePort } from "../../tools/free-port.ts";
 import { findRuntimes, parseRuntimeNames } from "../../tools/runtimes.ts";
-import { compare, readDocument } from "../support/compared.ts";
+import { compareWith, readDocument } from "../support/compared.ts";
 import { THOROUGH } from "../support/effort.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -40,9 +40,9 @@ for (const { id, title, words } of PROGRAMS) {
   const reason = "missing" in load ? load.missing : "";
   test(`${title}: every variant does all of its work`, skipUnless(can, reason), async () => {
     const path = ["bin" in load ? load.bin : "", process.env.PATH ?? ""].join(":");
-    const { status, stdout, stderr } = await compare(
-      ["--json", "--rounds", "1", ...words("test", await freePort())],
+    const { status, stdout, stderr } = await compareWith(
       { variables: { PATH: path } },
+      ...["--json", "--rounds", "1", ...words("test", await freePort())],
     );
     assert.equal(status, 0, stderr);
     const { leftOut, statuses, runs } = readDocument(stdout);
