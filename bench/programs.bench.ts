@@ -12,7 +12,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { Command } from "commander";
 import { roundsToFind } from "../lib/watch/compare/statistics.ts";
-import type { Comparison } from "../lib/watch/compare/comparison.ts";
+import { type Comparison, readComparison } from "../lib/watch/compare/comparison.ts";
 import { installLocked } from "../scripts/npm/locked.ts";
 import { positive } from "../tools/common.ts";
 import { freePort } from "../tools/free-port.ts";
@@ -40,31 +40,36 @@ function resultOf(id: string, title: string, comparison: Comparison): ProgramRes
 }
 
 async function main(): Promise<void> {
-  const { rounds, only, test, write, out } = new Command("npm run bench:programs --")
+  const { rounds, only, test, write, out, from } = new Command("npm run bench:programs --")
     .description("Compares real programs under the usual variants.")
     .option("--rounds <number>", "rounds of each", positive, roundsToFind(3))
     .option("--only <part>", "only programs whose id contains this", "")
     .option("--test", "next to no work: whether all of them run")
     .option("--out <directory>", "where pages and JSON go", join(ROOT, "build/bench/programs"))
+    .option("--from <directory>", "no measurement: what an earlier start has left there")
     .option("--write", "keep the results, and put them into the guide")
     .parse()
-    .opts<{ rounds: number; only: string; test?: true; write?: true; out: string }>();
+    .opts<
+      { rounds: number; only: string; test?: true; write?: true; out: string; from?: string }
+    >();
   const scale: Scale = test === true ? "test" : "full";
   const { found } = await findRuntimes(parseRuntimeNames(["node26", "deno", "bun"]));
   const chosen = programsFor(found).filter(({ id }) => id.includes(only));
-  const path = [join(installLocked("load"), "node_modules", ".bin")];
+  const path = from === undefined ? [join(installLocked("load"), "node_modules", ".bin")] : [];
   mkdirSync(out, { recursive: true });
   const results: ProgramResult[] = [];
   for (const { id, title, words } of chosen) {
     console.error(title);
     const page = ["--html", join(out, `${id}.html`), "--save", join(out, `${id}.json`)];
     const options = ["--rounds", `${rounds}`, ...page];
-    const all = [...options, ...words(scale, await freePort())];
-    results.push(resultOf(id, title, compareOnce(process.execPath, all, path)));
+    const comparison = from === undefined
+      ? compareOnce(process.execPath, [...options, ...words(scale, await freePort())], path)
+      : readComparison(join(from, `${id}.json`));
+    results.push(resultOf(id, title, comparison));
   }
   console.log(programsText(results));
   if (write !== true) return;
-  writeFileSync(COMMITTED, `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(COMMITTED, `${JSON.stringify(results)}\n`);
   writeFileSync(DOCUMENT, documentWith(results));
 }
 

@@ -52,14 +52,21 @@ function tableOf({ outcome: { judgements, noise } }: ProgramResult): string {
   return layoutTable(["figure", "system against itself", ...variants], rows, 1);
 }
 
+/** What a reader should know of figures that were taken beside other work. */
+const BUSY =
+  "The machine was busy with other programs, which the intervals of the same program against " +
+  "itself show: memory can be judged so, most times cannot.";
+
 /** All tables. */
 export function programsText(results: readonly ProgramResult[]): string {
   const [first] = results;
   if (first === undefined) return "Not measured.";
   const { processor, cores, kernel } = first.machine;
   const where = `On ${processor}, ${cores} cores, Linux ${kernel}, ${first.started.slice(0, 10)}.`;
+  const isBusy = results.some(({ machine }) => machine.loadAverage > machine.cores);
   return [
     where,
+    ...(isBusy ? [BUSY] : []),
     ...results.flatMap((result) => [
       `${result.title}: ${result.rounds} rounds, load ${
         result.machine.loadAverage.toFixed(1)
