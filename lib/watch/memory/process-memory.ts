@@ -19,6 +19,7 @@ import { readKernelFigures, runtimeFigures } from "./kernel.ts";
 import { partsOf } from "./parts.ts";
 import {
   type CountedAllocator,
+  type GroupFigures,
   JAVASCRIPT_FIGURES,
   type JavaScriptFigures,
   type ProcessMemory,
@@ -112,6 +113,16 @@ export function processMemory(options: ProcessMemoryOptions = {}): ProcessMemory
   const action = "read this process's memory";
   const { full = false } = ownOptions(action, options, ["full"]);
   requireFlag(action, "full", full);
+  return { ...readMemory(full), group: readOwnGroup() };
+}
+
+/** What this process's control group counts. */
+export function readOwnGroup(): GroupFigures | string {
+  return orWhy(PROC, readGroupFigures, (why) => why);
+}
+
+/** The same as {@linkcode processMemory}, without the control group. */
+export function readMemory(full: boolean): Omit<ProcessMemory, "group"> {
   const { object, ...allocator }: Served = orWhy(LIBRARIES, readServing, (why) => ({
     name: "unknown",
     version: null,
@@ -128,7 +139,6 @@ export function processMemory(options: ProcessMemoryOptions = {}): ProcessMemory
     runtimeAllocator: runtime,
     kernel,
     javascript: readJavaScript(),
-    group: orWhy(PROC, readGroupFigures, (why) => why),
     fragmentation: fragmentationOf(
       [allocator, ...own].map((each) => each.figures),
       runtime === null

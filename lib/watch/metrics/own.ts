@@ -11,7 +11,8 @@ import { FIGURES, LIBRARIES } from "../../permissions.ts";
 import { examineProcess } from "../../verify/own-library.ts";
 import { askAgent } from "../agent/client.ts";
 import type { AgentStats } from "../agent/types.ts";
-import { processMemory } from "../memory/process-memory.ts";
+import { readMemory, readOwnGroup } from "../memory/process-memory.ts";
+import type { GroupFigures } from "../memory/types.ts";
 import { launchOf, type LaunchRecord } from "../processes/launch.ts";
 import type { MetricReading, Serving } from "./types.ts";
 
@@ -49,16 +50,29 @@ function ownServing(): Serving {
 }
 
 /**
- * How often the agent is asked: what it counts changes once in a while, and asking it takes as long as
- * everything else together.
+ * How often the agent is asked, and whether there is a limit: both change once in a while, and take longer
+ * than everything else together.
  */
-const AGENT_EVERY_MS = 5000;
+const SELDOM_MS = 5000;
+
+let grouped: { readonly at: number; readonly group: GroupFigures | string } | null = null;
+
+/** What the control group counts; where it has no limit, of seconds before. */
+function ownGroup(): GroupFigures | string {
+  const now = performance.now();
+  const isLimited = grouped !== null && typeof grouped.group !== "string" &&
+    grouped.group.available !== undefined;
+  if (grouped === null || isLimited || now - grouped.at >= SELDOM_MS) {
+    grouped = { at: now, group: readOwnGroup() };
+  }
+  return grouped.group;
+}
 
 let asked: { readonly at: number; readonly stats: Promise<AgentStats | null> } | null = null;
 
 function ownAgentStats(): Promise<AgentStats | null> {
   const now = performance.now();
-  if (asked === null || now - asked.at >= AGENT_EVERY_MS) asked = { at: now, stats: askOwnAgent() };
+  if (asked === null || now - asked.at >= SELDOM_MS) asked = { at: now, stats: askOwnAgent() };
   return asked.stats;
 }
 
@@ -78,5 +92,9 @@ async function askOwnAgent(): Promise<AgentStats | null> {
 /** Reads this process. The figures are those of one moment; what the agent counts, of seconds before. */
 export async function readOwnMetrics(): Promise<MetricReading> {
   const agent = await ownAgentStats();
-  return { serving: ownServing(), memory: processMemory(), agent };
+  return {
+    serving: ownServing(),
+    memory: { ...readMemory(false), group: ownGroup() },
+    agent,
+  };
 }

@@ -220,7 +220,9 @@ export const METRICS: readonly Metric[] = [
     help: "how long the last time took",
     labels: [],
     from: "the agent's lastPurgeMilliseconds",
-    read: ofAgent(({ lastPurgeMilliseconds }) => lastPurgeMilliseconds / 1000),
+    // Before the first there is no last one.
+    read: ({ agent }) =>
+      one(agent === null || agent.purges === 0 ? null : agent.lastPurgeMilliseconds / 1000),
   },
   {
     name: "pressure.short",

@@ -56,12 +56,17 @@ const NO_HEAP = "it is not looked at from outside";
 export class Machine {
   readonly #pids: readonly number[] | undefined;
   readonly #knowledge = learnFiles();
-  readonly #history = new History();
+  readonly #history: History | null;
   #looking: Promise<MachineLook> | null = null;
 
-  /** Looks at processes of these IDs, or at all that this user may look at. */
-  constructor(pids?: readonly number[]) {
+  /**
+   * Looks at processes of these IDs, or at all that this user may look at.
+   *
+   * @param remembers Whether what was seen is kept.
+   */
+  constructor(pids: readonly number[] | undefined, remembers: boolean) {
     this.#pids = pids;
+    this.#history = remembers ? new History() : null;
   }
 
   /**
@@ -80,7 +85,7 @@ export class Machine {
 
   /** How a process was seen until now, the latest last. */
   history(key: string): readonly Sighting[] {
-    return this.#history.of(key);
+    return this.#history?.of(key) ?? [];
   }
 
   async #lookNow(): Promise<MachineLook> {
@@ -95,7 +100,7 @@ export class Machine {
     const found = await forEachOf(seen, async (each) => watch(each, await askSeen(each, bound)));
     const processes = found.filter((each) => each !== null)
       .sort((a, b) => b.listed.resident - a.listed.resident);
-    this.#history.add(processes.map((each) => [each.key, sightingOf(each)]));
+    this.#history?.add(processes.map((each) => [each.key, sightingOf(each)]));
     return { at, seconds: (performance.now() - start) / 1000, processes, hidden };
   }
 }

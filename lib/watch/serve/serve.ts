@@ -72,7 +72,7 @@ export async function serve(
     key: readNamed("the certificate's key", tls.key),
   };
   requireProtection(listen, { token, tls: certificate !== null });
-  const machine = new Machine(pids);
+  const machine = new Machine(pids, !metricsOnly);
   if (pids !== undefined) await requireProcesses(machine, pids);
   const server = await startServer(
     { listen, metricsOnly, token, tls: certificate !== null, certificate, names },

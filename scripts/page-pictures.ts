@@ -1,0 +1,31 @@
+/**
+ * The guide's pictures of the page of `offheap serve`, small, from those that its test has taken:
+ * `npm test -- serve-page --runtime node26`, then `npm run build:pictures`.
+ *
+ * @module
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { ROOT } from "../tools/runtimes.ts";
+
+const TAKEN = join(ROOT, "build", "tests", "serve-page");
+const PICTURES = join(ROOT, "docs", "user-guide", "pictures");
+
+/** Which picture becomes which, and what of it is shown. */
+const ROWS = [
+  { from: "process", to: "serve-process", width: 1200, height: 1290 },
+  { from: "process-dark", to: "serve-dark", width: 1200, height: 1290 },
+  { from: "list", to: "serve-list", width: 1200, height: 240 },
+  { from: "phone-process", to: "serve-phone", width: 390, height: 844 },
+] as const;
+
+mkdirSync(PICTURES, { recursive: true });
+for (const { from, to, width, height } of ROWS) {
+  const file = join(PICTURES, `${to}.png`);
+  const { size } = await sharp(join(TAKEN, `${from}.png`))
+    .extract({ left: 0, top: 0, width, height })
+    .png({ palette: true, colours: 64, compressionLevel: 9 })
+    .toFile(file);
+  console.log(`${to}.png: ${size} bytes`);
+}
