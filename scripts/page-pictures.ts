@@ -15,7 +15,6 @@ const PICTURES = join(ROOT, "docs", "user-guide", "pictures");
 /** Which picture becomes which, and what of it is shown. */
 const ROWS = [
   { from: "process", to: "serve-process", width: 1200, height: 1290 },
-  { from: "process-dark", to: "serve-dark", width: 1200, height: 1290 },
   { from: "list", to: "serve-list", width: 1200, height: 240 },
   { from: "phone-process", to: "serve-phone", width: 390, height: 844 },
 ] as const;
