@@ -3,7 +3,7 @@
  * jemalloc without either in the same round; and what one sample takes. Rounds go through the set-ups in
  * an order that turns; medians of the ratios are shown, with the least and the greatest.
  *
- *     npm run bench:heap-profiling -- [--rounds N] [--scale quick] [--json FILE]
+ *     npm run bench:heap-profiling -- [--workloads NAMES] [--rounds N] [--scale quick] [--json FILE]
  *
  * @module
  */
@@ -48,12 +48,12 @@ const SETUPS: Readonly<Record<string, SetUp>> = {
   "active": { options: ["--heap-profiling", "--active"] },
 };
 
-const { rounds, scale, json, skipWorkloads } = new Command()
+const { rounds, scale, json, workloads } = new Command()
   .option("--rounds <number>", "how often each is run", positive, 5)
   .option("--scale <name>", "how much is done: test, quick or full", "quick")
-  .option("--skip-workloads", "only what one sample takes")
+  .option("--workloads <names...>", "which of them; none with an empty name", [...WORKLOADS])
   .option("--json <file>", "where the figures go")
-  .parse().opts<{ rounds: number; scale: string; json?: string; skipWorkloads?: true }>();
+  .parse().opts<{ rounds: number; scale: string; json?: string; workloads: string[] }>();
 
 const [node] = (await findRuntimes(parseRuntimeNames(["node26"]))).found;
 if (node === undefined) throw new Error("Cannot measure: there is no Node 26");
@@ -77,6 +77,12 @@ function measure(workload: string, setUp: SetUp): Ratios {
 }
 
 const ratios: Record<string, Ratios[]> = {};
+let samples: number[] = [];
+
+/** After each run: a measurement may be ended early. */
+function write(): void {
+  if (json !== undefined) writeFileSync(json, JSON.stringify({ ratios, samples }, null, 2));
+}
 
 function measureWorkload(workload: string, round: number): void {
   const names = Object.keys(SETUPS);
@@ -86,6 +92,7 @@ function measureWorkload(workload: string, round: number): void {
     const found = measure(workload, SETUPS[name] ?? BASELINE);
     const ratio = METRICS.map((metric) => [metric, found[metric] / baseline[metric]]);
     (ratios[`${workload}: ${name}`] ??= []).push(Object.fromEntries(ratio));
+    write();
     process.stderr.write(`round ${round + 1} of ${rounds}: ${workload}, ${name}\n`);
   }
 }
@@ -127,15 +134,15 @@ function cell(values: readonly number[]): string {
   return `${median([...values]).toFixed(3)} [${least.toFixed(3)}, ${most.toFixed(3)}]`;
 }
 
-for (let round = 0; round < rounds && skipWorkloads !== true; round++) {
-  for (const workload of WORKLOADS) measureWorkload(workload, round);
+for (let round = 0; round < rounds; round++) {
+  for (const workload of workloads.filter((name) => name !== "")) measureWorkload(workload, round);
 }
-const samples = await measureSamples();
+samples = await measureSamples();
+write();
 const table = new Table({ head: ["against jemalloc without profiling", ...METRICS] });
 for (const [name, found] of Object.entries(ratios)) {
   table.push([name, ...METRICS.map((metric) => cell(found.map((each) => each[metric])))]);
 }
-if (skipWorkloads !== true) console.log(table.toString());
+console.log(table.toString());
 console.log(`one sample, µs: ${cell(samples)}`);
 console.log(`load average: ${loadavg().map((load) => load.toFixed(1)).join(", ")}`);
-if (json !== undefined) writeFileSync(json, JSON.stringify({ ratios, samples }, null, 2));
