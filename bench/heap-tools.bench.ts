@@ -10,7 +10,6 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { assembleProfile, lookAtProcess } from "../lib/watch/heap/assemble.ts";

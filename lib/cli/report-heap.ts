@@ -73,9 +73,9 @@ function showTable(profile: HeapProfile, { rows, runtime, objects }: HeapArgumen
   if (left > 0) print(`… and ${left} more functions (--rows ${table.length})`);
 }
 
-function show(profile: HeapProfile, options: HeapArguments): void {
+async function show(profile: HeapProfile, options: HeapArguments): Promise<void> {
   const { output, html, json, top, runtime } = options;
-  if (output !== undefined) writeFileSync(output, encodeProfile(profile));
+  if (output !== undefined) writeFileSync(output, await encodeProfile(profile));
   if (html !== undefined) writeFileSync(html, renderFlameGraph(profile));
   if (json === true) {
     const { pid, at, milliseconds, interval, absent, notes } = profile;
@@ -90,7 +90,7 @@ function show(profile: HeapProfile, options: HeapArguments): void {
   for (const file of [output, html]) if (file !== undefined) print(`Written: ${file}`);
 }
 
-function readProfile(path: string): HeapProfile {
+function readProfile(path: string): Promise<HeapProfile> {
   return decodeProfile(readFileSync(path), `"${path}"`);
 }
 
@@ -112,7 +112,7 @@ async function watchGrowth(
 ): Promise<void> {
   const take = async (resident: number): Promise<void> => {
     const profile = await takeHeapProfile(pid);
-    const path = keepProfile({ directory, keep }, profile, encodeProfile(profile));
+    const path = keepProfile({ directory, keep }, profile, await encodeProfile(profile));
     print(`${formatBytes(resident)} resident: ${path}`);
   };
   const { resident: first } = await askAgent(pid, "stats");
@@ -127,13 +127,13 @@ async function watchGrowth(
 }
 
 /** The profile that the words name: a file, or the difference of two. */
-function named(words: readonly string[], command: Command): HeapProfile {
+async function named(words: readonly string[], command: Command): Promise<HeapProfile> {
   const [first = "", second, third, ...more] = words;
-  if (first !== "diff" && second === undefined) return readProfile(first);
+  if (first !== "diff" && second === undefined) return await readProfile(first);
   if (first !== "diff" || second === undefined || third === undefined || more.length > 0) {
     command.error('error: name one profile, or two as in "offheap heap diff A.pb.gz B.pb.gz"');
   }
-  return profileDifference(readProfile(second), readProfile(third));
+  return profileDifference(await readProfile(second), await readProfile(third));
 }
 
 /** Runs the command. */
@@ -147,7 +147,7 @@ export async function reportHeap(
     if (words.length === 0) {
       command.error('error: name a process or a profile, as in "offheap heap --pid 123"');
     }
-    return show(named(words, command), options);
+    return await show(await named(words, command), options);
   }
   if (words.length > 0) command.error(`error: one of a process and a profile; got both`);
   if (start === true || stop === true) {
@@ -160,5 +160,5 @@ export async function reportHeap(
   }
   if (atGrowth !== undefined) return await watchGrowth(pid, atGrowth, options);
   const milliseconds = seconds === undefined ? undefined : seconds * 1000;
-  show(await takeHeapProfile(pid, { milliseconds }), options);
+  await show(await takeHeapProfile(pid, { milliseconds }), options);
 }

@@ -110,7 +110,7 @@ class LazyProfiler implements HeapProfiler {
 
   async encode(profile: HeapProfile): Promise<Uint8Array<ArrayBuffer>> {
     const { encodeProfile } = await import("./pprof.ts");
-    return new Uint8Array(encodeProfile(profile));
+    return new Uint8Array(await encodeProfile(profile));
   }
 
   async difference(before: HeapProfile, after: HeapProfile): Promise<HeapProfile> {

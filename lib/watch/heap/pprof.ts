@@ -5,9 +5,8 @@
  * @module
  */
 import { gunzipSync, gzipSync } from "node:zlib";
-import {
+import type {
   Function as PprofFunction,
-  Line,
   Location,
   Mapping,
   Profile,
@@ -68,20 +67,30 @@ const SOURCE_LABEL = "source";
 const SAMPLED_LABEL = "sampled";
 const KIND_PREFIX = "offheap-";
 
+type Pprof = typeof import("pprof-format");
+
+/** The encoder; a program that takes no profile has no need of the package. */
+function loadPprof(): Promise<Pprof> {
+  return import("pprof-format");
+}
+
 /** What makes the tables of one profile. */
 class Encoder {
-  readonly strings = new StringTable();
+  readonly strings: StringTable;
   readonly functions: PprofFunction[] = [];
   readonly locations: Location[] = [];
   readonly mappings: Mapping[];
+  readonly #pprof: Pprof;
   readonly #files: readonly HeapMapping[];
   readonly #functionIds = new Map<string, number>();
   readonly #locationIds = new Map<string, number>();
 
-  constructor(files: readonly HeapMapping[]) {
+  constructor(pprof: Pprof, files: readonly HeapMapping[]) {
+    this.#pprof = pprof;
+    this.strings = new pprof.StringTable();
     this.#files = files;
     this.mappings = files.map(({ start, end, offset, path, buildId }, index) =>
-      new Mapping({
+      new pprof.Mapping({
         id: index + 1,
         memoryStart: start,
         memoryLimit: end,
@@ -102,11 +111,11 @@ class Encoder {
     const id = this.locations.length + 1;
     const file = this.#files.findIndex(({ start, end }) => address > start && address <= end);
     this.locations.push(
-      new Location({
+      new this.#pprof.Location({
         id,
         mappingId: file + 1,
         address,
-        line: [new Line({ functionId: this.#function(frame), line, column })],
+        line: [new this.#pprof.Line({ functionId: this.#function(frame), line, column })],
       }),
     );
     this.#locationIds.set(key, id);
@@ -119,7 +128,7 @@ class Encoder {
     if (known !== undefined) return known;
     const id = this.functions.length + 1;
     this.functions.push(
-      new PprofFunction({
+      new this.#pprof.Function({
         id,
         name: this.strings.dedup(functionName(frame)),
         systemName: this.strings.dedup(`${KIND_PREFIX}${frame.kind} ${frame.name}`),
@@ -137,22 +146,23 @@ class Encoder {
  * was allocated in all where that is counted (`alloc_…`), and V8's objects where they were sampled
  * (`javascript_…`).
  */
-export function encodeProfile(profile: HeapProfile): Uint8Array {
+export async function encodeProfile(profile: HeapProfile): Promise<Uint8Array> {
+  const pprof = await loadPprof();
   const { samples, mappings, interval, at, milliseconds, pid, absent, notes } = profile;
   const columns = [
     ...(samples.some(({ allocated }) => allocated !== null) ? ALLOCATED : []),
     ...(samples.some(({ source }) => source === "javascript") ? OBJECTS : []),
     ...IN_USE,
   ];
-  const encoder = new Encoder(mappings);
+  const encoder = new Encoder(pprof, mappings);
   const { strings } = encoder;
   const type = (name: string, unit: string): ValueType =>
-    new ValueType({ type: strings.dedup(name), unit: strings.dedup(unit) });
+    new pprof.ValueType({ type: strings.dedup(name), unit: strings.dedup(unit) });
   const facts: Facts = { pid, absent, notes, milliseconds };
-  const encoded = new Profile({
+  const encoded = new pprof.Profile({
     sampleType: columns.map((column) => type(column.type, column.unit)),
     sample: samples.map((sample) =>
-      new Sample({
+      new pprof.Sample({
         locationId: sample.stack.map((frame) => encoder.location(frame)),
         value: columns.map(({ value }) => Math.round(value(sample))),
         label: [
@@ -229,14 +239,15 @@ function readFacts(profile: Profile): Facts | null {
  * @param place What a message calls it.
  * @throws {HeapProfileError} when it is none.
  */
-export function decodeProfile(bytes: Uint8Array, place: string): HeapProfile {
+export async function decodeProfile(bytes: Uint8Array, place: string): Promise<HeapProfile> {
+  const pprof = await loadPprof();
   const fail = (why: string, cause?: unknown): never => {
     throw new HeapProfileError(`Cannot read the heap profile in ${place}: ${why}.`, { cause });
   };
   let profile;
   let facts;
   try {
-    profile = Profile.decode(gunzipSync(bytes));
+    profile = pprof.Profile.decode(gunzipSync(bytes));
     facts = readFacts(profile);
   } catch (error) {
     return fail("it is not gzipped pprof", error);

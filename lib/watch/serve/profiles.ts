@@ -29,7 +29,7 @@ interface ProfileFiles {
 async function takeFiles(pid: number): Promise<ProfileFiles> {
   const { active } = await samplingState(pid);
   const profile = await takeHeapProfile(pid, active ? {} : { milliseconds: SAMPLED_MS });
-  return { page: renderFlameGraph(profile), profile: encodeProfile(profile) };
+  return { page: renderFlameGraph(profile), profile: await encodeProfile(profile) };
 }
 
 /** Where a profile is. */

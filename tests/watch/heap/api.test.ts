@@ -36,8 +36,8 @@ async function runFixture(name: string, options: readonly string[], ...words: st
 }
 
 /** MiB under a function, by what a profile in a file says. */
-function under(file: string, name: string, ...sources: HeapSource[]): number {
-  const rows = functionTable(decodeProfile(readFileSync(file), file), { sources });
+async function under(file: string, name: string, ...sources: HeapSource[]): Promise<number> {
+  const rows = functionTable(await decodeProfile(readFileSync(file), file), { sources });
   const own = rows.filter((row) => row.name.startsWith(`${name} `));
   return own.reduce((sum, { total }) => sum + total, 0) / MIB;
 }
@@ -54,17 +54,17 @@ test("a program's profile has each block once, whichever library it is from", he
   const file = join(place, "api.pb.gz");
   // Of jemalloc's blocks malloc's stacks know who allocated them, where the runtime names its code.
   const [own, other] = isBun ? [0, 40] : [20, 20];
-  isAbout(under(file, "keepBlocks", "blocks"), other, "records");
-  if (own > 0) isAbout(under(file, "keepBlocks", "malloc"), own, "malloc");
-  isAbout(under(file, "keepBlocks", "malloc", "blocks"), 40, "both");
+  isAbout(await under(file, "keepBlocks", "blocks"), other, "records");
+  if (own > 0) isAbout(await under(file, "keepBlocks", "malloc"), own, "malloc");
+  isAbout(await under(file, "keepBlocks", "malloc", "blocks"), 40, "both");
   if (isBun) {
     assert.match(printed.absent.javascript, /no sampling of objects/);
     return;
   }
-  isAbout(under(file, "keepBuffers", "malloc"), 20, "buffers");
+  isAbout(await under(file, "keepBuffers", "malloc"), 20, "buffers");
   if (printed.absent.javascript === undefined) {
-    assert.ok(under(file, "keepObjects", "javascript") > 3, "V8's objects");
-    assert.ok(under(file, "keepBuffers", "javascript") < 1, "and no buffers among them");
+    assert.ok(await under(file, "keepObjects", "javascript") > 3, "V8's objects");
+    assert.ok(await under(file, "keepBuffers", "javascript") < 1, "and no buffers among them");
     assert.match(await heap("--objects", file), /keepObjects .*heap-api/);
   } else assert.match(printed.absent.javascript, /no sampling of objects/);
 });
@@ -76,7 +76,7 @@ test(
     const { printed, place } = await runFixture("other", ["-a", "mimalloc"]);
     assert.match(printed.absent.malloc, /^mimalloc serves malloc in this process: /);
     const file = join(place, "api.pb.gz");
-    isAbout(under(file, "keepBlocks", "blocks"), 40, "records");
+    isAbout(await under(file, "keepBlocks", "blocks"), 40, "records");
     const text = await heap("--top", file);
     assert.match(text, /^Without what malloc serves: mimalloc serves malloc/m);
     assert.match(text, /keepBlocks .*heap-api/);
@@ -96,7 +96,7 @@ test("profiles are taken at growth and on a signal, and the latest are kept", he
   const names = readdirSync(place);
   assert.ok(names.length >= 1 && names.length <= 2, names.join());
   for (const name of names) {
-    const { samples } = decodeProfile(readFileSync(join(place, name)), name);
+    const { samples } = await decodeProfile(readFileSync(join(place, name)), name);
     assert.ok(samples.length > 0);
   }
 });

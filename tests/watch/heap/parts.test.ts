@@ -296,13 +296,13 @@ test("a profile says how much of it has JavaScript on its stack, and of how many
   assert.equal(factsOf(profileOf([])).javaScriptShare, null);
 });
 
-test("a profile that was written is read as it was", () => {
+test("a profile that was written is read as it was", async () => {
   const counted = profileOf([sample(100, [MAIN], { allocated: { bytes: 300, objects: 30 } })]);
   for (const profile of [PROFILE, counted]) {
-    assert.deepEqual(decodeProfile(encodeProfile(profile), "a test"), profile);
+    assert.deepEqual(await decodeProfile(await encodeProfile(profile), "a test"), profile);
   }
   for (const bytes of [new Uint8Array([1, 2, 3]), new Uint8Array(0)]) {
-    assert.throws(() => decodeProfile(bytes, "a test"), HeapProfileError);
+    await assert.rejects(decodeProfile(bytes, "a test"), HeapProfileError);
   }
 });
 
