@@ -57,13 +57,19 @@ const REPORT = {
   requests: { average: 123.34, total: 247 },
 };
 
+/** Puts a load generator into a project: it keeps its arguments, and reports. */
+function makeGenerator(directory: string, report: object): void {
+  const bin = join(directory, "node_modules", ".bin");
+  mkdirSync(bin, { recursive: true });
+  const script = `#!/bin/sh\necho "$@" > args\necho '${JSON.stringify(report)}'\n`;
+  writeFileSync(join(bin, "autocannon"), script, { mode: 0o755 });
+}
+
 test(
   "requests are sent by the project's own load generator, and what it reports are figures",
   onLinux,
   async () => {
     const directory = temporaryDirectory();
-    const bin = join(directory, "node_modules", ".bin");
-    mkdirSync(bin, { recursive: true });
     const port = await freePort();
     const url = `http://127.0.0.1:${port}/`;
     const words = [
@@ -76,10 +82,7 @@ test(
     const missing = await run();
     assert.equal(missing.status, 1);
     assert.match(missing.stderr, /autocannon is not installed\. Install it/);
-    const generator = join(bin, "autocannon");
-    const script = (report: object): string =>
-      `#!/bin/sh\necho "$@" > args\necho '${JSON.stringify(report)}'\n`;
-    writeFileSync(generator, script(REPORT), { mode: 0o755 });
+    makeGenerator(directory, REPORT);
     const { status, stdout, stderr } = await run();
     assert.equal(status, 0, stderr);
     const [first] = readDocument(stdout).runs;
@@ -87,7 +90,7 @@ test(
     assert.equal(first?.figures.latencyP50Seconds, 0.024);
     assert.equal(first?.figures.latencyP99Seconds, 0.139);
     assert.equal(readFileSync(join(directory, "args"), "utf8"), `--json -R 500 -d 2 ${url}\n`);
-    writeFileSync(generator, script({ ...REPORT, non2xx: 7 }));
+    makeGenerator(directory, { ...REPORT, non2xx: 7 });
     const failed = await run();
     assert.equal(failed.status, 1);
     assert.match(failed.stderr, /not all answered: 0 failed, 0 timed out, 7 got another status/);
@@ -98,18 +101,20 @@ test("a port that is busy before the program has started is reported", onLinux, 
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/`;
+  const directory = temporaryDirectory();
+  makeGenerator(directory, REPORT);
   try {
-    const url = `http://127.0.0.1:${port}/`;
-    const { status, stderr } = await compare(
-      "--ready-url",
-      url,
-      "--idle-after",
-      "1s",
-      "--",
-      "true",
-    );
-    assert.equal(status, 1);
-    assert.match(stderr, /something answers at .* before the program has started/);
+    for (
+      const words of [
+        ["--ready-url", url, "--idle-after", "1s"],
+        ["--ready-line", "ready", "--requests", url],
+      ]
+    ) {
+      const { status, stderr } = await compareWith({ cwd: directory }, ...words, "--", "true");
+      assert.equal(status, 1);
+      assert.match(stderr, /something answers at .* before the program has started/);
+    }
   } finally {
     server.close();
   }
