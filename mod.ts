@@ -165,6 +165,7 @@ export {
 } from "./lib/watch/heap/types.ts";
 export { getSystemInfo, type SystemInfo } from "./lib/watch/info/system-info.ts";
 export type { AgentOptions } from "./lib/run/agent.ts";
+export type { HeapProfilingOptions } from "./lib/run/heap-profiling.ts";
 export { launchEnvironment, type LaunchOptions } from "./lib/run/plan.ts";
 export { PROFILE_NAMES, type ProfileName } from "./lib/allocators/profiles.ts";
 export {

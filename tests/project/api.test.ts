@@ -138,6 +138,7 @@ const TYPES = [
   "HeapProfile",
   "HeapProfileOptions",
   "HeapProfiler",
+  "HeapProfilingOptions",
   "HeapSample",
   "HeapSource",
   "HeapStatistics",
