@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { checkHeapProfiling } from "../../lib/run/heap-profiling.ts";
 import { launchEnvironment, type LaunchOptions } from "../../lib/run/plan.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
@@ -83,6 +84,26 @@ test("an interval that is none, and options that contradict, are refused", here,
   const eaten = await runChild(offheapCommand("run", "--heap-profiling", "true"));
   assert.equal(eaten.status, 125);
   assert.match(eaten.stderr, /Write -- before the command/);
+});
+
+test("systems without the unwinder are refused, each by its name", () => {
+  for (
+    const [platform, arch, libc] of [
+      ["linux", "x64", "musl"],
+      ["linux", "riscv64", "glibc"],
+      ["darwin", "arm64", null],
+      ["freebsd", "x64", null],
+    ] as const
+  ) {
+    const target = { name: "other", platform, arch, libc };
+    assert.throws(() => checkHeapProfiling({ heapProfiling: true }, "jemalloc", target), {
+      name: "LaunchError",
+      message: new RegExp(
+        `x64 and arm64; this is ${platform}, ${arch}${libc ? `, ${libc}` : ""}\\.`,
+      ),
+    });
+    assert.equal(checkHeapProfiling({}, "jemalloc", target), null);
+  }
 });
 
 test("allocators that do not sample are refused with the reason", async () => {
