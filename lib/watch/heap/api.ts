@@ -71,12 +71,13 @@ function checkInterval(value: unknown): void {
   );
 }
 
-let session: Session | null = null;
+/** What was started, from the call on: another one must not start meanwhile. */
+let started: Promise<Session> | null = null;
 
 /** What takes profiles is loaded when one is taken. */
 class LazyProfiler implements HeapProfiler {
   async isActive(): Promise<boolean> {
-    if (session !== null) return true;
+    if (started !== null) return true;
     const { isMallocSampled } = await import("./session.ts");
     return withPermissions(FIGURES, isMallocSampled);
   }
@@ -85,27 +86,31 @@ class LazyProfiler implements HeapProfiler {
     const own = ownOptions(ACTION, options, ["sampleInterval", "javascript"]);
     checkInterval(own.sampleInterval);
     requireFlag(ACTION, "javascript", own.javascript);
-    const { Session } = await import("./session.ts");
-    if (session !== null) {
+    if (started !== null) {
       throw new HeapProfileError(`Cannot ${ACTION}: one was started. Stop it with stop() before.`);
     }
     const { sampleInterval: interval, javascript: objects = true } = own;
-    session = withPermissions(FIGURES, () => new Session({ interval, objects }));
+    started = import("./session.ts").then(({ Session }) => Session.start({ interval, objects }));
+    try {
+      await started;
+    } catch (error) {
+      started = null;
+      throw error;
+    }
   }
 
   async snapshot(): Promise<HeapProfile> {
-    if (session !== null) return await session.snapshot();
+    if (started !== null) return await (await started).snapshot();
     return await (await import("./session.ts")).snapshotOfMalloc();
   }
 
-  // A promise as the others are: what ends a profile may have to wait one day.
-  // deno-lint-ignore require-await
   async stop(): Promise<void> {
+    const session = started;
     if (session === null) {
       throw new HeapProfileError("Cannot stop the heap profile: none was started.");
     }
-    session.stop();
-    session = null;
+    started = null;
+    await (await session).stop();
   }
 
   async encode(profile: HeapProfile): Promise<Uint8Array<ArrayBuffer>> {

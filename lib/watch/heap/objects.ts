@@ -12,22 +12,26 @@ import type { HeapFrame, HeapSample } from "./types.ts";
 /** Sampling that goes on. */
 export interface ObjectSampling {
   /** What is in use. */
-  samples(): HeapSample[];
+  samples(): Promise<HeapSample[]>;
   /** Ends it. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 const NO_INSPECTOR = "this runtime has no sampling of objects that a program can start";
 
-/** A question of the inspector's protocol; within the process it is answered at once. */
-function ask<R>(session: Session, method: string, params: object = {}): R {
-  let answer: { readonly error: Error | null; readonly result: R } | undefined;
-  session.post(method, params, (error: Error | null, result: unknown) => {
-    answer = { error, result: result as R };
+/** Some runtimes answer at once, some later, and some never. */
+const LIMIT_MS = 5000;
+
+/** A question of the inspector's protocol. */
+function ask<R>(session: Session, method: string, params: object = {}): Promise<R> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(new Error(`${method} was not answered`)), LIMIT_MS);
+    session.post(method, params, (error: Error | null, result: unknown) => {
+      clearTimeout(limit);
+      if (error === null || error === undefined) resolve(result as R);
+      else reject(new Error(error.message, { cause: error }));
+    });
   });
-  if (answer === undefined) throw new Error(`${method} was not answered`);
-  if (answer.error !== null) throw new Error(answer.error.message, { cause: answer.error });
-  return answer.result;
 }
 
 /**
@@ -36,23 +40,26 @@ function ask<R>(session: Session, method: string, params: object = {}): R {
  * @param interval The bytes between two samples, on average.
  * @returns Why not, where the runtime cannot.
  */
-export function sampleObjects(interval: number): ObjectSampling | string {
+export async function sampleObjects(interval: number): Promise<ObjectSampling | string> {
   const inspector = process.getBuiltinModule("node:inspector");
   if (inspector?.Session === undefined) return NO_INSPECTOR;
   const session = new inspector.Session();
   try {
     session.connect();
-    ask(session, "HeapProfiler.startSampling", { samplingInterval: interval });
+    await ask(session, "HeapProfiler.startSampling", { samplingInterval: interval });
   } catch (error) {
     return `${NO_INSPECTOR} (${error instanceof Error ? error.message : error})`;
   }
   return {
-    samples() {
-      const { profile } = ask<{ profile: Sampled }>(session, "HeapProfiler.getSamplingProfile");
+    async samples() {
+      const { profile } = await ask<{ profile: Sampled }>(
+        session,
+        "HeapProfiler.getSamplingProfile",
+      );
       return samplesOf(profile);
     },
-    stop() {
-      ask(session, "HeapProfiler.stopSampling");
+    async stop() {
+      await ask(session, "HeapProfiler.stopSampling");
       session.disconnect();
     },
   };

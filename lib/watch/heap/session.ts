@@ -11,6 +11,7 @@ import { findAllocator } from "../../allocators/mod.ts";
 import type { SamplingControl } from "../../allocators/sampling.ts";
 import { HeapProfileError } from "../../errors.ts";
 import { BlockSampling, blockSampling, setBlockSampling } from "../../memory/blocks/sampling.ts";
+import { FIGURES, withPermissions } from "../../permissions.ts";
 import { processStatistics } from "../../verify/process-statistics.ts";
 import { agentProcess } from "../agent/sockets.ts";
 import { assembleProfile, lookAtProcess } from "./assemble.ts";
@@ -82,31 +83,41 @@ function endBelowJavaScript(samples: readonly HeapSample[]): boolean {
   return !samples.some(hasJavaScript);
 }
 
+/** What a session is made of. */
+interface SessionParts {
+  readonly interval: number;
+  readonly absent: Absent;
+  /** Whether malloc was not sampled before. */
+  readonly startedMalloc: boolean;
+  readonly objects: ObjectSampling | null;
+}
+
 /** Sampling that this program has started. */
 export class Session {
-  readonly #objects: ObjectSampling | null = null;
-  readonly #startedMalloc: boolean = false;
-  readonly #absent: Absent = {};
-  readonly #interval: number;
+  readonly #parts: SessionParts;
+
+  private constructor(parts: SessionParts) {
+    this.#parts = parts;
+  }
 
   /** Starts it. */
-  constructor({ interval, objects }: SessionOptions) {
-    const { control, refused } = mallocSampling();
-    if (control === null) this.#absent.malloc = refused;
-    else {
-      this.#startedMalloc = !control.state().active;
-      control.start(interval);
-    }
-    this.#interval = control?.state().interval ?? interval ?? DEFAULT_INTERVAL;
-    setBlockSampling(new BlockSampling(this.#interval));
-    const sampling = objects ? sampleObjects(this.#interval) : "it was not asked for";
-    if (typeof sampling === "string") this.#absent.javascript = sampling;
-    else this.#objects = sampling;
+  static async start({ interval: wanted, objects }: SessionOptions): Promise<Session> {
+    const absent: Absent = {};
+    const { control, refused } = withPermissions(FIGURES, mallocSampling);
+    const startedMalloc = control?.state().active === false;
+    if (control === null) absent.malloc = refused;
+    else control.start(wanted);
+    const interval = control?.state().interval ?? wanted ?? DEFAULT_INTERVAL;
+    setBlockSampling(new BlockSampling(interval));
+    const sampling = objects ? await sampleObjects(interval) : "it was not asked for";
+    if (typeof sampling === "string") absent.javascript = sampling;
+    const started = typeof sampling === "string" ? null : sampling;
+    return new Session({ interval, absent, startedMalloc, objects: started });
   }
 
   /** What is in use now. */
   async snapshot(): Promise<HeapProfile> {
-    const native = await takeMalloc(this.#interval);
+    const native = await takeMalloc(this.#parts.interval);
     const { control, object } = mallocSampling();
     const isServing = (other: string | null): boolean => other === null || other === object;
     const blocks = blockSampling()?.blocks() ?? [];
@@ -117,17 +128,17 @@ export class Session {
       samples: [
         ...native.samples.filter((sample) => !recorded || !isOwnBlock(sample)),
         ...blockSamples(blocks, (other) => control !== null && !recorded && isServing(other)),
-        ...this.#objects?.samples() ?? [],
+        ...await this.#parts.objects?.samples() ?? [],
       ],
-      absent: this.#absent,
+      absent: this.#parts.absent,
     };
   }
 
   /** Ends it. What was started by others goes on. */
-  stop(): void {
+  async stop(): Promise<void> {
     setBlockSampling(null);
-    this.#objects?.stop();
-    if (this.#startedMalloc) mallocSampling().control?.stop();
+    if (this.#parts.startedMalloc) mallocSampling().control?.stop();
+    await this.#parts.objects?.stop();
   }
 }
 
