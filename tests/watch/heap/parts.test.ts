@@ -201,7 +201,7 @@ test("a map is read in pieces, without what was not written whole", async () => 
 });
 
 test("places are those of the sources, by a map in the file or beside it", () => {
-  const map = { version: 3, sources: ["../src/a.ts"], names: [], mappings: "AAAA;AAUA" };
+  const map = { version: 3, sources: ["../src/a.ts"], names: [], mappings: "AAAA;AAUA;AAUA" };
   const inline = Buffer.from(JSON.stringify(map)).toString("base64");
   const out = join(directory, "out");
   mkdirSync(out);
