@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { OffheapError } from "../../errors.ts";
 import { heapProfile } from "./api.ts";
@@ -73,7 +72,7 @@ export async function heapProfileHandler(request: Request): Promise<Response> {
 }
 
 /**
- * The same for servers of `node:http`.
+ * The same for servers of `node:http`, whose request and response it takes.
  *
  * @example
  * ```ts
@@ -88,10 +87,13 @@ export async function heapProfileHandler(request: Request): Promise<Response> {
  * ```
  */
 export async function heapProfileListener(
-  request: Pick<IncomingMessage, "method" | "url">,
-  response: Pick<ServerResponse, "writeHead" | "end">,
+  request: { readonly method?: string | undefined; readonly url?: string | undefined },
+  response: {
+    writeHead(status: number, headers: Record<string, string>): unknown;
+    end(body: string | Uint8Array): unknown;
+  },
 ): Promise<void> {
   const { status, headers, body } = await answer(request.method ?? "GET", request.url ?? "/");
-  response.writeHead(status, headers);
+  response.writeHead(status, { ...headers });
   response.end(body);
 }

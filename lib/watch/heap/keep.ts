@@ -18,7 +18,7 @@ export interface KeepOptions {
   /** Take one each time resident memory has grown by so many bytes. */
   readonly atGrowth?: number | undefined;
   /** Take one when this signal comes. It must not be SIGUSR1, which opens inspectors and ends Bun. */
-  readonly atSignal?: NodeJS.Signals | undefined;
+  readonly atSignal?: `SIG${string}` | undefined;
   /** How often to look for growth, in milliseconds: 1,000 by default. */
   readonly interval?: number | undefined;
 }
