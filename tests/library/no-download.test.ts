@@ -51,18 +51,25 @@ const LOCAL = {
   library: ["lib/watch/agent/client.ts"],
   /** `doctor --attach`: the inspector that a program opens on loopback. */
   attach: ["lib/watch/doctor/attach/attach.ts", "lib/watch/doctor/attach/inspector.ts"],
+  /** The program's own inspector, for V8's sampling of objects: nothing is opened. */
+  heap: ["lib/watch/heap/objects.ts"],
+  /** `serve`: answers where it was asked to listen; its page asks it. */
+  serve: ["access", "listen", "page/script", "server"].map((name) => `lib/watch/serve/${name}.ts`),
   /** `compare`: starts the user's command and load, and asks the URL that the user named. */
-  compare: ["lib/watch/compare/execute.ts", "lib/watch/compare/load.ts"],
+  compare: ["load", "program", "ready"].map((name) => `lib/watch/compare/${name}.ts`),
 };
 
 test("no module that mod.ts or the command line reaches knows a way to the network, but those named", () => {
   const library = modulesFrom("mod.ts");
   assert.ok(library.size > 80 && library.has("lib/library/resolve.ts"), String(library.size));
-  const { library: agents, attach, compare } = LOCAL;
-  assert.deepEqual(waysOut(library).sort(), [...agents, ...attach].sort());
+  const { library: agents, attach, compare, heap, serve } = LOCAL;
+  assert.deepEqual(waysOut(library).sort(), [...agents, ...attach, ...heap].sort());
   const reports = modulesFrom("lib/cli.ts", /./);
   assert.ok(reports.has("lib/cli/report-integrity.ts") && reports.has("lib/run/run.ts"));
-  assert.deepEqual(waysOut(reports).sort(), [...agents, ...attach, ...compare].sort());
+  assert.deepEqual(
+    waysOut(reports).sort(),
+    [...agents, ...attach, ...compare, ...serve].sort(),
+  );
   for (const path of [...library.keys(), ...reports.keys()]) {
     assert.ok(!/^(scripts|packages|tools)\//.test(path), path);
   }

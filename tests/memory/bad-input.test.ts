@@ -273,6 +273,38 @@ const DIAGNOSE: readonly Refusal[] = [
 ];
 
 /** What takes no argument. */
+const METRICS: readonly Refusal[] = [undefined, null, 5, "x", {}, [], () => {}]
+  .map((
+    bad,
+  ): Refusal => [bad, "TypeError", /the target must be a Registry .* or a Meter .*; got /]);
+
+const REQUEST: readonly Refusal[] = [undefined, null, 5, "x", {}, { method: "GET" }]
+  .map((bad): Refusal => [bad, "TypeError", /the request must have a method and a url; got /]);
+
+const KEEP: readonly Refusal[] = [
+  ...NO_OPTIONS,
+  ...unknownNames("directory, keep, atGrowth, atSignal, interval", "path", "Keep", "toString"),
+  [{ atGrowth: 1 }, "TypeError", /directory must be a path; got undefined/],
+  [{ directory: "/tmp" }, "TypeError", /atGrowth or atSignal must be given; got neither/],
+  ...["", 5, null, "a\0b"].map((directory): Refusal => [
+    { directory, atGrowth: 1 },
+    "TypeError",
+    /directory must be a path that is not empty; got /,
+  ]),
+  ...[0, -1, 1.5, NaN, Infinity].flatMap((bad) =>
+    ["keep", "atGrowth", "interval"].map((name): Refusal => [
+      { directory: "/tmp", atGrowth: 1, [name]: bad },
+      "RangeError",
+      new RegExp(`${name} must be a whole number above 0; got `),
+    ])
+  ),
+  ...["SIGUSR1", "USR2", ""].map((atSignal): Refusal => [
+    { directory: "/tmp", atSignal },
+    "RangeError",
+    /atSignal must be a signal's name other than SIGUSR1, such as SIGUSR2; got /,
+  ]),
+];
+
 const WITHOUT_ARGUMENTS = ["collectProcess", "purgeProcess"];
 
 const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
@@ -295,6 +327,10 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   openMallctl: MALLCTL,
   onMemoryPressure: CALLBACK,
   diagnoseMemory: DIAGNOSE,
+  registerMetrics: METRICS,
+  heapProfileHandler: REQUEST,
+  heapProfileListener: REQUEST,
+  keepHeapProfiles: KEEP,
 };
 
 for (const [name, refusals] of Object.entries(TABLE)) {
@@ -609,6 +645,7 @@ const ERRORS:
     [new offheap.BuildError("x"), "ERR_OFFHEAP_BUILD", {}],
     [new libErrors.AgentError("x"), "ERR_OFFHEAP_AGENT", {}],
     [new libErrors.CompareError("x"), "ERR_OFFHEAP_COMPARE", {}],
+    [new libErrors.HeapProfileError("x"), "ERR_OFFHEAP_HEAP_PROFILE", {}],
     [new RunError("x"), "ERR_OFFHEAP_RUN", {}],
     [new libErrors.DoctorError("x"), "ERR_OFFHEAP_DOCTOR", {}],
     [new offheap.SystemInfoError("x"), "ERR_OFFHEAP_SYSTEM_INFO", {}],

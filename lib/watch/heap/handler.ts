@@ -4,6 +4,7 @@
  * @module
  */
 import { setTimeout } from "node:timers/promises";
+import { inspect } from "node:util";
 import { OffheapError } from "../../errors.ts";
 import { heapProfile } from "./api.ts";
 
@@ -13,6 +14,7 @@ interface Answer {
   readonly body: string | Uint8Array<ArrayBuffer>;
 }
 
+const ACTION = "answer with a heap profile";
 const MOST_SECONDS = 3600;
 
 function plain(status: number, body: string, headers = {}): Answer {
@@ -21,6 +23,15 @@ function plain(status: number, body: string, headers = {}): Answer {
 
 const INACTIVE = "Heap profiling is not active here. Call heapProfile.start() in the program, or " +
   'start it by "offheap run --heap-profiling --active -- …".\n';
+
+function requireRequest(action: string, request: unknown): void {
+  if (typeof request === "object" && request !== null && "method" in request && "url" in request) {
+    return;
+  }
+  throw new TypeError(
+    `Cannot ${action}: the request must have a method and a url; got ${inspect(request)}`,
+  );
+}
 
 async function answer(method: string, url: string): Promise<Answer> {
   if (method !== "GET") return plain(405, "Only GET.\n", { allow: "GET" });
@@ -67,6 +78,7 @@ async function answer(method: string, url: string): Promise<Answer> {
  * ```
  */
 export async function heapProfileHandler(request: Request): Promise<Response> {
+  requireRequest(ACTION, request);
   const { status, headers, body } = await answer(request.method, request.url);
   return new Response(body, { status, headers });
 }
@@ -93,6 +105,7 @@ export async function heapProfileListener(
     end(body: string | Uint8Array): unknown;
   },
 ): Promise<void> {
+  requireRequest(ACTION, request);
   const { status, headers, body } = await answer(request.method ?? "GET", request.url ?? "/");
   response.writeHead(status, { ...headers });
   response.end(body);
