@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -9,12 +9,19 @@ import type { LoadAttempt } from "../../lib/errors.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { copyCheckout } from "../support/checkout.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { builtLibrary, childEnvironment, FIXTURES, runChild } from "../support/runtime.ts";
+import { builtLibrary, childEnvironment, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const checkout = copyCheckout();
 const PROGRAM = join(checkout, "tests", "fixtures", "standalone.ts");
 copyFileSync(join(FIXTURES, "standalone.ts"), PROGRAM);
+// What the module depends on; the package of npm has it in its bundle.
+mkdirSync(join(checkout, "node_modules"));
+symlinkSync(
+  join(ROOT, "node_modules", "pprof-format"),
+  join(checkout, "node_modules", "pprof-format"),
+  "junction",
+);
 
 /** How each runtime compiles a program; Node's way wants a binary that is altered, not tried. */
 const COMPILERS: Readonly<Record<string, (program: string, output: string) => string[]>> = {
