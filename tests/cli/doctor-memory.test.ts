@@ -68,7 +68,7 @@ test(
   skipUnless(IS_GLIBC && runtimeInfo().name !== "bun", "Bun opens no inspector by a signal"),
   async () => {
     await withDisease("JavaScript leak", null, async ({ pid, ask }) => {
-      const { verdict, parts } = await diagnosis(pid, "--watch", "3s", "--attach");
+      const { verdict, parts } = await diagnosis(pid, "--watch", "8s", "--attach");
       assert.equal(verdict, "JavaScript heap growth");
       assert.ok((parts.javaScriptHeap ?? 0) > 2 ** 20);
       await ask("ready");
