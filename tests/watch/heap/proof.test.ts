@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { build } from "esbuild";
-import { runtimeInfo } from "../../../ffi/mod.ts";
+import { ffi, runtimeInfo } from "../../../ffi/mod.ts";
 import { compileShared } from "../../support/compile.ts";
 import { findPprof, pprofTop, type TopRow } from "../../support/pprof.ts";
 import { directory, heap, PREPARED, profileOfLeak, withHolder } from "../../support/profiled.ts";
@@ -38,6 +38,19 @@ function under(rows: readonly TopRow[], name: string): number {
 /** How often a program says that a share is below functions of JavaScript. */
 function shareOf(text: string): number {
   return Number(/([\d.]+) % of it below functions of its JavaScript/.exec(text)?.[1]);
+}
+
+/**
+ * Memory that comes by a native call. In Node 26 code that V8 has optimised calls C without a frame of its
+ * own, and the innermost function may be missing from a stack: see docs/development/decisions/heap-profiles.md.
+ */
+function assertCalled(text: string, file: string, name: string, caller: string): void {
+  const share = (each: string): number =>
+    Number(new RegExp(`([\\d.]+) % {2}${each} .*heap-holding`).exec(text)?.[1]);
+  assert.ok(share(caller) >= 95, text);
+  const least = ffi().backend === "node:ffi" ? 60 : 95;
+  assert.ok(share(name) >= least, text);
+  if (pprof !== "") assert.ok(under(pprofTop(pprof, file), name) >= least);
 }
 
 for (const way of ["buffers", "async", "worker", "many"]) {
@@ -79,7 +92,7 @@ test("a native library's leak is under its function, and under the JavaScript th
     );
     if (pprof !== "") assert.ok(under(pprofTop(pprof, file), "keep_native") >= 95);
     if (!namesCode) return;
-    assert.match(text, /(?:9[5-9]|100)\.\d % {2}leakNative .*heap-holding/, text);
+    assertCalled(text, file, "leakNative", "native");
   });
 });
 
@@ -89,8 +102,7 @@ test("blocks of the allocator that serves the process are under who allocated th
   await withHolder(PREPARED, ["blocks", "jemalloc"], async (child) => {
     const file = await profileOfLeak(child, "blocks");
     const text = await heap(file);
-    assert.match(text, /(?:9[5-9]|100)\.\d % {2}leakBlocks .*heap-holding/, text);
-    if (pprof !== "") assert.ok(under(pprofTop(pprof, file), "leakBlocks") >= 95);
+    assertCalled(text, file, "leakBlocks", "blocks");
   });
 });
 
