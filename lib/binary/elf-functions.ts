@@ -7,6 +7,7 @@
 import type { ByteReader } from "./bytes.ts";
 import { type ElfImage, readElfImage } from "./elf.ts";
 import { SECTION, SEGMENT } from "./elf-constants.ts";
+import { lowerBound } from "../sorted.ts";
 
 /** What an ELF file says of some places in it. */
 export interface ElfFunctions {
@@ -93,17 +94,6 @@ function findTable(file: ByteReader): Table | null {
     }
   }
   return null;
-}
-
-/** The first index in a sorted list whose value is at least this. */
-function lowerBound(sorted: readonly number[], value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function namesAt(image: ElfImage, addresses: readonly number[]): (string | null)[] {

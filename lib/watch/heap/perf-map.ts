@@ -6,23 +6,13 @@
  * @module
  */
 import { createReadStream } from "node:fs";
+import { lowerBound } from "../../sorted.ts";
 
 /** A map is read in pieces of this size. */
 const PIECE_BYTES = 65_536;
 
 /** Far more than a line has: a file with longer ones is no map. */
 const LONGEST_LINE = 65_536;
-
-/** The first index in a sorted list whose value is at least this. */
-function lowerBound(sorted: Float64Array, value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /** A text as it was written, which does not keep the piece alive that it was read in. */
 function ownText(text: string): string {
