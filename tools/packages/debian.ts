@@ -18,6 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../../lib/system/files.ts";
 import { ROOT } from "../runtimes.ts";
 
 const CACHE = join(ROOT, "build", "debian");
@@ -126,8 +127,12 @@ function unpack(names: readonly string[], target: string, options: DebianOptions
     if (archives.length === 0) throw new Error(`apt-get brought no archive of ${names.join(", ")}`);
     for (const archive of archives) execFileSync("dpkg-deb", ["-x", archive, join(work, "root")]);
     merge(join(work, "root"));
-    rmSync(target, { recursive: true, force: true });
-    renameSync(join(work, "root"), target);
+    try {
+      renameSync(join(work, "root"), target);
+    } catch (error) {
+      // Somebody was quicker, and may be using it by now: theirs stays.
+      if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error))) throw error;
+    }
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
