@@ -46,7 +46,10 @@ const resident: number[] = [];
 let lost = 0;
 while (!output.startsWith("ready")) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 await new Promise((resolve) => setTimeout(resolve, 1000));
-while (child.exitCode === null && !output.includes("failed")) {
+/** Whether the program has ended, or says that it is about to. */
+const isOver = (): boolean =>
+  child.exitCode !== null || child.signalCode !== null || output.includes("failed");
+while (!isOver()) {
   try {
     const { residentAfter } = await askAgent(pid, "purge");
     await askAgent(pid, "stats");
@@ -54,7 +57,7 @@ while (child.exitCode === null && !output.includes("failed")) {
   } catch (error) {
     // It may end while it is asked.
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    if (child.exitCode !== null || output.includes("failed")) break;
+    if (isOver()) break;
     lost++;
     console.error(error);
   }
