@@ -5,9 +5,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { makePages } from "./pages/make.ts";
 
-if (process.argv[1] === import.meta.filename) {
-  for (const path of await makePages()) console.log(`made ${path}`);
-}
+for (const path of await makePages()) console.log(`made ${path}`);

@@ -17,7 +17,7 @@ import { decodeProfile, encodeProfile } from "../watch/heap/pprof.ts";
 import { type FunctionRow, functionTable } from "../watch/heap/table.ts";
 import { switchSampling, takeHeapProfile } from "../watch/heap/take.ts";
 import type { HeapProfile } from "../watch/heap/types.ts";
-import { headline, reliability, remarks } from "../watch/heap/words.ts";
+import { headline, percent, reliability, remarks } from "../watch/heap/words.ts";
 import { type Column, layOut } from "./columns.ts";
 import { isTerminal, printable, terminalWidth } from "./output.ts";
 import { print, printJson } from "./print.ts";
@@ -42,10 +42,6 @@ export interface HeapArguments {
 
 /** How often memory is looked at for growth. */
 const LOOK_MS = 1000;
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
 
 const COLUMNS: readonly Column<FunctionRow>[] = [
   { head: "own", right: true, droppable: 0, cell: ({ own }) => formatBytes(Math.round(own)) },

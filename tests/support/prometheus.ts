@@ -5,13 +5,13 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { debianRoot } from "../../tools/packages/debian.ts";
 import { temporaryDirectory } from "./compile.ts";
 import { IS_MUSL } from "./libc.ts";
+import { freePort } from "../../tools/free-port.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -51,17 +51,6 @@ export interface RunningPrometheus {
     what: string,
     isWanted: (series: QueriedSeries[]) => boolean,
   ): Promise<QueriedSeries[]>;
-}
-
-/** A port that is free at the moment: Prometheus does not say which it was given. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? address?.port ?? 0 : 0));
-    });
-  });
 }
 
 async function get<T>(base: string, path: string): Promise<T> {

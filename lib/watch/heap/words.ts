@@ -7,7 +7,8 @@ import { formatBytes } from "../../units.ts";
 import { factsOf } from "./facts.ts";
 import { HEAP_SOURCES, type HeapProfile, type HeapSource } from "./types.ts";
 
-function percent(part: number): string {
+/** A share of a profile. */
+export function percent(part: number): string {
   return `${(100 * part).toFixed(1)} %`;
 }
 
