@@ -1,7 +1,7 @@
 /**
  * Keeps the agent busy for some minutes: a program of two threads that allocate makes 50 children a
- * second, and the agent is asked to count and to give memory back all the time. Fails when a child or
- * an answer is lost, or the program's resident memory grows.
+ * second, and as often the agent is asked to give memory back and to count. Fails when a child or an
+ * answer is lost, or the program's resident memory grows.
  *
  *     node scripts/soak-agent.ts [--minutes N] [--allocator NAME]
  *
@@ -21,8 +21,7 @@ import { positive } from "../tools/common.ts";
 const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../tests/fixtures/threads.c", import.meta.url));
 const FORKS_A_SECOND = 50;
-/** Between two questions. */
-const PAUSE_MS = 100;
+const EVERY_MS = 1000 / FORKS_A_SECOND;
 /** What resident memory may be more at the end than after the beginning: 2 MiB of noise. */
 const NOISE = 2 << 20;
 
@@ -34,7 +33,7 @@ const { minutes, allocator } = new Command()
 const directory = mkdtempSync(join(tmpdir(), "offheap-soak-"));
 const program = join(directory, "threads");
 execFileSync("cc", ["-O1", "-pthread", PROGRAM, "-o", program, "-ldl"]);
-const forks = ["forks", `${minutes * 60 * FORKS_A_SECOND}`, `${1000 / FORKS_A_SECOND}`];
+const forks = ["forks", `${minutes * 60 * FORKS_A_SECOND}`, `${EVERY_MS}`];
 const command = ["run", "-a", allocator, "--", program, "thread", "say", "ready", ...forks];
 const child = spawn(process.execPath, [CLI, ...command], { stdio: ["ignore", "pipe", "inherit"] });
 const pid = child.pid ?? 0;
@@ -44,12 +43,14 @@ const ended = new Promise<number | null>((resolve) => child.once("close", resolv
 
 const resident: number[] = [];
 let lost = 0;
-while (!output.startsWith("ready")) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+while (!output.startsWith("ready")) await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
 await new Promise((resolve) => setTimeout(resolve, 1000));
 /** Whether the program has ended, or says that it is about to. */
 const isOver = (): boolean =>
   child.exitCode !== null || child.signalCode !== null || output.includes("failed");
+const began = performance.now();
 while (!isOver()) {
+  const next = performance.now() + EVERY_MS;
   try {
     const { residentAfter } = await askAgent(pid, "purge");
     await askAgent(pid, "stats");
@@ -61,8 +62,9 @@ while (!isOver()) {
     lost++;
     console.error(error);
   }
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
 }
+const seconds = (performance.now() - began) / 1000;
 const status = await ended;
 rmSync(directory, { recursive: true });
 
@@ -71,7 +73,7 @@ const first = median(resident.slice(tenth, 2 * tenth));
 const last = median(resident.slice(-tenth));
 const [, failed = "unknown"] = /^(\d+) of \d+ failed$/m.exec(output) ?? [];
 console.log(
-  `${allocator}, ${minutes} min: ${output.trim().split("\n").at(-1)}; ${resident.length} purges, ` +
-    `${lost} answers lost; resident ${first} B at first, ${last} B at last`,
+  `${allocator}, ${minutes} min: ${output.trim().split("\n").at(-1)}; ${resident.length} purges and as many ` +
+    `counts, ${(resident.length / seconds).toFixed(1)} a second, ${lost} answers lost; resident ${first} B at first, ${last} B at last`,
 );
 process.exitCode = status === 0 && failed === "0" && lost === 0 && last <= first + NOISE ? 0 : 1;
