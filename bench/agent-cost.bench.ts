@@ -1,6 +1,6 @@
 /**
  * What the agent costs: the start of a program's first thread, resident memory, processor time at rest,
- * and the first 1,000 requests of an HTTP server after a purge. Rounds alternate between with and
+ * a purge of an HTTP server, and its first 1,000 requests after that. Rounds alternate between with and
  * without it; medians are shown.
  *
  *     npm run bench:agent-cost -- [--rounds N] [--json FILE]
@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { median, quantile } from "simple-statistics";
+import { askAgent } from "../lib/watch/agent/client.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
@@ -82,6 +83,12 @@ function portOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => child.stdout?.once("data", (text) => resolve(Number(text))));
 }
 
+async function notePurge(allocator: string, pid: number): Promise<void> {
+  const { lastPurgeMilliseconds, returned } = await askAgent(pid, "stats");
+  note(`${allocator}: the purge at rest, ms: with`, lastPurgeMilliseconds);
+  note(`${allocator}: what it gave back, MiB: with`, returned / 2 ** 20);
+}
+
 async function measureServer(allocator: string, way: string): Promise<void> {
   const child = spawn(binary, launched(allocator, way, [binary, "-e", SERVER]), {
     env,
@@ -92,6 +99,7 @@ async function measureServer(allocator: string, way: string): Promise<void> {
     for (let i = 0; i < REQUESTS; i++) await request(port, "/");
     for (let i = 0; i < 3; i++) await request(port, "/burst");
     await new Promise((resolve) => setTimeout(resolve, 4000));
+    if (way === "with") await notePurge(allocator, child.pid ?? 0);
     const times: number[] = [];
     for (let i = 0; i < REQUESTS; i++) times.push(await request(port, "/"));
     note(`${allocator}: request after a purge, p50 ms: ${way}`, median(times));
@@ -120,7 +128,10 @@ try {
 const table = new Table({ head: ["", ...Object.keys(WAYS)] });
 const names = new Set(Object.keys(figures).map((name) => name.replace(/: \w+$/, "")));
 for (const name of names) {
-  const cells = Object.keys(WAYS).map((way) => median(figures[`${name}: ${way}`] ?? []).toFixed(4));
+  const cells = Object.keys(WAYS).map((way) => {
+    const values = figures[`${name}: ${way}`];
+    return values === undefined ? "–" : median(values).toFixed(4);
+  });
   table.push([name, ...cells]);
 }
 console.log(table.toString());
