@@ -72,8 +72,10 @@ const tenth = Math.ceil(resident.length / 10);
 const first = median(resident.slice(tenth, 2 * tenth));
 const last = median(resident.slice(-tenth));
 const [, failed = "unknown"] = /^(\d+) of \d+ failed$/m.exec(output) ?? [];
+const outcome = output.trim().split("\n").at(-1);
+const rate = (resident.length / seconds).toFixed(1);
 console.log(
-  `${allocator}, ${minutes} min: ${output.trim().split("\n").at(-1)}; ${resident.length} purges and as many ` +
-    `counts, ${(resident.length / seconds).toFixed(1)} a second, ${lost} answers lost; resident ${first} B at first, ${last} B at last`,
+  `${allocator}, ${minutes} min: ${outcome}; ${resident.length} purges and as many counts, ${rate} a ` +
+    `second, ${lost} answers lost; resident ${first} B at first, ${last} B at last`,
 );
 process.exitCode = status === 0 && failed === "0" && lost === 0 && last <= first + NOISE ? 0 : 1;
