@@ -20,6 +20,7 @@ export const RUNTIME_PROGRAMS = [
     title: "Node",
     symbol: "_ZN4node5StartEiPPc",
     inspector: true,
+    ownAllocator: false,
     codeNames: { variable: "NODE_OPTIONS", separator: " ", ...V8_CODE_NAMES },
     compiledFiles: null,
   },
@@ -28,6 +29,7 @@ export const RUNTIME_PROGRAMS = [
     title: "Bun",
     symbol: "_ZN4node19GetCurrentEventLoopEPN2v87IsolateE",
     inspector: false,
+    ownAllocator: true,
     codeNames: null,
     compiledFiles: null,
   },
@@ -36,6 +38,7 @@ export const RUNTIME_PROGRAMS = [
     title: "Deno",
     symbol: "napi_create_object",
     inspector: true,
+    ownAllocator: false,
     codeNames: { variable: "DENO_V8_FLAGS", separator: ",", ...V8_CODE_NAMES },
     compiledFiles: ({ DENO_DIR, XDG_CACHE_HOME, HOME }) =>
       `${DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`}/gen/file`,
@@ -52,6 +55,8 @@ export interface RuntimeProgram {
   readonly symbol: string;
   /** Whether SIGUSR1 opens its inspector; it ends the others. */
   readonly inspector: boolean;
+  /** Whether its buffers come from an allocator inside of it, which nothing replaces. */
+  readonly ownAllocator: boolean;
   /** How it is made to write down the names of the machine code that it makes; `null` where it cannot. */
   readonly codeNames: CodeNames | null;
   /**

@@ -63,6 +63,7 @@ function showTable(profile: HeapProfile, { rows, runtime, objects }: HeapArgumen
   const sources = objects === true ? { sources: ["javascript"] as const } : {};
   const table = functionTable(profile, { runtime: runtime === true, ...sources });
   print("");
+  if (table.length === 0) return print("No function has any of it.");
   const width = isTerminal() ? terminalWidth() : null;
   for (const line of layOut(COLUMNS, table.slice(0, rows), width)) print(line);
   const left = table.length - rows;

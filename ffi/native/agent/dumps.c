@@ -37,9 +37,11 @@ static int make_private_file(const char *path) {
 
 const char *dump_samples(const struct sampling *sampling, char *path, size_t size) {
     if (!name_dump(written + 1, path, size)) {
-        return "a profile needs a private directory, and the agent has none: neither XDG_RUNTIME_DIR nor /tmp would do";
+        return "a profile needs a directory that is its user's alone, and there is none in XDG_RUNTIME_DIR or /tmp";
     }
-    if (!make_private_file(path)) return "no file could be made in the agent's directory";
+    if (!make_private_file(path)) {
+        return "no file could be made in the agent's directory: its file system may be full, or the process has changed its user";
+    }
     written++;
     const char *why = sampling->dump(path);
     if (why != NULL) unlink(path);

@@ -31,7 +31,7 @@ static const char *forget(void) {
 
 static const char *dump(const char *path) {
     if (jemalloc_control("prof.dump", NULL, NULL, &path, sizeof path) == 0) return NULL;
-    return "jemalloc could not write the file; is the file system full?";
+    return "jemalloc could not write the file: its file system may be full";
 }
 
 const struct sampling JEMALLOC_SAMPLING = {

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { readFileSync, readlinkSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { REPLACED } from "../../system/types.ts";
 import { programOf, runtimeOf } from "../processes/runtime.ts";
+import { findCodeMap } from "./code-map.ts";
 import type { Dump } from "./dump.ts";
 import { joinSamples } from "./samples.ts";
 import { scaleSample } from "./scale.ts";
@@ -27,11 +28,6 @@ export type ProcessFiles = Omit<AddressSpace, "mappings"> & {
   readonly notes: readonly string[];
 };
 
-/** Why functions that were compiled at run time have no names. */
-const NO_CODE_MAP =
-  "The runtime wrote no map of its code, so that no function of JavaScript has a name. " +
-  "Node and Deno write one when they are started by: offheap run --heap-profiling -- node server.js";
-
 function environmentOf(directory: string): Record<string, string> {
   const entries = readFileSync(join(directory, "environ"), "utf8").split("\0");
   return Object.fromEntries(
@@ -49,17 +45,13 @@ export function lookAtProcess({ directory, ownPid }: SeenProcess): ProcessFiles 
   const link = readlinkSync(join(directory, "exe"));
   const program = link.endsWith(REPLACED) ? link.slice(0, -REPLACED.length) : link;
   const runtime = runtimeOf(join(directory, "exe"));
-  const isRuntime = runtime !== null;
-  const path = join(root, "tmp", `perf-${ownPid}.map`);
-  const map = statSync(path, { throwIfNoEntry: false });
-  // In /tmp anybody can make a file of this name.
-  const own = map?.isFile() === true && map.uid === statSync(directory).uid;
+  const environment = environmentOf(directory);
+  const known = programOf(runtime);
   return {
     open: (file) => file === program ? join(directory, "exe") : join(root, file),
-    runtime: isRuntime ? program : null,
-    compiled: programOf(runtime)?.compiledFiles?.(environmentOf(directory)) ?? null,
-    codeMap: map !== undefined && own ? { path, bytes: map.size } : null,
-    notes: isRuntime && !own ? [NO_CODE_MAP] : [],
+    runtime: runtime === null ? null : program,
+    compiled: known?.compiledFiles?.(environment) ?? null,
+    ...findCodeMap(known, { directory, ownPid, environment }),
   };
 }
 

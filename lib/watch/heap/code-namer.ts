@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CodeMap } from "./code-map.ts";
 import { chooseCode, returnOffset } from "./code-choice.ts";
 import { javaScriptFrame, readCodeName } from "./code-names.ts";
 import { findCode, type MappedCode } from "./perf-map.ts";
@@ -12,7 +13,7 @@ import type { HeapFrame } from "./types.ts";
 /** What is needed of a process. */
 interface CodeSpace {
   readonly open: (path: string) => string;
-  readonly codeMap: { readonly path: string; readonly bytes: number } | null;
+  readonly codeMap: CodeMap | null;
   readonly compiled: string | null;
 }
 

@@ -15,6 +15,8 @@ export interface HeapFacts {
   readonly sampled: number;
   /** The part of the bytes that has a function of the program's JavaScript on its stack; `null` of nothing. */
   readonly javaScriptShare: number | null;
+  /** Bytes that functions of addons and libraries allocated where no JavaScript was on the stack. */
+  readonly nativeAlone: number;
   /** V8's objects in bytes; `null` where they were not sampled. */
   readonly javaScriptObjects: number | null;
 }
@@ -22,6 +24,11 @@ export interface HeapFacts {
 /** Whether the program's own JavaScript is on a stack. */
 export function hasJavaScript({ stack }: HeapSample): boolean {
   return stack.some(({ kind }) => kind === "javascript");
+}
+
+/** Whether code of an addon allocated without JavaScript: in a thread of its own, or the runtime's pool. */
+function isNativeAlone(sample: HeapSample): boolean {
+  return !hasJavaScript(sample) && sample.stack.some(({ kind }) => kind === "native");
 }
 
 /** Works out the figures of a profile. */
@@ -36,6 +43,7 @@ export function factsOf({ samples }: HeapProfile): HeapFacts {
     objects: native.reduce((total, { inUse }) => total + inUse.objects, 0),
     sampled: native.reduce((total, { sampled }) => total + sampled, 0),
     javaScriptShare: bytes === 0 ? null : sum(native.filter(hasJavaScript)) / bytes,
+    nativeAlone: sum(native.filter(isNativeAlone)),
     javaScriptObjects: objects.length === 0 ? null : sum(objects),
   };
 }

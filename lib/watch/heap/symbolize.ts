@@ -9,6 +9,7 @@ import { findFunctions } from "../../binary/elf-functions.ts";
 import { KNOWN_ALLOCATORS } from "../../allocators/mod.ts";
 import { errorCode } from "../../system/files.ts";
 import { findMapping, type Mapping } from "../../system/linux-maps.ts";
+import type { CodeMap } from "./code-map.ts";
 import { callAt, CodeNamer } from "./code-namer.ts";
 import { demangle } from "./demangle.ts";
 import type { HeapFrame, HeapMapping } from "./types.ts";
@@ -22,7 +23,7 @@ export interface AddressSpace {
   /** The path of its program, where that is a JavaScript runtime, whose functions nobody looks for. */
   readonly runtime: string | null;
   /** The map of its code, and how much of that there was; `null` where it writes none. */
-  readonly codeMap: { readonly path: string; readonly bytes: number } | null;
+  readonly codeMap: CodeMap | null;
   /** Where the runtime keeps what it has made of TypeScript; `null` where lines stay as they are. */
   readonly compiled: string | null;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatBytes } from "../../units.ts";
-import { factsOf } from "./facts.ts";
+import { factsOf, type HeapFacts } from "./facts.ts";
 import { HEAP_SOURCES, type HeapProfile, type HeapSource } from "./types.ts";
 
 /** A share of a profile. */
@@ -43,14 +43,31 @@ const TITLES: Readonly<Record<HeapSource, string>> = {
   javascript: "V8's objects",
 };
 
+/** From such a share on it is said why no JavaScript is on stacks of native code. */
+const NOTABLE = 0.1;
+
+/** Why an addon's functions are all that is known; nothing where no JavaScript has a name. */
+function aboutThreads({ bytes, javaScriptShare, nativeAlone }: HeapFacts): string[] {
+  if (!(javaScriptShare !== null && javaScriptShare > 0 && nativeAlone > bytes * NOTABLE)) {
+    return [];
+  }
+  return [
+    `${formatBytes(Math.round(nativeAlone))} was allocated by native code in threads without ` +
+    "JavaScript, as addons do that work on the thread pool: their functions are known, and not who " +
+    "called them.",
+  ];
+}
+
 /** What else is to be said: V8's objects, what could not be had, and why. */
 export function remarks(profile: HeapProfile): string[] {
-  const { javaScriptObjects } = factsOf(profile);
+  const facts = factsOf(profile);
+  const { javaScriptObjects } = facts;
   const { absent, notes } = profile;
   return [
     ...(javaScriptObjects === null
       ? []
       : [`Apart from that, V8's objects: ${formatBytes(Math.round(javaScriptObjects))}.`]),
+    ...aboutThreads(facts),
     ...HEAP_SOURCES.flatMap((source) =>
       absent[source] === undefined ? [] : [`Without ${TITLES[source]}: ${absent[source]}.`]
     ),

@@ -96,6 +96,18 @@ test("a native library's leak is under its function, and under the JavaScript th
   });
 });
 
+test("what sharp allocates in the runtime's threads is under libvips' function, and that is said", {
+  ...onGlibc,
+}, async () => {
+  await withHolder(PREPARED, ["sharp"], async (child) => {
+    const text = await heap(await profileOfLeak(child, "sharp"));
+    assert.match(text, / 9[5-9]\.\d % .* vips_image_write_to_memory libvips-cpp\.so\S*$/m, text);
+    if (namesCode) {
+      assert.match(text, /MiB was allocated by native code in threads without JavaScript/);
+    }
+  });
+});
+
 test("blocks of the allocator that serves the process are under who allocated them", {
   ...withNames,
 }, async () => {
