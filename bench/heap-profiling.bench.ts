@@ -1,9 +1,11 @@
 /**
  * What heap profiling costs: the workloads with samples prepared, and with samples taken, against
  * jemalloc without either in the same round; and what one sample takes. Rounds go through the set-ups in
- * an order that turns; medians of the ratios are shown, with the least and the greatest.
+ * an order that turns; medians of the ratios are shown, with the least and the greatest. A run of some
+ * seconds is mostly its start, where all code is new: `--steady` compares processes that are warm.
  *
- *     npm run bench:heap-profiling -- [--workloads NAMES] [--rounds N] [--scale quick] [--json FILE]
+ *     npm run bench:heap-profiling -- [--workloads NAMES] [--steady] [--rounds N] [--scale quick]
+ *         [--json FILE]
  *
  * @module
  */
@@ -20,56 +22,43 @@ import { askAgent } from "../lib/watch/agent/client.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
+import { BASELINE, launched, type SetUp, SETUPS } from "./heap-profiling/set-ups.ts";
+import { measureSteady } from "./heap-profiling/steady.ts";
 import type { WorkloadOutput } from "./suite/format.ts";
 
 function file(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-const CLI = file("../lib/cli.ts");
 const WORKLOADS = ["documents", "agents", "service"] as const;
 const METRICS = ["throughput", "cpu", "peakResident"] as const;
 type Ratios = Readonly<Record<(typeof METRICS)[number], number>>;
 
-/** What `offheap run -a jemalloc` gets, and variables besides. */
-interface SetUp {
-  readonly options: readonly string[];
-  readonly variables?: Readonly<Record<string, string>>;
-}
-
-const BASELINE: SetUp = { options: [] };
-const SETUPS: Readonly<Record<string, SetUp>> = {
-  "itself": BASELINE,
-  "sampling prepared, without the map of code": {
-    options: [],
-    variables: { MALLOC_CONF: "prof:true,prof_active:false,lg_prof_sample:19" },
-  },
-  "prepared": { options: ["--heap-profiling"] },
-  "active": { options: ["--heap-profiling", "--active"] },
-};
-
-const { rounds, scale, json, workloads } = new Command()
+const { rounds, scale, json, workloads, steady } = new Command()
   .option("--rounds <number>", "how often each is run", positive, 5)
   .option("--scale <name>", "how much is done: test, quick or full", "quick")
   .option("--workloads <names...>", "which of them; none with an empty name", [...WORKLOADS])
+  .option("--steady", "processor time after a warm-up, by turns; rounds are starts, then")
   .option("--json <file>", "where the figures go")
-  .parse().opts<{ rounds: number; scale: string; json?: string; workloads: string[] }>();
+  .parse().opts<
+  { rounds: number; scale: string; json?: string; workloads: string[]; steady?: boolean }
+>();
 
 const [node] = (await findRuntimes(parseRuntimeNames(["node26"]))).found;
 if (node === undefined) throw new Error("Cannot measure: there is no Node 26");
 const { binary } = node;
 
-function launched({ options }: SetUp, ...program: string[]): string[] {
-  return [CLI, "run", "-a", "jemalloc", ...options, "--", binary, ...program];
-}
-
 function measure(workload: string, setUp: SetUp): Ratios {
   const words = JSON.stringify({ scale, idle: 0, seed: 1, options: {} });
-  const output = execFileSync(binary, launched(setUp, file(`workloads/${workload}.ts`), words), {
-    encoding: "utf8",
-    env: cleanEnvironment(binary, setUp.variables ?? {}),
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const output = execFileSync(
+    binary,
+    launched(binary, setUp, file(`workloads/${workload}.ts`), words),
+    {
+      encoding: "utf8",
+      env: cleanEnvironment(binary, setUp.variables ?? {}),
+      stdio: ["ignore", "pipe", "ignore"],
+    },
+  );
   const { metrics } = JSON.parse(output.trim().split("\n").at(-1) ?? "") as WorkloadOutput;
   return Object.fromEntries(
     METRICS.map((name) => [name, metrics[name]?.value ?? NaN]),
@@ -102,7 +91,7 @@ async function measureSamples(): Promise<number[]> {
   const setUp = { options: ["--heap-profiling=1KiB"] };
   const child = spawn(
     binary,
-    launched(setUp, "--expose-gc", file("heap-profiling/per-sample.mjs")),
+    launched(binary, setUp, "--expose-gc", file("heap-profiling/per-sample.mjs")),
     {
       env: cleanEnvironment(binary, {}),
       stdio: ["pipe", "pipe", "inherit"],
@@ -134,15 +123,37 @@ function cell(values: readonly number[]): string {
   return `${median([...values]).toFixed(3)} [${least.toFixed(3)}, ${most.toFixed(3)}]`;
 }
 
-for (let round = 0; round < rounds; round++) {
-  for (const workload of workloads.filter((name) => name !== "")) measureWorkload(workload, round);
+const chosen = workloads.filter((name) => name !== "");
+
+async function compareRuns(): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (const workload of chosen) measureWorkload(workload, round);
+  }
+  samples = await measureSamples();
+  write();
+  const table = new Table({ head: ["against jemalloc without profiling", ...METRICS] });
+  for (const [name, found] of Object.entries(ratios)) {
+    table.push([name, ...METRICS.map((metric) => cell(found.map((each) => each[metric])))]);
+  }
+  console.log(table.toString());
+  console.log(`one sample, µs: ${cell(samples)}`);
 }
-samples = await measureSamples();
-write();
-const table = new Table({ head: ["against jemalloc without profiling", ...METRICS] });
-for (const [name, found] of Object.entries(ratios)) {
-  table.push([name, ...METRICS.map((metric) => cell(found.map((each) => each[metric])))]);
+
+/** So many portions of each process, after so many seconds of processor time. */
+const STEADY = { portions: 40, warmUp: 12 };
+
+async function compareSteady(): Promise<void> {
+  const found: Record<string, Record<string, number[]>> = {};
+  for (const workload of chosen) {
+    found[workload] = await measureSteady(binary, workload, SETUPS, { starts: rounds, ...STEADY });
+    if (json !== undefined) writeFileSync(json, JSON.stringify(found, null, 2));
+  }
+  const table = new Table({ head: ["processor time of warm processes", ...chosen] });
+  for (const name of Object.keys(SETUPS)) {
+    table.push([name, ...chosen.map((workload) => cell(found[workload]?.[name] ?? []))]);
+  }
+  console.log(table.toString());
 }
-console.log(table.toString());
-console.log(`one sample, µs: ${cell(samples)}`);
+
+await (steady === true ? compareSteady() : compareRuns());
 console.log(`load average: ${loadavg().map((load) => load.toFixed(1)).join(", ")}`);
