@@ -1,32 +1,20 @@
 /**
- * Profiles as files: gzipped pprof (`profile.proto`), which `go tool pprof`, Pyroscope, Parca, Polar
+ * Writing profiles as files: gzipped pprof (`profile.proto`), which `go tool pprof`, Pyroscope, Parca, Polar
  * Signals and speedscope read.
  *
  * @module
  */
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import type {
   Function as PprofFunction,
   Location,
   Mapping,
-  Profile,
-  Sample,
   StringTable,
   ValueType,
 } from "pprof-format";
-import { HeapProfileError } from "../../errors.ts";
 import { VERSION } from "../../version.ts";
 import { functionKey, functionName } from "./names.ts";
-import {
-  type FrameKind,
-  HEAP_SOURCES,
-  type HeapAmount,
-  type HeapFrame,
-  type HeapMapping,
-  type HeapProfile,
-  type HeapSample,
-  type HeapSource,
-} from "./types.ts";
+import type { HeapAmount, HeapFrame, HeapMapping, HeapProfile, HeapSample } from "./types.ts";
 
 const NOTHING: HeapAmount = { objects: 0, bytes: 0 };
 
@@ -58,19 +46,24 @@ const OBJECTS: readonly ValueColumn[] = [{
 }];
 const DEFAULT_COLUMN = "inuse_space";
 
-/** What is kept beside the samples, as a comment. */
-const FACTS_MARK = "offheap:";
+/** What is kept beside the samples is in a comment that begins so. */
+export const FACTS_MARK = "offheap:";
 
-type Facts = Pick<HeapProfile, "pid" | "absent" | "notes" | "milliseconds">;
+/** What that is. */
+export type Facts = Pick<HeapProfile, "pid" | "absent" | "notes" | "milliseconds">;
 
-const SOURCE_LABEL = "source";
-const SAMPLED_LABEL = "sampled";
-const KIND_PREFIX = "offheap-";
+/** The labels of a sample. */
+export const SOURCE_LABEL = "source";
+/** How many allocations were sampled. */
+export const SAMPLED_LABEL = "sampled";
+/** Before a frame's kind, in the function's system name. */
+export const KIND_PREFIX = "offheap-";
 
-type Pprof = typeof import("pprof-format");
+/** The package. */
+export type Pprof = typeof import("pprof-format");
 
 /** The encoder; a program that takes no profile has no need of the package. */
-function loadPprof(): Promise<Pprof> {
+export function loadPprof(): Promise<Pprof> {
   return import("pprof-format");
 }
 
@@ -187,105 +180,4 @@ export async function encodeProfile(profile: HeapProfile): Promise<Uint8Array> {
     ],
   });
   return gzipSync(encoded.encode());
-}
-
-function text({ stringTable }: Profile, index: number | bigint): string {
-  return stringTable.strings[Number(index)] ?? "";
-}
-
-function frameOf(
-  profile: Profile,
-  { address, line }: Location,
-  functions: FunctionIndex,
-): HeapFrame {
-  const [place] = line;
-  const found = functions.get(Number(place?.functionId));
-  const [, kind, name] = /^offheap-(\w+) (.*)$/s.exec(text(profile, found?.systemName ?? 0)) ?? [];
-  const file = text(profile, found?.filename ?? 0);
-  return {
-    kind: FRAME_KINDS.find((each) => each === kind) ?? "native",
-    name: name ?? text(profile, found?.name ?? 0),
-    file: file === "" ? null : file,
-    line: Number(place?.line ?? 0),
-    column: Number(place?.column ?? 0),
-    address: Number(address),
-  };
-}
-
-const FRAME_KINDS: readonly FrameKind[] = ["javascript", "native", "runtime"];
-
-type FunctionIndex = ReadonlyMap<number, PprofFunction>;
-
-function labelsOf(profile: Profile, sample: Sample): { source: HeapSource; sampled: number } {
-  const labels = new Map(
-    sample.label.map(({ key, str, num }) => [text(profile, key), { str: text(profile, str), num }]),
-  );
-  const source = labels.get(SOURCE_LABEL)?.str;
-  return {
-    source: HEAP_SOURCES.find((each) => each === source) ?? "malloc",
-    sampled: Number(labels.get(SAMPLED_LABEL)?.num ?? 0),
-  };
-}
-
-function readFacts(profile: Profile): Facts | null {
-  const comments = profile.comment.map((index) => text(profile, index));
-  const facts = comments.find((comment) => comment.startsWith(FACTS_MARK));
-  return facts === undefined ? null : JSON.parse(facts.slice(FACTS_MARK.length));
-}
-
-/**
- * Reads a profile that {@linkcode encodeProfile} wrote.
- *
- * @param place What a message calls it.
- * @throws {HeapProfileError} when it is none.
- */
-export async function decodeProfile(bytes: Uint8Array, place: string): Promise<HeapProfile> {
-  const pprof = await loadPprof();
-  const fail = (why: string, cause?: unknown): never => {
-    throw new HeapProfileError(`Cannot read the heap profile in ${place}: ${why}.`, { cause });
-  };
-  let profile;
-  let facts;
-  try {
-    profile = pprof.Profile.decode(gunzipSync(bytes));
-    facts = readFacts(profile);
-  } catch (error) {
-    return fail("it is not gzipped pprof", error);
-  }
-  if (facts === null) return fail("it is not one of offheap's; use `go tool pprof` for others");
-  const read = profile;
-  const functions = new Map(read.function.map((each) => [Number(each.id), each]));
-  const frames = new Map(
-    read.location.map((each) => [Number(each.id), frameOf(read, each, functions)]),
-  );
-  const types = read.sampleType.map(({ type }) => text(read, type));
-  const valueOf = (sample: Sample, type: string): number =>
-    Number(sample.value[types.indexOf(type)] ?? 0);
-  const amount = (sample: Sample, name: string): HeapAmount => ({
-    objects: valueOf(sample, `${name}_objects`),
-    bytes: valueOf(sample, `${name}_space`),
-  });
-  const counted = types.includes("alloc_space");
-  return {
-    ...facts,
-    at: Number(BigInt(read.timeNanos) / 1_000_000n),
-    interval: Number(read.period),
-    samples: read.sample.map((sample) => {
-      const { source, sampled } = labelsOf(read, sample);
-      return {
-        source,
-        sampled,
-        stack: sample.locationId.flatMap((id) => frames.get(Number(id)) ?? []),
-        inUse: amount(sample, source === "javascript" ? source : "inuse"),
-        allocated: source === "malloc" && counted ? amount(sample, "alloc") : null,
-      };
-    }),
-    mappings: read.mapping.map(({ memoryStart, memoryLimit, fileOffset, filename, buildId }) => ({
-      start: Number(memoryStart),
-      end: Number(memoryLimit),
-      offset: Number(fileOffset),
-      path: text(read, filename),
-      buildId: text(read, buildId) || null,
-    })),
-  };
 }

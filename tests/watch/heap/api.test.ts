@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { runtimeInfo } from "../../../ffi/mod.ts";
 import { hostTarget } from "../../../lib/library/target.ts";
-import { decodeProfile } from "../../../lib/watch/heap/pprof.ts";
+import { decodeProfile } from "../../../lib/watch/heap/pprof-read.ts";
 import { functionTable } from "../../../lib/watch/heap/table.ts";
 import type { HeapSource } from "../../../lib/watch/heap/types.ts";
 import { heapProfile, heapProfileHandler, keepHeapProfiles } from "../../../mod.ts";

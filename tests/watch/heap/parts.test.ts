@@ -17,7 +17,8 @@ import { GrowthGauge, keepProfile } from "../../../lib/watch/heap/kept.ts";
 import { functionName } from "../../../lib/watch/heap/names.ts";
 import { blockSamples, framesOfText } from "../../../lib/watch/heap/own-blocks.ts";
 import { findCode, type MappedCode } from "../../../lib/watch/heap/perf-map.ts";
-import { decodeProfile, encodeProfile } from "../../../lib/watch/heap/pprof.ts";
+import { encodeProfile } from "../../../lib/watch/heap/pprof.ts";
+import { decodeProfile } from "../../../lib/watch/heap/pprof-read.ts";
 import { scaleSample } from "../../../lib/watch/heap/scale.ts";
 import { SourceMaps } from "../../../lib/watch/heap/source-maps.ts";
 import { functionTable } from "../../../lib/watch/heap/table.ts";
@@ -291,14 +292,20 @@ test("a profile says how much of it has JavaScript on its stack, and of how many
     objects: 1000,
     sampled: 6,
     javaScriptShare: 0.95,
+    nativeAlone: 0,
     javaScriptObjects: 7777,
   });
   assert.equal(factsOf(profileOf([])).javaScriptShare, null);
+  const addon: HeapFrame = { ...LEAK, kind: "native" };
+  const threads = profileOf([sample(300, [addon, MALLOC]), sample(700, [addon, MAIN])]);
+  assert.equal(factsOf(threads).nativeAlone, 300);
 });
 
 test("a profile that was written is read as it was", async () => {
   const counted = profileOf([sample(100, [MAIN], { allocated: { bytes: 300, objects: 30 } })]);
-  for (const profile of [PROFILE, counted]) {
+  // Of a difference: what shrank is below 0, by little and by more than 32 bits have.
+  const shrunk = profileOf([sample(-50, [MAIN]), sample(-(2 ** 36), [LEAK, MAIN])]);
+  for (const profile of [PROFILE, counted, shrunk]) {
     assert.deepEqual(await decodeProfile(await encodeProfile(profile), "a test"), profile);
   }
   for (const bytes of [new Uint8Array([1, 2, 3]), new Uint8Array(0)]) {
