@@ -40,6 +40,12 @@ interface DenoSignature extends NativeSignature {
 
 type PointerObject = object;
 
+/** What Deno says of a permission; it follows what is granted and revoked later. */
+interface PermissionState {
+  readonly state: string;
+  readonly partial?: boolean;
+}
+
 /** The part of the global `Deno` that this adapter uses. */
 interface DenoNamespace {
   readonly version: { readonly deno: string };
@@ -48,7 +54,7 @@ interface DenoNamespace {
     symbols: Record<string, DenoSignature>,
   ): { readonly symbols: Record<string, RawFunction | null>; close(): void };
   readonly permissions: {
-    querySync(descriptor: { name: string }): { readonly state: string; readonly partial?: boolean };
+    querySync(descriptor: { name: string }): PermissionState;
   };
   readonly UnsafeFnPointer: new (
     pointer: PointerObject,
@@ -89,12 +95,17 @@ function toNative(signature: SymbolSignature): DenoSignature {
 /** What is granted by `--allow-all` at least: Deno does not report whether that flag was given. */
 const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
 
+/** What was granted when it was last asked for: a question takes several times as long as a look. */
+const granted = new Map<string, PermissionState>();
+
 /** The flags of what was not granted at all; what was for some names was meant so. */
 export function missingDenoFlags(namespace: unknown, needs: readonly Permission[]): string[] {
   const deno = namespace as DenoNamespace;
   const isMissing = (name: string): boolean => {
-    const { state, partial } = deno.permissions.querySync({ name });
-    return state !== "granted" && partial !== true;
+    if (granted.get(name)?.state === "granted") return false;
+    const permission = deno.permissions.querySync({ name });
+    granted.set(name, permission);
+    return permission.state !== "granted" && permission.partial !== true;
   };
   return needs.filter((need) => need === "all" ? ALL.some(isMissing) : isMissing(need))
     .map((need) => `--allow-${need}`);

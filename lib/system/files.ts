@@ -51,10 +51,21 @@ export function malformed(path: string, wanted: string, got: string): SystemInfo
   );
 }
 
-/** A figure of a `/proc/PID/status`, in bytes; `null` when it is not there. */
-export function statusBytes(status: string, name: string): number | null {
-  const text = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
-  return text === undefined ? null : Number(text) * 1024;
+/**
+ * What follows on the line that begins with a text; `null` when there is none. No expression is made
+ * for it: metrics are read after a second of rest, when making one takes longer than reading the file.
+ */
+export function restOfLine(text: string, beginning: string): string | null {
+  const start = text.startsWith(beginning) ? 0 : text.indexOf(`\n${beginning}`) + 1;
+  if (!text.startsWith(beginning, start)) return null;
+  const end = text.indexOf("\n", start);
+  return text.slice(start + beginning.length, end < 0 ? text.length : end);
+}
+
+/** A figure of a `/proc/PID/status` or `smaps_rollup`, in bytes; `null` when it is not there. */
+export function statusBytes(text: string, name: string): number | null {
+  const kilobytes = /^\s+(\d+) kB$/.exec(restOfLine(text, `${name}:`) ?? "")?.[1];
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
 }
 
 /** The stable name of a system's error, such as `ENOENT`; empty for any other. */

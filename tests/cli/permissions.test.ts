@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import { SHELL_REFUSAL } from "../../lib/cli/shell-refusal.ts";
@@ -353,4 +354,14 @@ test("what Node's permission model refuses is left out of a snapshot, too", inNo
   assert.ok((kernel.rss ?? 0) > 1e7);
   assert.match(kernel.absent.anonymous ?? "", /--allow-fs-read/);
   assert.match(allocator.figures.absent.allocated ?? "", /--allow-(ffi|addons)/);
+});
+
+test("a permission that a program gives back is missing from then on", inDeno(), async () => {
+  const program = `
+    import { missingFlags } from ${JSON.stringify(pathToFileURL(join(ROOT, "ffi", "mod.ts")))};
+    const before = missingFlags(["read", "env"]);
+    Deno.permissions.revokeSync({ name: "env" });
+    console.log(JSON.stringify([before, missingFlags(["read", "env"])]));`;
+  const { stdout, stderr } = await runChild([process.execPath, "eval", program]);
+  assert.equal(stdout.trim(), JSON.stringify([[], ["--allow-env"]]), stderr);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { readCgroupMemory } from "../../lib/watch/info/cgroup.ts";
+import { openCgroup, readCgroupMemory } from "../../lib/watch/info/cgroup.ts";
 import { readMemory } from "../../lib/watch/info/memory.ts";
 import { tree } from "../support/tree.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -85,6 +85,29 @@ test("the tightest limit on the way up counts, wherever it is", () => {
   assert.equal(memory?.limitSource, join(root, "sys/fs/cgroup/a/memory.max"));
   assert.equal(memory?.usage, 64 * MIB);
   assert.equal(memory?.available, 6 * MIB);
+});
+
+test("what is left is read again, of each group that has a limit and of no other file", () => {
+  const groups = "sys/fs/cgroup/a";
+  const root = tree({
+    ...self("0::/a/b", V2_MOUNT),
+    [`${groups}/memory.max`]: `${256 * MIB}\n`,
+    [`${groups}/memory.current`]: `${100 * MIB}\n`,
+    [`${groups}/b/memory.high`]: `${128 * MIB}\n`,
+    [`${groups}/b/memory.current`]: `${28 * MIB}\n`,
+  });
+  const group = openCgroup({ root });
+  assert.equal(group?.memory.available, 100 * MIB);
+  rmSync(join(root, "proc"), { recursive: true });
+  writeFileSync(join(root, groups, "b/memory.current"), `${100 * MIB}\n`);
+  assert.equal(group?.available(), 28 * MIB);
+  writeFileSync(join(root, groups, "memory.current"), `${255 * MIB}\n`);
+  assert.equal(group?.available(), MIB);
+  rmSync(join(root, groups), { recursive: true });
+  assert.equal(group?.available(), null, "the group is gone");
+  const free = { ...self("0::/a", V2_MOUNT), [`${groups}/memory.current`]: `${MIB}\n` };
+  assert.equal(openCgroup({ root: tree(free) })?.available(), null, "it has no limit");
+  assert.equal(openCgroup({ root: tree({}) }), null);
 });
 
 test("mount points are understood with a slash at the end, and with several", () => {

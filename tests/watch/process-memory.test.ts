@@ -238,11 +238,16 @@ test("without a /proc, the runtime's own figures are taken, and the others have 
 });
 
 test("the kernel's figures are those that its own file says", onLinux, () => {
-  const { rss = NaN, swap } = readKernelFigures();
+  const { rss = NaN, swap, minorFaults = NaN, majorFaults = NaN } = readKernelFigures();
   const text = readFileSync("/proc/self/status", "utf8");
   const said = Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1]) * 1024;
   assert.ok(Math.abs(said - rss) < 16 * MIB, `${said} and ${rss}`);
   assert.equal(typeof swap, "number");
+  const { minorFaults: minor = NaN, majorFaults: major = NaN } = readKernelFigures({
+    pid: process.pid,
+  });
+  assert.ok(minor >= minorFaults && minor - minorFaults < 5000, `${minorFaults}, then ${minor}`);
+  assert.ok(major >= majorFaults && major - majorFaults < 500, `${majorFaults}, then ${major}`);
 });
 
 test("offheap's own allocator gives memory back, and says how much", onLinux, () => {

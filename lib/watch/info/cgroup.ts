@@ -5,10 +5,21 @@
  *
  * @module
  */
-import { basename, dirname, join, posix } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ownProperties } from "../../options.ts";
-import { type Mount, parseMounts } from "../../system/linux-mounts.ts";
-import { malformed, readTextIfPresent } from "../../system/files.ts";
+import { readTextIfPresent } from "../../system/files.ts";
+import {
+  type Bounds,
+  type CgroupEvents,
+  least,
+  readBounds,
+  readEvents,
+  readUse,
+  remaining,
+  type Use,
+  V1,
+} from "./cgroup-level.ts";
+import { type GroupPlace, insideMount, placeOf } from "./cgroup-place.ts";
 
 /** A process's memory control group. All sizes are in bytes. */
 export interface CgroupMemory {
@@ -32,16 +43,6 @@ export interface CgroupMemory {
   readonly events: CgroupEvents;
 }
 
-/** How often something happened in a group; `null` for what its version, or the kernel, does not count. */
-export interface CgroupEvents {
-  /** The hard limit kept it from getting memory at once. */
-  readonly limitReached: number | null;
-  /** The limit was reached, and nothing could be taken back. */
-  readonly outOfMemory: number | null;
-  /** Processes that the kernel killed for it. */
-  readonly killed: number | null;
-}
-
 /** Where to look. */
 export interface CgroupOptions {
   /** A directory to use as `/`; for tests, and for a host's file system mounted elsewhere. */
@@ -52,50 +53,18 @@ export interface CgroupOptions {
   readonly measured?: Map<string, CgroupMemory | null> | undefined;
 }
 
-/** What differs between the versions: the names of the files. */
-interface Hierarchy {
-  readonly version: 1 | 2;
-  readonly limit: string;
-  readonly high: string | null;
-  readonly usage: string;
-  readonly inactive: string;
-  /** Where each event is: a file that is a number, or a file and a key in it. */
-  readonly events: Readonly<Partial<Record<keyof CgroupEvents, readonly [string, string?]>>>;
+/** A group whose limits are known, so that its use alone has to be read. */
+export interface OpenedCgroup {
+  /** What was measured when it was opened. */
+  readonly memory: CgroupMemory;
+  /** What is left before the nearest of its limits, now; `null` when there is none. */
+  available(): number | null;
 }
 
-const V1: Hierarchy = {
-  version: 1,
-  limit: "memory.limit_in_bytes",
-  high: null,
-  usage: "memory.usage_in_bytes",
-  inactive: "total_inactive_file",
-  events: {
-    limitReached: ["memory.failcnt"],
-    killed: ["memory.oom_control", "oom_kill"],
-  },
-};
-const V2: Hierarchy = {
-  version: 2,
-  limit: "memory.max",
-  high: "memory.high",
-  usage: "memory.current",
-  inactive: "inactive_file",
-  events: {
-    limitReached: ["memory.events", "max"],
-    outOfMemory: ["memory.events", "oom"],
-    killed: ["memory.events", "oom_kill"],
-  },
-};
-
-/** Version 1 has no word for "no limit": it shows the largest multiple of a page below 2^63. */
-const UNLIMITED_FROM = 2 ** 62;
-
-interface Level {
-  readonly limit: number | null;
-  readonly limitSource: string;
-  readonly high: number | null;
-  readonly usage: number | null;
-  readonly reclaimable: number;
+/** A level on the way up that has a limit. */
+interface Bounded {
+  readonly directory: string;
+  readonly bounds: Bounds;
 }
 
 /**
@@ -108,52 +77,37 @@ interface Level {
  */
 export function readCgroupMemory(options: CgroupOptions = {}): CgroupMemory | null {
   const { root = "/", pid, measured } = ownProperties(options);
-  const process = pid === undefined ? "self" : String(checkPid(pid));
-  const membership = readTextIfPresent(join(root, "proc", process, "cgroup"));
-  const mountinfo = readTextIfPresent(join(root, "proc", process, "mountinfo"));
-  if (membership === null || mountinfo === null) return null;
-  const place = placeOf(membership, mountinfo);
+  const place = findPlace(root, pid);
   if (place === null) return null;
   const { names, mount, group } = place;
   const key = `${names.version} ${mount.point} ${mount.root} ${group}`;
   const known = measured?.get(key);
   if (known !== undefined) return known;
-  const found = measure(root, names, mount, group);
+  const found = measure(root, place)?.memory ?? null;
   measured?.set(key, found);
   return found;
 }
 
-/** Where a process's memory is counted. */
-interface GroupPlace {
-  readonly names: Hierarchy;
-  readonly mount: Mount;
-  readonly group: string;
+/** The same, for who asks again and again what is left. */
+export function openCgroup(options: CgroupOptions = {}): OpenedCgroup | null {
+  const { root = "/", pid } = ownProperties(options);
+  const place = findPlace(root, pid);
+  const found = place === null ? null : measure(root, place);
+  if (place === null || found === null) return null;
+  return {
+    memory: found.memory,
+    available: () =>
+      found.bounded
+        .map(({ directory, bounds }) => remaining(bounds, readUse(directory, place.names)))
+        .reduce(least, null),
+  };
 }
 
-/** The places by the texts that say them: hardly ever does a process move. */
-const places = new Map<string, GroupPlace | null>();
-const MOST_PLACES = 64;
-
-function placeOf(membership: string, mountinfo: string): GroupPlace | null {
-  const key = membership + mountinfo;
-  const known = places.get(key);
-  if (known !== undefined) return known;
-  const found = findPlace(parseMembership(membership), parseMounts(mountinfo));
-  if (places.size >= MOST_PLACES) places.clear();
-  places.set(key, found);
-  return found;
-}
-
-function findPlace(
-  { memoryV1, unified }: ReturnType<typeof parseMembership>,
-  mounts: readonly Mount[],
-): GroupPlace | null {
-  const mount = mounts.find(({ type, superOptions }) =>
-    memoryV1 === null ? type === "cgroup2" : type === "cgroup" && superOptions.includes("memory")
-  );
-  const group = memoryV1 ?? unified;
-  if (mount === undefined || group === null) return null;
-  return { names: memoryV1 === null ? V2 : V1, mount, group };
+function findPlace(root: string, pid: number | undefined): GroupPlace | null {
+  const process = pid === undefined ? "self" : String(checkPid(pid));
+  const membership = readTextIfPresent(join(root, "proc", process, "cgroup"));
+  const mountinfo = readTextIfPresent(join(root, "proc", process, "mountinfo"));
+  return membership === null || mountinfo === null ? null : placeOf(membership, mountinfo);
 }
 
 function checkPid(pid: number): number {
@@ -162,26 +116,37 @@ function checkPid(pid: number): number {
   throw new error(`Cannot read a control group: pid must be a positive integer; got ${pid}`);
 }
 
-function measure(root: string, names: Hierarchy, mount: Mount, group: string): CgroupMemory | null {
+const NO_USE: Use = { usage: null, reclaimable: 0 };
+
+interface Measured {
+  readonly memory: CgroupMemory;
+  readonly bounded: readonly Bounded[];
+}
+
+function measure(root: string, { names, mount, group }: GroupPlace): Measured | null {
   const top = withoutEnd(join(root, mount.point));
   let directory = join(top, insideMount(mount.root, group));
   let path: string | null = null;
-  let own: Level | null = null;
-  let limit: number | null = null;
-  let limitSource: string | null = null;
+  let own: Use = NO_USE;
+  let tightest: Bounds | null = null;
   let high: number | null = null;
   let available: number | null = null;
+  const bounded: Bounded[] = [];
   for (;;) {
-    const level = readLevel(directory, names);
-    if (level !== null) {
-      path ??= directory;
-      own ??= level;
-      if (level.limit !== null && (limit === null || level.limit < limit)) {
-        limit = level.limit;
-        limitSource = level.limitSource;
-      }
-      high = least(high, level.high);
-      available = least(available, remaining(level));
+    const bounds = readBounds(directory, names);
+    const hasLimit = bounds.limit !== null || bounds.high !== null;
+    // Above the process's own group, the use of one without limits is nobody's concern.
+    const use = hasLimit || path === null ? readUse(directory, names) : NO_USE;
+    // The top of version 2 has no limit and no usage file: it is the host itself.
+    if (path === null && (hasLimit || use.usage !== null)) {
+      path = directory;
+      own = use;
+    }
+    if (hasLimit) {
+      bounded.push({ directory, bounds });
+      if (bounds.limit !== null && bounds.limit < (tightest?.limit ?? Infinity)) tightest = bounds;
+      high = least(high, bounds.high);
+      available = least(available, remaining(bounds, use));
     }
     if (directory === top) break;
     directory = dirname(directory);
@@ -190,105 +155,24 @@ function measure(root: string, names: Hierarchy, mount: Mount, group: string): C
       names === V1 && readTextIfPresent(join(directory, "memory.use_hierarchy"))?.trim() === "0"
     ) break;
   }
-  if (path === null || own === null) return null;
-  const { usage, reclaimable } = own;
-  return {
+  if (path === null) return null;
+  const limit = tightest?.limit ?? null;
+  const limitSource = tightest?.limitSource ?? null;
+  const events = readEvents(path, names);
+  const memory = {
     version: names.version,
     path,
     limit,
     limitSource,
     high,
-    usage,
-    reclaimable,
+    ...own,
     available,
-    events: readEvents(path, names),
+    events,
   };
-}
-
-function readEvents(directory: string, { events }: Hierarchy): CgroupEvents {
-  const texts = new Map<string, string | null>();
-  const read = (event: keyof CgroupEvents): number | null => {
-    const [file, key] = events[event] ?? [];
-    if (file === undefined) return null;
-    if (!texts.has(file)) texts.set(file, readTextIfPresent(join(directory, file)));
-    const text = texts.get(file) ?? "";
-    return key === undefined ? statValue(`count ${text}`, "count") : statValue(text, key);
-  };
-  return {
-    limitReached: read("limitReached"),
-    outOfMemory: read("outOfMemory"),
-    killed: read("killed"),
-  };
-}
-
-function readLevel(directory: string, names: Hierarchy): Level | null {
-  const usage = readBytes(join(directory, names.usage));
-  let limitSource = join(directory, names.limit);
-  let limit = readBytes(limitSource);
-  const statPath = join(directory, "memory.stat");
-  const stat = readTextIfPresent(statPath) ?? "";
-  // A container often cannot see its ancestors; version 1 reports their limit here all the same.
-  const inherited = names === V1 ? finite(statValue(stat, "hierarchical_memory_limit")) : null;
-  if (inherited !== null && (limit === null || inherited < limit)) {
-    limit = inherited;
-    limitSource = statPath;
-  }
-  const high = names.high === null ? null : readBytes(join(directory, names.high));
-  // The root group of version 2 has no limit and no usage file: it is the host itself.
-  if (usage === null && limit === null && high === null) return null;
-  const reclaimable = Math.min(statValue(stat, names.inactive) ?? 0, usage ?? 0);
-  return { limit, limitSource, high, usage, reclaimable };
-}
-
-function remaining(level: Level): number | null {
-  const bound = least(level.limit, level.high);
-  if (bound === null || level.usage === null) return null;
-  return Math.max(0, bound - (level.usage - level.reclaimable));
-}
-
-function least(a: number | null, b: number | null): number | null {
-  if (a === null) return b;
-  return b === null ? a : Math.min(a, b);
-}
-
-/** The size in a control file; `null` for no file and for no limit. */
-function readBytes(path: string): number | null {
-  const text = readTextIfPresent(path)?.trim();
-  if (text === undefined || text === "max") return null;
-  if (!/^\d+$/.test(text)) throw malformed(path, 'a number of bytes or "max"', text);
-  return finite(Number(text));
-}
-
-function finite(bytes: number | null): number | null {
-  return bytes === null || bytes >= UNLIMITED_FROM ? null : bytes;
-}
-
-/** A line `KEY NUMBER` of a file that has many of them; `null` when it is not there. */
-function statValue(text: string, key: string): number | null {
-  const found = `\n${text}\n`.match(new RegExp(`\n${key} (\\d+)\\s*\n`))?.[1];
-  return found === undefined ? null : Number(found);
+  return { memory, bounded };
 }
 
 /** A path without a slash at its end, as `dirname` gives it. */
 function withoutEnd(path: string): string {
   return path.endsWith("/") ? join(dirname(path), basename(path)) : path;
-}
-
-/** The group's path below the mount point; a path outside the mount's root shows as the mount. */
-function insideMount(mountRoot: string, group: string): string {
-  const relative = posix.relative(mountRoot, group);
-  return relative === ".." || relative.startsWith("../") ? "" : relative;
-}
-
-function parseMembership(text: string): { memoryV1: string | null; unified: string | null } {
-  let memoryV1: string | null = null;
-  let unified: string | null = null;
-  for (const line of text.split("\n")) {
-    const match = /^(\d+):([^:]*):(.*)$/.exec(line);
-    if (match === null) continue;
-    const [, id, controllers = "", path = "/"] = match;
-    if (controllers.split(",").includes("memory")) memoryV1 = path;
-    else if (id === "0" && controllers === "") unified = path;
-  }
-  return { memoryV1, unified };
 }

@@ -4,9 +4,15 @@
  * @module
  */
 import { figures } from "../../allocators/statistics.ts";
-import { type CgroupMemory, type CgroupOptions, readCgroupMemory } from "../info/cgroup.ts";
+import {
+  type CgroupMemory,
+  type CgroupOptions,
+  openCgroup,
+  readCgroupMemory,
+} from "../info/cgroup.ts";
 import { GROUP_FIGURES, type GroupFigure, type GroupFigures } from "./types.ts";
 
+const NO_GROUP = "no control group counts this process's memory";
 const NO_LIMIT = "no group on the way up has such a limit";
 const NO_EVENT = "this version of control groups, or the kernel, does not count it";
 
@@ -37,5 +43,18 @@ function figuresOf({ events, usage, limit, high, available }: CgroupMemory): Gro
  */
 export function readGroupFigures(options: CgroupOptions = {}): GroupFigures | string {
   const memory = readCgroupMemory(options);
-  return memory === null ? "no control group counts this process's memory" : figuresOf(memory);
+  return memory === null ? NO_GROUP : figuresOf(memory);
+}
+
+/**
+ * Looks for the limits of a process's control group once, for who then asks often what is left.
+ *
+ * @returns Reads `available`; the other figures are those of now. Or a string says why there is none.
+ * @throws As {@linkcode readCgroupMemory}, and so does what it returns.
+ */
+export function openGroupFigures(options: CgroupOptions = {}): (() => GroupFigures) | string {
+  const group = openCgroup(options);
+  if (group === null) return NO_GROUP;
+  const { memory } = group;
+  return () => figuresOf({ ...memory, available: group.available() });
 }

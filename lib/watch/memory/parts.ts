@@ -4,7 +4,7 @@
  * @module
  */
 import type { AllocatorFigures } from "../../allocators/statistics.ts";
-import type { MemoryPart, PartName, ProcessMemory } from "./types.ts";
+import type { JavaScriptFigures, MemoryPart, PartName, ProcessMemory } from "./types.ts";
 
 type Sizes = Partial<Record<PartName, number>>;
 
@@ -30,10 +30,9 @@ function minus(known: number | undefined, bytes: number): number | undefined {
 
 /** The parts of RSS, the rest last; none where RSS is not known. */
 export function partsOf(
-  memory: Pick<
-    ProcessMemory,
-    "allocator" | "own" | "runtimeAllocator" | "kernel" | "javascript"
-  >,
+  memory: Pick<ProcessMemory, "allocator" | "own" | "runtimeAllocator" | "kernel"> & {
+    readonly javascript: Pick<JavaScriptFigures, "physical" | "total" | "external">;
+  },
 ): MemoryPart[] {
   const { allocator, own, runtimeAllocator, kernel, javascript } = memory;
   const { rss } = kernel;

@@ -14,11 +14,12 @@ import { LIBRARIES } from "../../permissions.ts";
 import { processStatistics } from "../../verify/process-statistics.ts";
 import { runtimeAllocator } from "../../verify/verify.ts";
 import { fragmentationOf } from "./fragmentation.ts";
-import { readGroupFigures } from "./group.ts";
+import { openGroupFigures, readGroupFigures } from "./group.ts";
 import { readKernelFigures, runtimeFigures } from "./kernel.ts";
 import { partsOf } from "./parts.ts";
 import {
   type CountedAllocator,
+  type Fragmentation,
   type GroupFigures,
   JAVASCRIPT_FIGURES,
   type JavaScriptFigures,
@@ -37,6 +38,9 @@ export interface ProcessMemoryOptions {
    */
   readonly full?: boolean | undefined;
 }
+
+/** What the allocators and the kernel count, and nothing that was worked out of it. */
+type Counted = Pick<ProcessMemory, "allocator" | "own" | "runtimeAllocator" | "kernel">;
 
 /** What is known, or why it is not: the permissions that are missing are not asked for. */
 function orWhy<R, W>(
@@ -113,38 +117,50 @@ export function processMemory(options: ProcessMemoryOptions = {}): ProcessMemory
   const action = "read this process's memory";
   const { full = false } = ownOptions(action, options, ["full"]);
   requireFlag(action, "full", full);
-  return { ...readMemory(full), group: readOwnGroup() };
+  const counted = readCounted(full);
+  const memory = { ...counted, javascript: readJavaScript() };
+  return {
+    at: Date.now(),
+    ...memory,
+    fragmentation: readFragmentation(counted),
+    parts: partsOf(memory),
+    group: orWhy(PROC, readGroupFigures, (why) => why),
+  };
 }
 
-/** What this process's control group counts. */
-export function readOwnGroup(): GroupFigures | string {
-  return orWhy(PROC, readGroupFigures, (why) => why);
+/** What metrics are made of: {@linkcode processMemory} without what they leave out and the group. */
+export function readForMetrics(): Counted & Pick<ProcessMemory, "parts"> {
+  const counted = readCounted(false);
+  return { ...counted, parts: partsOf({ ...counted, javascript: runtimeMemory().heapSize() }) };
 }
 
-/** The same as {@linkcode processMemory}, without the control group. */
-export function readMemory(full: boolean): Omit<ProcessMemory, "group"> {
+/** Looks for the limits of this process's control group, as {@linkcode openGroupFigures} does. */
+export function openOwnGroup(): () => GroupFigures | string {
+  const group = orWhy(PROC, openGroupFigures, (why) => why);
+  return typeof group === "string" ? () => group : () => orWhy(PROC, group, (why) => why);
+}
+
+/** What the allocators and the kernel count. */
+function readCounted(full: boolean): Counted {
   const { object, ...allocator }: Served = orWhy(LIBRARIES, readServing, (why) => ({
     name: "unknown",
     version: null,
     object: null,
     figures: noFigures(why),
   }));
-  const kernel = orWhy(PROC, () => readKernelFigures({ full }), runtimeFigures);
-  const own = readOwn(object);
-  const runtime = readRuntimeAllocator(full);
-  const memory = {
-    at: Date.now(),
+  return {
     allocator,
-    own,
-    runtimeAllocator: runtime,
-    kernel,
-    javascript: readJavaScript(),
-    fragmentation: fragmentationOf(
-      [allocator, ...own].map((each) => each.figures),
-      runtime === null
-        ? kernel.rss ?? kernel.absent.rss ?? ""
-        : `most of it is in the runtime's own ${runtime.name}, and not in the allocator's`,
-    ),
+    own: readOwn(object),
+    runtimeAllocator: readRuntimeAllocator(full),
+    kernel: orWhy(PROC, () => readKernelFigures({ full }), runtimeFigures),
   };
-  return { ...memory, parts: partsOf(memory) };
+}
+
+function readFragmentation({ allocator, own, runtimeAllocator, kernel }: Counted): Fragmentation {
+  return fragmentationOf(
+    [allocator, ...own].map(({ figures }) => figures),
+    runtimeAllocator === null
+      ? kernel.rss ?? kernel.absent.rss ?? ""
+      : `most of it is in the runtime's own ${runtimeAllocator.name}, and not in the allocator's`,
+  );
 }

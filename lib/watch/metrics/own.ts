@@ -11,7 +11,7 @@ import { FIGURES, LIBRARIES } from "../../permissions.ts";
 import { examineProcess } from "../../verify/own-library.ts";
 import { askAgent } from "../agent/client.ts";
 import type { AgentStats } from "../agent/types.ts";
-import { readMemory, readOwnGroup } from "../memory/process-memory.ts";
+import { openOwnGroup, readForMetrics } from "../memory/process-memory.ts";
 import type { GroupFigures } from "../memory/types.ts";
 import { launchOf, type LaunchRecord } from "../processes/launch.ts";
 import type { MetricReading, Serving } from "./types.ts";
@@ -50,22 +50,18 @@ function ownServing(): Serving {
 }
 
 /**
- * How often the agent is asked, and whether there is a limit: both change once in a while, and take longer
- * than everything else together.
+ * How often the agent is asked, and what the limits are: both change once in a while, and take longer
+ * than everything else together. Prometheus, which by default comes every 15 s, has them of each scrape.
  */
-const SELDOM_MS = 5000;
+const SELDOM_MS = 10_000;
 
-let grouped: { readonly at: number; readonly group: GroupFigures | string } | null = null;
+let opened: { readonly at: number; readonly read: () => GroupFigures | string } | null = null;
 
-/** What the control group counts; where it has no limit, of seconds before. */
+/** What is left in the control group: now, of the limits of seconds before. */
 function ownGroup(): GroupFigures | string {
   const now = performance.now();
-  const isLimited = grouped !== null && typeof grouped.group !== "string" &&
-    grouped.group.available !== undefined;
-  if (grouped === null || isLimited || now - grouped.at >= SELDOM_MS) {
-    grouped = { at: now, group: readOwnGroup() };
-  }
-  return grouped.group;
+  if (opened === null || now - opened.at >= SELDOM_MS) opened = { at: now, read: openOwnGroup() };
+  return opened.read();
 }
 
 let asked: { readonly at: number; readonly stats: Promise<AgentStats | null> } | null = null;
@@ -94,7 +90,7 @@ export async function readOwnMetrics(): Promise<MetricReading> {
   const agent = await ownAgentStats();
   return {
     serving: ownServing(),
-    memory: { ...readMemory(false), group: ownGroup() },
+    memory: { ...readForMetrics(), group: ownGroup() },
     agent,
   };
 }
