@@ -33,9 +33,15 @@ const { runtime: names, processes: counts } = new Command("npm run bench:metrics
 const { found, missing } = await findRuntimes(parseRuntimeNames(names));
 for (const { spec, reason } of missing) console.error(`${spec.title} was not found: ${reason}`);
 
+/** Microseconds of a scrape: of offheap's metrics, and of prom-client's default ones. */
+interface ScrapeCost {
+  readonly own: number;
+  readonly default: number;
+}
+
 interface ProgramCost {
-  readonly microseconds: number;
-  readonly defaultMicroseconds: number;
+  /** In the first minute, and after many scrapes. */
+  readonly microseconds: Readonly<Record<"first" | "later", ScrapeCost>>;
   readonly series: number;
 }
 
@@ -52,16 +58,15 @@ async function measureProgram({ spec, binary }: Runtime): Promise<ProgramCost> {
 
 const rows: string[][] = [];
 for (const runtime of found) {
-  const { microseconds, defaultMicroseconds, series } = await measureProgram(runtime);
+  const { microseconds: { first, later }, series } = await measureProgram(runtime);
   const { title } = runtime.spec;
   rows.push([
     title,
     String(series),
-    microseconds.toFixed(0),
-    `${(microseconds / 10_000).toFixed(3)} %`,
-    defaultMicroseconds.toFixed(0),
+    ...[first, later].flatMap((cost) => [cost.own.toFixed(0), cost.default.toFixed(0)]),
+    `${(later.own / 10_000).toFixed(3)} %`,
   ]);
-  if (microseconds <= LIMIT_MICROSECONDS) continue;
+  if (later.own <= LIMIT_MICROSECONDS) continue;
   console.error(`Above its limit of ${LIMIT_MICROSECONDS} µs: a scrape in ${title}`);
   process.exitCode = 1;
 }
@@ -70,9 +75,11 @@ console.log(layoutTable(
   [
     "runtime",
     "series",
-    "µs a scrape",
+    "µs in the first minute",
+    "prom-client's default",
+    "µs after 900 scrapes",
+    "prom-client's default",
     "of a core, at one a second",
-    "µs of prom-client's default metrics",
   ],
   rows,
 ));
