@@ -4,7 +4,6 @@
  * @module
  */
 import { accessSync, constants, statSync } from "node:fs";
-import { resolve } from "node:path";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { LaunchError } from "../errors.ts";
 import { isText } from "../exact-text.ts";
@@ -75,6 +74,17 @@ export function requireExecutable(path: string, cwd: string, cannot: string): vo
   throw new LaunchError(`${cannot}: "${path}" ${obstacle.why}. ${advice}`, obstacle.status);
 }
 
+/**
+ * The file that the system opens by a path when it is in a directory. `..` is left to the system:
+ * after a link, or in `/proc/self/cwd`, it leads elsewhere than the text says.
+ *
+ * @param cwd The directory, absolute.
+ * @param path The path, relative to it or not.
+ */
+export function fromDirectory(cwd: string, path: string): string {
+  return path.startsWith("/") ? path : `${cwd === "/" ? "" : cwd}/${path}`;
+}
+
 function obstacleTo(path: string, cwd: string): Obstacle | null {
   if (!isText(path)) {
     // Passing it over could find another file of that name further on.
@@ -84,7 +94,7 @@ function obstacleTo(path: string, cwd: string): Obstacle | null {
       126,
     );
   }
-  const file = resolve(cwd, path);
+  const file = fromDirectory(cwd, path);
   let found = false;
   try {
     const status = statSync(file);

@@ -4,10 +4,10 @@
  * @module
  */
 import { realpathSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { LaunchError } from "../errors.ts";
 import { type EnvCommand, parseEnvCommand } from "./env-command.ts";
-import { resolveCommand } from "./command-path.ts";
+import { fromDirectory, resolveCommand } from "./command-path.ts";
 import type { Arrival, Execution, LaunchStep } from "./types.ts";
 
 /**
@@ -15,7 +15,8 @@ import type { Arrival, Execution, LaunchStep } from "./types.ts";
  * follows the links: a directory on the way may have a name that is no text.
  */
 function isEnv(path: string, cwd: string): boolean {
-  return basename(path) === "env" || basename(realpathSync.native(resolve(cwd, path))) === "env";
+  return basename(path) === "env" ||
+    basename(realpathSync.native(fromDirectory(cwd, path))) === "env";
 }
 
 /**
@@ -76,7 +77,7 @@ export function afterEnv(
   const env = parseEnvCommand(argv.slice(1), environment);
   if (env.command === null) return null;
   requireFixed(command, env, fixed);
-  const directory = env.directory === null ? cwd : resolve(cwd, env.directory);
+  const directory = env.directory === null ? cwd : fromDirectory(cwd, env.directory);
   const path = resolveEnvCommand(command, env.command, env.environment.PATH, directory);
   if (isEnv(path, directory)) {
     throw new LaunchError(

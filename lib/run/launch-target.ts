@@ -11,7 +11,7 @@ import { type CheckedFile, type OpenedFile, readHead, withOpened } from "./check
 import { afterEnv, runsEnv } from "./env-step.ts";
 import { FORMATS } from "./formats.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
-import { requireExecutable, resolveCommand } from "./command-path.ts";
+import { fromDirectory, requireExecutable, resolveCommand } from "./command-path.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
 import type {
   Arrival,
@@ -140,7 +140,7 @@ function arrive(execution: Execution, way: Way): Arrival {
   let executed: CheckedFile | null = null;
   let { path, argv } = execution;
   for (let depth = 0;; depth++) {
-    const { head, program, checked } = look(path, resolve(cwd, path), host);
+    const { head, program, checked } = look(path, fromDirectory(cwd, path), host);
     files.push(checked);
     executed ??= checked;
     if (program !== null) {

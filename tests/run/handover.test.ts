@@ -337,6 +337,16 @@ test("the working directory is the shell's, also when its name is not UTF-8", as
   if (RUNTIME !== "deno") assert.match(seen.stdout, /351 +\\n$/m, seen.stderr);
 });
 
+test("a path with .. leads where the system says: after a link, and from such a directory", async () => {
+  const script = (words: string): string =>
+    `mkdir -p "${directory}/far/away" && cd "${directory}" && ln -sfn far/away near && ` +
+    `cp /bin/echo far/said && cp /bin/false said && ${words}`;
+  assert.equal(await compare(script('"$@"'), ["near/../said", "far"]), "far\n");
+  assert.equal(await compare(script('"$@"'), ["env", "-C", "near/..", "./said", "far"]), "far\n");
+  const odd = 'odd=$(printf \'caf\\351\'); mkdir -p "$odd"; cd "$odd"';
+  assert.equal(await compare(script(`${odd}; "$@"`), ["../far/said", "up"]), "up\n");
+});
+
 test("the name in argv[0] is the command's as it was given", async () => {
   const place = join(directory, "names");
   mkdirSync(place);
