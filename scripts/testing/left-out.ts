@@ -127,6 +127,7 @@ export const RULES: readonly Rule[] = [
     files: [
       ...within("allocators", "tcmalloc"),
       ...within("library", "integrity", "resolve"),
+      ...within("npm", "compare"),
       ...within("run", "other-preloads", "wrappers"),
       ...within("verify", "decoys", "kept", "other-libraries", "versions-debian"),
       ...within("watch", "doctor"),
@@ -138,13 +139,14 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: [
-      ...within("cli", "cli"),
+      ...within("cli", "cli", "doctor-memory"),
       ...within("library", "no-download"),
       ...within("memory", "copies", "examples"),
       ...within("project", "examples", "sources"),
-      ...within("run", "exec", "handover", "own-options", "quick-run", "require"),
+      ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
+      ...within("run", "own-options", "quick-run", "require"),
       ...within("system", "mounts", "ports"),
-      ...within("watch", "info", "mallctl", "processes"),
+      ...within("watch", "heap/api", "info", "mallctl", "process-memory", "processes", "serve"),
     ],
     fits: isOneNode,
     reason: "Node 22 differs from Node 26 in its foreign function interface, which ffi, memory, " +

@@ -7,11 +7,14 @@ import { system } from "../../lib/system/mod.ts";
 import type { MemoryReport } from "../../lib/watch/doctor/memory/types.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { compileShared } from "../support/compile.ts";
+import { onceAPush } from "../support/effort.ts";
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const IS_GLIBC = process.platform === "linux" && system().libc().name === "glibc";
 const glibc = () => skipUnless(IS_GLIBC, "needs Linux with glibc, whose counters are read");
+/** What the agent and the allocator say is asked for in the same way by each runtime. */
+const once = () => onceAPush("the agent and /proc are read", glibc());
 
 const library = IS_GLIBC ? compileShared("diseases/diseases.c", "libdiseases-cli.so") : "";
 
@@ -40,7 +43,7 @@ async function diagnosis(pid: number, ...options: readonly string[]): Promise<Me
   return (JSON.parse(await doctor(pid, "--json", ...options)) as { memory: MemoryReport }).memory;
 }
 
-test("growth of native memory is seen from outside by the agent's figures", glibc(), async () => {
+test("growth of native memory is seen from outside by the agent's figures", once(), async () => {
   for (const allocator of ["jemalloc", "system"]) {
     await withDisease("native leak", ["-a", allocator], async ({ pid }) => {
       const { verdict, parts, trends } = await diagnosis(pid, "--watch", "3s");
@@ -51,7 +54,7 @@ test("growth of native memory is seen from outside by the agent's figures", glib
   }
 });
 
-test("a purge is tried from outside, and what came back is said", glibc(), async () => {
+test("a purge is tried from outside, and what came back is said", once(), async () => {
   // The agent would do it by itself after a rest.
   await withDisease("burst", ["-a", "system", "--idle-trim", "0"], async ({ pid, ask }) => {
     await ask('{"watch":0,"purge":false}');
@@ -94,7 +97,7 @@ test(
 
 test(
   "without an agent what cannot be seen is named, and nothing is called healthy",
-  glibc(),
+  once(),
   async () => {
     await withDisease("healthy", null, async ({ pid }) => {
       const text = await doctor(pid, "--try", "purge");

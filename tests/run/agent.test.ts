@@ -9,6 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import {
   builtLibrary,
   childEnvironment,
@@ -229,7 +230,7 @@ test("a program that closes all descriptors neither disturbs it nor is disturbed
 
 test("forks in the middle of purges and questions lose nothing", async () => {
   for (const allocator of ["system", "jemalloc", "mimalloc"]) {
-    const words = ["thread", "sleep", "300", "say", "ready", "forks", "100", "5"];
+    const words = ["thread", "sleep", "300", "say", "ready", "forks", String(effort(30, 100)), "5"];
     await during(launched(["-a", allocator], words), async (pid, child) => {
       let output = "";
       child.stdout?.on("data", (part) => output += part);

@@ -21,8 +21,15 @@ export function effort(usual: number, thorough: number): number {
 /**
  * The options of a test that takes long and goes the same way in each runtime: each night it runs in
  * all of them, on a push in Node 26. Whole files have a rule in `scripts/testing/left-out.ts`.
+ *
+ * @param reason Why it goes the same way.
+ * @param options What the test needs besides: where that skips it, that is the reason.
  */
-export function onceAPush(reason: string): { skip: string | false } {
+export function onceAPush(
+  reason: string,
+  options: { skip: string | false } = { skip: false },
+): { skip: string | false } {
+  if (options.skip !== false) return options;
   const { name, version } = runtimeInfo();
   const usual = name === "node" && Number.parseInt(version) >= 26;
   return skipUnless(THOROUGH || usual, `${reason}; on a push Node 26 tries it, each night all do`);

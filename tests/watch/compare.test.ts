@@ -13,6 +13,7 @@ import {
   variantsFile,
 } from "../support/compared.ts";
 import { compileShared } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import { builtLibrary } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -46,7 +47,7 @@ test("a program against itself shows no difference", onLinux, async () => {
   const variants = variantsFile([PLAIN, { ...PLAIN, name: "x" }, { ...PLAIN, name: "y" }]);
   const { outcome: { judgements } } = await compared(
     "--rounds",
-    "12",
+    String(effort(7, 12)),
     "--variants",
     variants,
     "--",

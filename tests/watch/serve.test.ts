@@ -27,6 +27,7 @@ import { LIMITS } from "../../lib/watch/serve/server.ts";
 import type { ListedProcess } from "../../lib/watch/processes/types.ts";
 import { withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { onceAPush } from "../support/effort.ts";
 import { ask } from "../support/http.ts";
 import { parseMetrics, pick } from "../support/prometheus-text.ts";
 import { offheapCommand, ROOT, runChild, sourceCommand } from "../support/runtime.ts";
@@ -34,6 +35,8 @@ import { type Serving, startServing } from "../support/serving.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const linux = () => skipUnless(process.platform === "linux", "it serves by /proc as Linux has it");
+/** What is of the runtime is its server: HTTP, TLS, limits. */
+const once = () => onceAPush("it is about processes, agents and options", linux());
 
 const directory = temporaryDirectory();
 const script = join(directory, "service.mjs");
@@ -64,7 +67,7 @@ after(async () => void (await (await shared)?.end()));
 
 const ALL = ["/metrics", "/api/processes", `/api/processes/${process.pid}`] as const;
 
-test("a process has its metrics from its agent, and the parts add up to RSS", linux(), async () => {
+test("a process has its metrics from its agent, and the parts add up to RSS", once(), async () => {
   const { url, headers } = await server();
   await withService(async (pid) => {
     const { status, text, headers: sent } = await ask(`${url}/metrics`, { headers });
@@ -106,7 +109,7 @@ test("a process has its metrics from its agent, and the parts add up to RSS", li
 
 test(
   "without an agent there is what can be seen from outside, and a preload that is gone is lost",
-  linux(),
+  once(),
   async () => {
     const { url, headers } = await server();
     const env = { OFFHEAP_SET: "LD_PRELOAD=/opt/libjemalloc.so:/opt/liboffheap.so" };
@@ -122,7 +125,7 @@ test(
   },
 );
 
-test("a process that is gone leaves no series", linux(), async () => {
+test("a process that is gone leaves no series", once(), async () => {
   const { url, headers } = await server();
   const pid = await withChild("cat", [], {}, async (child) => {
     const { text } = await ask(`${url}/metrics`, { headers });
@@ -137,7 +140,7 @@ test("a process that is gone leaves no series", linux(), async () => {
 
 test(
   "metrics hold no arguments, which may be secrets; the page's figures do",
-  linux(),
+  once(),
   async () => {
     const { url, headers } = await server();
     await withService(async (pid) => {
@@ -291,7 +294,7 @@ test("nothing changes by GET, and by no method but POST", linux(), async () => {
 
 test(
   "what is not there is not there, in metrics alone neither the page nor /api",
-  linux(),
+  once(),
   async () => {
     const only = await startServing("--metrics-only", "--pid", String(process.pid));
     assert.equal(only.token, "", "it needs none on loopback");
@@ -307,7 +310,7 @@ test(
   },
 );
 
-test("other machines are served only with a token or TLS", linux(), async () => {
+test("other machines are served only with a token or TLS", once(), async () => {
   const refused = [["--metrics-only", "--listen", "0.0.0.0:0"], [
     "--metrics-only",
     "--listen",
@@ -346,7 +349,7 @@ test("an address is read as it is written, and any other text is refused", async
 
 test(
   "a token's file that everybody can read, or that holds none, is refused",
-  linux(),
+  once(),
   async () => {
     const file = join(directory, "token");
     const cases: readonly (readonly [string, number, RegExp])[] = [
@@ -461,7 +464,7 @@ test(
   },
 );
 
-test("a process that is named and is not there is refused at the start", linux(), async () => {
+test("a process that is named and is not there is refused at the start", once(), async () => {
   const { status, stderr } = await runChild(offheapCommand("serve", "--pid", "4194300"));
   assert.equal(status, 1);
   assert.match(stderr, /^offheap: Cannot serve process 4194300: there is no such process/);
@@ -499,7 +502,7 @@ createServer((socket) => socket.end(JSON.stringify(answer) + "\\n"))
 process.stdin.resume();
 `;
 
-test("what an agent may not answer is not taken over", linux(), async () => {
+test("what an agent may not answer is not taken over", once(), async () => {
   const { askAgents } = await import("../../lib/watch/processes/agents.ts");
   const { lookAtProcesses } = await import("../../lib/watch/processes/list.ts");
   const answer = {
@@ -534,7 +537,7 @@ test("what an agent may not answer is not taken over", linux(), async () => {
   }
 });
 
-test("a dump that an agent names elsewhere is neither read nor removed", linux(), async () => {
+test("a dump that an agent names elsewhere is neither read nor removed", once(), async () => {
   const { takeHeapProfile } = await import("../../lib/watch/heap/take.ts");
   const root = temporaryDirectory();
   const places = join(root, "offheap");
