@@ -135,8 +135,13 @@ function pageOf(send: Send, complaints: string[]): BrowserPage {
   };
 }
 
-/** Starts Chromium, and ends it after the work. */
-export async function withBrowser<R>(work: (page: BrowserPage) => Promise<R>): Promise<R> {
+/** A Chromium that runs. */
+interface Browser {
+  readonly port: string;
+  end(): Promise<void>;
+}
+
+async function startBrowser(): Promise<Browser> {
   if (typeof CHROMIUM === "string") throw new Error(CHROMIUM);
   const home = temporaryDirectory();
   const child = spawn(CHROMIUM.path, [
@@ -156,20 +161,42 @@ export async function withBrowser<R>(work: (page: BrowserPage) => Promise<R>): P
     detached: true,
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  try {
-    const file = join(home, "DevToolsActivePort");
-    const end = performance.now() + LIMIT_MS;
-    while (!existsSync(file) || !readFileSync(file, "utf8").includes("\n")) {
-      if (performance.now() > end) throw new Error("Chromium did not start");
-      await wait(50);
+  const end = async (): Promise<void> => {
+    // Its group has the processes that it started.
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    await ended;
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const file = join(home, "DevToolsActivePort");
+  const late = performance.now() + LIMIT_MS;
+  while (!existsSync(file) || !readFileSync(file, "utf8").includes("\n")) {
+    if (performance.now() > late) {
+      await end();
+      throw new Error("Chromium did not start");
     }
-    const [port] = readFileSync(file, "utf8").split("\n");
-    const targets = await (await fetch(`http://127.0.0.1:${port}/json/list`)).json() as {
-      type: string;
-      webSocketDebuggerUrl: string;
-    }[];
-    const address = targets.find(({ type }) => type === "page")?.webSocketDebuggerUrl ?? "";
+    await wait(50);
+  }
+  const [port = ""] = readFileSync(file, "utf8").split("\n");
+  return { port, end };
+}
+
+let browser: Promise<Browser> | undefined;
+
+/** Opens a page for the work, with nothing that others have kept; all of a file's are in one Chromium. */
+export async function withPage<R>(work: (page: BrowserPage) => Promise<R>): Promise<R> {
+  browser ??= startBrowser();
+  const { port } = await browser;
+  const at = `http://127.0.0.1:${port}/json/version`;
+  const { webSocketDebuggerUrl: root } = await (await fetch(at)).json() as {
+    webSocketDebuggerUrl: string;
+  };
+  const manage = await attach(root, () => {});
+  const { browserContextId } = await manage("Target.createBrowserContext");
+  try {
+    const place = { url: "about:blank", browserContextId };
+    const { targetId } = await manage("Target.createTarget", place);
     const complaints: string[] = [];
+    const address = root.replace(/browser\/.*/, `page/${targetId}`);
     const send = await attach(address, ({ method, params }) => {
       if (method === "Runtime.exceptionThrown") complaints.push(JSON.stringify(params));
       if (method === "Log.entryAdded") {
@@ -180,9 +207,11 @@ export async function withBrowser<R>(work: (page: BrowserPage) => Promise<R>): P
     for (const domain of ["Page", "Runtime", "Log"]) await send(`${domain}.enable`);
     return await work(pageOf(send, complaints));
   } finally {
-    // Its group has the processes that it started.
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    await ended;
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    await manage("Target.disposeBrowserContext", { browserContextId });
   }
+}
+
+/** Ends Chromium: what a file with such tests does when they have run. */
+export async function endBrowser(): Promise<void> {
+  await (await browser)?.end();
 }

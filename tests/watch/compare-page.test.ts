@@ -5,21 +5,17 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { documentOf } from "../../lib/watch/compare/comparison.ts";
 import { comparisonPage } from "../../lib/watch/compare/page.ts";
 import type { Run } from "../../lib/watch/compare/types.ts";
+import { CHROMIUM, endBrowser, withPage } from "../support/browser.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { debianProgram } from "../support/debian-programs.ts";
-import { runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
-const chromium = process.platform === "linux"
-  ? debianProgram("usr/lib/chromium/chromium")
-  : "Chromium is started as on Linux";
 const hasChromium = skipUnless(
-  typeof chromium !== "string",
-  typeof chromium === "string" ? chromium : "",
+  process.platform === "linux" && typeof CHROMIUM !== "string",
+  typeof CHROMIUM === "string" ? CHROMIUM : "Chromium is started as on Linux",
 );
 
 const NAMES = ["system", "a variant with a name that is long enough to be wrapped", "jemalloc"];
@@ -69,13 +65,13 @@ const PAGE = comparisonPage(documentOf(
   false,
 ));
 
-/** Looks at the page from inside, once it is laid out; what it sees becomes the page. */
-const LOOK = `<script>
+/** Looks at the page from inside, once it is laid out. */
+const LOOK = `(() => {
 const box = (element) => element.getBoundingClientRect();
 const all = (selector) => [...document.querySelectorAll(selector)];
 const within = (inner, outer) =>
   inner.left >= outer.left - 6 && inner.right <= outer.right + 6 && inner.width >= 0;
-const seen = {
+return {
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   marks: all(".interval, .dot").length,
   outside: all(".track i").filter((mark) => !within(box(mark), box(mark.parentElement)))
@@ -90,8 +86,7 @@ const seen = {
   paper: getComputedStyle(document.body).backgroundColor,
   loaded: performance.getEntriesByType("resource").map(({ name }) => name),
 };
-document.documentElement.textContent = JSON.stringify(seen);
-</script>`;
+})()`;
 
 interface Seen {
   readonly overflow: number;
@@ -105,23 +100,18 @@ interface Seen {
   readonly loaded: readonly string[];
 }
 
-async function look(width: number, ...flags: readonly string[]): Promise<Seen> {
-  if (typeof chromium === "string") throw new Error(chromium);
-  const home = temporaryDirectory();
-  const path = join(home, "page.html");
-  writeFileSync(path, PAGE.replace("</html>", `${LOOK}</html>`));
-  const { stdout, stderr } = await runChild(
-    [
-      chromium.path,
-      ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-      ...["--no-first-run", `--user-data-dir=${join(home, "profile")}`],
-      ...[`--window-size=${width},900`, ...flags, "--dump-dom", `file://${path}`],
-    ],
-    { variables: { ...chromium.variables, HOME: home } },
-  );
-  const [json] = /\{.*\}/s.exec(stdout) ?? [];
-  assert.ok(json !== undefined, stderr);
-  return JSON.parse(json.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&"));
+const directory = temporaryDirectory();
+const path = join(directory, "page.html");
+writeFileSync(path, PAGE);
+after(endBrowser);
+
+function look(width: number, dark = false): Promise<Seen> {
+  return withPage(async (page) => {
+    await page.display({ width, height: 900, dark });
+    await page.open(`file://${path}`);
+    await page.until("document.querySelector('.worse .dot')", "a chart");
+    return await page.evaluate<Seen>(LOOK);
+  });
 }
 
 test(
@@ -145,10 +135,7 @@ test(
   "the page is dark where the reader's system is, and what is worse is red in both",
   hasChromium,
   async () => {
-    const [light, dark] = [
-      await look(1200, "--blink-settings=preferredColorScheme=1"),
-      await look(1200, "--blink-settings=preferredColorScheme=0"),
-    ];
+    const [light, dark] = [await look(1200), await look(1200, true)];
     assert.equal(light.paper, "rgb(255, 255, 255)");
     assert.notEqual(dark.paper, light.paper);
     for (const { worse } of [light, dark]) {

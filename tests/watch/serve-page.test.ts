@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import sharp from "sharp";
-import { type BrowserPage, CHROMIUM, withBrowser } from "../support/browser.ts";
+import { type BrowserPage, CHROMIUM, endBrowser, withPage } from "../support/browser.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { ask } from "../support/http.ts";
@@ -20,6 +20,8 @@ const browser = () =>
     process.platform === "linux" && typeof CHROMIUM !== "string",
     typeof CHROMIUM === "string" ? CHROMIUM : "it serves by /proc as Linux has it",
   );
+
+after(endBrowser);
 
 const PICTURES = join(ROOT, "build", "tests", "serve-page");
 
@@ -101,7 +103,7 @@ test(
   browser(),
   async () => {
     await withService(async (service, serving) => {
-      await withBrowser(async (page) => {
+      await withPage(async (page) => {
         await page.display({ width: 1200, height: 1400 });
         await page.open(address(serving));
         await page.until(LISTED, "a list of processes");
@@ -172,7 +174,7 @@ test(
       await service.ask("burst");
       const serving = await startServing("--pid", String(service.pid));
       try {
-        await withBrowser(async (page) => {
+        await withPage(async (page) => {
           await page.display({ width: 1200, height: 900 });
           await page.open(address(serving));
           await page.until(
@@ -218,7 +220,7 @@ test(
   browser(),
   async () => {
     await withService(async (service, serving) => {
-      await withBrowser(async (page) => {
+      await withPage(async (page) => {
         await page.open(`${serving.url}/`);
         await page.until("document.querySelector('input[name=token]')", "a question for the token");
         const text = await page.evaluate<string>("document.body.innerText");
@@ -238,7 +240,7 @@ test(
 
 test("a phone has room for it, and the keyboard is enough", browser(), async () => {
   await withService(async (service, serving) => {
-    await withBrowser(async (page) => {
+    await withPage(async (page) => {
       await page.display({ width: 390, height: 844, phone: true });
       await page.open(address(serving));
       await page.until(LISTED, "a list of processes");
@@ -271,7 +273,7 @@ test(
   "a process that ends is said to have ended, and what was seen of it stays",
   browser(),
   async () => {
-    await withBrowser(async (page) => {
+    await withPage(async (page) => {
       const serving = await startServing();
       try {
         await withChild("cat", [], {}, async ({ pid }) => {
