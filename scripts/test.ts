@@ -62,6 +62,9 @@ interface Plan extends Omit<RuntimeResult, "files"> {
   readonly jobs: readonly Job[];
 }
 
+/** One more than processors work on, as most files wait for a third of their time. */
+const FILES_AT_ONCE: number = Math.min(2, availableParallelism()) + 1;
+
 const program: Command = new Command("npm test --")
   .description("Runs the shared tests in every runtime.")
   .argument("[files...]", "parts of file names, or paths; all of tests/ without any")
@@ -72,7 +75,7 @@ const program: Command = new Command("npm test --")
   )
   .option("-f, --filter <pattern>", "only tests whose name matches")
   .option("-t, --timeout <seconds>", "the longest that one file may take", positive, 300)
-  .option("-j, --jobs <count>", "files at once", positive, Math.min(2, availableParallelism()))
+  .option("-j, --jobs <count>", "files at once", positive, FILES_AT_ONCE)
   .option("--everywhere", "all files in all runtimes that they can run in", false)
   .option("--no-build", "do not look whether the native libraries are built")
   .option("--mimalloc <source>", "with mimalloc built from this directory, archive or URL")

@@ -141,7 +141,7 @@ export const RULES: readonly Rule[] = [
     files: [
       ...within("cli", "cli", "doctor-memory"),
       ...within("library", "no-download"),
-      ...within("memory", "copies", "examples"),
+      ...within("memory", "copies", "examples", "leaks"),
       ...within("project", "examples", "sources"),
       ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
       ...within("run", "own-options", "quick-run", "require"),

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import process from "node:process";
 import type { Runtime, RuntimeName } from "../../tools/runtimes.ts";
 import { testName } from "./files.ts";
 
@@ -14,24 +16,31 @@ export interface Job {
   readonly path: string;
 }
 
-/** Files that change what others see on the machine, or need it to themselves; with the reason. */
-export const ALONE: ReadonlyMap<string, string> = new Map([
-  ["run/children", "root's apt-get installs what it needs"],
+/** Files for which root installs programs that are missing: nothing else may run meanwhile. */
+export const INSTALLS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["run/children", ["/usr/bin/sudo", "/usr/sbin/capsh"]],
 ]);
+
+/** The files that have the machine to themselves, as something would be installed for them. */
+export function findAlone(
+  isThere: (path: string) => boolean = existsSync,
+  isRoot: boolean = process.getuid?.() === 0,
+): ReadonlySet<string> {
+  const all = [...INSTALLS].filter(([, programs]) => isRoot && !programs.every(isThere));
+  return new Set(all.map(([name]) => name));
+}
 
 /** The jobs, the longest first; those that are to run alone come last. */
 export function inOrder(
   jobs: readonly Job[],
   secondsOf: (name: string, runtime: RuntimeName) => number,
+  alone: ReadonlySet<string> = findAlone(),
 ): Job[] {
   const seconds = ({ path, runtime }: Job): number => secondsOf(testName(path), runtime.spec.name);
   return [...jobs].sort((a, b) =>
-    Number(isAlone(a)) - Number(isAlone(b)) || seconds(b) - seconds(a)
+    Number(alone.has(testName(a.path))) - Number(alone.has(testName(b.path))) ||
+    seconds(b) - seconds(a)
   );
-}
-
-function isAlone({ path }: Job): boolean {
-  return ALONE.has(testName(path));
 }
 
 /**
@@ -42,7 +51,9 @@ export async function runQueue(
   jobs: readonly Job[],
   atOnce: number,
   run: (job: Job) => Promise<void>,
+  alone: ReadonlySet<string> = findAlone(),
 ): Promise<void> {
+  const isAlone = ({ path }: Job): boolean => alone.has(testName(path));
   const waiting = jobs.filter((job) => !isAlone(job));
   const running = new Map<string, Promise<void>>();
   while (waiting.length > 0 || running.size > 0) {

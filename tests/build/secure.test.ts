@@ -30,6 +30,9 @@ function setupOf(allocator: (typeof ALLOCATORS)[number]): Setup {
   return { title: `${allocator} --secure`, plain: null, variables };
 }
 
+/** How often all sizes are tried: also within one round memory is taken that was given back. */
+const ROUNDS = `-DROUNDS=${effort(1, 2)}`;
+
 const GLIBC: Setup = { title: "glibc", plain: null, variables: {} };
 
 const stopped = (all: readonly { readonly outcome: string }[]): number =>
@@ -98,7 +101,11 @@ for (const allocator of ALLOCATORS) {
   test(`secure ${allocator}: what programs may do is no misuse`, withLibraries, async () => {
     const manifest = readFileSync(`${builtLibrary(allocator, "secure")}.json`, "utf8");
     assert.ok(JSON.parse(manifest).features.includes(GUARD_FEATURE));
-    const program = compileProgram("guard-use.c", "guard-use", ["-fno-builtin", "-pthread"]);
+    const program = compileProgram("guard-use.c", "guard-use", [
+      "-fno-builtin",
+      "-pthread",
+      ROUNDS,
+    ]);
     const { variables } = setupOf(allocator);
     const { status, signal, stdout, stderr } = await runChild([program], { variables });
     assert.deepEqual([status, signal, stdout, stderr], [0, null, "done\n", ""]);
@@ -129,7 +136,7 @@ function buildLayer(name: string, sanitizers: readonly string[], layer: string):
     return compileTo(object, { options, sources: [source] });
   };
   const objects = [
-    compile(join(FIXTURES, "guard-use.c"), [...RENAMED, ...PARTS.get(sanitizers) ?? []]),
+    compile(join(FIXTURES, "guard-use.c"), [ROUNDS, ...RENAMED, ...PARTS.get(sanitizers) ?? []]),
     compile(join(NATIVE, "guard-names.c"), RENAMED),
     compile(join(FIXTURES, "guard-inner.c"), []),
     compile(layer, []),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { LibcName } from "../../lib/library/target.ts";
@@ -14,7 +15,7 @@ import {
 } from "../../scripts/testing/report.ts";
 import { testFiles, testName } from "../../scripts/testing/files.ts";
 import type { FileResult } from "../../scripts/testing/run-file.ts";
-import { ALONE, inOrder, type Job, runQueue } from "../../scripts/testing/queue.ts";
+import { findAlone, inOrder, INSTALLS, type Job, runQueue } from "../../scripts/testing/queue.ts";
 import { readReport } from "../../scripts/testing/summary.ts";
 
 /** Reports as the runtimes write them, of one test of each kind in a file, two of them in a group. */
@@ -128,15 +129,16 @@ function job(name: RuntimeName, file: string): Job {
 }
 
 test("the longest file is run first, whichever the runtime, and the one to be alone last", () => {
-  const [alone = ""] = ALONE.keys();
+  const alone = "x/alone";
   const jobs = [job("deno", "a"), job("node26", alone), job("bun", "b"), job("bun", "a")];
   const seconds: Record<string, number> = { "a deno": 1, "b bun": 5, "a bun": 3 };
-  const order = inOrder(jobs, (name, runtime) => seconds[`${name} ${runtime}`] ?? 100);
+  const secondsOf = (name: string, runtime: string): number => seconds[`${name} ${runtime}`] ?? 100;
+  const order = inOrder(jobs, secondsOf, new Set([alone]));
   assert.deepEqual(order, [jobs[2], jobs[3], jobs[0], jobs[1]]);
 });
 
 test("as many jobs run as were asked for, none of them one file twice, and each once", async () => {
-  const [alone = ""] = ALONE.keys();
+  const alone = "x/alone";
   const jobs = [
     job("deno", "a"),
     job("bun", "a"),
@@ -155,7 +157,7 @@ test("as many jobs run as were asked for, none of them one file twice, and each 
     if (seen.length > 1) running.delete(one);
     else await new Promise((resolve) => setImmediate(resolve));
     running.delete(one);
-  });
+  }, new Set([alone]));
   assert.equal(seen.length, jobs.length);
   assert.equal(seen[1], "a deno,b node26", "the second waits for the same file");
   assert.ok(seen.every((names) => names.split(",").length <= 2));
@@ -169,9 +171,20 @@ test("a run ends at once when a job cannot be done", async () => {
   );
 });
 
-test("every file that is to run alone is there", () => {
-  const names = testFiles().map(testName);
-  for (const name of ALONE.keys()) assert.ok(names.includes(name), name);
+test("a file runs alone where something would be installed for it, and only there", () => {
+  const [[name = ""] = []] = INSTALLS;
+  assert.deepEqual([...findAlone(() => false, true)], [name]);
+  assert.deepEqual([...findAlone(() => true, true)], []);
+  assert.deepEqual([...findAlone(() => false, false)], [], "only root installs");
+});
+
+test("every file for which something is installed is there, and asks for it", () => {
+  for (const [name, programs] of INSTALLS) {
+    const path = testFiles().find((file) => testName(file) === name);
+    assert.ok(path !== undefined, name);
+    const text = readFileSync(path, "utf8");
+    for (const program of programs) assert.ok(text.includes(`"${program.slice(1)}"`), program);
+  }
 });
 
 test("a reason that one runtime keeps to itself is taken from another", () => {
