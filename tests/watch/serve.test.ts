@@ -21,7 +21,7 @@ import selfsigned from "selfsigned";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { refusalOf } from "../../lib/watch/serve/access.ts";
-import { readListen, requireProtection } from "../../lib/watch/serve/listen.ts";
+import { readCertificate, readListen, requireProtection } from "../../lib/watch/serve/listen.ts";
 import { clean, programName } from "../../lib/watch/serve/names.ts";
 import { LIMITS } from "../../lib/watch/serve/server.ts";
 import type { ListedProcess } from "../../lib/watch/processes/types.ts";
@@ -404,6 +404,59 @@ test("TLS is served with the certificate that is given", linux(), async () => {
   assert.match(half.stderr, /--tls-cert and --tls-key go together/);
 });
 
+test(
+  "a certificate that cannot be served with is refused",
+  linux(),
+  async () => {
+    const hour = 3_600_000;
+    const make = async (name: string, from: number, to: number) => {
+      const made = await selfsigned.generate([{ name: "commonName", value: "localhost" }], {
+        notBeforeDate: new Date(Date.now() + from * hour),
+        notAfterDate: new Date(Date.now() + to * hour),
+      });
+      const files = {
+        cert: join(directory, `${name}.pem`),
+        key: join(directory, `${name}-key.pem`),
+      };
+      writeFileSync(files.cert, made.cert);
+      writeFileSync(files.key, made.private, { mode: 0o600 });
+      return files;
+    };
+    const good = await make("good", -1, 1);
+    const other = await make("other", -1, 1);
+    const past = await make("past", -2, -1);
+    const future = await make("future", 1, 2);
+    const none = join(directory, "none.pem");
+    const junk = join(directory, "junk.pem");
+    writeFileSync(junk, "-----BEGIN NOTHING-----\n");
+    const refused: readonly (readonly [string, string, RegExp])[] = [
+      [none, good.key, /Cannot use ".*none\.pem" as the certificate: .*ENOENT|no such file/i],
+      [junk, good.key, /Cannot use ".*junk\.pem" as the certificate: it cannot be read as PEM/],
+      [
+        good.cert,
+        junk,
+        /Cannot use ".*junk\.pem" as the certificate's key: it cannot be read as PEM/,
+      ],
+      [good.cert, other.key, /other-key\.pem" as the certificate's key: it belongs to another one/],
+      [past.cert, past.key, /past\.pem" as the certificate: it is valid from .* and not now/],
+      [future.cert, future.key, /future\.pem" as the certificate: it is valid from .* and not now/],
+    ];
+    assert.deepEqual(Object.keys(readCertificate(good)), ["cert", "key"]);
+    for (const [cert, key, message] of refused) {
+      assert.throws(() => readCertificate({ cert, key }), {
+        code: "ERR_OFFHEAP_UNSUPPORTED_OPERATION",
+        message,
+      });
+    }
+    const files = ["--tls-cert", good.cert, "--tls-key", other.key];
+    const { status, stderr } = await runChild(
+      offheapCommand("serve", "--listen", "127.0.0.1:0", ...files),
+    );
+    assert.equal(status, 1);
+    assert.match(stderr, /^offheap: Cannot use .*\n$/);
+  },
+);
+
 test("what is asked has its limits", linux(), async () => {
   const { url, headers } = await server();
   const long = await ask(`${url}/${"a".repeat(LIMITS.pathLength + 1)}`, { headers });
@@ -470,11 +523,14 @@ test("a process that is named and is not there is refused at the start", once(),
   assert.match(stderr, /^offheap: Cannot serve process 4194300: there is no such process/);
 });
 
-test("a port that is taken is said in a sentence", linux(), async () => {
+test("a port that is taken is said in a sentence, with what to do", linux(), async () => {
   const { url } = await server();
   const { status, stderr } = await runChild(offheapCommand("serve", "--listen", new URL(url).host));
   assert.equal(status, 1);
-  assert.match(stderr, /^offheap: Cannot serve at 127\.0\.0\.1:\d+: .*\n$/);
+  assert.match(
+    stderr,
+    /^offheap: Cannot serve at 127\.0\.0\.1:\d+: .*\. Another program listens there: .*\n$/,
+  );
 });
 
 test("a process cannot say more of itself than a short name", () => {

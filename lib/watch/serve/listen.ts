@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
+import { createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIPv4, isIPv6 } from "node:net";
 import process from "node:process";
@@ -75,17 +75,51 @@ function fail(what: string, path: string, why: string, cause?: unknown): never {
   throw new UnsupportedOperationError(`Cannot use "${path}" as ${what}: ${why}.`, { cause });
 }
 
-/**
- * Reads a file that must be there.
- *
- * @throws {UnsupportedOperationError} when it cannot be read.
- */
-export function readNamed(what: string, path: string): string {
+function readNamed(what: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
     return fail(what, path, error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** A certificate and its key: their files, or what is in them (PEM). */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+function parse<T>(what: string, path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return fail(what, path, `it cannot be read as PEM without a passphrase (${why})`, error);
+  }
+}
+
+/**
+ * Reads a certificate and its key, and looks whether they can be served with: not every runtime does,
+ * and would then listen and fail each connection.
+ *
+ * @throws {UnsupportedOperationError} when one cannot be read, they do not belong together, or the
+ * certificate is not valid now.
+ */
+export function readCertificate(paths: Certificate): Certificate {
+  const [what, whatKey] = ["the certificate", "the certificate's key"];
+  const cert = readNamed(what, paths.cert);
+  const key = readNamed(whatKey, paths.key);
+  const certificate = parse(what, paths.cert, () => new X509Certificate(cert));
+  const privateKey = parse(whatKey, paths.key, () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey)) {
+    fail(whatKey, paths.key, `it belongs to another one than "${paths.cert}"`);
+  }
+  const { validFrom, validTo } = certificate;
+  const now = Date.now();
+  if (now < Date.parse(validFrom) || now > Date.parse(validTo)) {
+    fail(what, paths.cert, `it is valid from ${validFrom} to ${validTo}, and not now`);
+  }
+  return { cert, key };
 }
 
 /**

@@ -6,9 +6,10 @@
 import process from "node:process";
 import { DoctorError, UnsupportedOperationError } from "../../errors.ts";
 import {
+  type Certificate,
   freshToken,
   type ListenAddress,
-  readNamed,
+  readCertificate,
   readToken,
   requireProtection,
 } from "./listen.ts";
@@ -27,7 +28,7 @@ export interface ServeOptions {
   /** The file of the token; without it a fresh one is made, or none for metrics alone. */
   readonly tokenFile?: string | undefined;
   /** The files of the certificate and of its key. */
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls?: Certificate | undefined;
   /** Names by which the server may be called, beside addresses. */
   readonly names?: readonly string[] | undefined;
 }
@@ -67,10 +68,7 @@ export async function serve(
     );
   }
   const token = tokenFile !== undefined ? readToken(tokenFile) : metricsOnly ? null : freshToken();
-  const certificate = tls === undefined ? null : {
-    cert: readNamed("the certificate", tls.cert),
-    key: readNamed("the certificate's key", tls.key),
-  };
+  const certificate = tls === undefined ? null : readCertificate(tls);
   requireProtection(listen, { token, tls: certificate !== null });
   const machine = new Machine(pids, !metricsOnly);
   if (pids !== undefined) await requireProcesses(machine, pids);

@@ -7,9 +7,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from "node:https";
 import type { Socket } from "node:net";
 import { OffheapError, SystemInfoError } from "../../errors.ts";
+import { errorCode } from "../../system/files.ts";
 import { type AccessRules, refusalOf } from "./access.ts";
 import type { Answer } from "./answer.ts";
-import { type ListenAddress, urlHost } from "./listen.ts";
+import { type Certificate, type ListenAddress, urlHost } from "./listen.ts";
 import { findRoute, problem, type Sources } from "./routes.ts";
 
 /** What the server takes at most. */
@@ -37,7 +38,7 @@ export interface ServerOptions extends AccessRules {
   /** Whether there is nothing but metrics. */
   readonly metricsOnly: boolean;
   /** The certificate and its key; `null` for plain HTTP. */
-  readonly certificate: { readonly cert: string; readonly key: string } | null;
+  readonly certificate: Certificate | null;
 }
 
 /** A server that listens. */
@@ -142,6 +143,21 @@ async function handle(
   send(response, answer, request.method === "HEAD");
 }
 
+/** What to do when it cannot listen, by the system's error. */
+const LISTEN_ADVICE: Readonly<Record<string, string>> = {
+  EADDRINUSE: "Another program listens there: end it, or choose another port, as in --listen 9465.",
+  EADDRNOTAVAIL: "This machine has no such address: `ip address` lists those that it has.",
+  EACCES: "Ports below 1024 are for root: choose another one, as in --listen 9465.",
+};
+
+function listenError(listen: ListenAddress, error: Error): SystemInfoError {
+  const advice = LISTEN_ADVICE[errorCode(error)] ?? "Choose another address with --listen.";
+  return new SystemInfoError(
+    `Cannot serve at ${urlHost(listen)}: ${error.message}. ${advice}`,
+    { cause: error },
+  );
+}
+
 /** Keeps the number and the rest of connections within their limits, in every runtime alike. */
 function limitConnections(server: Server): Set<Socket> {
   const sockets = new Set<Socket>();
@@ -187,13 +203,7 @@ export async function startServer(
   });
   const { host, port } = options.listen;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(
-        new SystemInfoError(`Cannot serve at ${urlHost(options.listen)}: ${error.message}.`, {
-          cause: error,
-        }),
-      );
-    });
+    server.once("error", (error) => reject(listenError(options.listen, error)));
     server.listen({ host, port }, resolve);
   });
   const address = server.address();
