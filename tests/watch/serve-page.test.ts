@@ -131,6 +131,9 @@ test(
           `document.querySelector('.facts').innerText !== ${JSON.stringify(before)}`,
           "other figures without anybody's doing",
         );
+        const card = "document.querySelector('.verdict')";
+        await page.until(`${card}.querySelector('code')`, "a command to go on with");
+        assert.doesNotMatch(await page.evaluate(`${card}.innerText`), /`/);
         await keep(page, "process");
         await page.evaluate(
           "[...document.querySelectorAll('button')].find((b) => b.textContent === 'Purge').click()",
@@ -265,6 +268,13 @@ test("a phone has room for it, and the keyboard is enough", browser(), async () 
       await page.until("machine.textContent.includes('looks')", "its figures");
       assert.ok(await page.evaluate(fits), "the process is as wide as the phone");
       await keep(page, "phone-process");
+      await page.display({ width: 320, height: 844, phone: true });
+      for (const hash of ["#/", `#/process/${service.pid}`]) {
+        await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+        await page.until(hash === "#/" ? LISTED : "machine.textContent.includes('looks')", hash);
+        assert.ok(await page.evaluate("document.documentElement.scrollWidth <= 320"), hash);
+      }
+      await keep(page, "narrow-process");
     });
   });
 });

@@ -13,6 +13,15 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Sets a text as setText does; what is between backticks in it is a command. */
+export function setWords(node, text) {
+  const pieces = text.split("`");
+  if (node.textContent === pieces.join("")) return;
+  node.replaceChildren(
+    ...pieces.map((piece, index) => index % 2 === 1 ? element("code", {}, piece) : piece),
+  );
+}
+
 /** Says what is wrong, or what came of something. */
 export function setMessage(text) {
   setText(document.getElementById("message"), text);

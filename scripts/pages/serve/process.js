@@ -1,7 +1,7 @@
 /** One process: what it is, what is wrong with its memory, how it has moved, and what can be done. */
 import { call } from "./api.js";
 import { lines, percent, rate, stack } from "./charts.js";
-import { age, bytes, element, setMessage, setText, toneOf } from "./dom.js";
+import { age, bytes, element, setMessage, setText, setWords, toneOf } from "./dom.js";
 
 /** The parts of RSS from below, as they are stacked. */
 const PARTS = [
@@ -54,7 +54,7 @@ function verdictCard() {
       card.className = `verdict ${toneOf(report.verdict)}`;
       setText(verdict, `${report.verdict}, ${Math.round(report.sure * 100)} % sure`);
       setText(because, report.because);
-      setText(next, `Next: ${report.next}`);
+      setWords(next, `Next: ${report.next}`);
       setText(also, report.also.map((each) => `Also ${each.verdict}: ${each.because}`).join(". "));
     },
   };
