@@ -13,11 +13,11 @@ import type { Time, Times } from "./programs.ts";
 /**
  * The packages' archives, in bytes. Of offheap's 602,000 most is the module, whose lines are not
  * minified, its map and the command, which has what `run` needs twice; the libraries that draw charts
- * and flame graphs are 50,000. Of the build's 130,000 two thirds are the shim's C.
+ * and flame graphs are 50,000. Of the build's 147,000 two thirds are the shim's C.
  */
 export const LARGEST_ARCHIVES: Readonly<Record<string, number>> = {
   [MAIN_PACKAGE]: 640_000,
-  [BUILD_PACKAGE]: 145_000,
+  [BUILD_PACKAGE]: 155_000,
 };
 
 /** How many packages an installation of offheap may have, with itself. */
