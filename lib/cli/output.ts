@@ -64,11 +64,19 @@ function style(): { chars: typeof PLAIN_ROWS; style: { head: string[]; border: s
   return { chars: PLAIN_ROWS, style: colours };
 }
 
-/** A row for each name and its value: a table in a terminal, else a line `name: value`. */
+/**
+ * A row for each name and its value: a table in a terminal, no wider than that is, else a line
+ * `name: value`.
+ */
 export function formatFields(rows: readonly (readonly [string, string])[]): string {
   if (!isTerminal()) return rows.map(([name, value]) => `${name}: ${value}`).join("\n");
+  const inside = terminalWidth() - 2 * FRAME.column - FRAME.end;
+  const names = rows.map(([name]) => wrapWords(name, Math.max(inside >> 1, MIN_DETAIL)));
+  const longest = Math.max(...names.flatMap((name) => name.split("\n")).map(({ length }) => length));
   const table = new Table(style());
-  for (const [name, value] of rows) table.push([name, value]);
+  for (const [row, [, value]] of rows.entries()) {
+    table.push([names[row], wrapWords(value, Math.max(inside - longest, MIN_DETAIL))]);
+  }
   return table.toString();
 }
 

@@ -54,7 +54,8 @@ function judgeOwnership(
   controls: readonly ForeignAddress[],
 ): Finding {
   const question = probe.ownershipQuestion;
-  const names = (list: readonly ForeignAddress[]) => list.map(({ what }) => what).join(" and ");
+  const listing = new Intl.ListFormat("en-GB"); // commas, and "and" before the last
+  const names = (list: readonly ForeignAddress[]) => listing.format(list.map(({ what }) => what));
   const claimed = controls.filter(({ address }) => probe.owns(address, size));
   if (claimed.length > 0) {
     const detail = `${question} claims ${names(claimed)}, so its answers prove nothing`;

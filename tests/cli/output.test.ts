@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
-import { formatEvidence, wrapWords } from "../../lib/cli/output.ts";
+import { formatEvidence, formatFields, wrapWords } from "../../lib/cli/output.ts";
 
 test("a cell of a table breaks between words, and a longer word within", () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -18,4 +19,20 @@ test("what reads a pipe gets a line for each fact, also of a detail with several
   const lines = formatEvidence([{ check: "symbol", outcome: "fail", detail }]).split("\n");
   assert.equal(lines.length, 2);
   assert.match(String(lines[1]), / Looked at: build: nothing; cache: nothing$/);
+});
+
+test("a table of names and values is no wider than the terminal", () => {
+  const { isTTY, columns } = process.stdout;
+  const long = "- (glibc counts blocks, not pages, of which malloc_trim may have given back some)";
+  const names = "allocator_rss_ratio, allocator_rss_bytes, rss_overhead_ratio, rss_overhead_bytes";
+  Object.assign(process.stdout, { isTTY: true, columns: 80 });
+  try {
+    const lines = formatFields([["allocated", "2.8 MiB"], [names, long]]).split("\n");
+    // deno-lint-ignore no-control-regex
+    const widths = lines.map((line) => line.replace(/\x1b\[\d*m/g, "").length);
+    assert.ok(Math.max(...widths) <= 80, `${widths}`);
+    assert.ok(lines.length > 4, "both columns are wrapped");
+  } finally {
+    Object.assign(process.stdout, { isTTY, columns });
+  }
 });
