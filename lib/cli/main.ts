@@ -91,19 +91,19 @@ function addLaunchOptions(command: Command): Command {
 function parseInterval(text: string): number {
   const interval = readInterval(text);
   if (interval !== null) return interval;
-  throw new InvalidArgumentError(`it must be ${INTERVAL_RULE}. Write -- before the command.`);
+  throw new InvalidArgumentError(`It must be ${INTERVAL_RULE}. Write -- before the command.`);
 }
 
 function parseDuration(text: string): number {
   const milliseconds = readDuration(text);
   if (milliseconds !== null) return milliseconds;
-  throw new InvalidArgumentError("it must be like 500ms, 2s, 5m or 0.");
+  throw new InvalidArgumentError("It must be like 500ms, 2s, 5m or 0.");
 }
 
 function parseMemoryLimit(text: string): number | `${number}%` {
   const limit = readMemoryLimit(text);
   if (limit !== null) return limit;
-  throw new InvalidArgumentError("it must be like 400MiB, 1.5GiB or 80%.");
+  throw new InvalidArgumentError("It must be like 400MiB, 1.5GiB or 80%.");
 }
 
 function parsePath(text: string): string {
@@ -150,7 +150,7 @@ function parseTime(text: string): number {
   const [, count = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
   const milliseconds = Number(count) * (UNIT_MILLISECONDS[unit] ?? 0);
   if (milliseconds > 0 && milliseconds <= 24 * 3_600_000) return milliseconds;
-  throw new InvalidArgumentError("it must be a time up to a day, such as 60s or 10m.");
+  throw new InvalidArgumentError("It must be a time up to a day, such as 60s or 10m.");
 }
 
 /** The process that is meant, in whichever way it was named. */

@@ -72,7 +72,9 @@ export function formatFields(rows: readonly (readonly [string, string])[]): stri
   if (!isTerminal()) return rows.map(([name, value]) => `${name}: ${value}`).join("\n");
   const inside = terminalWidth() - 2 * FRAME.column - FRAME.end;
   const names = rows.map(([name]) => wrapWords(name, Math.max(inside >> 1, MIN_DETAIL)));
-  const longest = Math.max(...names.flatMap((name) => name.split("\n")).map(({ length }) => length));
+  const longest = Math.max(
+    ...names.flatMap((name) => name.split("\n")).map(({ length }) => length),
+  );
   const table = new Table(style());
   for (const [row, [, value]] of rows.entries()) {
     table.push([names[row], wrapWords(value, Math.max(inside - longest, MIN_DETAIL))]);

@@ -195,11 +195,11 @@ test("the agent's options are in its variable, and what it cannot take is refuse
   for (const word of ["1500", "-1s", "1 s", "1d", ""]) {
     const wrong = await runChild(offheapCommand("env", `--idle-trim=${word}`));
     assert.equal(wrong.status, 2, word);
-    assert.match(wrong.stderr, /it must be like 500ms, 2s, 5m or 0\./);
+    assert.match(wrong.stderr, /It must be like 500ms, 2s, 5m or 0\./);
   }
   const wrong = await runChild(offheapCommand("run", "--memory-limit", "400", "--", "true"));
   assert.equal(wrong.status, 125);
-  assert.match(wrong.stderr, /it must be like 400MiB, 1\.5GiB or 80%\./);
+  assert.match(wrong.stderr, /It must be like 400MiB, 1\.5GiB or 80%\./);
 });
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {

@@ -79,7 +79,7 @@ test("an interval that is none, and options that contradict, are refused", here,
   for (const word of ["--heap-profiling=500KiB", "--heap-profiling=1", "--heap-profiling="]) {
     const { status, stderr } = await runChild(offheapCommand("run", word, "--", "true"));
     assert.equal(status, 125, word);
-    assert.match(stderr, /it must be a power of two from 1KiB to 1GiB, such as 512KiB/, word);
+    assert.match(stderr, /It must be a power of two from 1KiB to 1GiB, such as 512KiB/, word);
   }
   const eaten = await runChild(offheapCommand("run", "--heap-profiling", "true"));
   assert.equal(eaten.status, 125);

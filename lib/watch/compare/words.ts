@@ -94,8 +94,10 @@ export function remarks(comparison: Comparison): string[] {
       : []),
     recommendation.reason,
     ...(recommendation.command === null ? [] : [`  ${quoteWords(recommendation.command)}`]),
-    `Ratios to ${judging.baseline} in the same round: the middle of ${rounds} rounds, and below it the ` +
-    `95 % interval. Under ${judging.baseline}: its median, and the interval of the same program ` +
+    `Ratios to ${judging.baseline} in the same round: the middle of ${rounds} ` +
+    `${
+      rounds === 1 ? "round" : "rounds"
+    }, and its 95 % interval. Under ${judging.baseline}: its median, and the interval of the same program ` +
     "against itself, which is this machine's noise.",
   ];
 }
