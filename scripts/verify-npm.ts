@@ -29,6 +29,7 @@ import {
   installedSizes,
   NUMBER_OF_PACKAGES,
 } from "./npm/checks.ts";
+import { checkMetrics, checkServe } from "./npm/check-fleet.ts";
 import { type Clients, findClients } from "./npm/clients.ts";
 import { moduleSpecifier } from "./npm/dnt.ts";
 import { writeJson } from "./npm/files.ts";
@@ -202,6 +203,11 @@ async function checkClients(
     console.log("  offheap run -- offheap verify: proven");
     await checkCompare(project);
     console.log("  offheap compare: every variant is measured");
+    await checkMetrics(project);
+    await checkServe(project);
+    console.log(
+      "  registerMetrics() and offheap serve: figures, the page's files, no token no figures",
+    );
     if (client.title === "Node 26") {
       await checkTypes(project);
       console.log("  a strict program type-checks");

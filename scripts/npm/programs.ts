@@ -91,6 +91,18 @@ if (only === "floor") {
 console.log(JSON.stringify(times));
 `;
 
+/** A program's metrics in a registry that has what offheap uses of prom-client's. */
+const METRICS = `import { registerMetrics } from "offheap";
+
+const metrics = [];
+registerMetrics({
+  registerMetric: (metric) => metrics.push(metric),
+  removeSingleMetric() {},
+});
+const read = await Promise.all(metrics.map((metric) => metric.get()));
+console.log(JSON.stringify(Object.fromEntries(read.map(({ name, values }) => [name, values]))));
+`;
+
 /** A strict program; the same as an ES module and as CommonJS. */
 const CONSUMER = `import {
   type Allocator,
@@ -121,6 +133,7 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
     `const resolved = require.resolve("offheap");\n${BODY}`,
   "only-import.mjs": `await import("offheap");\n`,
   "times.mjs": TIMES,
+  "metrics.mjs": METRICS,
   "consumer.ts": CONSUMER,
   "consumer.cts": CONSUMER,
 };
