@@ -43,7 +43,8 @@ const GRACE = 5000;
  * What the service does not inherit: in earnest it is another machine, whose allocator is not the
  * one that is measured.
  */
-const NOT_INHERITED = /^(LD_PRELOAD|DYLD_INSERT_LIBRARIES|MALLOC_CONF|MIMALLOC_.*|OFFHEAP_.*)$/;
+const NOT_INHERITED =
+  /^(LD_PRELOAD|DYLD_INSERT_LIBRARIES|NODE_OPTIONS|DENO_V8_FLAGS|MALLOC_CONF|MIMALLOC_.*|OFFHEAP_.*)$/;
 
 /** Starts a model in the runtime that runs this. */
 export async function startModel(seed: number): Promise<Model> {
