@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { buildChurn } from "../../bench/native/build.ts";
 import { WorkloadOutput } from "../../bench/suite/format.ts";
 import { compileShared } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import { builtLibrary, runChild } from "../support/runtime.ts";
 
 const PATTERNS = [
@@ -20,6 +21,8 @@ const PATTERNS = [
 ];
 /** Those that have no clock in their loops. */
 const UNTIMED = /^(alloc-test|glibc-bench|mstress|none)$/;
+/** How long a pattern with a clock goes on. */
+const MILLISECONDS = String(effort(100, 300));
 const SUBJECTS = [
   { allocator: "glibc", file: null },
   { allocator: "jemalloc", file: builtLibrary("jemalloc") },
@@ -38,7 +41,7 @@ for (const pattern of PATTERNS) {
   test(`${pattern} does the same work under each allocator, and proves which it is`, async () => {
     const works = new Set<string>();
     for (const { allocator, file } of SUBJECTS) {
-      const output = await churn(file, pattern, "3", "300", "7");
+      const output = await churn(file, pattern, "3", MILLISECONDS, "7");
       assert.deepEqual(
         { allocator: output.servedBy.allocator, verified: output.servedBy.verified },
         { allocator, verified: true },

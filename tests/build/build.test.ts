@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -25,14 +25,23 @@ process.umask(0o022);
 
 const onLinux = skipUnless(process.platform === "linux", "the build script builds for Linux");
 
+/** The compiler that a build finds first: by another one the shim would be made again. */
+const COMPILER =
+  ["gcc", "cc", "clang"].find((name) =>
+    spawnSync("sh", ["-c", `command -v ${name}`]).status === 0
+  ) ?? "cc";
+
 interface Place {
   readonly outDirectory: string;
   readonly cacheDirectory: string;
 }
 
 /** A fresh place, in which the shim is built already: an allocator's build needs it. */
-function place(): Place {
-  return { outDirectory: outputWithShim(), cacheDirectory: join(temporaryDirectory(), "cache") };
+function place(...more: readonly "debug"[]): Place {
+  return {
+    outDirectory: outputWithShim(...more),
+    cacheDirectory: join(temporaryDirectory(), "cache"),
+  };
 }
 
 function buildFake(source: string, options: BuildOptions): ReturnType<typeof buildNative> {
@@ -136,7 +145,7 @@ test(
   "a variant goes below the directory that was named, and leaves the release's alone",
   onLinux,
   async () => {
-    const where = place();
+    const where = place("debug");
     const source = fakeMimalloc();
     const [, release] = await buildFake(source, where);
     const { path = "", manifest } = release ?? {};
@@ -268,7 +277,7 @@ test("each missing program has a sentence that says what to install", onLinux, a
   const archive = join(temporaryDirectory(), "source.tar.xz");
   execFileSync("tar", ["-cJf", archive, "-C", join(fakeMimalloc(), ".."), "fake"]);
   const given: BuildOptions = { allocator: "mimalloc", source: archive };
-  const programs = ["cc", "as", "ld"];
+  const programs = [COMPILER, "as", "ld"];
   assert.match(await build([...programs, "xz"], given), /"tar" .* Install the package tar/);
   assert.match(await build([...programs, "tar"], given), /"xz" .* Install the package xz-utils/);
   const environment = { ...process.env, CC: "no-such-compiler" };

@@ -44,14 +44,16 @@ async function diagnosis(pid: number, ...options: readonly string[]): Promise<Me
 }
 
 test("growth of native memory is seen from outside by the agent's figures", once(), async () => {
-  for (const allocator of ["jemalloc", "system"]) {
-    await withDisease("native leak", ["-a", allocator], async ({ pid }) => {
-      const { verdict, parts, trends } = await diagnosis(pid, "--watch", "3s");
-      assert.equal(verdict, "native growth", allocator);
-      assert.ok((parts.allocatorLive ?? 0) > 0 && parts.javaScriptHeap === null);
-      assert.equal(trends?.allocated?.shape, "rising");
-    });
-  }
+  await Promise.all(
+    ["jemalloc", "system"].map((allocator) =>
+      withDisease("native leak", ["-a", allocator], async ({ pid }) => {
+        const { verdict, parts, trends } = await diagnosis(pid, "--watch", "3s");
+        assert.equal(verdict, "native growth", allocator);
+        assert.ok((parts.allocatorLive ?? 0) > 0 && parts.javaScriptHeap === null);
+        assert.equal(trends?.allocated?.shape, "rising");
+      })
+    ),
+  );
 });
 
 test("a purge is tried from outside, and what came back is said", once(), async () => {

@@ -17,7 +17,7 @@ for (const allocator of ALLOCATORS) {
   for (const variant of ["debug", "secure"] as const) {
     const name = `${variant} ${allocator}: random programs find memory as the model has it`;
     test(name, modelLimit(), async () => {
-      const wanted = wantedOperations(effort(12_000, 40_000));
+      const wanted = wantedOperations(effort(6_000, 40_000));
       const run = await runModel(`${variant} ${allocator}`, { allocator, variant }, wanted);
       requireCoverage(run, wanted);
     });
@@ -32,7 +32,7 @@ test(
   { ...modelLimit(), ...skipUnless("path" in debian, "missing" in debian ? debian.missing : "") },
   async () => {
     assert.ok("path" in debian);
-    const wanted = wantedOperations(effort(8_000, 20_000));
+    const wanted = wantedOperations(effort(4_000, 20_000));
     const options = { allocator: "mimalloc", library: debian.path } as const;
     requireCoverage(await runModel("Debian's mimalloc 3", options, wanted), wanted);
   },

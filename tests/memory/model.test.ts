@@ -25,7 +25,7 @@ import {
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
   test(`${allocator}: random programs find memory as the model has it`, modelLimit(), async () => {
-    const wanted = wantedOperations(effort(20_000, 120_000));
+    const wanted = wantedOperations(effort(10_000, 120_000));
     requireCoverage(await runModel(`release ${allocator}`, { allocator }, wanted), wanted);
   });
 }

@@ -62,12 +62,14 @@ export function fakeMimalloc(fake: FakeSource = {}): string {
 }
 
 /** A fresh output directory in which the shim is already: compiling it takes seconds. */
-export function outputWithShim(): string {
+export function outputWithShim(...more: readonly "debug"[]): string {
   const directory = join(temporaryDirectory(), "out");
-  const shim = builtLibrary("offheap");
-  mkdirSync(directory);
-  if (existsSync(shim)) {
-    for (const file of [shim, `${shim}.json`]) copyFileSync(file, join(directory, basename(file)));
+  for (const variant of ["release", ...more]) {
+    const place = variant === "release" ? directory : join(directory, variant);
+    const shim = builtLibrary("offheap", variant);
+    mkdirSync(place);
+    if (!existsSync(shim)) continue;
+    for (const file of [shim, `${shim}.json`]) copyFileSync(file, join(place, basename(file)));
   }
   return directory;
 }
