@@ -18,6 +18,11 @@ export function effort(usual: number, thorough: number): number {
   return THOROUGH ? thorough : usual;
 }
 
+const { name, version } = runtimeInfo();
+
+/** Whether this is where what goes the same way in each runtime is tried: on a push in Node 26. */
+export const IS_CHOSEN: boolean = THOROUGH || (name === "node" && Number.parseInt(version) >= 26);
+
 /**
  * The options of a test that takes long and goes the same way in each runtime: each night it runs in
  * all of them, on a push in Node 26. Whole files have a rule in `scripts/testing/left-out.ts`.
@@ -30,7 +35,5 @@ export function onceAPush(
   options: { skip: string | false } = { skip: false },
 ): { skip: string | false } {
   if (options.skip !== false) return options;
-  const { name, version } = runtimeInfo();
-  const usual = name === "node" && Number.parseInt(version) >= 26;
-  return skipUnless(THOROUGH || usual, `${reason}; on a push Node 26 tries it, each night all do`);
+  return skipUnless(IS_CHOSEN, `${reason}; on a push Node 26 tries it, each night all do`);
 }
