@@ -6,7 +6,7 @@
 import process from "node:process";
 import { ffi } from "../../ffi/mod.ts";
 import { MIMALLOC_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
-import { OffheapError } from "../errors.ts";
+import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { mimallocFigures } from "./mimalloc/json.ts";
 import { openMimallocMemory } from "./mimalloc/memory.ts";
 import { readOptions } from "./mimalloc/options.ts";
@@ -30,8 +30,10 @@ function readVersion(path: string): string | null {
       close();
     }
   } catch (error) {
-    // Whether the file can be preloaded is checked elsewhere, and said with its reason there.
-    if (error instanceof OffheapError || error instanceof RangeError) return null;
+    // Whether the file can be preloaded is checked elsewhere, and said with its reason there. What
+    // this runtime lacks to open any library is no fault of the file.
+    const faults = [LibraryLoadError, SymbolError, RangeError];
+    if (faults.some((fault) => error instanceof fault)) return null;
     throw error;
   }
 }

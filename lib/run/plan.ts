@@ -217,7 +217,7 @@ function notesOn(
         'block", the command cannot be started with this variable: unset it',
     );
   }
-  if (library?.origin === "system") {
+  if (library?.origin === "system" && BUILT_ALLOCATORS.some((name) => name === library.name)) {
     all.push(
       `this system's own ${library.name} is used, "${library.path}": offheap's was not found, ` +
         `which comes with ${platformPackage(hostTarget().name)} or by "${BUILD_COMMAND}"`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -317,6 +317,13 @@ test("the soft limit of open files is the shell's", async () => {
   assert.match(await compare('ulimit -n 256; "$@"; :', limits), /^256\n256\n/);
   // Set in the process itself, behind the parent's back: where both are set, both are kept.
   assert.match(await compare('ulimit -n 200; exec "$@"', limits), /^200\n200\n/);
+});
+
+test("a standard stream that was closed is /dev/null, and none is another's file", async () => {
+  const seen = join(directory, "streams");
+  const list = `(for n in 0 1 2; do readlink /proc/$$/fd/$n; done) > ${seen}`;
+  await bash('"$@" 0<&- 1>&- 2>&-', ...RUN, "sh", "-c", list);
+  assert.equal(readFileSync(seen, "utf8"), "/dev/null\n".repeat(3));
 });
 
 test("the umask is the shell's", async () => {
