@@ -2,7 +2,8 @@
  * What heap profiling costs: the workloads with samples prepared, and with samples taken, against
  * jemalloc without either in the same round; and what one sample takes. Rounds go through the set-ups in
  * an order that turns; medians of the ratios are shown, with the least and the greatest. A run of some
- * seconds is mostly its start, where all code is new: `--steady` compares processes that are warm.
+ * seconds is mostly its start, where all code is new: `--steady` counts what there is to pay
+ * for in processes that are warm, and compares them.
  *
  *     npm run bench:heap-profiling -- [--workloads NAMES] [--steady] [--rounds N] [--scale quick]
  *         [--json FILE]
@@ -22,8 +23,9 @@ import { askAgent } from "../lib/watch/agent/client.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
+import { COUNTED, countSteady } from "./heap-profiling/counts.ts";
 import { BASELINE, launched, type SetUp, SETUPS } from "./heap-profiling/set-ups.ts";
-import { measureSteady } from "./heap-profiling/steady.ts";
+import { measureSteady, STEADY_ROWS } from "./heap-profiling/steady.ts";
 import type { WorkloadOutput } from "./suite/format.ts";
 
 function file(name: string): string {
@@ -139,18 +141,34 @@ async function compareRuns(): Promise<void> {
   console.log(`one sample, µs: ${cell(samples)}`);
 }
 
-/** So many portions of each process, after so many seconds of processor time. */
-const STEADY = { portions: 40, warmUp: 12 };
+/** So much of each start. */
+const STEADY = { rounds: 32, unmeasured: 8, warmUp: 6 };
+
+/** What warm processes have to pay for, which no other work on the machine changes. */
+async function countWarm(): Promise<void> {
+  const table = new Table({ head: ["each second of processor time", ...COUNTED] });
+  for (const workload of chosen) {
+    const counts = await countSteady(binary, workload, { portions: 16, warmUp: 10 });
+    table.push([workload, ...COUNTED.map((name) => Math.round(counts[name]))]);
+  }
+  console.log(table.toString());
+}
 
 async function compareSteady(): Promise<void> {
-  const found: Record<string, Record<string, number[]>> = {};
+  await countWarm();
+  const found: Record<string, Awaited<ReturnType<typeof measureSteady>>> = {};
   for (const workload of chosen) {
-    found[workload] = await measureSteady(binary, workload, SETUPS, { starts: rounds, ...STEADY });
-    if (json !== undefined) writeFileSync(json, JSON.stringify(found, null, 2));
+    await measureSteady(binary, workload, { starts: rounds, ...STEADY }, (ratios) => {
+      found[workload] = [...ratios];
+      if (json !== undefined) writeFileSync(json, JSON.stringify(found, null, 2));
+    });
   }
   const table = new Table({ head: ["processor time of warm processes", ...chosen] });
-  for (const name of Object.keys(SETUPS)) {
-    table.push([name, ...chosen.map((workload) => cell(found[workload]?.[name] ?? []))]);
+  for (const row of STEADY_ROWS) {
+    table.push([
+      row,
+      ...chosen.map((workload) => cell((found[workload] ?? []).map((each) => each[row]))),
+    ]);
   }
   console.log(table.toString());
 }

@@ -1,105 +1,110 @@
 /**
- * What set-ups cost in the long run: processes of each are warmed up, and do equal portions of a workload by
- * turns. A portion's processor time is compared with the baseline's in the same round, so that what disturbs
- * the machine for longer than a second disturbs both. Two processes of the same set-up differ for as long as
- * they live (where their memory is, what was optimised when): so all are started again some times, and one
- * start gives one ratio, the median of its rounds.
+ * What heap profiling costs in the long run. Processes of each set-up are warmed up, and do equal portions of
+ * a workload by turns: a portion's processor time is compared with the baseline's in the same round, so that
+ * what disturbs the machine for longer than a second disturbs both. Samples are switched on and off in one
+ * process. Two processes of the same set-up differ for as long as they live (where their memory is, what was
+ * optimised when): so all are started again some times, and one start gives one ratio, the median of its
+ * rounds.
  *
  * @module
  */
-import { spawn } from "node:child_process";
 import process from "node:process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { median } from "simple-statistics";
-import { cleanEnvironment } from "../../scripts/npm/process.ts";
-import { BASELINE, launched, type SetUp } from "./set-ups.ts";
-
-const PORTIONS = fileURLToPath(new URL("portions.ts", import.meta.url));
+import { askAgent } from "../../lib/watch/agent/client.ts";
+import { BASELINE, type SetUp } from "./set-ups.ts";
+import { type PortionWorker, startWorker } from "./worker.ts";
 
 /** How much is measured. */
 export interface SteadyPlan {
   /** How often the processes are started. */
   readonly starts: number;
-  /** Portions of each process. */
-  readonly portions: number;
-  /** Seconds of processor time before the first of them. */
+  /** Rounds that count, of each start. */
+  readonly rounds: number;
+  /** Rounds before: what waited for the others to start has to come back into its stride. */
+  readonly unmeasured: number;
+  /** Seconds of processor time that each process warms up. */
   readonly warmUp: number;
 }
 
-/** A process that does portions. */
-interface Worker {
-  /** Does one; seconds of processor time. */
-  portion(): Promise<number>;
-  end(): Promise<void>;
-}
+/** What is compared with the baseline, or with the same process without samples. */
+export const STEADY_ROWS = ["itself", "prepared", "active, against prepared"] as const;
+type Row = (typeof STEADY_ROWS)[number];
+type Round = Readonly<Record<Row, number>>;
 
-async function start(node: string, workload: string, setUp: SetUp, warmUp: number) {
-  const child = spawn(node, launched(node, setUp, PORTIONS, workload, `${warmUp}`), {
-    env: cleanEnvironment(node, setUp.variables ?? {}),
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done === true) throw new Error(`Cannot measure: a process of "${workload}" has ended`);
-    return value;
-  };
-  await next();
-  const worker: Worker = {
-    async portion() {
-      child.stdin.write("\n");
-      return Number(await next());
-    },
-    async end() {
-      child.kill("SIGTERM");
-      await ended;
+const PREPARED: SetUp = { options: ["--heap-profiling"] };
+
+/** One portion in each state, in an order that turns; ratios. */
+async function measureRound(
+  [baseline, itself, prepared]: readonly [PortionWorker, PortionWorker, PortionWorker],
+  index: number,
+): Promise<Round> {
+  const steps: Readonly<Record<string, () => Promise<number>>> = {
+    baseline: () => baseline.portion(),
+    itself: () => itself.portion(),
+    prepared: () => prepared.portion(),
+    async active() {
+      await askAgent(prepared.pid, "profile start");
+      const seconds = await prepared.portion();
+      await askAgent(prepared.pid, "profile stop");
+      return seconds;
     },
   };
-  return worker;
+  const names = Object.keys(steps);
+  const turned = [...names.slice(index % names.length), ...names.slice(0, index % names.length)];
+  const seconds: Record<string, number> = {};
+  for (const name of index % 2 === 0 ? turned : turned.reverse()) {
+    seconds[name] = await steps[name]?.() ?? NaN;
+  }
+  const ratio = (one: string, other: string): number =>
+    (seconds[one] ?? NaN) / (seconds[other] ?? NaN);
+  return {
+    "itself": ratio("itself", "baseline"),
+    "prepared": ratio("prepared", "baseline"),
+    "active, against prepared": ratio("active", "prepared"),
+  };
 }
 
-/** Starts a process of each set-up, one after another, and compares them; a ratio for each. */
 async function measureStart(
   node: string,
   workload: string,
-  setUps: Readonly<Record<string, SetUp>>,
-  { portions, warmUp }: SteadyPlan,
-): Promise<Record<string, number>> {
-  const workers: (readonly [name: string | null, worker: Worker])[] = [];
-  const seconds = new Map<string | null, number[]>();
+  { rounds, unmeasured, warmUp }: SteadyPlan,
+): Promise<Round> {
+  const workers: PortionWorker[] = [];
   try {
-    for (const [name, setUp] of [[null, BASELINE] as const, ...Object.entries(setUps)]) {
-      workers.push([name, await start(node, workload, setUp, warmUp)]);
+    const started = async (setUp: SetUp): Promise<PortionWorker> => {
+      const worker = await startWorker(node, workload, setUp, warmUp);
+      workers.push(worker);
+      return worker;
+    };
+    const all = [
+      await started(BASELINE),
+      await started(BASELINE),
+      await started(PREPARED),
+    ] as const;
+    const found: Round[] = [];
+    for (let index = 0; index < unmeasured + rounds; index++) {
+      found.push(await measureRound(all, index));
     }
-    for (let round = 0; round < portions; round++) {
-      const first = round % workers.length;
-      for (const [name, worker] of [...workers.slice(first), ...workers.slice(0, first)]) {
-        seconds.set(name, [...seconds.get(name) ?? [], await worker.portion()]);
-      }
-    }
+    const measured = found.slice(unmeasured);
+    const entries = STEADY_ROWS.map((row) => [row, median(measured.map((each) => each[row]))]);
+    return Object.fromEntries(entries);
   } finally {
-    await Promise.all(workers.map(([, worker]) => worker.end()));
+    await Promise.all(workers.map((worker) => worker.end()));
   }
-  const baseline = seconds.get(null) ?? [];
-  const ratioOf = (name: string): number =>
-    median((seconds.get(name) ?? []).map((each, round) => each / (baseline[round] ?? NaN)));
-  return Object.fromEntries(Object.keys(setUps).map((name) => [name, ratioOf(name)]));
 }
 
-/** Ratios of processor time to the baseline, one for each start, by set-up. */
+/** Ratios of processor time, one for each start. */
 export async function measureSteady(
   node: string,
   workload: string,
-  setUps: Readonly<Record<string, SetUp>>,
   plan: SteadyPlan,
-): Promise<Record<string, number[]>> {
-  const ratios: Record<string, number[]> = {};
+  onStart: (found: readonly Round[]) => void,
+): Promise<Round[]> {
+  const found: Round[] = [];
   for (let index = 0; index < plan.starts; index++) {
-    const found = await measureStart(node, workload, setUps, plan);
-    for (const [name, ratio] of Object.entries(found)) (ratios[name] ??= []).push(ratio);
+    found.push(await measureStart(node, workload, plan));
     process.stderr.write(`start ${index + 1} of ${plan.starts}: ${workload}\n`);
+    onStart(found);
   }
-  return ratios;
+  return found;
 }
