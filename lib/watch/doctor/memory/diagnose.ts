@@ -51,7 +51,7 @@ const LONGEST = 24 * 3600 * 1000;
  * import { diagnoseMemory } from "@offheap/offheap";
  *
  * const { verdict, because, next, parts } = await diagnoseMemory({ watch: 1000 });
- * console.log(`${verdict}: ${because}. ${next}`);
+ * console.log(`${verdict}: ${because}; next: ${next}`);
  * console.log(parts.javaScriptHeap, parts.heldBack, parts.fragmentation);
  * ```
  */
