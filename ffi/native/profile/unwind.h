@@ -57,7 +57,7 @@ int copy_memory(uintptr_t address, void *to, size_t size);
 
 /* ---- frame-tables.c ---- */
 
-/* What unwind information says of a function: instructions for a table of rules, see frame-rules.c. */
+/* What unwind information says of a function: instructions for a table of rules, see frame-instructions.c. */
 struct function_rules {
     uintptr_t start;
     uint64_t code_step;
@@ -77,6 +77,13 @@ int is_in_object(uintptr_t pc);
 /* Finds what is known of the function at an address; 0 where no loaded object has it. */
 int find_rules(uintptr_t pc, struct function_rules *rules);
 
+/* ---- frame-entries.c ---- */
+
+/* Reads an entry; 0 where it is not for the address. */
+int read_rules(const uint8_t *entry, uintptr_t pc, struct function_rules *rules);
+
+/* Read a number and go on after it: one of so many bytes, and two of variable length. */
+uint64_t read_fixed(const uint8_t **at, size_t size);
 uint64_t read_unsigned_leb(const uint8_t **at);
 int64_t read_signed_leb(const uint8_t **at);
 

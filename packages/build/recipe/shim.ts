@@ -58,6 +58,8 @@ export const SHIM_FILES: readonly string[] = [
   "profile/backtrace.c",
   "profile/code-moment.c",
   "profile/engine-log.c",
+  "profile/frame-entries.c",
+  "profile/frame-instructions.c",
   "profile/frame-rules.c",
   "profile/frame-search.c",
   "profile/frame-tables.c",
