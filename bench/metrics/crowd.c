@@ -72,6 +72,8 @@ int main(int count, char **words)
         fputs("usage: crowd COUNT DIRECTORY FILE\n", stderr);
         return 2;
     }
+    /* Who asked may not have waited. */
+    signal(SIGPIPE, SIG_IGN);
     int processes = atoi(words[1]);
     int ready[2];
     if (pipe(ready) != 0)
