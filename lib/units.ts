@@ -11,7 +11,7 @@ export function formatBytes(bytes: number): string {
   if (bytes < 0) return `-${formatBytes(-bytes)}`;
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (Number(value.toFixed(1)) >= 1024 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
   }
@@ -40,6 +40,7 @@ const TIME_UNITS = [["s", 1], ["ms", 1e-3], ["µs", 1e-6]] as const;
 
 /** A measured time with the unit that makes a short number. */
 export function formatSeconds(seconds: number): string {
-  const [unit, size] = TIME_UNITS.find(([, size]) => seconds >= size) ?? ["µs", 1e-6];
-  return `${(seconds / size).toPrecision(3)} ${unit}`;
+  const rounded = Number(seconds.toPrecision(3));
+  const [unit, size] = TIME_UNITS.find(([, size]) => rounded >= size) ?? ["µs", 1e-6];
+  return `${rounded < 1000 ? (rounded / size).toPrecision(3) : Math.round(seconds)} ${unit}`;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { formatEvidence, formatFields, wrapWords } from "../../lib/cli/output.ts";
+import { formatBytes, formatSeconds } from "../../lib/units.ts";
 
 test("a cell of a table breaks between words, and a longer word within", () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -35,4 +36,26 @@ test("a table of names and values is no wider than the terminal", () => {
   } finally {
     Object.assign(process.stdout, { isTTY, columns });
   }
+});
+
+test("sizes and times have the unit that makes a short number, also where they are rounded", () => {
+  const sizes: readonly (readonly [number, string])[] = [
+    [0, "0 B"],
+    [1023, "1023 B"],
+    [1024, "1.0 KiB"],
+    [2 ** 30 - 1, "1.0 GiB"],
+    [24105.1 * 2 ** 20, "23.5 GiB"],
+    [-1.5 * 2 ** 20, "-1.5 MiB"],
+    [4096 * 2 ** 40, "4096.0 TiB"],
+  ];
+  for (const [bytes, text] of sizes) assert.equal(formatBytes(bytes), text);
+  const times: readonly (readonly [number, string])[] = [
+    [0, "0.00 µs"],
+    [0.000_52, "520 µs"],
+    [0.9994, "999 ms"],
+    [0.9997, "1.00 s"],
+    [61.26, "61.3 s"],
+    [1234.5, "1235 s"],
+  ];
+  for (const [seconds, text] of times) assert.equal(formatSeconds(seconds), text);
 });
