@@ -6,7 +6,9 @@
  */
 import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
-import { LaunchError, OffheapError } from "../errors.ts";
+import type { Permission } from "../../ffi/types.ts";
+import { LaunchError, OffheapError, PermissionError } from "../errors.ts";
+import { FIGURES, LIBRARIES, withPermissions } from "../permissions.ts";
 
 /** The exit status of `run` and `env` for what is refused. */
 export const REFUSED = 125;
@@ -23,10 +25,34 @@ function isSystemRefusal(error: unknown): error is Error {
     typeof error.code === "string";
 }
 
-/** What a user sees of an error: a sentence where it is ours, the stack where it is a defect. */
-export function describe(error: unknown): string {
+/** What commands need of a runtime that permits nothing by itself; all others look into `/proc`. */
+const NEEDS: Readonly<Record<string, readonly Permission[]>> = {
+  env: LIBRARIES,
+  verify: LIBRARIES,
+};
+
+/** A refusal with the flags of all that the command needs, so that nobody finds them one by one. */
+function withEveryFlag(error: PermissionError, command: string): unknown {
+  try {
+    return withPermissions(NEEDS[command] ?? FIGURES, () => {
+      throw error;
+    });
+  } catch (whole) {
+    return whole;
+  }
+}
+
+/**
+ * What a user sees of an error: a sentence where it is ours, the stack where it is a defect.
+ *
+ * @param command The command of offheap that failed.
+ */
+export function describe(failure: unknown, command = ""): string {
+  let error = isPermissionRefusal(failure)
+    ? permissionError(`run "offheap ${command}"`, "--allow-all", failure)
+    : failure;
+  if (error instanceof PermissionError) error = withEveryFlag(error, command);
   if (error instanceof OffheapError || isBadInput(error)) return error.message;
-  if (isPermissionRefusal(error)) return permissionError("do that", "--allow-all", error).message;
   if (isSystemRefusal(error)) {
     return `The operating system refused a request: ${error.message}. Check the file that it names, ` +
       "and what this user may do there.";
@@ -40,6 +66,6 @@ export function describe(error: unknown): string {
  * @returns The exit status.
  */
 export function failRun(error: unknown): number {
-  process.stderr.write(`offheap: ${describe(error)}\n`);
+  process.stderr.write(`offheap: ${describe(error, "run")}\n`);
   return error instanceof LaunchError ? error.status : REFUSED;
 }

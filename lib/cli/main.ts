@@ -327,7 +327,9 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {
-    if (!(error instanceof CommanderError)) process.stderr.write(`offheap: ${describe(error)}\n`);
+    if (!(error instanceof CommanderError)) {
+      process.stderr.write(`offheap: ${describe(error, commandName(args))}\n`);
+    }
     const refused = statusOf(error, args);
     const forShell = commandName(args) === "env" && isForShell(args);
     if (forShell && refused !== STATUS.ok) print(SHELL_REFUSAL);

@@ -5,6 +5,8 @@
  */
 import process from "node:process";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { PermissionError } from "../../ffi/errors.ts";
+import { missingFlags } from "../../ffi/mod.ts";
 import { DEFAULT_LISTEN, type ListenAddress, readListen, urlHost } from "../watch/serve/listen.ts";
 import { print } from "./print.ts";
 
@@ -53,6 +55,9 @@ async function runServer(
   { listen, pid, metricsOnly, tokenFile, tlsCert, tlsKey, name }: ServeArguments,
   ended: Promise<void>,
 ): Promise<number> {
+  // What Deno does not permit a server, it throws where nobody can catch it.
+  const missing = missingFlags(["all"]);
+  if (missing.length > 0) throw new PermissionError('run "offheap serve"', missing);
   const { serve } = await import("../watch/serve/serve.ts");
   const { url, token, close } = await serve({
     listen,

@@ -365,3 +365,32 @@ test("a permission that a program gives back is missing from then on", inDeno(),
   const { stdout, stderr } = await runChild([process.execPath, "eval", program]);
   assert.equal(stdout.trim(), JSON.stringify([[], ["--allow-env"]]), stderr);
 });
+
+test("Deno's missing flags are all named at once by each command", inDeno(), async () => {
+  const cli = join(ROOT, "lib", "cli.ts");
+  const libraries = "--allow-env --allow-read --allow-ffi";
+  const commands: readonly (readonly [string, string])[] = [
+    ["run -- true", "--allow-all"],
+    ["run --library x -- true", "--allow-all"],
+    ["env", libraries],
+    ["verify", libraries],
+    ["verify --integrity", libraries],
+    ["info", "--allow-all"],
+    ["ps", "--allow-all"],
+    [`doctor ${process.pid}`, "--allow-all"],
+    [`heap --pid ${process.pid}`, "--allow-all"],
+    ["compare -- true", "--allow-all"],
+    ["serve --listen 127.0.0.1:0", "--allow-all"],
+  ];
+  for (const [command, flags] of commands) {
+    // Deno gives a Deno that it starts what it may do itself, unless it does not see which one it is.
+    const script = 'exec "$RUNTIME" run --no-prompt --no-check --quiet "$@"';
+    const { status, stderr } = await runChild(
+      ["sh", "-c", script, "sh", cli, ...command.split(" ")],
+      { variables: { RUNTIME: process.execPath } },
+    );
+    assert.equal(status, /^(run|env)/.test(command) ? 125 : 1, `${command}: ${stderr}`);
+    const asked = `: the runtime does not permit it. Run the program with ${flags}.\n`;
+    assert.ok(stderr.startsWith("offheap: Cannot ") && stderr.endsWith(asked), stderr);
+  }
+});
