@@ -86,7 +86,8 @@ function yarnClassic(binary: string, script: string): Client {
   const yarn = [binary, script, "--silent"];
   return {
     ...managed("Yarn 1", binary, yarn),
-    offheap: [...yarn, "run", "offheap"],
+    // Where a "--" follows, Yarn 1 takes some of what is before it, such as --json, for its own.
+    offheap: [...yarn, "run", "offheap", "--"],
     fetches: "all",
     settings: (registry, caches) => ({
       npm_config_registry: registry,
