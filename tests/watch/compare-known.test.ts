@@ -23,6 +23,9 @@ const VARIANTS = [PLAIN, ...NAMES.map((name) => ({ name, allocator: name }))];
 /** As many as it takes to find a difference of so many variants. */
 const ROUNDS = ["--rounds", THOROUGH ? "7" : "6"];
 
+/** How long it takes, and the processors' part of it. */
+const TIMES = ["wallSeconds", "userSeconds"] as const;
+
 function program(mode: string): string[] {
   return ["--", comparePrograms(), mode];
 }
@@ -44,7 +47,7 @@ test("a program that only computes takes the same time under each allocator", on
     ...program("compute"),
   );
   const found = NAMES.flatMap((variant) =>
-    (["wallSeconds", "userSeconds"] as const).map((figure) => judgementOf(result, variant, figure))
+    TIMES.map((figure) => judgementOf(result, variant, figure))
   );
   for (const each of found) {
     assert.ok(each !== undefined, "each has a time");
@@ -57,9 +60,14 @@ test(
   onLinux,
   async () => {
     const variants = variantsFile(VARIANTS);
-    const result = await compared(...ROUNDS, "--variants", variants, ...program("threads"));
-    const found = NAMES.map((variant) => judgementOf(result, variant, "wallSeconds"));
-    assert.deepEqual(found.map((each) => each?.verdict), NAMES.map(() => "better"), show(found));
+    const rounds = ["--rounds", "8"];
+    const result = await compared(...rounds, "--variants", variants, ...program("threads"));
+    for (const variant of NAMES) {
+      const found = TIMES.map((figure) => judgementOf(result, variant, figure));
+      const verdicts = found.map((each) => each?.verdict);
+      // What else the machine does may hide it in one of them, and turns none around.
+      assert.ok(verdicts.includes("better") && !verdicts.includes("worse"), show(found));
+    }
   },
 );
 
