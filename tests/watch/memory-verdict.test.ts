@@ -248,6 +248,14 @@ test("a heap that was never collected meanwhile may be garbage, and the verdict 
   assert.match(report.because, /it may be garbage/);
 });
 
+test("little growth of a heap that was collected once may be a start, and is no verdict", () => {
+  const short = growing({ rss: 1, heap: 1 }).slice(0, 12).map((sketch, second) => ({
+    ...sketch,
+    heap: { ...HEAP, used: HEAP.used + second - (second > 0 ? 4 : 0), total: HEAP.total + second },
+  }));
+  assert.equal(judge(short).verdict, "cannot tell");
+});
+
 test("from outside, growth that is not the allocator's is the heap's, and less sure", () => {
   const outside = growing({ rss: 1 }).map(({ heap: _, ...sketch }) => sketch);
   const report = judge(outside);

@@ -18,6 +18,9 @@ const UNACCOUNTED = { share: 0.15, bytes: 16 * 2 ** 20 };
 /** A figure accounts for growth when it grows by this share of what the whole does. */
 const ACCOUNTS = 0.5;
 
+/** After fewer collections than that, what is left of the heap may still be garbage. */
+const LEAST_COLLECTIONS = 2;
+
 const ABOVE_ALL = 2 ** 50;
 
 /**
@@ -96,13 +99,14 @@ export const GROWTH_RULES: readonly Rule[] = [
         return total === null || !isUnusual(total, facts) ? null : inferredHeapGrowth(facts, total);
       }
       const { trends } = facts;
-      const quiet = trends?.collections === 0;
+      const quiet = (trends?.collections ?? LEAST_COLLECTIONS) < LEAST_COLLECTIONS;
       if (quiet && !isUnusual(total, facts)) return null;
       return {
         sure: quiet ? SURE.inferred : total.sureOfRise,
         because:
           `it grows by ${each(total.perSecond)}, and JavaScript's heap and what it holds by ` +
-          each(script) + (quiet ? ". The heap was not collected meanwhile: it may be garbage" : ""),
+          each(script) +
+          (quiet ? ". The heap was hardly collected meanwhile: it may be garbage" : ""),
         figures: {
           growthPerSecond: total.perSecond,
           heapPerSecond: pace(trends?.heap),
