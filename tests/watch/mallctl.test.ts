@@ -48,7 +48,8 @@ test("what is counted is up to date at each reading", () => {
   const before = mallctl.read("stats.allocated");
   const block = memory.allocate(32 << 20);
   const during = mallctl.read("stats.allocated");
-  assert.ok(during - before >= block.size && during - before < block.size * 1.1);
+  // Small blocks that jemalloc caches for the thread come and go besides.
+  assert.ok(Math.abs(during - before - block.size) < block.size * 0.01, `${during - before}`);
   const { "stats.allocated": allocated, "stats.active": active } = mallctl.readAll([
     "stats.allocated",
     "stats.active",
