@@ -7,6 +7,7 @@
  */
 import { readlinkSync } from "node:fs";
 import process from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
 import { figures } from "../../../allocators/statistics.ts";
 import { DoctorError } from "../../../errors.ts";
 import { JAVASCRIPT_FIGURES, type JavaScriptFigures } from "../../memory/types.ts";
@@ -34,6 +35,13 @@ const READ = "JSON.stringify(process.memoryUsage())";
 const CLOSE = 'void setTimeout(() => process.getBuiltinModule("node:inspector").close(), 10)';
 
 /**
+ * Node asks itself in three ways to open the inspector, and on a busy machine the last of them may come
+ * after the first was obeyed. One that has been closed before that is opened again.
+ */
+const SETTLE_MS = 250;
+const MOST_CLOSINGS = 3;
+
+/**
  * Opens the inspector of a process.
  *
  * @throws {DoctorError} when the process is no Node or Deno, would be ended by the signal, or does not
@@ -41,13 +49,14 @@ const CLOSE = 'void setTimeout(() => process.getBuiltinModule("node:inspector").
  */
 export async function attachHeap(pid: number): Promise<AttachedHeap> {
   await checkTarget(pid);
-  const before = attempt(pid, `/proc/${pid}/fd`, () => listeningPorts(pid));
+  const ports = () => attempt(pid, `/proc/${pid}/fd`, () => listeningPorts(pid));
+  const before = ports();
   try {
     process.kill(pid, SIGNAL);
   } catch (error) {
     throw refusal(pid, `this user may not send it ${SIGNAL}`, error);
   }
-  const port = await waitFor(() => [...listeningPorts(pid)].find((each) => !before.has(each)));
+  const port = await waitFor(() => [...ports()].find((each) => !before.has(each)));
   if (port === null) {
     throw refusal(
       pid,
@@ -55,25 +64,31 @@ export async function attachHeap(pid: number): Promise<AttachedHeap> {
         "be in use, or the program handles the signal itself",
     );
   }
+  const isClosed = (): true | undefined => ports().has(port) ? undefined : true;
   try {
-    const session = await openSession(port);
+    await wait(SETTLE_MS);
+    let session = await openSession(port);
     return {
       async read() {
         return parseUsage(await session.evaluate(READ));
       },
       async close() {
-        try {
-          await session.evaluate(CLOSE);
-        } finally {
-          session.end();
+        for (let time = 1;; time++) {
+          try {
+            await session.evaluate(CLOSE);
+          } finally {
+            session.end();
+          }
+          await waitFor(isClosed);
+          await wait(SETTLE_MS);
+          if (isClosed() === true) return;
+          if (time === MOST_CLOSINGS) break;
+          session = await openSession(port);
         }
-        const isClosed = () => listeningPorts(pid).has(port) ? undefined : true;
-        if (await waitFor(isClosed) === null) {
-          throw refusal(
-            pid,
-            `its inspector is still open on port ${port}, as it was asked to close it`,
-          );
-        }
+        throw refusal(
+          pid,
+          `its inspector is still open on port ${port}, as it was asked to close it`,
+        );
       },
     };
   } catch (error) {
