@@ -90,28 +90,28 @@ export interface Use {
   readonly reclaimable: number;
 }
 
-function statOf(directory: string): string {
-  return readTextIfPresent(join(directory, STAT)) ?? "";
+/** Reads `memory.stat` of a group when it is first asked for: it is not needed everywhere, and slow to make. */
+export function statReader(directory: string): () => string {
+  let text: string | undefined;
+  return () => text ??= readTextIfPresent(join(directory, STAT)) ?? "";
 }
 
 /** Reads the limits of a group. */
-export function readBounds(directory: string, names: Hierarchy): Bounds {
+export function readBounds(directory: string, names: Hierarchy, stat: () => string): Bounds {
   const limitSource = join(directory, names.limit);
   const limit = readBytes(limitSource);
   const high = names.high === null ? null : readBytes(join(directory, names.high));
   // A container often cannot see its ancestors; version 1 reports their limit here all the same.
-  const inherited = names === V1
-    ? finite(statValue(statOf(directory), "hierarchical_memory_limit"))
-    : null;
+  const inherited = names === V1 ? finite(statValue(stat(), "hierarchical_memory_limit")) : null;
   return inherited !== null && (limit === null || inherited < limit)
     ? { limit: inherited, limitSource: join(directory, STAT), high }
     : { limit, limitSource, high };
 }
 
 /** Reads what a group uses. */
-export function readUse(directory: string, names: Hierarchy): Use {
+export function readUse(directory: string, names: Hierarchy, stat: () => string): Use {
   const usage = readBytes(join(directory, names.usage));
-  const reclaimable = statValue(statOf(directory), names.inactive) ?? 0;
+  const reclaimable = statValue(stat(), names.inactive) ?? 0;
   return { usage, reclaimable: Math.min(reclaimable, usage ?? 0) };
 }
 

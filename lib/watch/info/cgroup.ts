@@ -16,6 +16,7 @@ import {
   readEvents,
   readUse,
   remaining,
+  statReader,
   type Use,
   V1,
 } from "./cgroup-level.ts";
@@ -98,7 +99,9 @@ export function openCgroup(options: CgroupOptions = {}): OpenedCgroup | null {
     memory: found.memory,
     available: () =>
       found.bounded
-        .map(({ directory, bounds }) => remaining(bounds, readUse(directory, place.names)))
+        .map(({ directory, bounds }) =>
+          remaining(bounds, readUse(directory, place.names, statReader(directory)))
+        )
         .reduce(least, null),
   };
 }
@@ -133,10 +136,11 @@ function measure(root: string, { names, mount, group }: GroupPlace): Measured | 
   let available: number | null = null;
   const bounded: Bounded[] = [];
   for (;;) {
-    const bounds = readBounds(directory, names);
+    const stat = statReader(directory);
+    const bounds = readBounds(directory, names, stat);
     const hasLimit = bounds.limit !== null || bounds.high !== null;
     // Above the process's own group, the use of one without limits is nobody's concern.
-    const use = hasLimit || path === null ? readUse(directory, names) : NO_USE;
+    const use = hasLimit || path === null ? readUse(directory, names, stat) : NO_USE;
     // The top of version 2 has no limit and no usage file: it is the host itself.
     if (path === null && (hasLimit || use.usage !== null)) {
       path = directory;
