@@ -113,14 +113,18 @@ async function watchGrowth(
     const path = keepProfile({ directory, keep }, profile, await encodeProfile(profile));
     print(`${formatBytes(resident)} resident: ${path}`);
   };
-  const { resident: first } = await askAgent(pid, "stats");
-  await take(first);
-  const gauge = new GrowthGauge(growth, first);
+  let resident: number | null = (await askAgent(pid, "stats")).resident;
+  await take(resident);
+  const gauge = new GrowthGauge(growth, resident);
   for (;;) {
     await setTimeout(LOOK_MS);
-    const resident = await residentOf(pid);
+    resident = await residentOf(pid);
+    if (resident !== null && gauge.hasGrown(resident)) {
+      await take(resident);
+      resident = await residentOf(pid);
+      gauge.restart(resident ?? 0);
+    }
     if (resident === null) return print(`Process ${pid} has ended, or its agent has.`);
-    if (gauge.take(resident)) await take(resident);
   }
 }
 

@@ -64,9 +64,9 @@ test(
     const result = await compared(...rounds, "--variants", variants, ...program("threads"));
     for (const variant of NAMES) {
       const found = TIMES.map((figure) => judgementOf(result, variant, figure));
-      const verdicts = found.map((each) => each?.verdict);
-      // What else the machine does may hide it in one of them, and turns none around.
-      assert.ok(verdicts.includes("better") && !verdicts.includes("worse"), show(found));
+      // What else the machine does may widen the noise over it, and turns it around in none.
+      assert.ok(found.every((each) => each !== undefined && each.verdict !== "worse"), show(found));
+      assert.ok(found.some((each) => each !== undefined && each.ratio.median < 0.8), show(found));
     }
   },
 );

@@ -59,8 +59,8 @@ function check({ directory, keep, atGrowth, atSignal, interval }: KeepOptions): 
   }
 }
 
-/** One at a time: a signal that comes meanwhile asks for nothing new. */
-function taker(directory: string, keep: number): () => void {
+/** One at a time: what comes meanwhile asks for nothing new. */
+function taker(directory: string, keep: number, onEnd: () => void): () => void {
   let taking = false;
   const take = async (): Promise<void> => {
     const profile = await heapProfile.snapshot();
@@ -76,6 +76,7 @@ function taker(directory: string, keep: number): () => void {
       );
     }).finally(() => {
       taking = false;
+      onEnd();
     });
   };
 }
@@ -103,16 +104,16 @@ export function keepHeapProfiles(options: KeepOptions): () => void {
   const own = ownOptions(ACTION, options, OPTIONS);
   check(own);
   const { directory, keep = DEFAULT_KEEP, atGrowth, atSignal } = own;
-  const take = taker(directory, keep);
+  const gauge = new GrowthGauge(atGrowth ?? Infinity, process.memoryUsage.rss());
+  const take = taker(directory, keep, () => gauge.restart(process.memoryUsage.rss()));
   const ends: (() => void)[] = [];
   if (atSignal !== undefined) {
     process.on(atSignal, take);
     ends.push(() => process.off(atSignal, take));
   }
   if (atGrowth !== undefined) {
-    const gauge = new GrowthGauge(atGrowth, process.memoryUsage.rss());
     const timer = setInterval(() => {
-      if (gauge.take(process.memoryUsage.rss())) take();
+      if (gauge.hasGrown(process.memoryUsage.rss())) take();
     }, own.interval ?? DEFAULT_INTERVAL_MS);
     timer.unref();
     ends.push(() => clearInterval(timer));

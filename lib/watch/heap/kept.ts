@@ -36,7 +36,7 @@ export function keepProfile(
   return path;
 }
 
-/** Notices growth: of so many bytes over the least that there was since the last time. */
+/** Notices growth: of so many bytes over the least that there was since it began. */
 export class GrowthGauge {
   readonly #growth: number;
   #least: number;
@@ -47,13 +47,14 @@ export class GrowthGauge {
     this.#least = resident;
   }
 
-  /** Whether memory has grown as much; it begins again then. */
-  take(resident: number): boolean {
-    if (resident - this.#least >= this.#growth) {
-      this.#least = resident;
-      return true;
-    }
+  /** Whether memory has grown as much. */
+  hasGrown(resident: number): boolean {
     this.#least = Math.min(this.#least, resident);
-    return false;
+    return resident - this.#least >= this.#growth;
+  }
+
+  /** Begins again, at what there was when a profile was taken: what came before is in it. */
+  restart(resident: number): void {
+    this.#least = resident;
   }
 }

@@ -354,16 +354,13 @@ test("blocks that malloc's samples have are left out, and the others are scaled"
   assert.deepEqual([own?.name, own?.file, own?.line, own?.column], ["Pool", "/srv/p.js", 1, 2]);
 });
 
-test("growth is noticed over the least since the last time, and the latest profiles are kept", () => {
+test("growth is noticed over the least since the last profile, and the latest profiles are kept", () => {
   const gauge = new GrowthGauge(100, 1000);
-  assert.deepEqual([1050, 1100, 1150, 900, 999, 1000].map((each) => gauge.take(each)), [
-    false,
-    true,
-    false,
-    false,
-    false,
-    true,
-  ]);
+  const grown = (...sizes: number[]) => sizes.map((each) => gauge.hasGrown(each));
+  assert.deepEqual(grown(1050, 1100, 900, 999, 1000), [false, true, false, false, true]);
+  // What came while a profile was taken is in it.
+  gauge.restart(1070);
+  assert.deepEqual(grown(1100, 1169, 1170), [false, false, true]);
   const place = { directory: join(directory, "kept", "profiles"), keep: 2 };
   for (let at = 1; at <= 4; at++) keepProfile(place, { pid: 7, at }, new Uint8Array([at]));
   keepProfile(place, { pid: 77, at: 0 }, new Uint8Array());
