@@ -17,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
+import { medianOf } from "../lib/median.ts";
 import { positive } from "../tools/common.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
@@ -84,17 +85,12 @@ function time({ command: [file, ...args], env = process.env }: Case): number {
   return performance.now() - start;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
-}
-
 function measure(cases: readonly Case[], rounds: number): (one: Case) => number {
   const times = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const one of cases) times.get(one.name)?.push(time(one));
   }
-  return ({ name }) => median(times.get(name) ?? []);
+  return ({ name }) => medianOf(times.get(name) ?? []);
 }
 
 const { rounds, json } = new Command()

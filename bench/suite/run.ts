@@ -4,7 +4,7 @@
  * @module
  */
 import { RunError } from "../../lib/watch/compare/program.ts";
-import { medianOf } from "../../lib/watch/compare/statistics.ts";
+import { medianOf } from "../../lib/median.ts";
 import { execute } from "./execute.ts";
 import type { Journal } from "./journal.ts";
 import { type PlannedCase, secondsLeft, type Step } from "./plan.ts";

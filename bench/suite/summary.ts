@@ -5,7 +5,8 @@
  * @module
  */
 import { pairedRatios, type Values } from "../../lib/watch/compare/pairs.ts";
-import { estimate, medianOf } from "../../lib/watch/compare/statistics.ts";
+import { medianOf } from "../../lib/median.ts";
+import { estimate } from "../../lib/watch/compare/statistics.ts";
 import type { CaseInfo, Run, StoredResults, SummaryRow } from "./results.ts";
 import { BASELINE, SUBJECTS } from "./subjects.ts";
 

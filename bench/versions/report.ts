@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { pairedRatios } from "../../lib/watch/compare/pairs.ts";
-import { medianOf } from "../../lib/watch/compare/statistics.ts";
+import { medianOf } from "../../lib/median.ts";
 import { Metric } from "../suite/format.ts";
 import { MachineInfo, MissingSubject, type Results } from "../suite/results.ts";
 import { BASELINE, NOISE } from "../suite/subjects.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { medianOf } from "../../median.ts";
 import { pairedRatios, type Values } from "./pairs.ts";
-import { chanceOfNoDifference, estimateRatio, holm, medianOf } from "./statistics.ts";
+import { chanceOfNoDifference, estimateRatio, holm } from "./statistics.ts";
 import {
   FIGURE_NAMES,
   type FigureName,

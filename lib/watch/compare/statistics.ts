@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { middleOf } from "../../median.ts";
 import type { Ratio } from "./types.ts";
 
 /** How unlikely a difference may be by chance alone, before it is called one. */
@@ -43,16 +44,6 @@ function walshAverages(values: readonly number[]): number[] {
     values.slice(index).map((other) => (one + other) / 2)
   );
   return averages.sort((a, b) => a - b);
-}
-
-function middleOf(sorted: readonly number[]): number {
-  const half = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(half)] ?? NaN) + (sorted[Math.ceil(half)] ?? NaN)) / 2;
-}
-
-/** The middle value of some; NaN of none. */
-export function medianOf(values: readonly number[]): number {
-  return middleOf([...values].sort((a, b) => a - b));
 }
 
 /** The middle of some ratios, and the interval that holds the true one. */

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { medianOf } from "../../median.ts";
 import { formatBytes, formatSeconds } from "../../units.ts";
 import { quoteWords } from "../doctor/advice.ts";
 import { baselineFailures } from "./compare.ts";
 import type { Comparison } from "./comparison.ts";
-import { medianOf, roundsToFind } from "./statistics.ts";
+import { roundsToFind } from "./statistics.ts";
 import {
   FIGURE_NAMES,
   type FigureInfo,

@@ -6,14 +6,7 @@
 import { gunzipSync } from "node:zlib";
 import type { Function as PprofFunction, Location, Profile, Sample } from "pprof-format";
 import { HeapProfileError } from "../../errors.ts";
-import {
-  type Facts,
-  FACTS_MARK,
-  KIND_PREFIX,
-  loadPprof,
-  SAMPLED_LABEL,
-  SOURCE_LABEL,
-} from "./pprof.ts";
+import { type Facts, FACTS_MARK, KIND_PREFIX, SAMPLED_LABEL, SOURCE_LABEL } from "./pprof.ts";
 import {
   type FrameKind,
   HEAP_SOURCES,
@@ -81,7 +74,7 @@ function readFacts(profile: Profile): Facts | null {
  * @throws {HeapProfileError} when it is none.
  */
 export async function decodeProfile(bytes: Uint8Array, place: string): Promise<HeapProfile> {
-  const pprof = await loadPprof();
+  const pprof = await import("pprof-format");
   const fail = (why: string, cause?: unknown): never => {
     throw new HeapProfileError(`Cannot read the heap profile in ${place}: ${why}.`, { cause });
   };

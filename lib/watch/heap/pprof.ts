@@ -59,13 +59,8 @@ export const SAMPLED_LABEL = "sampled";
 /** Before a frame's kind, in the function's system name. */
 export const KIND_PREFIX = "offheap-";
 
-/** The package. */
-export type Pprof = typeof import("pprof-format");
-
-/** The encoder; a program that takes no profile has no need of the package. */
-export function loadPprof(): Promise<Pprof> {
-  return import("pprof-format");
-}
+/** The encoder; a program that takes no profile has no need of it. */
+type Pprof = typeof import("pprof-format");
 
 /** What makes the tables of one profile. */
 class Encoder {
@@ -140,7 +135,7 @@ class Encoder {
  * (`javascript_…`).
  */
 export async function encodeProfile(profile: HeapProfile): Promise<Uint8Array> {
-  const pprof = await loadPprof();
+  const pprof = await import("pprof-format");
   const { samples, mappings, interval, at, milliseconds, pid, absent, notes } = profile;
   const columns = [
     ...(samples.some(({ allocated }) => allocated !== null) ? ALLOCATED : []),

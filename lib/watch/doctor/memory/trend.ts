@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { medianOf } from "../../../median.ts";
 
 /** A figure at a time. */
 export interface Point {
@@ -86,8 +87,8 @@ function join(points: readonly Point[]): Point[] {
   for (let start = 0; start < points.length; start += size) {
     const group = points.slice(start, start + size);
     joined.push({
-      at: median(group.map(({ at }) => at)),
-      value: median(group.map(({ value }) => value)),
+      at: medianOf(group.map(({ at }) => at)),
+      value: medianOf(group.map(({ value }) => value)),
     });
   }
   return joined;
@@ -104,7 +105,7 @@ function rise(points: readonly Point[]): { perSecond: number; sure: number } {
     }
   });
   const spread = Math.sqrt(scoreVariance(points));
-  const perSecond = slopes.length === 0 ? 0 : median(slopes);
+  const perSecond = slopes.length === 0 ? 0 : medianOf(slopes);
   // Values that are all the same have no spread, and do not rise.
   const sure = spread === 0 ? 0.5 : normalShare((score - Math.sign(score)) / spread);
   return { perSecond, sure };
@@ -116,13 +117,6 @@ function scoreVariance(points: readonly Point[]): number {
   const equal = Map.groupBy(points, ({ value }) => value);
   const ties = [...equal.values()].reduce((sum, group) => sum + weight(group.length), 0);
   return (weight(points.length) - ties) / 18;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
 }
 
 /** The share of a normal distribution below z (Abramowitz and Stegun 26.2.17; error below 1e-7). */
