@@ -61,7 +61,7 @@ export const RULES: readonly Rule[] = [
         "test-runner",
         "workflows",
       ),
-      ...within("npm", "dnt", "next", "release", "tools"),
+      ...within("npm", "dnt", "nest", "next", "release", "tools"),
     ],
     fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",

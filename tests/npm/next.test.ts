@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { test } from "node:test";
 import process from "node:process";
 import { cleanEnvironment } from "../../scripts/npm/process.ts";
-import { EXPECTED, findTools, npmProject, PROGRAM } from "../support/npm-project.ts";
+import { EXPECTED, findTools, listening, npmProject, PROGRAM } from "../support/npm-project.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const tools = findTools();
@@ -24,22 +24,6 @@ export function GET() {
 }
 `,
 };
-
-/** The address that Next's server prints, once it listens. */
-function listening(server: ReturnType<typeof spawn>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let said = "";
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => {
-        said += text;
-        const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-        if (port !== undefined && /Ready/.test(said)) resolve(`http://127.0.0.1:${port}`);
-      });
-    }
-    server.on("error", reject);
-    server.on("exit", () => reject(new Error(`Next ended: ${said}`)));
-  });
-}
 
 for (const bundler of ["turbopack", "webpack"]) {
   test(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -131,4 +132,20 @@ export async function npmProject(
         }),
       }),
   };
+}
+
+/** The address that a server prints with "Ready", once it listens. */
+export function listening(server: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    for (const stream of [server.stdout, server.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+        if (port !== undefined && /Ready/.test(said)) resolve(`http://127.0.0.1:${port}`);
+      });
+    }
+    server.on("error", reject);
+    server.on("exit", () => reject(new Error(`the server ended: ${said}`)));
+  });
 }
