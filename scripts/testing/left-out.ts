@@ -73,7 +73,7 @@ export const RULES: readonly Rule[] = [
       "npm/tools bundles by webpack, rollup and esbuild on each push; Next is tried each night",
   },
   {
-    files: within("run", "background", "children"),
+    files: within("run", "background", "children", "installed-programs"),
     fits: (place) => isLinux(place) && isOnce(place),
     reason: "it is about programs that offheap starts; run looks at what the runtimes do",
   },

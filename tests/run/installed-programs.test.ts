@@ -1,0 +1,113 @@
+// Programs of Debian's that work only where they are installed: man, which runs its helpers in a
+// sandbox, and supervisord, which starts services.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { launchEnvironment } from "../../mod.ts";
+import { temporaryDirectory } from "../support/compile.ts";
+import { installedProgram } from "../support/debian-programs.ts";
+import { childEnvironment, offheapCommand, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const directory = temporaryDirectory();
+const man = installedProgram("man-db", "usr/bin/man");
+const supervisord = installedProgram("supervisor", "usr/bin/supervisord");
+
+function there(program: typeof man): ReturnType<typeof skipUnless> {
+  return typeof program === "string" ? skipUnless(false, program) : skipUnless(true, "");
+}
+
+const PAGE = ".TH PAGE 1\n.SH NAME\npage \\- what is read\n";
+
+test("man shows a page as without offheap, launched and as a child", there(man), async () => {
+  assert.ok(typeof man !== "string");
+  const page = join(directory, "page.1");
+  writeFileSync(page, PAGE);
+  const words = [man.path, "--local-file", page] as const;
+  const plain = await runChild(words);
+  assert.match(plain.stdout, /page - what is read/, plain.stderr);
+  for (const allocator of ["jemalloc", "mimalloc"]) {
+    const run = offheapCommand("run", "-a", allocator, "--");
+    assert.deepEqual(await runChild([...run, ...words]), plain, allocator);
+    const inShell = ["sh", "-c", '"$@"; exit $?', "sh", ...words];
+    assert.deepEqual(await runChild([...run, ...inShell]), plain, `${allocator}, as a child`);
+  }
+});
+
+/** A service writes down what serves it, and that it was asked to end. */
+const SERVICE = `grep -o "lib[a-z]*malloc" /proc/self/maps | sort -u > "$1"
+trap 'echo ended >> "$1"; exit 0' TERM
+while :; do sleep 0.1; done`;
+
+function fileOf(name: string): string {
+  return join(directory, name);
+}
+
+/** A program's section: words are quoted as a shell's, and a "%" is Python's. */
+function section(
+  name: string,
+  words: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): string {
+  const pairs = Object.entries(variables).map(([key, value]) => `${key}="${value}"`);
+  return [
+    `[program:${name}]`,
+    `command=${words.map((each) => `'${each}'`).join(" ")}`,
+    `environment=${pairs.join(",")}`,
+    "autorestart=false",
+    "startretries=0",
+    `stderr_logfile=${fileOf(`${name}.err`)}`,
+    "",
+  ].join("\n").replaceAll("%", "%%");
+}
+
+function service(name: string): string[] {
+  return ["sh", fileOf("service.sh"), fileOf(`${name}.txt`)];
+}
+
+const SECTIONS = [
+  "[supervisord]",
+  "nodaemon=true",
+  `logfile=${fileOf("log")}`,
+  `pidfile=${fileOf("pid")}`,
+  "",
+  section("run", offheapCommand("run", "-a", "jemalloc", "--", ...service("run"))),
+  section("variables", service("variables"), launchEnvironment({ allocator: "mimalloc" })),
+  section("refused", offheapCommand("run", "-a", "system", "-p", "balanced", "--", "true")),
+];
+/** What supervisord says once it has seen how each of them starts. */
+const STARTED = [
+  "run entered RUNNING",
+  "variables entered RUNNING",
+  "exited: refused (exit status 125",
+];
+const LIMIT_MS = 60_000;
+
+test(
+  "supervisord starts services by run and by variables, and sees a refusal",
+  there(supervisord),
+  async () => {
+    assert.ok(typeof supervisord !== "string");
+    writeFileSync(fileOf("service.sh"), SERVICE);
+    writeFileSync(fileOf("supervisord.conf"), SECTIONS.join("\n"));
+    const words = ["--configuration", fileOf("supervisord.conf")];
+    const daemon = spawn(supervisord.path, words, { env: childEnvironment() });
+    let said = "";
+    daemon.stdout.on("data", (text) => said += text);
+    const ended = once(daemon, "close");
+    const end = performance.now() + LIMIT_MS;
+    while (!STARTED.every((each) => said.includes(each)) && performance.now() < end) {
+      await setTimeout(50);
+    }
+    daemon.kill("SIGTERM");
+    await ended;
+    for (const each of STARTED) assert.ok(said.includes(each), said);
+    assert.equal(readFileSync(fileOf("run.txt"), "utf8"), "libjemalloc\nended\n");
+    assert.equal(readFileSync(fileOf("variables.txt"), "utf8"), "libmimalloc\nended\n");
+    assert.match(readFileSync(fileOf("refused.err"), "utf8"), /^offheap: /);
+  },
+);
