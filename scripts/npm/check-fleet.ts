@@ -34,7 +34,8 @@ export async function checkServe({ client, options }: Project): Promise<void> {
   const child = spawn(
     file,
     [...words, "serve", "--listen", "127.0.0.1:0", "--pid", String(process.pid)],
-    { cwd: options.cwd, env: options.env, stdio: ["ignore", "pipe", "pipe"] },
+    // What comes before it, as npx, may keep a signal to itself.
+    { cwd: options.cwd, env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true },
   );
   const closed = once(child, "close");
   let said = "";
@@ -58,7 +59,7 @@ export async function checkServe({ client, options }: Project): Promise<void> {
     const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
     assert.match(await answer.text(), /^offheap_memory_resident_bytes\{pid="\d+",/m, client.title);
   } finally {
-    child.kill("SIGTERM");
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
     await closed;
   }
 }
