@@ -85,9 +85,9 @@ EXPORT void offheap_magazines_close(double address) {
 EXPORT double offheap_refill(double source, double slots, double count, double size) {
     const struct source *from = to_source(source);
     double *to = to_pointer(slots);
-    size_t wanted = to_length(count);
+    size_t wanted = to_length(count), bytes = to_size(size);
     for (size_t i = 0; i < wanted; i++) {
-        void *block = from->call.malloc(to_size(size));
+        void *block = from->call.malloc(bytes);
         if (block == NULL) return (double)i;
         to[i] = to_address(block);
     }

@@ -20,14 +20,14 @@ static inline double to_address(const void *pointer) {
     return (double)(intptr_t)pointer;
 }
 
-/* NaN, what is below 0 and what no size_t holds become the greatest size, which nobody has. */
+/* Below 2^63 a signed conversion is one instruction. NaN, what is below 0 and what no size_t holds become the greatest size, which nobody has. */
 static inline size_t to_size(double size) {
-    return size >= 0 && size < 0x1p63 ? (size_t)size : SIZE_MAX;
+    return size >= 0 && size < 0x1p63 ? (size_t)(int64_t)size : SIZE_MAX;
 }
 
 /* The same for the length of memory that is there: what is no length is 0, and nothing is touched. */
 static inline size_t to_length(double length) {
-    return length >= 0 && length < 0x1p63 ? (size_t)length : 0;
+    return length >= 0 && length < 0x1p63 ? (size_t)(int64_t)length : 0;
 }
 
 #endif
