@@ -131,10 +131,14 @@ function report(results: readonly { measured: Measured; verdict: Verdict }[]): v
       compared ? figure({ ...measured, value: verdict.base }) : "",
       figure(measured),
       compared ? `${(verdict.loss * 100).toFixed(1)} %` : "",
-      compared ? OUTCOME_TITLES[verdict.outcome] : `${verdict.outcome}: ${verdict.reason}`,
+      OUTCOME_TITLES[verdict.outcome],
     ]);
   }
   console.log(table.toString());
+  const reasons = results.flatMap(({ verdict }) =>
+    "reason" in verdict ? [`${verdict.outcome}: ${verdict.reason}`] : []
+  );
+  for (const reason of new Set(reasons)) console.log(reason);
   for (const { measured, verdict } of results) {
     if (verdict.outcome !== "lost") continue;
     console.error(
