@@ -155,7 +155,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("ffi", "failures", "shim"),
-      ...within("run", "agent", "agent-native", "memory-limit"),
+      ...within("run", "agent", "agent-native", "agent-rules", "memory-limit"),
       ...within("run", "heap-profiling-options", "unwinder"),
       ...within("memory", "native"),
       ...within("verify", "operators"),

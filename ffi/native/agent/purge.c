@@ -34,6 +34,8 @@
 #define USUAL_REST_MS 1000
 
 static uint64_t step_start;
+/* When memory was last given back, for whatever reason; 0 for never. */
+static uint64_t purged_at;
 
 /* Between two steps of a purge. */
 static int next_step(void) {
@@ -59,7 +61,8 @@ const char *agent_purge(void) {
     uint64_t after = resident_bytes();
     agent_state.purges++;
     agent_state.returned += before > after ? before - after : 0;
-    agent_state.last_ns = now_ns() - start;
+    purged_at = now_ns();
+    agent_state.last_ns = purged_at - start;
     return NULL;
 }
 
@@ -83,8 +86,9 @@ static void forget_own_work(void) {
     rest.looked = now_ns();
 }
 
+/* By a tenth; while memory is short, a tenth is all that is left. */
 static int has_grown(uint64_t resident) {
-    return resident > rest.left + rest.left / 10 + MIB;
+    return resident > rest.left + (agent_state.pressed ? 0 : rest.left / 10) + MIB;
 }
 
 static void purge_at_rest(uint64_t before) {
@@ -105,7 +109,9 @@ static void begin_rest(void) {
         rest.fruitless = 0;
     }
     rest.rests = 1;
-    if (why_stopped() == NULL && agent_state.idle_ms != 0) purge_at_rest(resident);
+    /* It was given back since the program worked, as memory was short or somebody asked. */
+    int is_done = purged_at > rest.since;
+    if (why_stopped() == NULL && agent_state.idle_ms != 0 && !is_done) purge_at_rest(resident);
     else if (why_stopped() != NOTHING_COMES_BACK) rest.left = resident;
 }
 
@@ -114,9 +120,14 @@ static void look_at_rest(uint64_t now) {
     double share = (double)(processor - rest.processor) / (double)(now - rest.looked + 1);
     rest.processor = processor;
     rest.looked = now;
-    if (share > REST_SHARE) rest.since = now;
-    /* A short burst within a long look shows by the memory that it left. */
-    if (share > REST_SHARE || (rest.rests && has_grown(resident_bytes()))) rest.rests = 0;
+    /*
+     * A short burst within a long look shows by the memory that it left. What grows near a limit has to
+     * be looked at often, however little it computes.
+     */
+    if (share > REST_SHARE || (rest.rests && has_grown(resident_bytes()))) {
+        rest.since = now;
+        rest.rests = 0;
+    }
     long wanted = agent_state.idle_ms != 0 ? agent_state.idle_ms : USUAL_REST_MS;
     if (!rest.rests && now - rest.since >= (uint64_t)wanted * MS) begin_rest();
 }
@@ -187,13 +198,9 @@ void look_at_shortness(int certain) {
 static uint64_t due;
 static unsigned looks;
 
-static int is_resting(void) {
-    return rest.rests && !agent_state.pressed;
-}
-
 static long pause_ms(void) {
-    if (is_resting()) return shortness.used >= HALF_FROM ? HALF_LOOK_MS : REST_LOOK_MS;
-    return shortness.used >= NEAR_FROM && !rest.rests ? NEAR_LOOK_MS : LOOK_MS;
+    if (rest.rests) return shortness.used >= HALF_FROM ? HALF_LOOK_MS : REST_LOOK_MS;
+    return shortness.used >= NEAR_FROM ? NEAR_LOOK_MS : LOOK_MS;
 }
 
 static void plan_next(void) {
@@ -213,7 +220,7 @@ void begin_looking(void) {
 
 void look(void) {
     look_at_rest(now_ns());
-    int seldom = is_resting() && shortness.used < HALF_FROM;
+    int seldom = rest.rests && shortness.used < HALF_FROM;
     if (!seldom || looks++ % LIMITS_EVERY == 0) look_at_shortness(0);
     if (!rest.rests && agent_giver()->tick != NULL) {
         hold_fork();
