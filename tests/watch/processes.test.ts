@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -130,6 +130,43 @@ test(
       assert.deepEqual(paths.map((path) => existsSync(path)), [false, true, true]);
     } finally {
       server.close();
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+      else process.env.XDG_RUNTIME_DIR = before;
+    }
+  },
+);
+
+test(
+  "an agent whose process was stopped, and is asked again and again, fails no list",
+  linux(),
+  async () => {
+    const before = process.env.XDG_RUNTIME_DIR;
+    const directory = join(temporaryDirectory(), "offheap");
+    mkdirSync(directory, { mode: 0o700 });
+    const path = join(directory, "1.sock");
+    // By another name it is connected to, as one of another network is; Bun then sees no difference.
+    const link = join(temporaryDirectory(), "link");
+    symlinkSync(dirname(directory), link);
+    const names = runtimeInfo().name === "bun" ? [dirname(directory)] : [dirname(directory), link];
+    const serve = 'require("net").createServer().listen({ path: process.argv[1], backlog: 2 }); ' +
+      "process.stdin.pipe(process.stdout);";
+    try {
+      await withChild("node", ["-e", serve, path], {}, async ({ pid }) => {
+        const old = new Date(Date.now() - 60_000);
+        utimesSync(path, old, old);
+        process.kill(pid, "SIGSTOP");
+        try {
+          for (const name of names) {
+            process.env.XDG_RUNTIME_DIR = name;
+            // Connections that nobody takes stay until there is room for no more.
+            for (let time = 0; time < 5; time++) find(await listProcesses(), pid);
+          }
+        } finally {
+          process.kill(pid, "SIGCONT");
+        }
+        assert.ok(existsSync(path), "somebody listens there");
+      });
+    } finally {
       if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
       else process.env.XDG_RUNTIME_DIR = before;
     }

@@ -12,6 +12,7 @@ import {
   type AgentPlace,
   agentPlaces,
   agentProcess,
+  boundPaths,
   type BoundSockets,
   ownSockets,
   wantsAgent,
@@ -159,18 +160,18 @@ function whyNone(pid: number): string {
       "and their children that are Node, Deno or Bun, once they have made a thread";
 }
 
-/** Whether somebody listens at a socket. */
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
+/**
+ * Whether somebody may listen at a socket. One that cannot be connected to for another reason may be
+ * that of a process which is stopped, and has more questions waiting than there is room for.
+ */
+function mayListen(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = connect({ path });
     socket.on("connect", () => {
       socket.destroy();
       resolve(true);
     });
-    socket.on("error", (error) => {
-      if (STALE.includes(errorCode(error))) resolve(false);
-      else reject(error);
-    });
+    socket.on("error", (error) => resolve(!STALE.includes(errorCode(error))));
   });
 }
 
@@ -179,11 +180,15 @@ const YOUNG_MS = 10_000;
 
 /** Removes the sockets that this user's processes left when they were killed. */
 export async function removeStaleSockets(): Promise<void> {
+  const bound = boundPaths();
   await Promise.all(
     ownSockets().map(async (path) => {
+      // Bun calls it refused, too, when there is no room for a question more.
+      if (bound.has(path)) return;
       const made = statSync(path, { throwIfNoEntry: false });
       if (made === undefined || Date.now() - made.mtimeMs < YOUNG_MS) return;
-      if (!await isListening(path)) rmSync(path, { force: true });
+      // It may be of a container with a network of its own, which shares the directory.
+      if (!await mayListen(path)) rmSync(path, { force: true });
     }),
   );
 }

@@ -93,6 +93,11 @@ function readBound(pid: number): ReadonlyMap<string, string> {
   }));
 }
 
+/** The names of all sockets that are bound in this process's network namespace. */
+export function boundPaths(): ReadonlySet<string> {
+  return new Set(readBound(process.pid).values());
+}
+
 /** Reads them once for all processes of a namespace: for a look at many processes at one moment. */
 export function boundSockets(): BoundSockets {
   const known = new Map<string, ReadonlyMap<string, string>>();
