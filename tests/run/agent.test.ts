@@ -2,8 +2,8 @@
  * The agent in launched programs: which of them have it, what it gives back, and what it survives.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -278,6 +278,35 @@ test(
     } finally {
       if (!existed) rmSync(directory, { recursive: true });
     }
+  },
+);
+
+const CONTAINER = ["unshare", "-rmpf", "--mount-proc"] as const;
+const hasContainers = spawnSync(CONTAINER[0], [...CONTAINER.slice(1), "true"]).status === 0;
+
+test(
+  "it is asked from the host in a container, whose files and numbers are others",
+  skipUnless(hasContainers, "unshare makes no namespaces here"),
+  async () => {
+    // What is mounted in the container is not seen here.
+    const directory = temporaryDirectory();
+    const script = 'mount -t tmpfs none "$0" && XDG_RUNTIME_DIR="$0" exec "$@"';
+    const command = [...CONTAINER, "sh", "-c", script, directory, ...launched(SYSTEM, WAIT)];
+    await during(command, async (unshare) => {
+      const children = readFileSync(`/proc/${unshare}/task/${unshare}/children`, "utf8");
+      const pid = parseInt(children, 10);
+      const place = `/proc/${pid}/root${directory}/offheap/1.sock`;
+      try {
+        assert.ok(existsSync(place) && !existsSync(join(directory, "offheap")), place);
+        const { pid: inside, allocator } = await askAgent(pid, "hello");
+        assert.deepEqual([inside, allocator], [1, "glibc"]);
+        assert.equal((await askAgent(pid, "purge")).refused, null);
+        const doctor = await runChild(offheapCommand("doctor", `${pid}`));
+        assert.match(doctor.stdout, /^agent: runs, and gives memory back after 1 s of rest$/m);
+      } finally {
+        process.kill(pid, "SIGKILL");
+      }
+    });
   },
 );
 
