@@ -3,11 +3,24 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { askAgent } from "../../lib/watch/agent/client.ts";
+import { agentPlaces, agentProcess } from "../../lib/watch/agent/sockets.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import { effort } from "../support/effort.ts";
 import {
@@ -247,9 +260,97 @@ test("forks in the middle of purges and questions lose nothing", async () => {
   }
 });
 
+/** What comes back for bytes that are sent to a socket, and after how many milliseconds. */
+function sent(path: string, bytes: string): Promise<{ text: string; milliseconds: number }> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const socket = connect({ path }, () => socket.write(bytes));
+    let text = "";
+    socket.setEncoding("utf8").on("data", (part: string) => text += part).on("error", reject);
+    socket.on("end", () => resolve({ text, milliseconds: performance.now() - start }));
+  });
+}
+
+/** The only place at which an agent listens, as it is called. */
+function placeOf(pid: number): string {
+  const known = agentProcess(pid);
+  assert.ok(known !== null);
+  const [place, ...more] = agentPlaces(pid, known).map(({ called }) => called);
+  assert.deepEqual(more, []);
+  return place?.replace(/^\/proc\/\d+\/root/, "") ?? "";
+}
+
+test("a question has a bound and a time, and the answer says its version", async () => {
+  await during(launched(SYSTEM, WAIT), async (pid) => {
+    const path = placeOf(pid);
+    const { text } = await sent(path, "hello\n");
+    assert.match(text, /^\{"offheap":1,"pid":\d+,"allocator":"glibc",.*\}\n$/);
+    const refused = '{"offheap":1,"error":"a question is one line"}\n';
+    assert.equal((await sent(path, "h".repeat(255))).text, refused);
+    // What is longer is not even read: its sender is reset.
+    await assert.rejects(sent(path, `${"h".repeat(300)}\n`), { code: "ECONNRESET" });
+    // Who says nothing is left after a while, and holds up nobody for longer.
+    const silent = sent(path, "hel");
+    assert.equal((await askAgent(pid, "hello")).pid, pid);
+    const { text: late, milliseconds } = await silent;
+    assert.equal(late, refused);
+    assert.ok(milliseconds > 150, `after ${milliseconds} ms`);
+  });
+});
+
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = 65_534;
 const STRANGER = 65_533;
+
+test("its socket is in a directory that is this user's alone, and in no other", async () => {
+  const others: Readonly<Record<string, (directory: string) => void>> = {
+    "one that others may look into": (directory) => {
+      mkdirSync(directory);
+      chmodSync(directory, 0o750);
+    },
+    "a link to one": (directory) => symlinkSync(temporaryDirectory(), directory),
+    "a file": (directory) => writeFileSync(directory, ""),
+    ...(IS_ROOT
+      ? {
+        "another user's": (directory: string) => {
+          mkdirSync(directory, { mode: 0o700 });
+          chownSync(directory, NOBODY, NOBODY);
+        },
+      }
+      : {}),
+  };
+  const runtime = temporaryDirectory();
+  await during(launched(SYSTEM, WAIT), (pid) => {
+    const directory = join(runtime, "offheap");
+    assert.equal(placeOf(pid), join(directory, `${pid}.sock`));
+    assert.equal(statSync(directory).mode & 0o777, 0o700);
+    return Promise.resolve();
+  }, { variables: { XDG_RUNTIME_DIR: runtime } });
+  for (const [what, make] of Object.entries(others)) {
+    const bad = temporaryDirectory();
+    make(join(bad, "offheap"));
+    await during(launched(SYSTEM, WAIT), async (pid) => {
+      assert.equal(placeOf(pid), `/tmp/offheap-${process.getuid?.()}/${pid}.sock`, what);
+      assert.equal((await askAgent(pid, "hello")).pid, pid);
+    }, { variables: { XDG_RUNTIME_DIR: bad } });
+  }
+});
+
+test("all signals are blocked in its thread, and none in the program's", async () => {
+  await during(launched(SYSTEM, WAIT), (pid) => {
+    const masks = readdirSync(`/proc/${pid}/task`).map((task) => {
+      const status = readFileSync(`/proc/${pid}/task/${task}/status`, "utf8");
+      return [/^Name:\t(.*)$/m.exec(status)?.[1], /^SigBlk:\t(.*)$/m.exec(status)?.[1]] as const;
+    });
+    // But those that cannot be blocked, and the C library's own two.
+    const blocked = masks.find(([name]) => name === "offheap")?.[1] ?? "";
+    assert.equal(BigInt(`0x${blocked}`) | 0x1_8004_0100n, 0xffff_ffff_ffff_ffffn, blocked);
+    assert.deepEqual(masks.filter(([name]) => name !== "offheap").map(([, mask]) => mask), [
+      "0000000000000000",
+    ]);
+    return Promise.resolve();
+  });
+});
 
 test(
   "another user is refused, and so is whoever has taken its name",
