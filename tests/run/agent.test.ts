@@ -6,14 +6,17 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
@@ -220,12 +223,15 @@ test("systemd's way of saying that memory is short is listened to", async () => 
   const variables = { MEMORY_PRESSURE_WATCH: pipe };
   await during(launched([...SYSTEM, "--idle-trim", "0"], WAIT), async (pid) => {
     assert.equal((await askAgent(pid, "stats")).purges, 0);
-    writeFileSync(pipe, "short");
+    // Opened so, it waits for no reader.
+    const writer = openSync(pipe, "r+");
+    writeSync(writer, "short");
     let stats = await askAgent(pid, "stats");
     for (let i = 0; i < 50 && stats.purges === 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       stats = await askAgent(pid, "stats");
     }
+    closeSync(writer);
     assert.equal(stats.purges, 1);
   }, { variables });
 });
@@ -260,6 +266,11 @@ test("forks in the middle of purges and questions lose nothing", async () => {
   }
 });
 
+/** Whether it was not in time, or not all of it was read. */
+function isReset({ code }: { readonly code?: string }): boolean {
+  return code === "EPIPE" || code === "ECONNRESET";
+}
+
 /** What comes back for bytes that are sent to a socket, and after how many milliseconds. */
 function sent(path: string, bytes: string): Promise<{ text: string; milliseconds: number }> {
   return new Promise((resolve, reject) => {
@@ -269,6 +280,17 @@ function sent(path: string, bytes: string): Promise<{ text: string; milliseconds
     socket.setEncoding("utf8").on("data", (part: string) => text += part).on("error", reject);
     socket.on("end", () => resolve({ text, milliseconds: performance.now() - start }));
   });
+}
+
+/** The same, again where a busy machine was too late with it. */
+async function sentInTime(path: string, bytes: string): Promise<string> {
+  for (let time = 1;; time++) {
+    try {
+      return (await sent(path, bytes)).text;
+    } catch (error) {
+      if (time === 5 || !isReset(error as { code?: string })) throw error;
+    }
+  }
 }
 
 /** The only place at which an agent listens, as it is called. */
@@ -283,12 +305,12 @@ function placeOf(pid: number): string {
 test("a question has a bound and a time, and the answer says its version", async () => {
   await during(launched(SYSTEM, WAIT), async (pid) => {
     const path = placeOf(pid);
-    const { text } = await sent(path, "hello\n");
+    const text = await sentInTime(path, "hello\n");
     assert.match(text, /^\{"offheap":1,"pid":\d+,"allocator":"glibc",.*\}\n$/);
     const refused = '{"offheap":1,"error":"a question is one line"}\n';
-    assert.equal((await sent(path, "h".repeat(255))).text, refused);
+    assert.equal(await sentInTime(path, "h".repeat(255)), refused);
     // What is longer is not even read: its sender is reset.
-    await assert.rejects(sent(path, `${"h".repeat(300)}\n`), { code: "ECONNRESET" });
+    await assert.rejects(sent(path, `${"h".repeat(300)}\n`), isReset);
     // Who says nothing is left after a while, and holds up nobody for longer.
     const silent = sent(path, "hel");
     assert.equal((await askAgent(pid, "hello")).pid, pid);
