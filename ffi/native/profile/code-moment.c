@@ -1,7 +1,7 @@
 /*
  * When a stack was taken, by what the runtime had compiled: an engine throws code away and uses its place
  * again, and its map of code has no times. A stack ends with how far the map was written by then, so that a
- * reader takes what had the place at that moment.
+ * reader takes what had the place at that moment: runtimes write each line at once, before the code runs.
  */
 #define _GNU_SOURCE
 #include "profiling.h"
@@ -13,13 +13,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/*
- * Finer marks tell moments apart better, but each makes another stack of the same frames, which jemalloc
- * keeps apart. A map grows by about 1 MiB an hour.
- */
-#define MARK_BYTES 16384
-/* Nothing is ever mapped below: no address of code is as small. */
-#define LARGEST_MARK 65535
+/* Above all addresses of a process, and a number that readers can count with: 2^52. */
+#define MARK ((uintptr_t)1 << 52)
 
 static const char *map_path;
 
@@ -32,9 +27,8 @@ void take_marked_backtrace(void **addresses, unsigned *count, unsigned most) {
     int before = errno;
     take_backtrace(addresses, count, most);
     if (map_path != NULL && most > 0 && stat(map_path, &it) == 0) {
-        uintptr_t mark = 1 + (uintptr_t)it.st_size / MARK_BYTES;
         unsigned last = *count < most ? *count : most - 1;
-        addresses[last] = (void *)(mark < LARGEST_MARK ? mark : LARGEST_MARK);
+        addresses[last] = (void *)(MARK + (uintptr_t)it.st_size);
         *count = last + 1;
     }
     errno = before;

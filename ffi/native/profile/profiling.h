@@ -25,8 +25,8 @@ void leave_out_engine_log(void);
 /* From now on stacks end with how far the runtime's map of its code, at a path that stays, was written. */
 void mark_moments(const char *path);
 /*
- * jemalloc's experimental.hooks.prof_backtrace: return addresses, the innermost first, and at last a number
- * below 65536, which is no address: of the 16 KiB of the map that were begun, where there is a map.
+ * jemalloc's experimental.hooks.prof_backtrace: return addresses, the innermost first, and at last, where
+ * there is a map, its size and 2^52, which is no address.
  */
 void take_marked_backtrace(void **addresses, unsigned *count, unsigned most);
 

@@ -7,16 +7,11 @@
  */
 import type { MappedCode } from "./perf-map.ts";
 
-/** The step of a stack's mark, as in the shim. */
-const MARK_BYTES = 16384;
-
-/** Interpreted functions have a copy each of the same code (`--interpreted-frames-native-stack`). */
-const INTERPRETED = /^JS:~/;
-
-/** How it was compiled makes no difference to what a function is. */
-function functionOf(name: string): string {
-  return name.replace(/^JS:(?:o?[~^+*]'?)?/, "JS:");
-}
+/**
+ * What is interpreted has a copy each of the same code (`--interpreted-frames-native-stack`): functions, and
+ * the code around them.
+ */
+const INTERPRETED = /^(?:JS|LazyCompile|Function|Script|Eval):~/;
 
 /**
  * Where in that code all calls return to: it has one call. The most frequent offset among addresses that
@@ -33,36 +28,21 @@ export function returnOffset(codes: Iterable<readonly MappedCode[]>): number | n
   return most?.[0] ?? null;
 }
 
-/** A piece of code that was chosen. */
-export interface ChosenCode {
-  /** Its name. */
-  readonly name: string;
-  /** Whether it may have been another function. */
-  readonly doubtful: boolean;
-}
-
 /**
- * Chooses one.
+ * The name of the one that was there; `null` where none was.
  *
  * @param candidates In the order in which they were made.
- * @param mark How far the map was written, as the stack has it; 0 where it does not say.
+ * @param mark How far the map was written, as the stack has it; `null` where it does not say.
  * @param call Where interpreted functions call, see {@linkcode returnOffset}.
  */
 export function chooseCode(
   candidates: readonly MappedCode[],
-  mark: number,
+  mark: number | null,
   call: number | null,
-): ChosenCode | null {
-  const possible = candidates.filter(({ name, offset }) =>
+): string | null {
+  const known = mark === null ? candidates : candidates.filter(({ written }) => written < mark);
+  const possible = known.filter(({ name, offset }) =>
     call === null || !INTERPRETED.test(name) || offset === call
   );
-  const [begin, end] = mark === 0 ? [0, Infinity] : [(mark - 1) * MARK_BYTES, mark * MARK_BYTES];
-  const known = possible.filter(({ written }) => written < end);
-  const last = known.at(-1) ?? possible.at(-1) ?? candidates.at(-1);
-  if (last === undefined) return null;
-  // What was written in the same step may have come before the stack or after it.
-  const before = known.filter(({ written }) => written < begin).slice(-1);
-  const within = known.filter(({ written }) => written >= begin);
-  const functions = new Set([...before, ...within].map(({ name }) => functionOf(name)));
-  return { name: last.name, doubtful: functions.size > 1 };
+  return (possible.at(-1) ?? known.at(-1))?.name ?? null;
 }

@@ -31,8 +31,6 @@ export class CodeNamer {
   readonly #call: number | null;
   readonly #maps: SourceMaps;
   readonly #frames = new Map<string, HeapFrame>();
-  readonly #seen = new Set<number>();
-  readonly #doubtful = new Set<number>();
 
   private constructor(codes: ReadonlyMap<number, readonly MappedCode[]>, maps: SourceMaps) {
     this.#codes = codes;
@@ -52,11 +50,8 @@ export class CodeNamer {
   }
 
   /** The function at an address, at the moment that a stack is marked with. */
-  frameOf(address: number, mark: number): HeapFrame {
-    const chosen = chooseCode(this.#codes.get(callAt(address)) ?? [], mark, this.#call);
-    const name = chosen?.name ?? UNKNOWN;
-    this.#seen.add(address);
-    if (chosen?.doubtful === true) this.#doubtful.add(address);
+  frameOf(address: number, mark: number | null): HeapFrame {
+    const name = chooseCode(this.#codes.get(callAt(address)) ?? [], mark, this.#call) ?? UNKNOWN;
     const key = `${address}\0${name}`;
     let frame = this.#frames.get(key);
     if (frame === undefined) {
@@ -68,16 +63,9 @@ export class CodeNamer {
 
   /** What is to be said of the names. */
   notes(): string[] {
-    const [some, all] = [this.#doubtful.size, this.#seen.size];
-    return [
-      ...(some === 0 ? [] : [
-        `${some} of ${all} addresses in JavaScript's machine code may have been in another function: ` +
-        "their place was used again, at about the time that they were sampled.",
-      ]),
-      ...[...this.#maps.faults].map(([file, why]) =>
-        `The source map of ${file} cannot be read: ${why}.`
-      ),
-    ];
+    return [...this.#maps.faults].map(([file, why]) =>
+      `The source map of ${file} cannot be read: ${why}.`
+    );
   }
 
   #read(name: string, address: number): HeapFrame {

@@ -24,10 +24,10 @@ export interface DumpedStack {
   /** Return addresses, the innermost first. */
   readonly addresses: readonly number[];
   /**
-   * How far the runtime's map of its code was written when the stack was taken, in steps: the shim writes
-   * it after the last address (`ffi/native/profile/code-moment.c`). 0 where it did not.
+   * How many bytes the runtime's map of its code had when the stack was taken: the shim writes it after the
+   * last address (`ffi/native/profile/code-moment.c`). `null` where it did not.
    */
-  readonly mark: number;
+  readonly mark: number | null;
   /** What is in use. */
   readonly inUse: HeapAmount;
   /** What was allocated in all; zeros where jemalloc does not keep it. */
@@ -47,8 +47,8 @@ export interface Dump {
 const HEADER = /^heap_v2\/(\d+)$/;
 const STACK = /^@((?: 0x[0-9a-f]+)*)\s*$/;
 const ALL_THREADS = /^\s+t\*: (\d+): (\d+) \[(\d+): (\d+)\]/;
-/** Nothing is mapped below: as small a number is no address. */
-const LEAST_ADDRESS = 65536;
+/** A number from here on is no address: how far the map was written is added to it. */
+const MARK = 2 ** 52;
 
 const MAPS = "MAPPED_LIBRARIES:";
 
@@ -79,10 +79,10 @@ export function readDump(text: string, place: string): Dump {
     if (counts === null || addresses === null) continue;
     const [objects = 0, bytes = 0, allObjects = 0, allBytes = 0] = counts.slice(1).map(Number);
     const last = addresses.at(-1) ?? 0;
-    const isMarked = last > 0 && last < LEAST_ADDRESS;
+    const isMarked = last >= MARK;
     stacks.push({
       addresses: isMarked ? addresses.slice(0, -1) : addresses,
-      mark: isMarked ? last : 0,
+      mark: isMarked ? last - MARK : null,
       inUse: { objects, bytes },
       allocated: { objects: allObjects, bytes: allBytes },
     });

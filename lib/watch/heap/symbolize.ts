@@ -32,8 +32,8 @@ export interface AddressSpace {
 export interface AddressStack {
   /** The innermost first. */
   readonly addresses: readonly number[];
-  /** In steps; 0 where that is not known. */
-  readonly mark: number;
+  /** In bytes; `null` where that is not known. */
+  readonly mark: number | null;
 }
 
 /** The functions of some stacks. */

@@ -33,7 +33,7 @@ const DUMP = `heap_v2/524288
 @ 0x1001 0x2001 0x7fff00000001
   t*: 2: 2097152 [6: 3145728]
   t0: 2: 2097152 [6: 3145728]
-@ 0x1001 0x21
+@ 0x1001 0x10000000055f3a
   t*: 1: 1048576 [1: 1048576]
 
 MAPPED_LIBRARIES:
@@ -46,13 +46,13 @@ test("jemalloc's text is read stack by stack, with what was mapped", () => {
   assert.deepEqual(stacks, [
     {
       addresses: [0x1001, 0x2001, 0x7fff00000001],
-      mark: 0,
+      mark: null,
       inUse: { objects: 2, bytes: 2097152 },
       allocated: { objects: 6, bytes: 3145728 },
     },
     {
       addresses: [0x1001],
-      mark: 0x21,
+      mark: 0x55f3a,
       inUse: { objects: 1, bytes: 1048576 },
       allocated: { objects: 1, bytes: 1048576 },
     },
@@ -143,21 +143,19 @@ test("of code in the same place that counts which was there when the stack was t
     offset,
     written,
   });
-  const [a, b] = [code("JS:*a /a.js:1:1", 0x33, 100), code("JS:^b /b.js:1:1", 0x33, 20_000)];
-  const c = code("JS:~c /c.js:1:1", 0x33, 40_000);
-  const again = code("JS:+b /b.js:1:1", 0x33, 21_000);
+  const [a, b] = [code("JS:*a /a.js:1:1", 0x33, 100), code("JS:^b /b.js:1:1", 0x33, 150)];
+  const c = code("JS:~c /c.js:1:1", 0x33, 250);
+  const script = code("Eval:~ node:internal/promise_hooks:1:1", 0x33, 260);
   const call = returnOffset([[code("JS:~x /x.js:1:1", 0x90, 1)], [c, a]]);
   assert.equal(call, 0x90, "of what can be nothing but interpreted");
-  const choose = (all: MappedCode[], mark: number): [string | undefined, boolean | undefined] => {
-    const { name, doubtful } = chooseCode(all, mark, call) ?? {};
-    return [name, doubtful];
-  };
-  assert.deepEqual(choose([a, b], 1), [a.name, false], "the first 16 KiB");
-  assert.deepEqual(choose([a, b], 2), [b.name, true], "b was written in the step of the stack");
-  assert.deepEqual(choose([a, b, again], 3), [again.name, false], "both before it");
-  assert.deepEqual(choose([b, again], 2), [again.name, false], "the same function");
-  assert.deepEqual(choose([a, b, c], 0), [b.name, true], "without a mark; c returns elsewhere");
-  assert.equal(chooseCode([], 1, call), null);
+  const choose = (all: MappedCode[], mark: number | null): string | null =>
+    chooseCode(all, mark, call);
+  assert.equal(choose([a, b], 150), a.name, "before b was written");
+  assert.equal(choose([a, b], 151), b.name, "and after it");
+  assert.equal(choose([a, b, c, script], 300), b.name, "c and the script return elsewhere");
+  assert.equal(choose([c], 300), c.name, "what else");
+  assert.equal(choose([a, b], 100), null, "nothing was there yet");
+  assert.equal(choose([a, b, c], null), b.name, "without a mark the last");
 });
 
 test("a map is read in pieces, without what was not written whole", async () => {
