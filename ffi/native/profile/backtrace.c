@@ -19,13 +19,11 @@ static uintptr_t take_address(uintptr_t address) {
 #endif
 }
 
-/* Follows the frame pointer; 0 where it leads nowhere, or not to what comes after a call. */
-static int leave_by_pointer(struct frame *frame, struct stack *stack, int has_to_call) {
-    enum { WORD = sizeof(uintptr_t) };
-    uintptr_t at = frame->registers[FRAME_POINTER], before, address;
-    if (!(frame->known >> FRAME_POINTER & 1)) return 0;
-    uintptr_t bottom = frame->registers[STACK_POINTER];
-    if (at < bottom || at - bottom > LARGEST_FRAME) return 0;
+enum { WORD = sizeof(uintptr_t) };
+
+/* Goes on by a saved frame pointer and the return address after it; 0 where that comes after no call. */
+static int leave_by_pair(struct frame *frame, struct stack *stack, uintptr_t at, int has_to_call) {
+    uintptr_t before, address;
     if (!read_stack(stack, at, &before) || !read_stack(stack, at + WORD, &address)) return 0;
     if (has_to_call && !is_after_call(take_address(address))) return 0;
     frame->pc = address;
@@ -36,13 +34,24 @@ static int leave_by_pointer(struct frame *frame, struct stack *stack, int has_to
     return 1;
 }
 
+/* Follows the frame pointer; 0 where it leads nowhere. */
+static int leave_by_pointer(struct frame *frame, struct stack *stack, int has_to_call) {
+    uintptr_t at = frame->registers[FRAME_POINTER], bottom = frame->registers[STACK_POINTER];
+    if (!(frame->known >> FRAME_POINTER & 1)) return 0;
+    if (at < bottom || at - bottom > LARGEST_FRAME) return 0;
+    return leave_by_pair(frame, stack, at, has_to_call);
+}
+
 /*
- * Leaves a frame without unwind information. In a loaded object, below native code that has some, it may be
- * one without a frame pointer of its own, too: then an address has to come after a call. An engine may
- * have changed it, so that none does: that is the last resort.
+ * Leaves a frame without unwind information. Below native code that has some, it may be one without a frame
+ * pointer of its own, too. In a loaded object an address has to come after a call then. An engine may have
+ * changed it, so that none does: that is the last resort.
  */
 static int leave_unknown(struct frame *frame, struct stack *stack, uintptr_t called, int was_native) {
     int is_assembler = was_native && is_in_object(called);
+    uintptr_t pair;
+    int is_made = was_native && !is_assembler;
+    if (is_made && find_saved_pair(frame, &pair) && leave_by_pair(frame, stack, pair, 0)) return 1;
     if (leave_by_pointer(frame, stack, is_assembler)) return 1;
     return is_assembler && (leave_by_search(frame, stack) || leave_by_pointer(frame, stack, 0));
 }

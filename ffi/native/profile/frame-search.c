@@ -1,6 +1,7 @@
 /*
  * Functions that keep no frame as others do, and say nothing of it: what calls C for a foreign function
- * interface is written in assembler, and some builds leave out its unwind information.
+ * interface is written in assembler, of which some builds leave out the unwind information, or made at run
+ * time, as by node:ffi, where it saves the frame pointer and sets none.
  */
 #define _GNU_SOURCE
 #include "unwind.h"
@@ -38,7 +39,34 @@ int is_after_call(uintptr_t address) {
     return 0;
 }
 
+/* add rsp, of 4 bytes or 1; pop rbp; and, where the result is a small number, movzx or movsx; ret. */
+int find_saved_pair(const struct frame *frame, uintptr_t *pair) {
+    uint8_t code[16], *at = code;
+    int32_t skipped = 0;
+    if (!copy_memory(frame->pc, code, sizeof code)) return 0;
+    if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xc4) {
+        memcpy(&skipped, at + 3, sizeof skipped);
+        at += 7;
+    } else if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xc4) {
+        skipped = (int8_t)at[3];
+        at += 4;
+    }
+    if (skipped < 0 || *at++ != 0x5d) return 0;
+    if (at[0] == 0x40 && at[1] == 0x0f && (at[2] & 0xf6) == 0xb6) at += 4;
+    *pair = frame->registers[STACK_POINTER] + (uintptr_t)skipped;
+    return *at == 0xc3;
+}
+
 #else
+
+/* add sp, of no more than 4095; ldp x29, x30, [sp], 16. */
+int find_saved_pair(const struct frame *frame, uintptr_t *pair) {
+    uint32_t code[2];
+    if (frame->pc % sizeof *code != 0 || !copy_memory(frame->pc, code, sizeof code)) return 0;
+    int is_add = (code[0] & 0xffc003ff) == 0x910003ff;
+    *pair = frame->registers[STACK_POINTER] + (is_add ? code[0] >> 10 & 0xfff : 0);
+    return code[is_add] == 0xa8c17bfd;
+}
 
 int is_after_call(uintptr_t address) {
     uint32_t code;
