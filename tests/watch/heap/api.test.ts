@@ -93,9 +93,17 @@ test("profiles are served once something is sampled", once(), async () => {
 });
 
 test("profiles are taken at growth and on a signal, and the latest are kept", once(), async () => {
-  const { place } = await runFixture("kept", ["-a", "jemalloc", "--heap-profiling"], "kept");
-  const names = readdirSync(place);
-  assert.ok(names.length >= 1 && names.length <= 2, names.join());
+  const { printed, place } = await runFixture(
+    "kept",
+    ["-a", "jemalloc", "--heap-profiling"],
+    "kept",
+  );
+  const { onSignal, atGrowth, again } = printed;
+  assert.equal(onSignal.length, 1, JSON.stringify(printed));
+  assert.deepEqual([atGrowth.length, atGrowth[0]], [2, onSignal[0]], JSON.stringify(printed));
+  assert.equal(again.length, 2, "the oldest went");
+  const names = readdirSync(place).sort();
+  assert.deepEqual(names, again);
   for (const name of names) {
     const { samples } = await decodeProfile(readFileSync(join(place, name)), name);
     assert.ok(samples.length > 0);

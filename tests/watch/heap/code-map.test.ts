@@ -2,8 +2,9 @@
  * A runtime's map of its code: where it is looked for, and what is said of it.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { RUNTIME_PROGRAMS, type RuntimeProgram } from "../../../ffi/programs.ts";
 import { findCodeMap } from "../../../lib/watch/heap/code-map.ts";
@@ -38,6 +39,23 @@ test("without a map it is said why, by the runtime and its environment", () => {
   const other = findCodeMap(null, { directory, ownPid: 5, environment: {} });
   assert.deepEqual(other, { codeMap: null, notes: [] }, "a program that is no runtime");
 });
+
+test(
+  "a map that another user has put there is not read",
+  skipUnless(process.getuid?.() === 0, "only root can give files away"),
+  () => {
+    const directory = temporaryDirectory();
+    const place = { directory, ownPid: 5, environment: PREPARED };
+    mkdirSync(join(directory, "root", "tmp"), { recursive: true });
+    const path = join(directory, "root", "tmp", "perf-5.map");
+    writeFileSync(path, "1000 10 JS:*a\n");
+    assert.equal(findCodeMap(runtime("node"), place).codeMap?.path, path);
+    chownSync(path, 65534, 65534);
+    const { codeMap, notes } = findCodeMap(runtime("node"), place);
+    assert.equal(codeMap, null);
+    assert.match(notes.join(), /"\/tmp\/perf-5\.map", is not there, or is another user's/);
+  },
+);
 
 test("a map that has become large is used, and its size is said", () => {
   const directory = temporaryDirectory();
