@@ -447,6 +447,8 @@ test("its failure to start is told, and never fails the program", async () => {
     const doctor = await runChild(offheapCommand("doctor", `${pid}`));
     assert.match(doctor.stdout, /^agent: does not answer\. .*has not started/m);
   }, { variables });
+  const verify = await runChild(offheapCommand("verify"), { variables });
+  assert.match(verify.stdout, /^agent: does not run: its thread could not be made$/m);
 });
 
 test("verify says in its process, and doctor of another, whether the agent runs", async () => {
