@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -72,20 +73,27 @@ const CASES: readonly Case[] = [
 
 const library = IS_GLIBC ? compileShared("diseases/diseases.c", "libdiseases.so") : "";
 
-/** What the program finds of itself. */
+/** What the program finds of itself, and what the kernel then says that it has in huge pages. */
+interface Diagnosed {
+  readonly report: MemoryReport;
+  readonly hugePages: number;
+}
+
 async function diagnosed(
   disease: string,
   allocator: string,
   { watch = 0, purge = false }: { readonly watch?: number; readonly purge?: boolean },
-): Promise<MemoryReport> {
+): Promise<Diagnosed> {
   const script = join(FIXTURES, "diseases", "program.ts");
   const [command, ...args] = runtimeCommand(script, disease, library);
   const healthy = disease === "healthy" ? { MALLOC_CONF: undefined } : {};
   const env = { MALLOC_CONF: undefined, ...ALLOCATORS[allocator], ...healthy };
-  return await withChild(command, args, { env }, async ({ ask, output }) => {
+  return await withChild(command, args, { env }, async ({ pid, ask, output }) => {
     await ask(JSON.stringify({ watch, purge }));
     const line = output().split("\n").find((text) => text.startsWith('{"report"')) ?? "";
-    return (JSON.parse(line) as { readonly report: MemoryReport }).report;
+    const { report } = JSON.parse(line) as { readonly report: MemoryReport };
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    return { report, hugePages: Number(/^AnonHugePages:\s*(\d+) kB$/m.exec(rollup)?.[1]) * 1024 };
   });
 }
 
@@ -94,7 +102,7 @@ for (const allocator of Object.keys(ALLOCATORS)) {
     if (ofRuntime && allocator !== "glibc" && !THOROUGH) continue;
     const how = purge ? " after a purge" : "";
     test(`under ${allocator} "${disease}" is found to be "${verdict}"${how}`, glibc(), async () => {
-      const report = await diagnosed(disease, allocator, { watch, purge });
+      const { report } = await diagnosed(disease, allocator, { watch, purge });
       const all = JSON.stringify(report, null, 1);
       // What is not collected for as long as it is watched is no certain growth.
       const isYoung = verdict === "healthy" && report.verdict === "cannot tell";
@@ -107,13 +115,13 @@ for (const allocator of Object.keys(ALLOCATORS)) {
 /** The kernel may give this machine's programs no huge pages, or have none left. */
 const underGlibc = IS_GLIBC ? await diagnosed("huge pages", "glibc", {}) : null;
 const HUGE = skipUnless(
-  (underGlibc?.parts.hugePages ?? 0) > 64 * 2 ** 20,
+  (underGlibc?.hugePages ?? 0) > 64 * 2 ** 20,
   "this kernel gives no transparent huge pages",
 );
 
 for (const allocator of Object.keys(ALLOCATORS)) {
   test(`under ${allocator} huge pages that nobody counts are found`, HUGE, async () => {
-    const report = allocator === "glibc" && underGlibc !== null
+    const { report } = allocator === "glibc" && underGlibc !== null
       ? underGlibc
       : await diagnosed("huge pages", allocator, {});
     assert.equal(report.verdict, "huge pages", JSON.stringify(report, null, 1));
