@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { constants } from "node:os";
 import process from "node:process";
 import { emitKeypressEvents } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
@@ -30,6 +31,9 @@ const SCREEN = {
   inverse: "\x1b[7m",
   plain: "\x1b[0m",
 } as const;
+
+/** What ends it from outside: the terminal is left as it was. */
+const ENDING_SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 /** A terminal's height when it does not report its own. */
 const DEFAULT_ROWS = 24;
@@ -95,11 +99,16 @@ export async function showTop(): Promise<number> {
     pressed.resolve();
   };
   const onResize = (): void => draw(state);
-  const restore = (): void => void process.stdout.write(SCREEN.leave);
+  const restore = (): void => {
+    process.stdout.write(SCREEN.leave);
+    process.stdin.setRawMode(false);
+  };
+  const onSignal = (name: NodeJS.Signals): void => process.exit(128 + constants.signals[name]);
   emitKeypressEvents(process.stdin);
   process.stdin.setRawMode(true).on("keypress", onKey).resume();
   process.stdout.on("resize", onResize).write(SCREEN.enter);
   process.once("exit", restore);
+  for (const name of ENDING_SIGNALS) process.once(name, onSignal);
   try {
     for (;;) {
       draw(state);
@@ -117,8 +126,9 @@ export async function showTop(): Promise<number> {
     }
   } finally {
     process.off("exit", restore);
+    for (const name of ENDING_SIGNALS) process.off(name, onSignal);
     process.stdout.off("resize", onResize);
     restore();
-    process.stdin.off("keypress", onKey).setRawMode(false).pause();
+    process.stdin.off("keypress", onKey).pause();
   }
 }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import process from "node:process";
 import { test } from "node:test";
 import { drawTop, pressKey, type TopState } from "../../lib/cli/top-screen.ts";
 import type { ListedProcess } from "../../lib/watch/processes/types.ts";
-import { offheapCommand, runChild } from "../support/runtime.ts";
+import { childEnvironment, offheapCommand, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
 
 function listed(pid: number, parent: number): ListedProcess {
   return {
@@ -97,3 +100,75 @@ test("top without a terminal says what to use instead", async () => {
   assert.deepEqual([status, stdout], [1, ""]);
   assert.match(stderr, /^offheap: Cannot show processes live: .*Use `offheap ps` for a list\.\n$/);
 });
+
+const hasTerminals = process.platform === "linux" &&
+  spawnSync("script", ["-qec", "true", "/dev/null"]).status === 0;
+
+/** `top` in a terminal of its own, whose output is waited for; and with what status it ends. */
+async function inTerminal(
+  use: (wait: (text: RegExp) => Promise<string>, press: (key: string) => void) => Promise<void>,
+): Promise<{ readonly status: number | null; readonly output: string }> {
+  const words = offheapCommand("top").map((word) => `'${word}'`).join(" ");
+  const command = `stty cols 100 rows 20; exec sh -c 'echo pid $$.; exec "$@"' sh ${words}`;
+  const terminal = spawn("script", ["-qefc", command, "/dev/null"], { env: childEnvironment() });
+  const ended = new Promise<number | null>((resolve) => terminal.once("close", resolve));
+  let output = "";
+  let look = (): void => {};
+  terminal.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    look();
+  });
+  const wait = (text: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Error(`no ${text} in ${output}`)), 60_000);
+      look = () => {
+        const found = text.exec(output);
+        if (found === null) return;
+        clearTimeout(limit);
+        resolve(found[1] ?? "");
+      };
+      look();
+    });
+  try {
+    await use(wait, (key) => void terminal.stdin.write(key));
+    return { status: await ended, output };
+  } finally {
+    terminal.kill("SIGKILL");
+  }
+}
+
+/** The alternate screen is left, and the cursor is shown, as the last thing. */
+const LEFT = "\x1b[?25h\x1b[?1049l";
+
+test(
+  "in a terminal its keys purge, show details and end it",
+  skipUnless(hasTerminals, "script makes no terminal here"),
+  async () => {
+    const { status, output } = await inTerminal(async (wait, press) => {
+      await wait(/p purge +d details/);
+      press("p");
+      await wait(/came back|Cannot ask the agent/);
+      press("d");
+      await wait(/any key: back/);
+      await wait(/verdict: /);
+      press("x");
+      press("q");
+    });
+    assert.equal(status, 0, output);
+    assert.ok(output.trimEnd().endsWith(LEFT), output.slice(-200));
+  },
+);
+
+test(
+  "a signal that ends it leaves the terminal as it was",
+  skipUnless(hasTerminals, "script makes no terminal here"),
+  async () => {
+    const { status, output } = await inTerminal(async (wait) => {
+      const pid = Number(await wait(/pid (\d+)\./));
+      await wait(/p purge +d details/);
+      process.kill(pid, "SIGTERM");
+    });
+    assert.equal(status, 143, output);
+    assert.ok(output.trimEnd().endsWith(LEFT), output.slice(-200));
+  },
+);
