@@ -131,6 +131,9 @@ int prepare_agent(void) {
     else if (!is_runtime()) return 0;
     const char *settings = strchr(getenv(AGENT), ':');
     read_settings(settings != NULL ? settings + 1 : NULL);
+    agent_state.runtime_directory = getenv("XDG_RUNTIME_DIR");
+    agent_state.pressure_watch = getenv("MEMORY_PRESSURE_WATCH");
+    agent_state.pressure_write = getenv("MEMORY_PRESSURE_WRITE");
     __atomic_store_n(&waiting, getpid(), __ATOMIC_RELEASE);
     return 1;
 }

@@ -23,6 +23,8 @@ struct agent_state {
     /* Whether memory is short at the moment, and how often it has become so. */
     int pressed;
     uint64_t pressures;
+    /* Variables as they were at the start: the program may set others while the thread would read. */
+    const char *runtime_directory, *pressure_watch, *pressure_write;
 };
 
 extern struct agent_state agent_state;

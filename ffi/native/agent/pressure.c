@@ -72,7 +72,7 @@ static int watch_file(const char *path, const char *order, size_t length) {
 
 /* 1 where systemd has said what to watch, if only to watch nothing. */
 static int watch_for_systemd(void) {
-    const char *path = getenv("MEMORY_PRESSURE_WATCH"), *encoded = getenv("MEMORY_PRESSURE_WRITE");
+    const char *path = agent_state.pressure_watch, *encoded = agent_state.pressure_write;
     if (path == NULL) return 0;
     if (strcmp(path, "/dev/null") == 0) return 1;
     char order[512] = "";

@@ -35,7 +35,7 @@ static int is_private(const char *directory) {
 }
 
 static int find_directory(char *directory, size_t size) {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    const char *runtime = agent_state.runtime_directory;
     if (runtime != NULL && *runtime == '/') {
         int length = snprintf(directory, size, "%s/offheap", runtime);
         if (length > 0 && (size_t)length < size && is_private(directory)) return 1;
