@@ -23,7 +23,8 @@ import { askAgent } from "../../lib/watch/agent/client.ts";
 import { refusalOf } from "../../lib/watch/serve/access.ts";
 import { readCertificate, readListen, requireProtection } from "../../lib/watch/serve/listen.ts";
 import { clean, programName } from "../../lib/watch/serve/names.ts";
-import { LIMITS } from "../../lib/watch/serve/server.ts";
+import { Machine } from "../../lib/watch/serve/machine.ts";
+import { LIMITS, type RunningServer, startServer } from "../../lib/watch/serve/server.ts";
 import type { ListedProcess } from "../../lib/watch/processes/types.ts";
 import { withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
@@ -388,6 +389,11 @@ test("TLS is served with the certificate that is given", linux(), async () => {
   const { url, end } = await startServing(...words, "--pid", String(process.pid));
   assert.match(url, /^https:/);
   const port = Number(new URL(url).port);
+  const silent = await opened(port);
+  const left = new Promise<boolean>((resolve) => {
+    silent.on("error", () => {}).once("close", () => resolve(true)).resume();
+    setTimeout(() => resolve(false), 3 * LIMITS.requestMs).unref?.();
+  });
   const text = await new Promise<string>((resolve, reject) => {
     // Deno's client takes no certificate that is no authority's.
     const options = { host: "127.0.0.1", port, path: "/metrics", rejectUnauthorized: false };
@@ -398,6 +404,8 @@ test("TLS is served with the certificate that is given", linux(), async () => {
   });
   assert.match(text, /offheap_memory_resident_bytes/);
   await assert.rejects(ask(`http://127.0.0.1:${port}/metrics`), "and nothing else is spoken");
+  assert.ok(await left, "who says nothing is ended");
+  silent.destroy();
   await end();
   const half = await runChild(offheapCommand("serve", "--tls-cert", files.cert));
   assert.equal(half.status, 2);
@@ -475,6 +483,20 @@ test("what is asked has its limits", linux(), async () => {
   assert.equal((await ask(`${url}/metrics`, { headers })).status, 200, "it goes on serving");
 });
 
+test("whoever breaks off a question writes nothing into the server's log", linux(), async () => {
+  const { url, complaints } = await server();
+  const before = complaints();
+  for (const path of ["/", "/healthz"]) {
+    const socket = await opened(Number(new URL(url).port));
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nx`);
+    // Once the server has read it.
+    await ask(`${url}/healthz`);
+    socket.destroy();
+  }
+  for (let count = 0; count < 20; count++) await ask(`${url}/healthz`);
+  assert.equal(complaints(), before);
+});
+
 function opened(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port });
@@ -513,6 +535,64 @@ test(
     } finally {
       for (const socket of sockets) socket.destroy();
       await serving.end();
+    }
+  },
+);
+
+/** An exporter in this process, whose answer is so long that it fits no buffer. */
+async function bigServer(): Promise<RunningServer> {
+  const look = await new Machine([process.pid], false).look();
+  const program = "p".repeat(4096);
+  const processes = Array.from({ length: 300 }, () => look.processes).flat()
+    .map((each) => ({ ...each, program }));
+  const big = { ...look, processes };
+  const machine = { look: () => Promise.resolve(big) } as unknown as Machine;
+  const listen = { host: "127.0.0.1", port: 0 };
+  return await startServer(
+    { listen, metricsOnly: true, token: null, tls: false, certificate: null, names: [] },
+    { machine, profiles: null },
+  );
+}
+
+/** Sends a text, and reads nothing for a while; all that came until the connection was ended. */
+async function askAndRead(url: string, text: string, afterMs: number): Promise<string> {
+  const socket = await opened(Number(new URL(url).port));
+  let all = "";
+  const ended = new Promise<void>((resolve) => {
+    socket.on("error", () => {}).once("close", () => resolve());
+  });
+  socket.pause().setEncoding("latin1").on("data", (part: string) => all += part).pause();
+  socket.write(text);
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  socket.resume();
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2 * LIMITS.requestMs))]);
+  const isEnded = socket.destroyed;
+  socket.destroy();
+  assert.ok(isEnded, "the server has ended it");
+  return all;
+}
+
+const SCRAPE = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n";
+
+test(
+  "an answer has to be taken in time, and a connection waits for few of them at once",
+  linux(),
+  async () => {
+    const { url, close } = await bigServer();
+    try {
+      const lengthOf = (text: string): number =>
+        Number(/content-length: (\d+)/i.exec(text)?.[1]) - text.split("\r\n\r\n")[1]!.length;
+      const whole = await askAndRead(url, `${SCRAPE}Connection: close\r\n\r\n`, 0);
+      const [late, many] = await Promise.all([
+        askAndRead(url, `${SCRAPE}Connection: close\r\n\r\n`, LIMITS.takingMs + 2500),
+        askAndRead(url, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100), 0),
+      ]);
+      assert.equal(lengthOf(whole), 0, "who reads it gets all of it");
+      assert.ok(lengthOf(late) > 0, "who does not read it is left");
+      const answers = many.split("HTTP/1.1 ").length - 1;
+      assert.ok(answers < 50, `${answers} answers`);
+    } finally {
+      await close();
     }
   },
 );

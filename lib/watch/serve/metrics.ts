@@ -58,8 +58,19 @@ export const EXPORTER_METRICS: readonly OwnMetric[] = [
   },
 ];
 
-/** The text for one scrape. */
-export function scrapeText(look: MachineLook): string {
+const texts = new WeakMap<MachineLook, Uint8Array>();
+
+/**
+ * The text for one scrape. Whoever asks for the same look gets the same bytes, so that answers that wait
+ * to be taken need no memory each.
+ */
+export function scrapeText(look: MachineLook): Uint8Array {
+  const text = texts.get(look) ?? new TextEncoder().encode(textOf(look));
+  texts.set(look, text);
+  return text;
+}
+
+function textOf(look: MachineLook): string {
   const own = EXPORTER_METRICS.map((metric) =>
     metricText({ ...metric, labels: [], read: () => [] }, metric.read(look))
   );

@@ -10,13 +10,13 @@ import { OffheapError, SystemInfoError } from "../../errors.ts";
 import { errorCode } from "../../system/files.ts";
 import { type AccessRules, refusalOf } from "./access.ts";
 import type { Answer } from "./answer.ts";
+import { CONNECTION_LIMITS, type Connections, limitConnections } from "./connections.ts";
 import { type Certificate, type ListenAddress, urlHost } from "./listen.ts";
 import { findRoute, problem, type Sources } from "./routes.ts";
 
 /** What the server takes at most. */
 export const LIMITS = {
-  /** Connections at a time. */
-  connections: 64,
+  ...CONNECTION_LIMITS,
   /** Bytes of a request's headers. */
   headerBytes: 8192,
   /** Characters of a request's path. */
@@ -27,7 +27,7 @@ export const LIMITS = {
   requestMs: 10_000,
   /** Milliseconds that a connection may rest. */
   idleMs: 15_000,
-  /** Milliseconds for an answer. */
+  /** Milliseconds for an answer to be made. */
   answerMs: 60_000,
 } as const;
 
@@ -132,7 +132,8 @@ async function handle(
   try {
     answer = await answerTo(request, options, sources);
   } catch (error) {
-    if (request.destroyed && !response.writable) return;
+    // Who asked has gone before all of the question was here: that is nobody's fault to be shown.
+    if (request.destroyed && !request.complete) return;
     // What the machine is to blame for is said; a fault of offheap's own is not shown to others.
     answer = error instanceof OffheapError
       ? problem(500, error.message)
@@ -158,21 +159,6 @@ function listenError(listen: ListenAddress, error: Error): SystemInfoError {
   );
 }
 
-/** Keeps the number and the rest of connections within their limits, in every runtime alike. */
-function limitConnections(server: Server): Set<Socket> {
-  const sockets = new Set<Socket>();
-  server.maxConnections = LIMITS.connections;
-  server.on("connection", (socket: Socket) => {
-    if (sockets.size >= LIMITS.connections) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  return sockets;
-}
-
 /**
  * Serves.
  *
@@ -183,24 +169,29 @@ export async function startServer(
   sources: Sources,
 ): Promise<RunningServer> {
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!connections.ask(request.socket, response)) return;
     response.setTimeout(LIMITS.answerMs, () => request.destroy());
-    void handle(request, response, options, sources);
+    void handle(request, response, options, sources).then(() => connections.sent(response));
   };
   const common = {
     maxHeaderSize: LIMITS.headerBytes,
     headersTimeout: LIMITS.requestMs,
     requestTimeout: LIMITS.requestMs,
     keepAliveTimeout: LIMITS.idleMs,
+    // Of TLS.
+    handshakeTimeout: LIMITS.requestMs,
     connectionsCheckingInterval: 1000,
   };
   const server = options.certificate === null
     ? createServer(common, listener)
     : createSecureServer({ ...common, ...options.certificate }, listener) as unknown as Server;
-  const sockets = limitConnections(server);
   server.on("clientError", (_: Error, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     else socket.destroy();
   });
+  // Nothing can be said to who has not shaken hands: it would wait for that for ever.
+  server.on("tlsClientError", (_: Error, socket: Socket) => socket.destroy());
+  const connections: Connections = limitConnections(server);
   const { host, port } = options.listen;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(options.listen, error)));
@@ -213,7 +204,7 @@ export async function startServer(
     async close() {
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
+        connections.end();
         server.closeAllConnections();
       });
     },
