@@ -2,9 +2,11 @@
  * `offheap serve`: what it exports, and each line of what docs/security.md says of it.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import {
+  accessSync,
   chmodSync,
+  constants,
   existsSync,
   linkSync,
   mkdirSync,
@@ -19,6 +21,7 @@ import process from "node:process";
 import { after, test } from "node:test";
 import selfsigned from "selfsigned";
 import { runtimeInfo } from "../../ffi/mod.ts";
+import { system } from "../../lib/system/mod.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { refusalOf } from "../../lib/watch/serve/access.ts";
 import { readCertificate, readListen, requireProtection } from "../../lib/watch/serve/listen.ts";
@@ -31,7 +34,7 @@ import { temporaryDirectory } from "../support/compile.ts";
 import { onceAPush } from "../support/effort.ts";
 import { ask } from "../support/http.ts";
 import { parseMetrics, pick } from "../support/prometheus-text.ts";
-import { offheapCommand, ROOT, runChild, sourceCommand } from "../support/runtime.ts";
+import { builtLibrary, offheapCommand, ROOT, runChild, sourceCommand } from "../support/runtime.ts";
 import { type Serving, startServing } from "../support/serving.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -46,6 +49,15 @@ writeFileSync(
   "globalThis.kept = Array.from({ length: 32 }, () => new Uint8Array(1 << 20).fill(1));\n" +
     'process.stdin.on("data", (data) => process.stdout.write(data));\n',
 );
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** A program under jemalloc, with an agent; its arguments hold a secret. */
 const SERVICE = offheapCommand(
@@ -138,6 +150,48 @@ test("a process that is gone leaves no series", once(), async () => {
   const { status } = await ask(`${url}/api/processes/${pid}`, { headers });
   assert.equal(status, 404);
 });
+
+/** Starts a process under an ID that another one has had; `null` where others were quicker. */
+async function reuse(pid: number): Promise<ChildProcess | null> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    writeFileSync(LAST_PID, String(pid - 1));
+    const child = spawn("cat", [], { stdio: ["pipe", "ignore", "ignore"] });
+    if (child.pid === pid) return child;
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+  }
+  return null;
+}
+
+const LAST_PID = "/proc/sys/kernel/ns_last_pid";
+
+test(
+  "a process that has the ID of one that was named is not served",
+  onceAPush(
+    "it is about processes",
+    skipUnless(
+      process.platform === "linux" && process.getuid?.() === 0 && isWritable(LAST_PID),
+      "it needs root, who may say which ID comes next",
+    ),
+  ),
+  async (context) => {
+    const machine = await withChild("cat", [], {}, async ({ pid }) => {
+      const pids = new Machine([pid, process.pid], false);
+      assert.equal((await pids.look()).processes.length, 2);
+      return { pids, pid };
+    });
+    const other = await reuse(machine.pid);
+    if (other === null) return context.skip("other processes had that ID first");
+    try {
+      const { processes } = await machine.pids.look();
+      assert.deepEqual(processes.map(({ listed }) => listed.pid), [process.pid]);
+      const all = (await new Machine(undefined, false).look()).processes;
+      assert.ok(all.some(({ listed }) => listed.pid === machine.pid), "it is there");
+    } finally {
+      other.kill("SIGKILL");
+    }
+  },
+);
 
 test(
   "metrics hold no arguments, which may be secrets; the page's figures do",
@@ -611,6 +665,33 @@ test("a port that is taken is said in a sentence, with what to do", linux(), asy
     stderr,
     /^offheap: Cannot serve at 127\.0\.0\.1:\d+: .*\. Another program listens there: .*\n$/,
   );
+});
+
+/** A shell that becomes a shell under jemalloc; what is found of it is remembered when it is old enough. */
+const SHELL = {
+  started: performance.now(),
+  rememberedAfterMs: 11_000,
+  child: process.platform !== "linux" ? null : spawn("sh", [
+    "-c",
+    'read line; exec env LD_PRELOAD="$1" sh -c "echo again; read line"',
+    "sh",
+    builtLibrary("jemalloc", "preload"),
+  ], { env: { ...process.env, LD_PRELOAD: "" }, stdio: ["pipe", "pipe", "inherit"] }),
+};
+after(() => void SHELL.child?.kill("SIGKILL"));
+
+test("a program that starts itself anew is looked at anew", once(), async () => {
+  const { child, started, rememberedAfterMs } = SHELL;
+  assert.ok(child !== null && child.pid !== undefined);
+  const machine = new Machine([child.pid], false);
+  const serving = async () => (await machine.look()).processes[0]?.reading.serving.name;
+  const rest = rememberedAfterMs - (performance.now() - started);
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, rest)));
+  for (let look = 0; look < 2; look++) assert.equal(await serving(), system().libc().name);
+  const again = new Promise((resolve) => child.stdout.once("data", resolve));
+  child.stdin.write("\n");
+  await again;
+  assert.equal(await serving(), "jemalloc");
 });
 
 test("a process cannot say more of itself than a short name", () => {

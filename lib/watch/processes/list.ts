@@ -125,10 +125,11 @@ function describe(
   if (resident === null) return null;
   const executable = source.executable();
   if (executable === null) return null;
-  const { parent, startTicks } = readStat(source);
+  const { parent, startTicks, stackStart } = readStat(source);
   const ageSeconds = Math.max(0, uptime - startTicks / TICKS_PER_SECOND);
   const facts = knowledge.serving(
-    `${source.pid} ${startTicks} ${executable}`,
+    // A program that starts itself anew has another stack, and may have other libraries.
+    `${source.pid} ${startTicks} ${executable} ${stackStart}`,
     ageSeconds > SETTLED_SECONDS,
     () => findOut(source, executable, knowledge),
   );
@@ -192,9 +193,16 @@ function readGroup(
   }
 }
 
+interface Stat {
+  readonly parent: number;
+  readonly startTicks: number;
+  /** Where its stack begins: a number of digits, as no arithmetic is done with it. */
+  readonly stackStart: string | undefined;
+}
+
 /** The fields after the command's name, which may itself hold blanks and parentheses. */
-function readStat(source: ProcessSource): { parent: number; startTicks: number } {
+function readStat(source: ProcessSource): Stat {
   const text = readText(source, "stat");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { parent: Number(fields[1]), startTicks: Number(fields[19]) };
+  return { parent: Number(fields[1]), startTicks: Number(fields[19]), stackStart: fields[25] };
 }

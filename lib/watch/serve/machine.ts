@@ -57,6 +57,8 @@ export class Machine {
   readonly #pids: readonly number[] | undefined;
   readonly #knowledge = learnFiles();
   readonly #history: History | null;
+  /** When the processes that were named were started. */
+  readonly #starts = new Map<number, number>();
   #looking: Promise<MachineLook> | null = null;
 
   /**
@@ -88,6 +90,14 @@ export class Machine {
     return this.#history?.of(key) ?? [];
   }
 
+  /** Whether it is to be looked at: not where a process that was named has ended, and this has its ID. */
+  #isAsked({ listed: { pid }, startTicks }: SeenProcess): boolean {
+    if (this.#pids === undefined) return true;
+    const first = this.#starts.get(pid) ?? startTicks;
+    this.#starts.set(pid, first);
+    return first === startTicks;
+  }
+
   async #lookNow(): Promise<MachineLook> {
     const start = performance.now();
     const at = Date.now();
@@ -97,7 +107,8 @@ export class Machine {
     });
     this.#knowledge.forgetEnded();
     const bound = boundSockets();
-    const found = await forEachOf(seen, async (each) => watch(each, await askSeen(each, bound)));
+    const asked = seen.filter((each) => this.#isAsked(each));
+    const found = await forEachOf(asked, async (each) => watch(each, await askSeen(each, bound)));
     const processes = found.filter((each) => each !== null)
       .sort((a, b) => b.listed.resident - a.listed.resident);
     this.#history?.add(processes.map((each) => [each.key, sightingOf(each)]));
