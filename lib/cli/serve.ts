@@ -69,7 +69,7 @@ async function runServer(
   });
   if (metricsOnly === true) print(`metrics: ${url}/metrics`);
   else {
-    print(`page: ${url}/#token=${token}`);
+    print(`page: ${url}/#token=${encodeURIComponent(token ?? "")}`);
     print(`metrics: ${url}/metrics, with the header "Authorization: Bearer TOKEN"`);
   }
   await ended;

@@ -36,7 +36,7 @@ export function startServing(...words: readonly string[]): Promise<Serving> {
       text += part;
       const url = /^metrics: (https?:\/\/[^/]+)\/metrics/m.exec(text)?.[1];
       if (url === undefined) return;
-      const token = /#token=(\S+)/.exec(text)?.[1] ?? "";
+      const token = decodeURIComponent(/#token=(\S+)/.exec(text)?.[1] ?? "");
       resolve({
         pid: child.pid ?? 0,
         url,

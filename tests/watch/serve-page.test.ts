@@ -256,6 +256,18 @@ test("a phone has room for it, and the keyboard is enough", browser(), async () 
         `document.activeElement.value = "service.mjs ${service.pid}";
          document.activeElement.dispatchEvent(new Event("input"))`,
       );
+      const onHead = "document.activeElement.closest('thead') !== null";
+      for (let presses = 0; presses < 3 && !await page.evaluate(onHead); presses++) {
+        await page.press("Tab");
+      }
+      const isSeen = `(({ width, height }) => width > 20 && height > 20)(
+        document.activeElement.closest("thead").getBoundingClientRect())`;
+      assert.ok(await page.evaluate(isSeen), "what has the focus can be seen");
+      const order = "document.querySelector('th[aria-sort]').ariaSort";
+      assert.equal(await page.evaluate(order), "descending", "of RSS the most comes first");
+      await page.press("Enter");
+      assert.equal(await page.evaluate(order), "ascending", "names are by the alphabet");
+      assert.ok(await page.evaluate(fits), "the heads are as wide as the phone");
       const onLink = `document.activeElement.getAttribute("href") === "#/process/${service.pid}"`;
       for (let presses = 0; presses < 20 && !await page.evaluate(onLink); presses++) {
         await page.press("Tab");
@@ -278,6 +290,33 @@ test("a phone has room for it, and the keyboard is enough", browser(), async () 
     });
   });
 });
+
+test(
+  "a token with any character opens the page, and what is no token is refused in words",
+  browser(),
+  async () => {
+    const file = join(directory, "token");
+    writeFileSync(file, "100%#&+/=%41%zz-abcdef", { mode: 0o600 });
+    const serving = await startServing("--token-file", file, "--pid", String(process.pid));
+    try {
+      await withPage(async (page) => {
+        await page.open(`${serving.url}/#token=${encodeURIComponent(serving.token)}`);
+        await page.until("document.querySelectorAll('.list tbody tr').length === 1", "the list");
+        const spoken = "[...document.querySelectorAll('[role=status]')].map(({ id }) => id).join()";
+        assert.equal(await page.evaluate(spoken), "", "what goes on by itself is not read out");
+        await page.open(`${serving.url}/#token=%`);
+        await page.until("/Nothing is shown without the token/.test(message.textContent)", "words");
+        assert.deepEqual(
+          page.complaints.filter((text) => !/401/.test(text)),
+          [],
+          "but that it is not permitted",
+        );
+      });
+    } finally {
+      await serving.end();
+    }
+  },
+);
 
 test(
   "a process that ends is said to have ended, and what was seen of it stays",

@@ -111,7 +111,11 @@ export function listView() {
   function draw(mayMove) {
     heads.forEach((head, index) =>
       index === sorted
-        ? head.setAttribute("aria-sort", "ascending")
+        // Of numbers the largest comes first.
+        ? head.setAttribute(
+          "aria-sort",
+          COLUMNS[index].class === "number" ? "descending" : "ascending",
+        )
         : head.removeAttribute("aria-sort")
     );
     const { key } = COLUMNS[sorted];

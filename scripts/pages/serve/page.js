@@ -71,11 +71,20 @@ function show() {
   update(round);
 }
 
+/** What the address has; a percent sign that begins nothing is itself. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The token is taken out of the address, so that it is not shown, kept or sent on. */
 function readAddress() {
   const [, token] = /^#token=(.+)$/.exec(location.hash) ?? [];
   if (token === undefined) return;
-  takeToken(decodeURIComponent(token));
+  takeToken(decoded(token));
   history.replaceState(null, "", "#/");
 }
 

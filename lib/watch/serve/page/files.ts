@@ -28,7 +28,7 @@ const HTML = `<!doctype html>
 <body>
 <header>
 <h1><a href="#/">offheap</a></h1>
-<p id="machine" role="status"></p>
+<p id="machine"></p>
 </header>
 <p id="message" role="alert"></p>
 <main id="main"><noscript><p>The page needs JavaScript.</p></noscript></main>
