@@ -78,7 +78,7 @@ function server(): Promise<Serving> {
 }
 after(async () => void (await (await shared)?.end()));
 
-const ALL = ["/metrics", "/api/processes", `/api/processes/${process.pid}`] as const;
+const ALL = ["/metrics", "/api", "/api/processes", `/api/processes/${process.pid}`] as const;
 
 test("a process has its metrics from its agent, and the parts add up to RSS", once(), async () => {
   const { url, headers } = await server();
@@ -229,6 +229,25 @@ test("nothing is shown without the token, or with another one", linux(), async (
   }
   const purge = await ask(`${url}/api/processes/${process.pid}/purge`, { method: "POST" });
   assert.equal(purge.status, 401);
+});
+
+test("what can be asked is said at /api, and is there", linux(), async () => {
+  const { url, headers } = await server();
+  const { get, post } = JSON.parse((await ask(`${url}/api`, { headers })).text) as Record<
+    "get" | "post",
+    string[]
+  >;
+  for (const [method, paths] of [["GET", get], ["POST", post]] as const) {
+    assert.ok(paths.length > 1);
+    for (const path of paths) {
+      const { status } = await ask(url + path.replace("PID", String(process.pid)), {
+        method,
+        headers,
+      });
+      // This process has no agent that could be asked for more.
+      assert.equal(status, method === "GET" ? 200 : 409, path);
+    }
+  }
 });
 
 test("two servers have different tokens", linux(), async () => {

@@ -54,6 +54,12 @@ async function withProcess(
   return watched === undefined ? GONE : await use(watched, look);
 }
 
+/** What can be asked, for whoever begins with `/api`. */
+const API = {
+  get: ["/api/processes", "/api/processes/PID"],
+  post: ["/api/processes/PID/purge", "/api/processes/PID/snapshot"],
+} as const;
+
 const ROUTES: readonly Route[] = [
   {
     method: "GET",
@@ -80,6 +86,13 @@ const ROUTES: readonly Route[] = [
     metrics: false,
     answer: () => ({ status: 200, type, body }),
   })),
+  {
+    method: "GET",
+    path: /^\/api$/,
+    isOpen: false,
+    metrics: false,
+    answer: () => json(API),
+  },
   {
     method: "GET",
     path: /^\/api\/processes$/,
