@@ -663,7 +663,8 @@ test(
       assert.equal(lengthOf(whole), 0, "who reads it gets all of it");
       assert.ok(lengthOf(late) > 0, "who does not read it is left");
       const answers = many.split("HTTP/1.1 ").length - 1;
-      assert.ok(answers < 50, `${answers} answers`);
+      // Bun puts the next question when the one before is answered, so that none wait.
+      assert.ok(answers < 50 || runtimeInfo().name === "bun", `${answers} answers`);
     } finally {
       await close();
     }
