@@ -51,7 +51,7 @@ static int leave_unknown(struct frame *frame, struct stack *stack, uintptr_t cal
     int is_assembler = was_native && is_in_object(called);
     uintptr_t pair;
     int is_made = was_native && !is_assembler;
-    if (is_made && find_saved_pair(frame, &pair) && leave_by_pair(frame, stack, pair, 0)) return 1;
+    if (is_made && find_saved_pair(frame, stack, &pair) && leave_by_pair(frame, stack, pair, 0)) return 1;
     if (leave_by_pointer(frame, stack, is_assembler)) return 1;
     return is_assembler && (leave_by_search(frame, stack) || leave_by_pointer(frame, stack, 0));
 }

@@ -10,6 +10,18 @@
 
 #include <string.h>
 
+/* The pair is within as many words: as many arguments are kept below it. */
+enum { NEAR = 10 };
+
+/* Whether the frame pointer may be saved near: reading code takes far longer than looking for that. */
+static int is_pointer_near(const struct frame *frame, struct stack *stack) {
+    uintptr_t bottom = frame->registers[STACK_POINTER], word;
+    for (unsigned i = 0; i < NEAR && read_stack(stack, bottom + i * sizeof word, &word); i++) {
+        if (word == frame->registers[FRAME_POINTER]) return 1;
+    }
+    return 0;
+}
+
 /* As many words are looked at: such functions have arguments on the stack, and little else. */
 enum { SEARCHED = 24 };
 
@@ -40,10 +52,10 @@ int is_after_call(uintptr_t address) {
 }
 
 /* add rsp, of 4 bytes or 1; pop rbp; and, where the result is a small number, movzx or movsx; ret. */
-int find_saved_pair(const struct frame *frame, uintptr_t *pair) {
+int find_saved_pair(const struct frame *frame, struct stack *stack, uintptr_t *pair) {
     uint8_t code[16], *at = code;
     int32_t skipped = 0;
-    if (!copy_memory(frame->pc, code, sizeof code)) return 0;
+    if (!is_pointer_near(frame, stack) || !copy_memory(frame->pc, code, sizeof code)) return 0;
     if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xc4) {
         memcpy(&skipped, at + 3, sizeof skipped);
         at += 7;
@@ -60,9 +72,10 @@ int find_saved_pair(const struct frame *frame, uintptr_t *pair) {
 #else
 
 /* add sp, of no more than 4095; ldp x29, x30, [sp], 16. */
-int find_saved_pair(const struct frame *frame, uintptr_t *pair) {
+int find_saved_pair(const struct frame *frame, struct stack *stack, uintptr_t *pair) {
     uint32_t code[2];
-    if (frame->pc % sizeof *code != 0 || !copy_memory(frame->pc, code, sizeof code)) return 0;
+    if (frame->pc % sizeof *code != 0 || !is_pointer_near(frame, stack)) return 0;
+    if (!copy_memory(frame->pc, code, sizeof code)) return 0;
     int is_add = (code[0] & 0xffc003ff) == 0x910003ff;
     *pair = frame->registers[STACK_POINTER] + (is_add ? code[0] >> 10 & 0xfff : 0);
     return code[is_add] == 0xa8c17bfd;

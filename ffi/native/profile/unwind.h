@@ -100,7 +100,7 @@ int is_after_call(uintptr_t address);
  * Where a function that returns by its next instructions has the frame pointer that it saved, and its return
  * address after it. 0 where more than that comes first.
  */
-int find_saved_pair(const struct frame *frame, uintptr_t *pair);
+int find_saved_pair(const struct frame *frame, struct stack *stack, uintptr_t *pair);
 /* Leaves a frame by the next word of the stack that is a return address. 0 where there is none near. */
 int leave_by_search(struct frame *frame, struct stack *stack);
 
