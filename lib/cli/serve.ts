@@ -69,7 +69,10 @@ async function runServer(
   });
   if (metricsOnly === true) print(`metrics: ${url}/metrics`);
   else {
-    print(`page: ${url}/#token=${encodeURIComponent(token ?? "")}`);
+    // What is in a file is meant for no log.
+    const shown = tokenFile === undefined ? token ?? "" : "TOKEN";
+    const source = tokenFile === undefined ? "" : `, with the token in "${tokenFile}"`;
+    print(`page: ${url}/#token=${shown}${source}`);
     print(`metrics: ${url}/metrics, with the header "Authorization: Bearer TOKEN"`);
   }
   await ended;

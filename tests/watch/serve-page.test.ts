@@ -296,11 +296,13 @@ test(
   browser(),
   async () => {
     const file = join(directory, "token");
-    writeFileSync(file, "100%#&+/=%41%zz-abcdef", { mode: 0o600 });
+    const token = "100%#&+/=%41%zz-abcdef";
+    writeFileSync(file, token, { mode: 0o600 });
     const serving = await startServing("--token-file", file, "--pid", String(process.pid));
     try {
       await withPage(async (page) => {
-        await page.open(`${serving.url}/#token=${encodeURIComponent(serving.token)}`);
+        assert.equal(serving.token, "TOKEN,", "it is not printed");
+        await page.open(`${serving.url}/#token=${encodeURIComponent(token)}`);
         await page.until("document.querySelectorAll('.list tbody tr').length === 1", "the list");
         const spoken = "[...document.querySelectorAll('[role=status]')].map(({ id }) => id).join()";
         assert.equal(await page.evaluate(spoken), "", "what goes on by itself is not read out");
