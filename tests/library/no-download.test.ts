@@ -54,7 +54,9 @@ const LOCAL = {
   /** The program's own inspector, for V8's sampling of objects: nothing is opened. */
   heap: ["lib/watch/heap/objects.ts"],
   /** `serve`: answers where it was asked to listen; its page asks it. */
-  serve: ["access", "listen", "page/script", "server"].map((name) => `lib/watch/serve/${name}.ts`),
+  serve: ["access", "connections", "listen", "page/script", "server"].map((name) =>
+    `lib/watch/serve/${name}.ts`
+  ),
   /** `compare`: starts the user's command and load, and asks the URL that the user named. */
   compare: ["load", "program", "ready"].map((name) => `lib/watch/compare/${name}.ts`),
 };
