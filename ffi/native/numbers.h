@@ -20,7 +20,10 @@ static inline double to_address(const void *pointer) {
     return (double)(intptr_t)pointer;
 }
 
-/* Below 2^63 a signed conversion is one instruction. NaN, what is below 0 and what no size_t holds become the greatest size, which nobody has. */
+/*
+ * NaN, what is below 0 and what no size_t holds become the greatest size, which nobody has. Below 2^63 a
+ * signed conversion is one instruction.
+ */
 static inline size_t to_size(double size) {
     return size >= 0 && size < 0x1p63 ? (size_t)(int64_t)size : SIZE_MAX;
 }
