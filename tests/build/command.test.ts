@@ -63,7 +63,8 @@ test(
     const before = await offheap("run", "--", "echo", "started");
     assert.equal(before.status, 125);
     assert.equal(before.stdout, "");
-    assert.match(before.stderr, /^offheap: Cannot find mimalloc/);
+    // The system may have a mimalloc, and has nothing of offheap's.
+    assert.match(before.stderr, /^offheap: Cannot find (?:mimalloc|offheap's own library)/);
     assert.ok(before.stderr.includes(`"${BUILD_COMMAND}"`), before.stderr);
 
     // The cache is all that it may take: no archive is downloaded, and apt is not asked.
