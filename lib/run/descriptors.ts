@@ -42,6 +42,16 @@ const LOOP_KINDS: Readonly<Record<string, RegExp | null>> = {
   "anon_inode:[eventfd]": /^eventfd-id:.*$/m,
 };
 
+/** What is in the cache of what Bun has transpiled, which its threads write meanwhile, by default. */
+export const TRANSPILED = "/@t@/";
+
+/** Whether it leads to one of some places, or to what is in it. */
+export function isWithin({ target }: Descriptor, places: readonly string[]): boolean {
+  return places.some((place) =>
+    place === TRANSPILED ? `${target}/`.includes(place) : `${target}/`.startsWith(place)
+  );
+}
+
 function flagsOf({ info }: Descriptor): number {
   return Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? "0", 8);
 }

@@ -21,7 +21,13 @@ import { ffi } from "../../ffi/mod.ts";
 import type { Calls } from "../../ffi/types.ts";
 import { LaunchError } from "../errors.ts";
 import { startEnvironment } from "../process-start.ts";
-import { type Descriptor, fileFlags, markedSinceStart } from "./descriptors.ts";
+import {
+  type Descriptor,
+  fileFlags,
+  isWithin,
+  markedSinceStart,
+  TRANSPILED,
+} from "./descriptors.ts";
 
 type LibcCalls = Calls<typeof HANDOVER_SYMBOLS>;
 
@@ -86,13 +92,19 @@ function ownDescriptors(): Descriptor[] {
     .flatMap((number) => descriptorOf("self", number) ?? []);
 }
 
-/** Bun keeps its own directory in the compile cache open, as no other runtime does. */
-function isOfCompileCache({ target }: Descriptor): boolean {
+/** Where Bun, as no other runtime, has its caches open while offheap runs. */
+function openCaches(): string[] {
   const { runtime: { version }, startChanges } = ffi();
-  const { NODE_COMPILE_CACHE: named = "" } = startEnvironment().variables;
-  if (startChanges.marks !== "all" || named === "") return false;
-  const cache = look(named, (path) => realpathSync(path));
-  return cache !== null && target.startsWith(`${cache}/v${version}-`);
+  if (startChanges.marks !== "all") return [];
+  const { NODE_COMPILE_CACHE, BUN_RUNTIME_TRANSPILER_CACHE_PATH } = startEnvironment().variables;
+  const named = [[NODE_COMPILE_CACHE, `v${version}-`], [BUN_RUNTIME_TRANSPILER_CACHE_PATH, ""]];
+  return [
+    TRANSPILED,
+    ...named.flatMap(([directory = "", beginning]) => {
+      const real = directory === "" ? null : look(directory, (path) => realpathSync(path));
+      return real === null ? [] : [`${real}/${beginning}`];
+    }),
+  ];
 }
 
 /** Every call here answers -1 when it failed. */
@@ -110,7 +122,8 @@ function handDescriptorsOn(libc: LibcCalls): void {
   if (marks === "none") return;
   // Not `performance.timeOrigin`, for which Node loads a dozen modules.
   const started = Date.now() - 1000 * process.uptime();
-  const all = ownDescriptors().filter((one) => !isOfCompileCache(one));
+  const caches = openCaches();
+  const all = ownDescriptors().filter((one) => !isWithin(one, caches));
   const numbers = markedSinceStart(all, marks, {
     ofParent: (number) => descriptorOf(process.ppid, number),
     isOlder: (number) => fstatSync(number).ctimeMs < started - CLOCK_LAG_MS,

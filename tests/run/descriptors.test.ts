@@ -5,7 +5,9 @@ import {
   type DescriptorHistory,
   fileFlags,
   isMarked,
+  isWithin,
   markedSinceStart,
+  TRANSPILED,
 } from "../../lib/run/descriptors.ts";
 
 const NOTHING_KNOWN: DescriptorHistory = { ofParent: () => null, isOlder: () => false };
@@ -31,6 +33,26 @@ test("what is close-on-exec, and what kind of file it is, is read from its flags
   assert.deepEqual([isMarked(marked), fileFlags(marked)], [true, 0o104001]);
   const plain = descriptor(3, "/a", "0100000");
   assert.deepEqual([isMarked(plain), fileFlags(plain)], [false, 0o100000]);
+});
+
+test("what is of a runtime's caches is not taken for what came in", () => {
+  const places = [TRANSPILED, "/tmp/compiled/v1.4.5-", "/tmp/transpiled/"];
+  const targets = {
+    "/root/.cache/bun/@t@": true,
+    "/root/.cache/bun/@t@/.a6e097b61f937815-0..pile": true,
+    "/tmp/compiled/v1.4.5-x64": true,
+    "/tmp/transpiled": true,
+    "/tmp/transpiled/8c27dfbb36f60cbe.pile (deleted)": true,
+    "/tmp/compiled": false,
+    "/tmp/transpiled2": false,
+    "/srv/tmp/transpiled/file": false,
+    "/srv/@t@x/file": false,
+  };
+  const found = Object.keys(targets).map((target) => [
+    target,
+    isWithin(descriptor(3, target), places),
+  ]);
+  assert.deepEqual(Object.fromEntries(found), targets);
 });
 
 test("where all that came in is marked, everything but the event loop's came in", () => {
