@@ -15,8 +15,10 @@ import { launched, WITH_UNWINDER as here } from "../support/sampled.ts";
 import { childEnvironment, FIXTURES, runtimeCommand } from "../support/runtime.ts";
 
 /** Most of a test's time: dumps are taken until a hundred are there, or the program ends. */
-const STORM_MS = effort(4000, 10_000);
+const STORM_MS = effort(4000, 30_000);
 const DUMPS = 100;
+/** On a push a storm is too short for more on a busy machine. */
+const LEAST_DUMPS = effort(4, DUMPS);
 
 interface Storm {
   readonly status: number | null;
@@ -81,7 +83,7 @@ test(
     const program = compileProgram("sampling-storm.c", "sampling-storm", ["-pthread"]);
     const { dumps, longest, ...rest } = await storm([program, `${STORM_MS}`], false);
     assert.deepEqual(rest, { status: 0, signal: null, output: "ready\ndone\n" });
-    assert.ok(dumps > 10, `${dumps} dumps`);
+    assert.ok(dumps >= LEAST_DUMPS, `${dumps} dumps`);
     assert.equal(longest, 128, "the recursion is seen");
   },
 );
@@ -95,7 +97,7 @@ test(
     assert.equal(output, "ready\ndone\n");
     // Deno was seen to end by the signal once its work was done, which is no crash.
     if (signal !== "SIGUSR2") assert.deepEqual([status, signal], [0, null]);
-    assert.ok(dumps > 3, `${dumps} dumps`);
+    assert.ok(dumps >= LEAST_DUMPS, `${dumps} dumps`);
     // Bun's own memory is not malloc's: it has none that is sampled.
     if (runtimeInfo().name !== "bun") assert.ok(longest >= 40, `stacks of ${longest} frames`);
   },
