@@ -122,7 +122,7 @@ async function watchGrowth(
     if (resident !== null && gauge.hasGrown(resident)) {
       await take(resident);
       resident = await residentOf(pid);
-      gauge.restart(resident ?? 0);
+      if (resident !== null) gauge.restart(resident);
     }
     if (resident === null) return print(`Process ${pid} has ended, or its agent has.`);
   }
