@@ -42,14 +42,13 @@ const LOOP_KINDS: Readonly<Record<string, RegExp | null>> = {
   "anon_inode:[eventfd]": /^eventfd-id:.*$/m,
 };
 
-/** What is in the cache of what Bun has transpiled, which its threads write meanwhile, by default. */
-export const TRANSPILED = "/@t@/";
-
-/** Whether it leads to one of some places, or to what is in it. */
-export function isWithin({ target }: Descriptor, places: readonly string[]): boolean {
-  return places.some((place) =>
-    place === TRANSPILED ? `${target}/`.includes(place) : `${target}/`.startsWith(place)
-  );
+/**
+ * Whether it leads to one of Bun's caches: that of what it has transpiled, which its threads write
+ * meanwhile, or those that the environment names.
+ */
+export function isOfCache({ target }: Descriptor, named: readonly string[]): boolean {
+  const path = `${target}/`;
+  return path.includes("/@t@/") || named.some((beginning) => path.startsWith(beginning));
 }
 
 function flagsOf({ info }: Descriptor): number {

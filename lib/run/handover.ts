@@ -21,13 +21,7 @@ import { ffi } from "../../ffi/mod.ts";
 import type { Calls } from "../../ffi/types.ts";
 import { LaunchError } from "../errors.ts";
 import { startEnvironment } from "../process-start.ts";
-import {
-  type Descriptor,
-  fileFlags,
-  isWithin,
-  markedSinceStart,
-  TRANSPILED,
-} from "./descriptors.ts";
+import { type Descriptor, fileFlags, isOfCache, markedSinceStart } from "./descriptors.ts";
 
 type LibcCalls = Calls<typeof HANDOVER_SYMBOLS>;
 
@@ -92,19 +86,15 @@ function ownDescriptors(): Descriptor[] {
     .flatMap((number) => descriptorOf("self", number) ?? []);
 }
 
-/** Where Bun, as no other runtime, has its caches open while offheap runs. */
-function openCaches(): string[] {
-  const { runtime: { version }, startChanges } = ffi();
-  if (startChanges.marks !== "all") return [];
+/** Leaves out what Bun, as no other runtime, has open of its caches while offheap runs. */
+function withoutCaches(all: readonly Descriptor[], version: string): Descriptor[] {
   const { NODE_COMPILE_CACHE, BUN_RUNTIME_TRANSPILER_CACHE_PATH } = startEnvironment().variables;
-  const named = [[NODE_COMPILE_CACHE, `v${version}-`], [BUN_RUNTIME_TRANSPILER_CACHE_PATH, ""]];
-  return [
-    TRANSPILED,
-    ...named.flatMap(([directory = "", beginning]) => {
-      const real = directory === "" ? null : look(directory, (path) => realpathSync(path));
-      return real === null ? [] : [`${real}/${beginning}`];
-    }),
-  ];
+  const caches = [[NODE_COMPILE_CACHE, `v${version}-`], [BUN_RUNTIME_TRANSPILER_CACHE_PATH, ""]];
+  const named = caches.flatMap(([directory = "", beginning]) => {
+    const real = directory === "" ? null : look(directory, (path) => realpathSync(path));
+    return real === null ? [] : [`${real}/${beginning}`];
+  });
+  return all.filter((one) => !isOfCache(one, named));
 }
 
 /** Every call here answers -1 when it failed. */
@@ -118,12 +108,12 @@ function keepOpen(libc: LibcCalls, number: number): void {
 }
 
 function handDescriptorsOn(libc: LibcCalls): void {
-  const { marks } = ffi().startChanges;
+  const { runtime: { version }, startChanges: { marks } } = ffi();
   if (marks === "none") return;
   // Not `performance.timeOrigin`, for which Node loads a dozen modules.
   const started = Date.now() - 1000 * process.uptime();
-  const caches = openCaches();
-  const all = ownDescriptors().filter((one) => !isWithin(one, caches));
+  const own = ownDescriptors();
+  const all = marks === "all" ? withoutCaches(own, version) : own;
   const numbers = markedSinceStart(all, marks, {
     ofParent: (number) => descriptorOf(process.ppid, number),
     isOlder: (number) => fstatSync(number).ctimeMs < started - CLOCK_LAG_MS,

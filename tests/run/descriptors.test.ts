@@ -5,9 +5,8 @@ import {
   type DescriptorHistory,
   fileFlags,
   isMarked,
-  isWithin,
+  isOfCache,
   markedSinceStart,
-  TRANSPILED,
 } from "../../lib/run/descriptors.ts";
 
 const NOTHING_KNOWN: DescriptorHistory = { ofParent: () => null, isOlder: () => false };
@@ -36,7 +35,7 @@ test("what is close-on-exec, and what kind of file it is, is read from its flags
 });
 
 test("what is of a runtime's caches is not taken for what came in", () => {
-  const places = [TRANSPILED, "/tmp/compiled/v1.4.5-", "/tmp/transpiled/"];
+  const named = ["/tmp/compiled/v1.4.5-", "/tmp/transpiled/"];
   const targets = {
     "/root/.cache/bun/@t@": true,
     "/root/.cache/bun/@t@/.a6e097b61f937815-0..pile": true,
@@ -50,7 +49,7 @@ test("what is of a runtime's caches is not taken for what came in", () => {
   };
   const found = Object.keys(targets).map((target) => [
     target,
-    isWithin(descriptor(3, target), places),
+    isOfCache(descriptor(3, target), named),
   ]);
   assert.deepEqual(Object.fromEntries(found), targets);
 });
