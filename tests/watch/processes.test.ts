@@ -106,14 +106,26 @@ test("a process's agent proves its allocator, and says what it holds back", linu
   });
 });
 
-test(
-  "the socket of an agent that was killed goes with the next list, and no other",
-  linux(),
-  async () => {
+/** Has this process look for sockets in a directory of its own meanwhile. */
+function withSockets(work: (directory: string) => Promise<void>): () => Promise<void> {
+  return async () => {
     const before = process.env.XDG_RUNTIME_DIR;
     const directory = join(temporaryDirectory(), "offheap");
     mkdirSync(directory, { mode: 0o700 });
     process.env.XDG_RUNTIME_DIR = dirname(directory);
+    try {
+      await work(directory);
+    } finally {
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+      else process.env.XDG_RUNTIME_DIR = before;
+    }
+  };
+}
+
+test(
+  "the socket of an agent that was killed goes with the next list, and no other",
+  linux(),
+  withSockets(async (directory) => {
     const paths = ["1.sock", "2.sock", "3.sock"].map((name) => join(directory, name));
     const [stale = "", young = "", listening = ""] = paths;
     const serve = 'const n = require("net"); for (const p of process.argv.slice(1)) ' +
@@ -130,19 +142,14 @@ test(
       assert.deepEqual(paths.map((path) => existsSync(path)), [false, true, true]);
     } finally {
       server.close();
-      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
-      else process.env.XDG_RUNTIME_DIR = before;
     }
-  },
+  }),
 );
 
 test(
   "an agent whose process was stopped, and is asked again and again, fails no list",
   linux(),
-  async () => {
-    const before = process.env.XDG_RUNTIME_DIR;
-    const directory = join(temporaryDirectory(), "offheap");
-    mkdirSync(directory, { mode: 0o700 });
+  withSockets(async (directory) => {
     const path = join(directory, "1.sock");
     // By another name it is connected to, as one of another network is; Bun then sees no difference.
     const link = join(temporaryDirectory(), "link");
@@ -150,27 +157,22 @@ test(
     const names = runtimeInfo().name === "bun" ? [dirname(directory)] : [dirname(directory), link];
     const serve = 'require("net").createServer().listen({ path: process.argv[1], backlog: 2 }); ' +
       "process.stdin.pipe(process.stdout);";
-    try {
-      await withChild("node", ["-e", serve, path], {}, async ({ pid }) => {
-        const old = new Date(Date.now() - 60_000);
-        utimesSync(path, old, old);
-        process.kill(pid, "SIGSTOP");
-        try {
-          for (const name of names) {
-            process.env.XDG_RUNTIME_DIR = name;
-            // Connections that nobody takes stay until there is room for no more.
-            for (let time = 0; time < 5; time++) find(await listProcesses(), pid);
-          }
-        } finally {
-          process.kill(pid, "SIGCONT");
+    await withChild("node", ["-e", serve, path], {}, async ({ pid }) => {
+      const old = new Date(Date.now() - 60_000);
+      utimesSync(path, old, old);
+      process.kill(pid, "SIGSTOP");
+      try {
+        for (const name of names) {
+          process.env.XDG_RUNTIME_DIR = name;
+          // Connections that nobody takes stay until there is room for no more.
+          for (let time = 0; time < 5; time++) find(await listProcesses(), pid);
         }
-        assert.ok(existsSync(path), "somebody listens there");
-      });
-    } finally {
-      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
-      else process.env.XDG_RUNTIME_DIR = before;
-    }
-  },
+      } finally {
+        process.kill(pid, "SIGCONT");
+      }
+      assert.ok(existsSync(path), "somebody listens there");
+    });
+  }),
 );
 
 test("a static program is named as one", linux(), async () => {
