@@ -145,8 +145,7 @@ test("the agent starts, stops and forgets samples, and dumps what is live", here
   const program = compileProgram("threads.c", "threads-profiling", ["-pthread", "-ldl"]);
   await during(launched(["--heap-profiling=4KiB"], [program, ...WAIT]), async (pid) => {
     const state = (await askAgent(pid, "profile")).profile;
-    const expected = { prepared: true, active: false, interval: 4096, refused: null };
-    assert.deepEqual(state, { ...expected, mapBytes: null });
+    assert.deepEqual(state, { prepared: true, active: false, interval: 4096, refused: null });
     assert.deepEqual(readDump(await takeDump(pid)), [], "nothing was sampled so far");
     assert.equal((await askAgent(pid, "profile start")).profile.active, true);
     assert.equal((await askAgent(pid, "profile stop")).profile.active, false);

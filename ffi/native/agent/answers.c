@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* The version of what is asked and answered. */
@@ -130,15 +129,6 @@ static const char *act_on_samples(const struct sampling *sampling, const char *a
     return "profile takes start, stop, reset and dump";
 }
 
-/* The runtime's map of its code grows with what it compiles. */
-static void add_map_size(struct text *text) {
-    char path[64];
-    struct stat it;
-    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
-    if (stat(path, &it) == 0) add_number(text, "mapBytes", (uint64_t)it.st_size);
-    else add_text(text, "mapBytes", NULL);
-}
-
 static void answer_profile(struct text *text, const char *argument) {
     const struct sampling *sampling = agent_giver()->sampling;
     char path[160] = "";
@@ -155,7 +145,6 @@ static void answer_profile(struct text *text, const char *argument) {
     add(text, ",\"profile\":{\"prepared\":%s,\"active\":%s", prepared ? "true" : "false", active ? "true" : "false");
     if (prepared) add_number(text, "interval", interval);
     else add_text(text, "interval", NULL);
-    add_map_size(text);
     add_text(text, "refused", why);
     add(text, "}");
     if (!dumps) return;

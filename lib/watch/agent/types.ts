@@ -69,8 +69,6 @@ export interface AgentProfileState {
   readonly active: boolean;
   /** One sample for each so many bytes on average; `null` where none can be taken. */
   readonly interval: number | null;
-  /** How large the runtime's map of its code has become; `null` where there is none. */
-  readonly mapBytes: number | null;
   /** Why nothing was done; `null` when it was. */
   readonly refused: string | null;
 }

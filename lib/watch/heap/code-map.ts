@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { statfsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readlinkSync, statfsSync, type Stats, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { RuntimeProgram } from "../../../ffi/programs.ts";
+import { errorCode } from "../../system/files.ts";
 import { formatBytes } from "../../units.ts";
 
 /** A map, and how much of it there was. */
@@ -40,7 +41,7 @@ function whyNone(
   if (codeNames === null) return `${title} writes no map of its code, ${UNNAMED}.`;
   const { variable, map } = codeNames;
   return environment[variable]?.includes(map) === true
-    ? `The map of the runtime's code, "${path}", is not there, or is another user's, ${UNNAMED}.`
+    ? `The map of the runtime's code, "${path}", is not there, or is another process's, ${UNNAMED}.`
     : `The runtime wrote no map of its code, ${UNNAMED}: its ${variable} is without ${map}. What ` +
       `started it has replaced what "offheap run --heap-profiling" had set, and has to add to it.`;
 }
@@ -59,6 +60,28 @@ function aboutNone(
   return [whyNone(program, path, process), ...(ownAllocator ? [unseen] : [])];
 }
 
+/** Whether a process has a file open, as a runtime has its map until it ends. */
+function hasOpen(directory: string, { dev, ino }: Stats, name: string): boolean {
+  const descriptors = join(directory, "fd");
+  return readdirSync(descriptors).some((number) => {
+    const path = join(descriptors, number);
+    // Other descriptors may be of a file system that does not answer.
+    if (basename(linkText(path)) !== name) return false;
+    const open = statSync(path, { throwIfNoEntry: false });
+    return open?.dev === dev && open.ino === ino;
+  });
+}
+
+/** Where a link points; "" when it has gone meanwhile. */
+function linkText(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    return "";
+  }
+}
+
 /** Finds the map; `null` without one. Notes say why, and what makes names doubtful. */
 export function findCodeMap(
   program: RuntimeProgram | null,
@@ -68,8 +91,8 @@ export function findCodeMap(
   const name = join("/tmp", `perf-${ownPid}.map`);
   const path = join(directory, "root", name);
   const status = statSync(path, { throwIfNoEntry: false });
-  // In /tmp anybody can make a file of this name.
-  if (status?.isFile() !== true || status.uid !== statSync(directory).uid) {
+  // Anybody can make a file of this name, and a process that was killed leaves its own.
+  if (status?.isFile() !== true || !hasOpen(directory, status, basename(name))) {
     return { codeMap: null, notes: aboutNone(program, name, process) };
   }
   const notes: string[] = [];

@@ -2,12 +2,11 @@
  * A runtime's map of its code: where it is looked for, and what is said of it.
  */
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { RUNTIME_PROGRAMS, type RuntimeProgram } from "../../../ffi/programs.ts";
-import { findCodeMap } from "../../../lib/watch/heap/code-map.ts";
+import { findCodeMap, type MappingProcess } from "../../../lib/watch/heap/code-map.ts";
 import { temporaryDirectory } from "../../support/compile.ts";
 import { heap, withHolder } from "../../support/profiled.ts";
 import { FIXTURES, runtimeCommand } from "../../support/runtime.ts";
@@ -31,7 +30,10 @@ test("without a map it is said why, by the runtime and its environment", () => {
     return found.notes.join("\n");
   };
   assert.match(said("node", {}), /its NODE_OPTIONS is without --perf-basic-prof\. What started it/);
-  assert.match(said("deno", PREPARED), /"\/tmp\/perf-5\.map", is not there, or is another user's/);
+  assert.match(
+    said("deno", PREPARED),
+    /"\/tmp\/perf-5\.map", is not there, or is another process's/,
+  );
   assert.match(
     said("bun", {}),
     /^Bun writes no map [^]*Bun's Buffers are in an allocator of its own/,
@@ -40,29 +42,38 @@ test("without a map it is said why, by the runtime and its environment", () => {
   assert.deepEqual(other, { codeMap: null, notes: [] }, "a program that is no runtime");
 });
 
-test(
-  "a map that another user has put there is not read",
-  skipUnless(process.getuid?.() === 0, "only root can give files away"),
-  () => {
-    const directory = temporaryDirectory();
-    const place = { directory, ownPid: 5, environment: PREPARED };
-    mkdirSync(join(directory, "root", "tmp"), { recursive: true });
-    const path = join(directory, "root", "tmp", "perf-5.map");
-    writeFileSync(path, "1000 10 JS:*a\n");
-    assert.equal(findCodeMap(runtime("node"), place).codeMap?.path, path);
-    chownSync(path, 65534, 65534);
+/** A process's directory with a map in its `/tmp`. */
+function processWithMap(): { readonly place: MappingProcess; readonly path: string } {
+  const directory = temporaryDirectory();
+  const path = join(directory, "root", "tmp", "perf-5.map");
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "1000 10 JS:*a\n");
+  mkdirSync(join(directory, "fd"));
+  symlinkSync("/dev/null", join(directory, "fd", "0"));
+  return { place: { directory, ownPid: 5, environment: PREPARED }, path };
+}
+
+test("a map that the process does not write, as one of an earlier process of its ID, is not read", () => {
+  const { place, path } = processWithMap();
+  const notRead = () => {
     const { codeMap, notes } = findCodeMap(runtime("node"), place);
     assert.equal(codeMap, null);
-    assert.match(notes.join(), /"\/tmp\/perf-5\.map", is not there, or is another user's/);
-  },
-);
+    assert.match(notes.join(), /"\/tmp\/perf-5\.map", is not there, or is another process's/);
+  };
+  notRead();
+  const descriptor = join(place.directory, "fd", "9");
+  symlinkSync(path, descriptor);
+  assert.equal(findCodeMap(runtime("node"), place).codeMap?.path, path);
+  const other = join(temporaryDirectory(), "perf-5.map");
+  writeFileSync(other, "1000 10 JS:*a\n");
+  rmSync(descriptor);
+  symlinkSync(other, descriptor);
+  notRead();
+});
 
 test("a map that has become large is used, and its size is said", () => {
-  const directory = temporaryDirectory();
-  const place = { directory, ownPid: 5, environment: PREPARED };
-  mkdirSync(join(directory, "root", "tmp"), { recursive: true });
-  const path = join(directory, "root", "tmp", "perf-5.map");
-  writeFileSync(path, "1000 10 JS:*a\n");
+  const { place, path } = processWithMap();
+  symlinkSync(path, join(place.directory, "fd", "9"));
   assert.deepEqual(findCodeMap(runtime("node"), place), {
     codeMap: { path, bytes: 14 },
     notes: [],
