@@ -123,11 +123,12 @@ function withSockets(work: (directory: string) => Promise<void>): () => Promise<
 }
 
 test(
-  "the socket of an agent that was killed goes with the next list, and no other",
+  "what an agent that was killed has left goes with the next list, and nothing else",
   linux(),
   withSockets(async (directory) => {
-    const paths = ["1.sock", "2.sock", "3.sock"].map((name) => join(directory, name));
-    const [stale = "", young = "", listening = ""] = paths;
+    const paths = ["1.sock", "1.1.heap", "2.sock", "3.sock", "4.1.heap", "heap"]
+      .map((name) => join(directory, name));
+    const [stale = "", dump = "", young = "", listening = "", fetched = "", other = ""] = paths;
     const serve = 'const n = require("net"); for (const p of process.argv.slice(1)) ' +
       "n.createServer().listen(p); process.stdin.pipe(process.stdout);";
     const server = createServer();
@@ -136,10 +137,18 @@ test(
         assert.ok(existsSync(stale) && existsSync(young));
       });
       await new Promise<void>((resolve) => server.listen(listening, resolve));
+      for (const path of [dump, fetched, other]) writeFileSync(path, "");
       const old = new Date(Date.now() - 60_000);
-      for (const path of [stale, listening]) utimesSync(path, old, old);
+      for (const path of [stale, dump, listening, other]) utimesSync(path, old, old);
       await listProcesses();
-      assert.deepEqual(paths.map((path) => existsSync(path)), [false, true, true]);
+      assert.deepEqual(paths.map((path) => existsSync(path)), [
+        false,
+        false,
+        true,
+        true,
+        true,
+        true,
+      ]);
     } finally {
       server.close();
     }

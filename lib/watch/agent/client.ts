@@ -14,7 +14,7 @@ import {
   agentProcess,
   boundPaths,
   type BoundSockets,
-  ownSockets,
+  ownFiles,
   wantsAgent,
 } from "./sockets.ts";
 import type { AgentAnswer, AgentQuestion } from "./types.ts";
@@ -175,19 +175,20 @@ function mayListen(path: string): Promise<boolean> {
   });
 }
 
-/** An agent makes its socket's file a moment before it listens there. */
+/** An agent makes its socket's file a moment before it listens there, and a dump before it is fetched. */
 const YOUNG_MS = 10_000;
 
-/** Removes the sockets that this user's processes left when they were killed. */
-export async function removeStaleSockets(): Promise<void> {
+/** Removes what this user's processes left when they were killed: sockets, and dumps that nobody fetched. */
+export async function removeStaleFiles(): Promise<void> {
   const bound = boundPaths();
   await Promise.all(
-    ownSockets().map(async (path) => {
+    ownFiles().map(async (path) => {
       // Bun calls it refused, too, when there is no room for a question more.
       if (bound.has(path)) return;
       const made = statSync(path, { throwIfNoEntry: false });
       if (made === undefined || Date.now() - made.mtimeMs < YOUNG_MS) return;
-      // It may be of a container with a network of its own, which shares the directory.
+      // A socket may be of a container with a network of its own, which shares the directory; at a dump
+      // nobody listens.
       if (!await mayListen(path)) rmSync(path, { force: true });
     }),
   );

@@ -26,8 +26,8 @@ export interface AgentPlace {
   readonly called: string;
 }
 
-/** How the file of a socket is called. */
-const SOCKET = /^\d+\.sock$/;
+/** How the files of an agent are called: its socket, and dumps for heap profiles. */
+const FILES = /^\d+(?:\.sock|\.\d+\.heap)$/;
 /** The first byte of an abstract name. */
 const ABSTRACT = "\0";
 /** How the agent's thread is called. */
@@ -151,14 +151,14 @@ function isPrivate(directory: string): boolean {
   return it !== null && it.isDirectory() && (it.mode & 0o77) === 0 && it.uid === process.getuid?.();
 }
 
-/** The sockets in this user's own directories. */
-export function ownSockets(): string[] {
+/** The files of agents in this user's own directories. */
+export function ownFiles(): string[] {
   const runtime = process.env.XDG_RUNTIME_DIR;
   return [
     ...(runtime === undefined ? [] : [join(runtime, "offheap")]),
     `/tmp/offheap-${process.getuid?.()}`,
   ].filter(isPrivate).flatMap((directory) =>
     (attempt(directory, () => readdirSync(directory)) ?? [])
-      .filter((name) => SOCKET.test(name)).map((name) => join(directory, name))
+      .filter((name) => FILES.test(name)).map((name) => join(directory, name))
   );
 }

@@ -21,7 +21,7 @@ import {
 import type { CgroupMemory } from "../info/cgroup.ts";
 import { readGroupFigures } from "../memory/group.ts";
 import type { GroupFigures } from "../memory/types.ts";
-import { removeStaleSockets } from "../agent/client.ts";
+import { removeStaleFiles } from "../agent/client.ts";
 import { askAgents } from "./agents.ts";
 import { type FileKnowledge, learnFiles } from "./files.ts";
 import { environmentOf, launchOf } from "./launch.ts";
@@ -86,13 +86,13 @@ export function lookAtProcesses({ pids, knowledge = learnFiles() }: LookOptions 
 }
 
 /**
- * Lists the processes of this machine, and removes the sockets of agents whose processes were killed.
+ * Lists the processes of this machine, and removes what agents left whose processes were killed.
  *
  * @throws As {@linkcode lookAtProcesses}.
  */
 export async function listProcesses(): Promise<ProcessList> {
   const { seen, hidden } = lookAtProcesses();
-  await removeStaleSockets();
+  await removeStaleFiles();
   const processes = (await askAgents(seen)).sort((a, b) => b.resident - a.resident);
   return { processes, hidden };
 }
