@@ -44,10 +44,15 @@ static struct word read_start(void) {
     return start;
 }
 
-/* Whether the kernel started this process at a time, given in its own words. */
-static int started_at(const char *start, size_t length) {
-    struct word own = read_start();
-    return own.length == length && memcmp(own.text, start, length) == 0;
+/* The same, read once: before main there is one thread, which asks for each variable. */
+static const struct word *own_start(void) {
+    static struct word start;
+    if (start.length == 0) start = read_start();
+    return &start;
+}
+
+static int is_start(const struct word *own, const char *start, size_t length) {
+    return own->length == length && memcmp(own->text, start, length) == 0;
 }
 
 const char *meant_for_this_process(const char *variable) {
@@ -59,18 +64,18 @@ const char *meant_for_this_process(const char *variable) {
     if (*end == ':') return end + 1;
     const char *colon = strchr(end, ':');
     if (*end != '.' || colon == NULL) return NULL;
-    return started_at(end + 1, (size_t)(colon - end - 1)) ? colon + 1 : NULL;
+    return is_start(own_start(), end + 1, (size_t)(colon - end - 1)) ? colon + 1 : NULL;
 }
 
 void name_this_process(const char *variable) {
     const char *rest = meant_for_this_process(variable);
     if (rest == NULL) return;
-    struct word start = read_start();
-    size_t size = strlen(rest) + sizeof start.text + 32;
+    const struct word *start = own_start();
+    size_t size = strlen(rest) + sizeof start->text + 32;
     char *value = malloc(size);
     /* Without memory its children take the variable for theirs, too, which is the safe side. */
     if (value == NULL) return;
-    snprintf(value, size, "%ld%s%s:%s", (long)getpid(), start.length > 0 ? "." : "", start.text, rest);
+    snprintf(value, size, "%ld%s%s:%s", (long)getpid(), start->length > 0 ? "." : "", start->text, rest);
     if (strcmp(value, getenv(variable)) != 0) setenv(variable, value, 1);
     free(value);
 }
@@ -78,7 +83,10 @@ void name_this_process(const char *variable) {
 int is_this_process(const char *identity) {
     char *end;
     if (strtol(identity, &end, 10) != (long)getpid()) return 0;
-    return *end == '\0' || (*end == '.' && started_at(end + 1, strlen(end + 1)));
+    if (*end == '\0') return 1;
+    /* In a process that may have many threads, and be a child that shares memory with its parent. */
+    struct word own = read_start();
+    return *end == '.' && is_start(&own, end + 1, strlen(end + 1));
 }
 
 #endif
