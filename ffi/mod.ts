@@ -142,6 +142,14 @@ export function readsEnvironmentFiles(): boolean {
 }
 
 /**
+ * Whether the runtime runs code that a variable or a file of the working directory names before a
+ * program's first line (`NODE_OPTIONS`, `bunfig.toml`): it may have set variables, too.
+ */
+export function runsOthersFirst(): boolean {
+  return runtimeInfo().name !== "deno";
+}
+
+/**
  * Whether the runtime has a compile cache that a launch may use: Bun takes the call as well, and keeps
  * the directory open, which the launched program would inherit.
  */

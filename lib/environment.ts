@@ -5,8 +5,31 @@
  */
 import process from "node:process";
 import { PermissionError, withPermission } from "../ffi/errors.ts";
+import { runsOthersFirst } from "../ffi/mod.ts";
 import { withoutFiles } from "./environment-files.ts";
+import { SystemInfoError } from "./errors.ts";
 import { type StartEnvironment, startEnvironment, tellsStart } from "./process-start.ts";
+
+let isCommand = false;
+
+/**
+ * Has what is read from here on be as this process was started: the command, unlike a program, sets no
+ * variables itself, and what a runtime loaded before it must not choose its libraries.
+ */
+export function keepToStart(): void {
+  isCommand = true;
+}
+
+/** The environment that counts: a command's as it was started, a program's as it is now. */
+function current(names?: readonly string[]): Readonly<Record<string, string | undefined>> {
+  try {
+    if (isCommand && runsOthersFirst() && tellsStart()) return startEnvironment().variables;
+  } catch (error) {
+    // Without /proc, or the right to read it, nothing tells how it was.
+    if (!(error instanceof PermissionError || error instanceof SystemInfoError)) throw error;
+  }
+  return withoutFiles(process.env, names);
+}
 
 /** A variable, and not what is on the prototype: `process.env` inherits as any object does. */
 export function ownVariable(
@@ -25,7 +48,7 @@ export function readVariable(name: string): string | undefined {
   const value = withPermission(
     `read the environment variable ${name}`,
     "--allow-env",
-    () => ownVariable(withoutFiles(process.env, [name]), name),
+    () => ownVariable(current([name]), name),
   );
   return value === "" ? undefined : value;
 }
@@ -38,7 +61,7 @@ export function readVariable(name: string): string | undefined {
 export function readEnvironment(): Record<string, string> {
   return withPermission("read the environment", "--allow-env", () => {
     const copy: Record<string, string> = Object.create(null);
-    for (const [name, value] of Object.entries(withoutFiles(process.env))) {
+    for (const [name, value] of Object.entries(current())) {
       if (value !== undefined) copy[name] = value;
     }
     return copy;

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { beMainThread } from "../../ffi/threads.ts";
-import { startOrCurrentEnvironment } from "../environment.ts";
+import { keepToStart, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { readDuration, readMemoryLimit } from "../run/agent.ts";
 import { INTERVAL_RULE, readInterval } from "../run/heap-profiling.ts";
@@ -318,6 +318,7 @@ function statusOf(error: unknown, args: readonly string[]): number {
  */
 export async function main(args: readonly string[]): Promise<number> {
   beMainThread();
+  keepToStart();
   quietExperimentalWarnings();
   let status: number = STATUS.ok;
   const program = createProgram((value) => {

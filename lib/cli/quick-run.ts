@@ -5,6 +5,7 @@
  * @module
  */
 import { beMainThread } from "../../ffi/threads.ts";
+import { keepToStart } from "../environment.ts";
 import { PROFILE_NAMES } from "../allocators/profiles.ts";
 import { readDuration, readMemoryLimit } from "../run/agent.ts";
 import { readInterval } from "../run/heap-profiling.ts";
@@ -98,6 +99,7 @@ export function runQuickly(words: readonly string[]): number | null {
     const options = readRun(words);
     if (options === null) return null;
     beMainThread();
+    keepToStart();
     quietExperimentalWarnings();
     return runCommand(options);
   } catch (error) {

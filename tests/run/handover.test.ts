@@ -225,13 +225,8 @@ const FROM_FILE: Readonly<Record<string, string>> = {
   FROM_FILE: "yes",
 };
 
-test("what .env in the working directory says takes no effect in run, env and verify", async () => {
-  const place = temporaryDirectory();
-  const lines = Object.entries(FROM_FILE).map(([name, value]) => `${name}=${value}\n`);
-  for (const name of [".env", ".env.local", ".env.development", ".env.production"]) {
-    writeFileSync(join(place, name), lines.join(""));
-  }
-  const options: ChildOptions = { cwd: place, variables: { XDG_CACHE_HOME: undefined } };
+/** That what files and hooks have put into a launcher's environment counts in none of its commands. */
+async function assertNothingTaken(options: ChildOptions): Promise<string> {
   const under = await runChild([...RUN, "env"], options);
   assert.equal(under.status, 0, under.stderr);
   assert.doesNotMatch(under.stdout, /nonexistent|FROM_FILE|narenas/);
@@ -244,7 +239,35 @@ test("what .env in the working directory says takes no effect in run, env and ve
   assert.equal(found.library?.path, builtLibrary("jemalloc"), verify.stderr);
   assert.equal(found.memoryAllocator, "jemalloc");
   assert.equal(found.memoryAllocatorVerified, true);
+  return under.stderr;
+}
+
+test("what .env in the working directory says takes no effect in run, env and verify", async () => {
+  const place = temporaryDirectory();
+  const lines = Object.entries(FROM_FILE).map(([name, value]) => `${name}=${value}\n`);
+  for (const name of [".env", ".env.local", ".env.development", ".env.production"]) {
+    writeFileSync(join(place, name), lines.join(""));
+  }
+  await assertNothingTaken({ cwd: place, variables: { XDG_CACHE_HOME: undefined } });
 });
+
+test(
+  "what runs before offheap sets no variables for it: bunfig.toml, --require and --import",
+  skipUnless(RUNTIME !== "deno", "Deno runs nothing before a program"),
+  async () => {
+    const place = temporaryDirectory();
+    const [required = "", imported = ""] = ["required.cjs", "imported.cjs"].map((name) => {
+      const set = `Object.assign(process.env, ${JSON.stringify(FROM_FILE)});`;
+      writeFileSync(join(place, name), `${set} require("node:fs").writeSync(2, "${name}\\n");\n`);
+      return join(place, name);
+    });
+    writeFileSync(join(place, "bunfig.toml"), 'preload = ["./required.cjs"]\n');
+    const NODE_OPTIONS = `--require ${required} --import ${imported}`;
+    const variables = { NODE_OPTIONS, XDG_CACHE_HOME: undefined };
+    const said = await assertNothingTaken({ cwd: place, variables });
+    assert.equal(said, RUNTIME === "bun" ? "required.cjs\n" : "required.cjs\nimported.cjs\n");
+  },
+);
 
 test("what .env says takes no effect in a program's own calls, what the program sets does", async () => {
   const place = temporaryDirectory();

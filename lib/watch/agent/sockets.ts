@@ -7,6 +7,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "no
 import { join } from "node:path";
 import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
+import { readVariable } from "../../environment.ts";
 import { AGENT_VARIABLE } from "../../run/agent.ts";
 import { errorCode } from "../../system/files.ts";
 
@@ -153,7 +154,7 @@ function isPrivate(directory: string): boolean {
 
 /** The files of agents in this user's own directories. */
 export function ownFiles(): string[] {
-  const runtime = process.env.XDG_RUNTIME_DIR;
+  const runtime = readVariable("XDG_RUNTIME_DIR");
   return [
     ...(runtime === undefined ? [] : [join(runtime, "offheap")]),
     `/tmp/offheap-${process.getuid?.()}`,

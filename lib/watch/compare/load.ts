@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
+import { readVariable } from "../../environment.ts";
 import { CompareError } from "../../errors.ts";
 import type { Figures } from "./types.ts";
 
@@ -37,7 +38,7 @@ function findGenerator(): string {
     directories.push(join(at, "node_modules", ".bin"));
     if (at === dirname(at)) break;
   }
-  directories.push(...(process.env.PATH ?? "").split(delimiter).filter((part) => part !== ""));
+  directories.push(...(readVariable("PATH") ?? "").split(delimiter).filter((part) => part !== ""));
   const found = directories.map((directory) => join(directory, GENERATOR)).find(existsSync);
   if (found !== undefined) return found;
   throw new CompareError(
