@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,6 +11,8 @@ import { builtLibrary, type ChildResult, offheapCommand, runChild } from "../sup
 import { skipUnless } from "../support/skip.ts";
 
 const ENDED = /^offheap: this program was to run under jemalloc, and was ended before/m;
+
+const hasFlock = spawnSync("flock", ["--version"]).status === 0;
 
 /** A library of its own, so that it can go missing when the variables are set. */
 function ownLibrary(): { readonly library: string; readonly lose: () => void } {
@@ -45,6 +48,49 @@ for (const name of ["sh", "bash"]) {
     assert.match(lost.stderr, /malloc is served by .*libc/);
   });
 }
+
+/** What a shell that is about to become a program has done to its own process. */
+const TOUCHED = 'trap "" HUP USR2 PIPE; ulimit -S -n 300; umask 027; exec 9>"$LOCK"; flock -n 9; ' +
+  "exec 0<&- 7</; ";
+
+/** Shows all that it has done, and the options that are for the program's runtime. */
+const SHOWN = 'exec sh -c \'ulimit -Sn; ulimit -Hn; umask; cut -d " " -f 4,7,19 /proc/$$/stat; ' +
+  'grep -E "^Sig(Ign|Blk)" /proc/$$/status; readlink /proc/$$/cwd; printenv NODE_OPTIONS; ' +
+  'cd /proc/$$/fd; for n in *; do test $n -lt 3 || echo "$n $(readlink $n)"; done; ' +
+  'test -e 0 || echo closed; flock -n "$LOCK" true || echo held; exec grep -c libjemalloc /proc/$$/maps\'';
+
+test(
+  "sh: nothing of the process is touched, and what is for the program's runtime reaches it alone",
+  skipUnless(hasFlock, "needs the program flock"),
+  async () => {
+    const variables = {
+      LOCK: join(temporaryDirectory(), "lock"),
+      // With which a launcher in Node would wait for a debugger.
+      NODE_OPTIONS: "--inspect-brk=0",
+    };
+    const become = async (evaluated: string): Promise<string[]> => {
+      const words = ["env", "--block-signal=USR1", "bash", "-c", `${TOUCHED}${evaluated}${SHOWN}`];
+      const command = [...words, "bash", ...offheapCommand("env")] as [string, ...string[]];
+      const { stdout, stderr } = await runChild(command, { variables });
+      assert.equal(stderr, "");
+      return stdout.trim().split("\n");
+    };
+    const plain = await become("");
+    const under = await become('eval "$(NODE_OPTIONS= "$@")"; ');
+    assert.equal(plain.pop(), "0");
+    assert.match(String(under.pop()), /^[1-9]/);
+    assert.deepEqual(under, plain);
+    assert.deepEqual(under.filter((line) => /^(300|0027|closed|held|--insp|7 |9 )/.test(line)), [
+      "300",
+      "0027",
+      variables.NODE_OPTIONS,
+      "7 /",
+      `9 ${variables.LOCK}`,
+      "closed",
+      "held",
+    ]);
+  },
+);
 
 test("sh: it is for the shell that evaluates it, a subshell too, and not for what that starts", async () => {
   const { library, lose } = ownLibrary();
