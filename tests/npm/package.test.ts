@@ -426,6 +426,36 @@ test("importing a platform package gives its directory, and offheap finds it by 
   assert.doesNotMatch(silent.stdout, /"origin":"package"/);
 });
 
+test("a platform package that is not there is told as that, whatever the system has installed", async () => {
+  const elsewhere = temporaryDirectory();
+  const koffi = join(out, "node_modules", "@koromix");
+  cpSync(join(ROOT, "node_modules", "@koromix"), koffi, { recursive: true });
+  const script = join(elsewhere, "program.mjs");
+  const entry = pathToFileURL(join(main, "dist", "mod.cjs"));
+  writeFileSync(
+    script,
+    `const { openAllocator } = await import("${entry}");
+     try { openAllocator(); } catch ({ message }) { console.error(message); process.exitCode = 1; }`,
+  );
+  const cli = join(main, "dist", "cli.cjs");
+  const commands: readonly (readonly [readonly [string, ...string[]], number])[] = [
+    [runtimeCommand(cli, "run", "--", "echo", "started"), 125],
+    [runtimeCommand(cli, "env"), 125],
+    [runtimeCommand(cli, "verify"), 1],
+    [runtimeCommand(script), 1],
+  ];
+  const variables = { XDG_CACHE_HOME: join(elsewhere, "cache") };
+  for (const [command, status] of commands) {
+    const ran = await runChild(command, { variables, cwd: elsewhere });
+    const words =
+      `the package ${PLATFORM} is not installed. Install it with "npm install ${PLATFORM}@`;
+    assert.ok(ran.stderr.includes(words), ran.stderr);
+    assert.doesNotMatch(ran.stderr, /shim|static TLS/);
+    assert.doesNotMatch(ran.stdout, /started|LD_PRELOAD/);
+    assert.equal(ran.status, status, ran.stderr);
+  }
+});
+
 test("a release wants every target", async () => {
   const root = temporaryDirectory();
   await assert.rejects(
