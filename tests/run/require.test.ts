@@ -58,6 +58,16 @@ for (const allocator of ALLOCATORS) {
   });
 }
 
+test("openAllocator() takes who serves the process, unless it is told otherwise", async () => {
+  const calls: ApiCall[] = [["openAllocator"], ["openAllocator", { allocator: "jemalloc" }]];
+  const command = offheapCommand("run", "-a", "mimalloc", "--", ...runtimeCommand(API_CHILD));
+  for (const [told, first] of [[undefined, "mimalloc"], ["jemalloc", "jemalloc"]] as const) {
+    const variables = { OFFHEAP_ALLOCATOR: told };
+    const opened = await callApi<{ readonly name: string }>(calls, { variables }, command);
+    assert.deepEqual(opened.map(({ value }) => value?.name), [first, "jemalloc"]);
+  }
+});
+
 test("without a name it is what run takes: OFFHEAP_ALLOCATOR, else the policy; auto is the policy", async () => {
   const calls: ApiCall[] = [["requireAllocator"], ["requireAllocator", "auto"]];
   const preload = { LD_PRELOAD: builtLibrary("jemalloc") };
