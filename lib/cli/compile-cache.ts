@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { hasCompileCache } from "../../ffi/mod.ts";
 import { ownCacheDirectory } from "../library/directories.ts";
 import { cacheExposure } from "../library/ownership.ts";
+import { makeDirectories } from "../system/files.ts";
 
 const PRIVATE_MODE = 0o700;
 
@@ -24,7 +24,7 @@ export function useCompileCache(): void {
     if (cache === null) return;
     const directory = join(cache, "compiled");
     if (cacheExposure(cache, directory) !== null) return;
-    mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
+    makeDirectories(directory, PRIVATE_MODE);
     process.getBuiltinModule("node:module").enableCompileCache(directory);
   } catch {
     // A full disk, a missing right: none of it keeps a program from running.

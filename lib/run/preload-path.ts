@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
+import { lstatSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
@@ -12,6 +12,7 @@ import { LaunchError, OffheapError } from "../errors.ts";
 import { cacheDirectory } from "../library/directories.ts";
 import { cacheExposure, effectiveUser } from "../library/ownership.ts";
 import { readEnvironment } from "../environment.ts";
+import { makeDirectories } from "../system/files.ts";
 import { launchPlatform } from "./platforms.ts";
 
 /** Whether the preload variable cannot hold a path as it is. */
@@ -78,7 +79,7 @@ function using(directory: string, use: () => void): void {
 function makeLink(path: string, { path: directory, cache }: LinkDirectory): string {
   using(directory, () => {
     if (cache !== undefined) requirePrivateCache(cache, directory);
-    mkdirSync(directory, { recursive: true, mode: PRIVATE_MODE });
+    makeDirectories(directory, PRIVATE_MODE);
     requirePrivate(directory);
   });
   const digest = sha256([new TextEncoder().encode(path)]).slice(0, 16);

@@ -1,9 +1,10 @@
 /**
- * Reading the small text files of /proc and /sys.
+ * Reading the small text files of /proc and /sys, and making directories.
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { SystemInfoError } from "../errors.ts";
 
@@ -73,4 +74,35 @@ export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code
     : "";
+}
+
+const ANYBODY_MODE = 0o777;
+
+/** Makes one directory, unless it is there; the error where the one that it would be in is not. */
+function makeDirectory(path: string, mode: number): Error | null {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" && error instanceof Error) return error;
+    if (code !== "EEXIST" || !statSync(path).isDirectory()) throw error;
+  }
+  return null;
+}
+
+/**
+ * Makes a directory and those that it is in. Node's own way (26.10) never ends where a file system
+ * refuses by ENOENT, as /proc does.
+ *
+ * @throws what the system refuses.
+ */
+export function makeDirectories(path: string, mode: number = ANYBODY_MODE): void {
+  let missing = makeDirectory(path, mode);
+  if (missing === null) return;
+  const parent = dirname(path);
+  if (parent !== path) {
+    makeDirectories(parent, mode);
+    missing = makeDirectory(path, mode);
+  }
+  if (missing !== null) throw missing;
 }

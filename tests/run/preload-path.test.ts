@@ -162,7 +162,7 @@ test("what is appended to a preload comes last, once, and between single colons"
 });
 
 test("a cache that is not there and cannot be made is a refusal, with what to do", () => {
-  for (const cache of ["/etc/passwd", "/etc/passwd/below"]) {
+  for (const cache of ["/etc/passwd", "/etc/passwd/below", "/proc/none"]) {
     assert.throws(() => link("/a library.so", cache), {
       name: "LaunchError",
       message:

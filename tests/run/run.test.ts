@@ -165,6 +165,14 @@ test("127 when the command is not found, 126 when it cannot be executed", async 
   assert.equal((await run(["--", directory])).status, 126);
 });
 
+test("a home that is not there, and cannot be made, is no hindrance", async () => {
+  for (const HOME of ["/nonexistent/home", "/proc/none"]) {
+    const variables = { HOME, XDG_CACHE_HOME: undefined, DENO_DIR: directory };
+    const { stdout, stderr, status } = await run(["--", "echo", "started"], { variables });
+    assert.deepEqual([stdout, stderr, status], ["started\n", "", 0], HOME);
+  }
+});
+
 test("no process is left in between: the command has the launcher's number and parent", async () => {
   const command = offheapCommand("run", "--", "sh", "-c", "echo $$ $PPID");
   const { stdout } = await runChild(["sh", "-c", 'echo $$; exec "$@"', "sh", ...command]);

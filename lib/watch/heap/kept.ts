@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectories } from "../../system/files.ts";
 
 /** The profiles of one process. */
 export interface KeptProfiles {
@@ -25,7 +26,7 @@ export function keepProfile(
   { pid, at }: { readonly pid: number; readonly at: number },
   bytes: Uint8Array,
 ): string {
-  mkdirSync(directory, { recursive: true });
+  makeDirectories(directory);
   const path = join(directory, nameOf(pid, at));
   // Whoever looks for profiles sees whole ones.
   writeFileSync(`${path}.part`, bytes, { mode: 0o600 });
