@@ -58,7 +58,7 @@ function observe(sketch: Sketch): Observation {
   };
 }
 
-const PATIENT = { pid: 123, runtime: "node", command: "node server.js" } as const;
+const PATIENT = { pid: 123, runtime: "node", command: "node server.js", hasAgent: false } as const;
 
 function judge(sketches: readonly Sketch[], more: Partial<MemoryFacts> = {}) {
   return judgeMemory({
@@ -329,4 +329,8 @@ test("what cannot be seen is named with its reason, and is no health", () => {
   ]);
   assert.equal(verdict, "cannot tell");
   assert.match(next, /^start it by `offheap run -- node server\.js`/);
+  const silent = judge([{ kernel: KERNEL, name: "mimalloc" }], {
+    patient: { ...PATIENT, hasAgent: true },
+  });
+  assert.equal(silent.next, "look again when its agent answers, which would say it");
 });

@@ -25,6 +25,9 @@ const PROTOCOL = 1;
 /** How long an answer may take: giving back much memory takes a while. */
 const LIMIT_MS = 30_000;
 
+/** The same of a process that is stopped: it may be traced, and go on in a moment. */
+const STOPPED_LIMIT_MS = 1000;
+
 /** Far more than any answer has. */
 const MOST_BYTES = 65_536;
 
@@ -104,7 +107,7 @@ function readAnswer(pid: number, ownPid: number, text: string): Record<string, u
 let ownPlace: AgentPlace | null = null;
 
 /** Its answers name it as its own namespace does. */
-const OWN_PROCESS = { ownPid: process.pid, root: "/" } as const;
+const OWN_PROCESS = { ownPid: process.pid, root: "/", stopped: false } as const;
 
 /** How an agent is asked. */
 export interface AskOptions {
@@ -134,10 +137,11 @@ export async function askAgent<Q extends AgentQuestion>(
     ? OWN_PROCESS
     : agentProcess(pid) ?? fail("there is no such process");
   const places = isOwn && ownPlace !== null ? [ownPlace] : agentPlaces(pid, known, bound);
+  const limit = known.stopped ? Math.min(milliseconds, STOPPED_LIMIT_MS) : milliseconds;
   const failures: string[] = [];
   for (const place of places) {
     try {
-      const text = await ask(place.path, question, milliseconds);
+      const text = await ask(place.path, question, limit);
       const answer = readAnswer(pid, known.ownPid, text);
       if (isOwn) ownPlace = place;
       // The protocol's answer to this question, of the version that was compared.
@@ -146,6 +150,11 @@ export async function askAgent<Q extends AgentQuestion>(
       if (error instanceof AgentError) throw error;
       // Whoever tidied up may have removed it: the next time it is looked for.
       if (isOwn) ownPlace = null;
+      if (known.stopped) {
+        return fail(
+          `the process is stopped, by a signal or a debugger. \`kill -CONT ${pid}\` lets it go on`,
+        );
+      }
       failures.push(`${place.called}: ${error instanceof Error ? error.message : error}`);
     }
   }

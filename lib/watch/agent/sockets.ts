@@ -17,6 +17,8 @@ interface AgentProcess {
   readonly ownPid: number;
   /** The directory at which it sees `/`. */
   readonly root: string;
+  /** Whether a signal or a debugger has stopped it: nothing in it answers until it goes on. */
+  readonly stopped: boolean;
 }
 
 /** A socket. */
@@ -56,6 +58,7 @@ export function agentProcess(pid: number): AgentProcess | null {
   return {
     ownPid: Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? pid),
     root: `/proc/${pid}/root`,
+    stopped: /^State:\t[Tt]/m.test(status),
   };
 }
 

@@ -10,6 +10,7 @@ import { findAllocator, type ProcessAllocator } from "../../../allocators/mod.ts
 import { AgentError } from "../../../errors.ts";
 import { ownOptions } from "../../../options.ts";
 import { askAgent } from "../../agent/client.ts";
+import { wantsAgent } from "../../agent/sockets.ts";
 import { purgeProcess } from "../../memory/act.ts";
 import { programOf, runtimeNamed, runtimeOf } from "../../processes/runtime.ts";
 import { quoteCommand } from "../advice.ts";
@@ -66,6 +67,7 @@ export async function diagnoseMemory(options: DiagnoseOptions = {}): Promise<Mem
     pid: null,
     runtime: runtimeNamed(runtimeInfo().name),
     command: quoteCommand([process.execPath, ...process.execArgv, ...process.argv.slice(1)]),
+    hasAgent: false,
   };
   const observations = await watchMemory(observeOwn, { milliseconds: watch, signal });
   if (tried === undefined) return judgeMemory({ patient, observations, purged: null });
@@ -98,6 +100,7 @@ export async function diagnoseProcess(
     pid,
     runtime: attempt(pid, `/proc/${pid}/exe`, () => runtimeOf(`/proc/${pid}/exe`)),
     command: quoteCommand(command),
+    hasAgent: wantsAgent(pid),
   };
   const allocator: ProcessAllocator = findAllocator(report.allocator)?.name ?? "unknown";
   const attached = attach ? await attachHeap(pid) : null;

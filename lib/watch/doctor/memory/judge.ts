@@ -83,6 +83,8 @@ function quiet(
       figures: { resident },
       next: patient.pid === null
         ? "nothing"
+        : patient.hasAgent
+        ? "look again when its agent answers, which would say it"
         : `start it by \`offheap run -- ${patient.command}\`, whose agent says it`,
     };
   }

@@ -65,6 +65,8 @@ export interface Patient {
   readonly runtime: ProgramRuntime | null;
   /** Its command as a shell takes it. */
   readonly command: string;
+  /** Whether an agent was asked for when it was started. */
+  readonly hasAgent: boolean;
 }
 
 /** What a verdict is drawn from. */
