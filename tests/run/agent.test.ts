@@ -22,6 +22,7 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { agentPlaces, agentProcess } from "../../lib/watch/agent/sockets.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
@@ -437,6 +438,35 @@ test(
   },
 );
 
+test(
+  "a process of the same number in another container that shares the directory keeps its socket",
+  skipUnless(hasContainers, "unshare makes no namespaces here"),
+  async () => {
+    const options = { variables: { XDG_RUNTIME_DIR: temporaryDirectory() } };
+    const inside = (...words: string[]): string[] => [...CONTAINER, ...launched(words, WAIT)];
+    await during(inside(...SYSTEM), async (first) => {
+      await during(inside("-a", "jemalloc"), async (second) => {
+        const pids = [first, second].map((unshare) =>
+          parseInt(readFileSync(`/proc/${unshare}/task/${unshare}/children`, "utf8"), 10)
+        );
+        try {
+          const answers = await Promise.all(pids.map((pid) => askAgent(pid, "hello")));
+          const found = answers.map(({ pid, allocator }) => [pid, allocator]);
+          assert.deepEqual(found, [[1, "glibc"], [1, "jemalloc"]]);
+        } finally {
+          for (const pid of pids) process.kill(pid, "SIGKILL");
+        }
+      }, options);
+    }, options);
+  },
+);
+
+/** Waits for what another process does. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let round = 0; round < 500 && !holds(); round++) await setTimeout(10);
+  assert.ok(holds());
+}
+
 test("its failure to start is told, and never fails the program", async () => {
   const decoy = compileShared("no-agent.c", "no-agent.so", ["-pthread"]);
   const variables = {
@@ -453,6 +483,26 @@ test("its failure to start is told, and never fails the program", async () => {
   }, { variables });
   const verify = await runChild(offheapCommand("verify"), { variables });
   assert.match(verify.stdout, /^agent: does not run: its thread could not be made$/m);
+});
+
+test("of a process that is stopped so much is said, and what is seen from outside", async () => {
+  await during(launched(["-a", "jemalloc"], WAIT), async (pid, child) => {
+    child.kill("SIGSTOP");
+    await until(() => agentProcess(pid)?.stopped === true);
+    const stopped = `the process is stopped, by a signal or a debugger\\. \`kill -CONT ${pid}\``;
+    await assert.rejects(askAgent(pid, "hello"), {
+      name: "AgentError",
+      message: new RegExp(stopped),
+    });
+    const { stdout, status } = await runChild(offheapCommand("doctor", `${pid}`));
+    assert.equal(status, 0);
+    assert.match(stdout, /^malloc: jemalloc verified$/m);
+    assert.match(stdout, new RegExp(`^agent: does not answer\\. .*${stopped}`, "m"));
+    assert.match(stdout, new RegExp(`^not seen: what jemalloc has given out: .*${stopped}`, "m"));
+    child.kill("SIGCONT");
+    await until(() => agentProcess(pid)?.stopped === false);
+    assert.equal((await askAgent(pid, "hello")).pid, pid);
+  });
 });
 
 test("verify says in its process, and doctor of another, whether the agent runs", async () => {
