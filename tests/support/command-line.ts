@@ -22,5 +22,7 @@ export async function printed(
   const { status, stdout, stderr } = await offheap(args, options);
   assert.equal(stderr, "");
   assert.equal(status, 0, stdout);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(stdout, /[│┌├└\x1b]/, "what reads a pipe gets no frames and no colours");
   return stdout;
 }
