@@ -48,9 +48,9 @@ const NOTABLE = 0.1;
 
 /** Why an addon's functions are all that is known; nothing where no JavaScript has a name. */
 function aboutThreads({ bytes, javaScriptShare, nativeAlone }: HeapFacts): string[] {
-  if (!(javaScriptShare !== null && javaScriptShare > 0 && nativeAlone > bytes * NOTABLE)) {
-    return [];
-  }
+  // What shrank has fewer bytes than none.
+  const notable = Math.abs(bytes) * NOTABLE;
+  if (!(javaScriptShare !== null && javaScriptShare > 0 && nativeAlone > notable)) return [];
   return [
     `${formatBytes(Math.round(nativeAlone))} was allocated by native code in threads without ` +
     "JavaScript, as addons do that work on the thread pool: their functions are known, and not who " +

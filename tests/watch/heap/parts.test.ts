@@ -23,6 +23,7 @@ import { scaleSample } from "../../../lib/watch/heap/scale.ts";
 import { SourceMaps } from "../../../lib/watch/heap/source-maps.ts";
 import { functionTable } from "../../../lib/watch/heap/table.ts";
 import type { HeapFrame, HeapProfile, HeapSample } from "../../../lib/watch/heap/types.ts";
+import { remarks } from "../../../lib/watch/heap/words.ts";
 import { temporaryDirectory } from "../../support/compile.ts";
 
 const directory = temporaryDirectory();
@@ -297,6 +298,10 @@ test("a profile says how much of it has JavaScript on its stack, and of how many
   const addon: HeapFrame = { ...LEAK, kind: "native" };
   const threads = profileOf([sample(300, [addon, MALLOC]), sample(700, [addon, MAIN])]);
   assert.equal(factsOf(threads).nativeAlone, 300);
+  const said = (profile: HeapProfile) => remarks(profile).filter((text) => /addons/.test(text));
+  assert.match(said(threads).join(), /^300 B was allocated by native code in threads without/);
+  const shrunk = profileOf([sample(-300, [MALLOC, MAIN]), sample(-5, [addon, MALLOC])]);
+  for (const none of [PROFILE, shrunk]) assert.deepEqual(said(none), []);
 });
 
 test("a profile that was written is read as it was", async () => {
