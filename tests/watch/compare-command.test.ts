@@ -40,6 +40,8 @@ test(
     const others = await compare("--resume", file, "--rounds", "3", ...variants, "--", "true");
     assert.equal(others.status, 1);
     assert.match(others.stderr, /Cannot go on with .*: its command differs from what is asked/);
+    const usual = await compare("--resume", file, "--rounds", "3", ...words.slice(-3));
+    assert.match(usual.stderr, /Cannot go on with .*: its variants differ from what is asked/);
   },
 );
 

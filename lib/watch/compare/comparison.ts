@@ -138,8 +138,10 @@ export function measuredBefore(path: string, key: ComparisonKey): Measured {
   if (parts.length > 0) {
     throw new CompareError(
       `Cannot go on with "${path}": its ${parts.join(" and its ")} ` +
-        `${parts.length === 1 ? "differs" : "differ"} from what is asked for now. Give the same ` +
-        "command and options, or another file.",
+        `${
+          parts.length > 1 || parts[0] === "variants" ? "differ" : "differs"
+        } from what is asked ` +
+        "for now. Give the same command and options, or another file.",
     );
   }
   return { runs: [...before.runs], curves: [], leftOut: [], notes: [...before.notes] };
