@@ -333,4 +333,11 @@ test("what cannot be seen is named with its reason, and is no health", () => {
     patient: { ...PATIENT, hasAgent: true },
   });
   assert.equal(silent.next, "look again when its agent answers, which would say it");
+  // mimalloc 2 under run: its agent has answered, and cannot say more.
+  const answered = judge([{ kernel: KERNEL, name: "mimalloc", allocator: { committed: 50 } }]);
+  assert.equal(answered.verdict, "cannot tell");
+  assert.match(
+    answered.next,
+    /^`offheap run --allocator jemalloc -- node server\.js` runs it under/,
+  );
 });

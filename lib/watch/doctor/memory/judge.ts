@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ALLOCATOR_FIGURES } from "../../../allocators/statistics.ts";
 import { formatBytes } from "../../../units.ts";
 import { type Observation, partsOf } from "./observation.ts";
 import { growth } from "./growth.ts";
@@ -49,9 +50,20 @@ const GROWTH_WORDS = {
   level: "did not grow",
 } as const;
 
+/** How to learn what the allocator keeps, where it is not said: an agent says all that is counted. */
+function haveItSaid({ allocator }: Observation, { command, hasAgent }: Patient): string {
+  if (ALLOCATOR_FIGURES.some((name) => allocator.figures[name] !== undefined)) {
+    return `\`offheap run --allocator jemalloc -- ${command}\` runs it under an allocator that counts it`;
+  }
+  return hasAgent
+    ? "look again when its agent answers, which would say it"
+    : `start it by \`offheap run -- ${command}\`, whose agent says it`;
+}
+
 /** What is said where no rule applies. */
 function quiet(
-  { resident, parts, trends, patient, grown }: {
+  { last, resident, parts, trends, patient, grown }: {
+    readonly last: Observation;
     readonly resident: number;
     readonly grown: Trend | null;
     readonly parts: MemoryReport["parts"];
@@ -81,11 +93,7 @@ function quiet(
       because: "nobody says how much of its memory the allocator holds back" +
         (shape === "unknown" ? "" : `; resident memory ${GROWTH_WORDS[shape]}`),
       figures: { resident },
-      next: patient.pid === null
-        ? "nothing"
-        : patient.hasAgent
-        ? "look again when its agent answers, which would say it"
-        : `start it by \`offheap run -- ${patient.command}\`, whose agent says it`,
+      next: patient.pid === null ? "nothing" : haveItSaid(last, patient),
     };
   }
   if (grown !== null) {
