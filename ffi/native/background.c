@@ -33,8 +33,11 @@
 
 typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
 
-/* How executables of JavaScript runtimes are called, before a version or a system's name. */
-static const char *const RUNTIMES[] = {"node", "nodejs", "deno", "bun"};
+/*
+ * How executables of JavaScript runtimes are called, before a version or a system's name. bunx is Bun;
+ * npm's package has it as a file of its own, "bunx.exe".
+ */
+static const char *const RUNTIMES[] = {"node", "nodejs", "deno", "bun", "bunx"};
 
 static mallctl_fn control;
 /* The process that is to have a thread of these and has made none yet; else 0. */

@@ -117,10 +117,21 @@ test("a runtime is known by its program's name, and no other program by a part o
     const lines = await preloaded("runtimes", [builtLibrary("jemalloc")], ["thread", "ask"], path);
     return lines.join();
   };
-  for (const name of ["node", "nodejs", "node22", "node-26.10", "deno", "bun", "bun-linux-x64"]) {
+  for (
+    const name of [
+      "node",
+      "nodejs",
+      "node22",
+      "node-26.10",
+      "deno",
+      "bun",
+      "bun-linux-x64",
+      "bunx.exe",
+    ]
+  ) {
     assert.match(await named(name), /^on /, name);
   }
-  for (const name of ["nodemon", "node_exporter", "bundle", "denote", "nod", "my-node"]) {
+  for (const name of ["nodemon", "node_exporter", "bundle", "bunxit", "denote", "nod", "my-node"]) {
     assert.equal(await named(name), "off 1", name);
   }
 });
