@@ -17,7 +17,8 @@ export const SHIM_SYMBOLS = {
   // int offheap_is_serving(const char *allocator, char *why, double length); 1, 0 with the reason,
   // or -1 where there is no preload to check
   offheap_is_serving: { parameters: ["cstring", "buffer", "f64"], result: "i32" },
-  // int offheap_agent(char *why, double length); 1, 0 with the reason, or -1 where none was asked for
+  // int offheap_agent(char *why, double length); 1 where it gives memory back at rest, 2 where it does
+  // not, 0 where it does not run, both with the reason, or -1 where none was asked for
   offheap_agent: { parameters: ["buffer", "f64"], result: "i32" },
 } as const satisfies SymbolTable;
 

@@ -12,7 +12,7 @@ import {
 } from "../watch/info/allocator-info.ts";
 import { healthCheck } from "../watch/info/health-check.ts";
 import { getSystemInfo, type SystemInfo } from "../watch/info/system-info.ts";
-import { ownAgent } from "../verify/agent.ts";
+import { type OwnAgent, ownAgent } from "../verify/agent.ts";
 import { processMemory } from "../watch/memory/process-memory.ts";
 import type { Verification } from "../verify/types.ts";
 import { explainMismatch, servesMalloc } from "../verify/require.ts";
@@ -114,6 +114,14 @@ export interface VerifyCommandOptions extends ReportOptions {
   readonly expect?: string;
 }
 
+function formatAgent({ running, atRest, reason }: OwnAgent): string {
+  if (!running) return `does not run: ${reason}`;
+  if (atRest) return "gives memory back at rest";
+  return reason === null
+    ? "gives memory back near a limit only"
+    : `runs, and gives nothing back at rest: ${reason}`;
+}
+
 function printVerification(found: Verification): void {
   const { memoryAllocator, memoryAllocatorVersion, memoryAllocatorVerified } = found;
   const { processAllocator, processAllocatorVersion, processAllocatorVerified } = found;
@@ -128,11 +136,7 @@ function printVerification(found: Verification): void {
       formatVerdict(memoryAllocatorVerified),
   );
   const agent = ownAgent();
-  if (agent !== null) {
-    print(
-      `agent: ${agent.running ? "gives memory back at rest" : `does not run: ${agent.reason}`}`,
-    );
-  }
+  if (agent !== null) print(`agent: ${formatAgent(agent)}`);
   if (found.runtimeAllocator !== null) print(`note: ${found.runtimeAllocator.note}.`);
   if (found.library !== null) print(`library: ${found.library.path} (${found.library.origin})`);
   print(formatEvidence(found.evidence));

@@ -508,6 +508,13 @@ test("of a process that is stopped so much is said, and what is seen from outsid
 test("verify says in its process, and doctor of another, whether the agent runs", async () => {
   const verify = offheapCommand("run", "-a", "jemalloc", "--", ...offheapCommand("verify"));
   assert.match((await runChild(verify)).stdout, /^agent: gives memory back at rest$/m);
+  const never = offheapCommand("run", "--idle-trim", "0", "--", ...offheapCommand("verify"));
+  assert.match((await runChild(never)).stdout, /^agent: gives memory back near a limit only$/m);
+  const mimalloc = offheapCommand("run", "-a", "mimalloc", "--", ...offheapCommand("verify"));
+  assert.match(
+    (await runChild(mimalloc)).stdout,
+    /^process's malloc: mimalloc (?:2[^]*^agent: runs, and gives nothing back at rest: mimalloc 2 gives|[^2][^]*^agent: gives memory back at rest$)/m,
+  );
   const plain = await runChild(offheapCommand("verify"));
   assert.doesNotMatch(plain.stdout, /^agent:/m);
   await during(launched(["-a", "jemalloc", "--idle-trim", "3s"], WAIT), async (pid) => {

@@ -170,29 +170,35 @@ int start_agent(create_thread_fn create) {
     if (process == 0 || process != getpid()) return 0;
     int before = errno;
     find_giver();
+    stop_for(why_not_given());
     __atomic_store_n(&started, process, __ATOMIC_RELEASE);
     int failure = pthread_atfork(hold_fork, let_fork, in_child);
     if (failure == 0 && atexit(end_agent) != 0) failure = ENOMEM;
     if (failure == 0) failure = make_quiet_thread(create);
-    if (failure != 0) stop_for("its thread could not be made");
+    if (failure != 0) {
+        __atomic_store_n(&started, 0, __ATOMIC_RELEASE);
+        stop_for("its thread could not be made");
+    }
     errno = before;
     return failure == 0 && agent_state.idle_ms != 0 && agent_giver()->no_give == NULL;
 }
 
 /*
- * The agent of this process: 1 when it runs and gives memory back, 0 when it was asked for and does
- * not, with the reason, and -1 when this process was not to have one.
+ * The agent of this process: 1 when it gives memory back at rest, 2 when it runs and does not, 0 when
+ * it was asked for and does not run, and -1 when this process was not to have one. `why` has the
+ * reason; of 2 it has none where memory is given back near a limit only, as was asked for.
  */
 EXPORT int offheap_agent(char *why, double length) {
     const char *reason = why_stopped();
     size_t size = to_length(length);
-    if (reason == NULL && __atomic_load_n(&started, __ATOMIC_ACQUIRE) == 0) {
+    int runs = __atomic_load_n(&started, __ATOMIC_ACQUIRE) == getpid();
+    if (!runs && reason == NULL) {
         if (__atomic_load_n(&waiting, __ATOMIC_RELAXED) != getpid()) return -1;
         reason = "this process has made no thread yet";
     }
-    if (reason == NULL) return 1;
-    if (size > 0) snprintf(why, size, "%s", reason);
-    return 0;
+    if (size > 0) snprintf(why, size, "%s", reason != NULL ? reason : "");
+    if (!runs) return 0;
+    return reason == NULL && agent_state.idle_ms != 0 ? 1 : 2;
 }
 
 #else

@@ -212,8 +212,13 @@ void *giver_function(void) {
     return function;
 }
 
+const char *why_not_given(void) {
+    return giver->give == NULL || function == NULL ? giver->no_give : NULL;
+}
+
 const char *give_back(int (*go_on)(void)) {
-    if (giver->give == NULL || function == NULL) return giver->no_give;
+    const char *why = why_not_given();
+    if (why != NULL) return why;
     giver->give(go_on);
     return NULL;
 }

@@ -150,6 +150,8 @@ const struct giver *agent_giver(void);
 /* The function by whose name it is known, and another one of the same object, or NULL. */
 void *giver_function(void);
 void *find_beside(const char *name);
+/* NULL, or why nothing can be given back. */
+const char *why_not_given(void);
 /* Gives back: NULL, or why nothing can be. */
 const char *give_back(int (*go_on)(void));
 /* Counts every figure, or says why not. */
