@@ -11,8 +11,9 @@ import type { Verification } from "../../lib/verify/types.ts";
 import type { ProcessMemory } from "../../mod.ts";
 import { API_CHILD, type ApiCall, type ApiOutcome, callApi } from "../support/api.ts";
 import { copyCheckout } from "../support/checkout.ts";
+import { temporaryDirectory } from "../support/compile.ts";
 import { IS_MUSL } from "../support/libc.ts";
-import { builtLibrary, ROOT, runChild } from "../support/runtime.ts";
+import { builtLibrary, offheapCommand, ROOT, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const RUNTIME = runtimeInfo().name;
@@ -394,3 +395,26 @@ test("Deno's missing flags are all named at once by each command", inDeno(), asy
     assert.ok(stderr.startsWith("offheap: Cannot ") && stderr.endsWith(asked), stderr);
   }
 });
+
+test(
+  "Deno with a list of programs starts them by run --no-inherit, and not beside LD_PRELOAD",
+  skipUnless(RUNTIME === "deno" && process.platform === "linux", "only Deno has such a list"),
+  async () => {
+    const script = join(temporaryDirectory(), "start.ts");
+    const command = 'new Deno.Command("echo", { args: ["started"], stdout: "inherit" })';
+    writeFileSync(script, `${command}.outputSync();\n`);
+    const deno = [process.execPath, "run", "--no-prompt", "--no-check", "--quiet"];
+    const start = (flag: string, ...options: readonly string[]) =>
+      runChild(offheapCommand("run", ...options, "--", ...deno, flag, script));
+    const refused = await start("--allow-run=echo");
+    assert.equal(refused.status, 1);
+    assert.match(
+      refused.stderr,
+      /Requires --allow-run permissions to spawn subprocess with LD_PRE/,
+    );
+    for (const words of [["--allow-run"], ["--allow-run=echo", "--no-inherit"]] as const) {
+      const { status, stdout, stderr } = await start(...words);
+      assert.deepEqual([status, stdout], [0, "started\n"], `${words}: ${stderr}`);
+    }
+  },
+);
