@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { ROOT } from "../support/runtime.ts";
+import { offheapCommand, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 
 /** What users had to read twice, in messages and in help. */
 const STUMBLED_OVER = new RegExp(
@@ -48,4 +48,50 @@ test("no message and no help has words that readers stumbled over", () => {
   assert.ok(texts.some((text) => text.includes("was not started: it was to")), "the shim's");
   assert.ok(texts.some((text) => text.includes("show the system, the allocator")), "the help's");
   assert.deepEqual(texts.filter((text) => STUMBLED_OVER.test(text)), []);
+});
+
+const GUIDES: readonly string[] = [
+  "README.md",
+  "docs/security.md",
+  ...readdirSync(`${ROOT}/docs/user-guide`).filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/user-guide/${name}`),
+];
+
+/** Text that is typed: blocks for a shell, and words in a line of text. */
+const TYPED = /^```sh\n([^]*?)^```$|(?<!`)`([^`\n]+)`(?!`)/gm;
+/** A command of offheap's, with its options; what is after "--", in a comment or quoted is not its. */
+const COMMAND =
+  /(?:\boffheap ([a-z]+)|@offheap\/build(?:@[^\s]+)?)((?: (?!--(?: |$))[^\s"'#|;&)]+)*)/g;
+
+/** The options that the guides give to each command; to `@offheap/build` by an empty name. */
+function typedOptions(): Map<string, Map<string, string>> {
+  const found = new Map<string, Map<string, string>>();
+  for (const path of GUIDES) {
+    for (const [, block, words] of readFileSync(`${ROOT}/${path}`, "utf8").matchAll(TYPED)) {
+      const text = (block ?? words ?? "").replaceAll(/\\\n\s*/g, "");
+      for (const [line, command = "", rest = ""] of text.matchAll(COMMAND)) {
+        const options = found.get(command) ?? new Map<string, string>();
+        for (const [option] of rest.matchAll(/(?<= )--?[a-z][a-z-]*/g)) {
+          options.set(option, `${path}: ${line}`);
+        }
+        found.set(command, options);
+      }
+    }
+  }
+  return found;
+}
+
+test("each command and each option in the guides is one that there is", async () => {
+  const found = typedOptions();
+  const options = [...found.values()].reduce((sum, { size }) => sum + size, 0);
+  assert.ok(found.size >= 9 && options >= 30, `${found.size} commands, ${options} options`);
+  for (const [command, typed] of found) {
+    const words = command === ""
+      ? runtimeCommand(`${ROOT}/packages/build/main.ts`, "--help")
+      : offheapCommand(command, "--help");
+    const { status, stdout, stderr } = await runChild(words);
+    assert.equal(status, 0, `offheap ${command}: ${stderr}`);
+    const known = new Set(stdout.match(/(?<=[ ,])--?[a-z][a-z-]*/g));
+    for (const [option, line] of typed) assert.ok(known.has(option), `${line}: ${option}`);
+  }
 });
