@@ -1,5 +1,5 @@
 // Programs of Debian's that work only where they are installed: man, which runs its helpers in a
-// sandbox, and supervisord, which starts services.
+// sandbox, firejail, which is set-user-ID, and supervisord, which starts services.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,6 +15,7 @@ import { skipUnless } from "../support/skip.ts";
 
 const directory = temporaryDirectory();
 const man = installedProgram("man-db", "usr/bin/man");
+const firejail = installedProgram("firejail", "usr/bin/firejail");
 const supervisord = installedProgram("supervisor", "usr/bin/supervisord");
 
 function there(program: typeof man): ReturnType<typeof skipUnless> {
@@ -37,6 +38,35 @@ test("man shows a page as without offheap, launched and as a child", there(man),
     assert.deepEqual(await runChild([...run, ...inShell]), plain, `${allocator}, as a child`);
   }
 });
+
+/** firejail in front of a command; a reason where it makes no sandbox here. */
+async function jail(): Promise<readonly [string, ...string[]] | string> {
+  if (typeof firejail === "string") return firejail;
+  const words = [firejail.path, "--noprofile", "--quiet"] as const;
+  const { status, stderr } = await runChild([...words, "echo"]);
+  return status === 0 ? words : `firejail does not start here: ${stderr}`;
+}
+
+const jailed = await jail();
+
+test(
+  "firejail starts run, which checks what it finds inside",
+  skipUnless(typeof jailed !== "string", String(jailed)),
+  async () => {
+    assert.ok(typeof jailed !== "string");
+    const words = [...offheapCommand("run", "-a", "jemalloc", "--"), ...offheapCommand("verify")];
+    const { status, stdout, stderr } = await runChild([...jailed, ...words]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^process's malloc: jemalloc .* verified$/m);
+    const refused = await runChild([...jailed, ...offheapCommand("run", "--", "no-such-program")]);
+    assert.equal(refused.status, 127, refused.stderr);
+    const drops = await runChild([
+      ...jailed,
+      ...offheapCommand("run", "--", "sh", "-c", "unset LD_PRELOAD; exec echo"),
+    ]);
+    assert.equal(drops.status, 125, drops.stderr);
+  },
+);
 
 /** A service writes down what serves it, once it can be asked to end, and that it was. */
 const SERVICE = `trap 'echo ended >> "$1"; exit 0' TERM
