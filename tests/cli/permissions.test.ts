@@ -412,7 +412,11 @@ test(
       refused.stderr,
       /Requires --allow-run permissions to spawn subprocess with LD_PRE/,
     );
-    for (const words of [["--allow-run"], ["--allow-run=echo", "--no-inherit"]] as const) {
+    const ways: readonly [string, ...string[]][] = [
+      ["--allow-run"],
+      ["--allow-run=echo", "--no-inherit"],
+    ];
+    for (const words of ways) {
       const { status, stdout, stderr } = await start(...words);
       assert.deepEqual([status, stdout], [0, "started\n"], `${words}: ${stderr}`);
     }

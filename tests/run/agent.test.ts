@@ -174,7 +174,7 @@ test("who gives nothing back says why, and is not asked again at rest", async ()
     assert.equal(allocator, "mimalloc");
     if (version?.startsWith("2.") !== true) return;
     assert.match(refused ?? "", /^mimalloc 2 gives pages back only in the thread that has them/);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await setTimeout(1000);
     assert.equal((await askAgent(pid, "hello")).stopped, refused);
   });
   await during(launched(SYSTEM, WAIT), async (pid) => {
@@ -199,7 +199,7 @@ test("purges that bring nothing stop, until the program has grown", async () => 
   await during(launched([...SYSTEM, "--idle-trim", "100ms"], words), async (pid) => {
     let stats = await askAgent(pid, "stats");
     while (stats.stopped === null && stats.purges < 8) {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await setTimeout(500);
       stats = await askAgent(pid, "stats");
     }
     assert.match(stats.stopped ?? "", /gave back less than a hundredth/);
@@ -211,7 +211,7 @@ test("near the user's limit memory is given back at once, and the decay is short
   const words = ["thread", "burst", "150", "sleep", "300", "say", "ready", "sleep", "60000"];
   const options = ["-a", "jemalloc", "--idle-trim", "0", "--memory-limit", "30MiB"];
   await during(launched(options, words), async (pid) => {
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await setTimeout(3000);
     const { purges, pressures, limit } = await askAgent(pid, "stats");
     assert.equal(limit, 30 * 2 ** 20);
     assert.ok(purges >= 1 && pressures >= 1, `${purges} purges, ${pressures} times`);
@@ -229,7 +229,7 @@ test("systemd's way of saying that memory is short is listened to", async () => 
     writeSync(writer, "short");
     let stats = await askAgent(pid, "stats");
     for (let i = 0; i < 50 && stats.purges === 0; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await setTimeout(100);
       stats = await askAgent(pid, "stats");
     }
     closeSync(writer);

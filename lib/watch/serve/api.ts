@@ -69,9 +69,12 @@ function every<T>(all: readonly T[], most: number): T[] {
   return all.filter((_, index) => (all.length - 1 - index) % step === 0);
 }
 
-function judge({ listed }: WatchedProcess, observations: readonly Observation[]): MemoryReport {
+function judge(
+  { listed, hasAgent }: WatchedProcess,
+  observations: readonly Observation[],
+): MemoryReport {
   const { pid, runtime, command } = listed;
-  const patient = { pid, runtime, command: quoteCommand(command) };
+  const patient = { pid, runtime, command: quoteCommand(command), hasAgent };
   return judgeMemory({ patient, observations, purged: null });
 }
 

@@ -30,6 +30,8 @@ export interface WatchedProcess {
   readonly listed: ListedProcess;
   /** How it is called in metrics. */
   readonly program: string;
+  /** Whether an agent was asked for when it was started. */
+  readonly hasAgent: boolean;
   /** What its metrics are read of. */
   readonly reading: MetricReading;
   /** Where its memory is. */
@@ -148,6 +150,7 @@ function watch(
     // As the parts add up to it.
     listed: { ...listed, resident: rss },
     program: programName(listed),
+    hasAgent: facts.launch.agent,
     reading: {
       serving: {
         name: listed.allocator,

@@ -9,7 +9,7 @@ import { type Observation, partsOf } from "./observation.ts";
 import { growth } from "./growth.ts";
 import { RULES } from "./rules.ts";
 import { countFalls, lowPoints, type Point, type Trend, trendOf } from "./trend.ts";
-import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends } from "./types.ts";
+import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends, Patient } from "./types.ts";
 
 /** Below that a process is mostly its runtime, and shares of it mean nothing. */
 const LEAST_RESIDENT = 24 * 2 ** 20;
