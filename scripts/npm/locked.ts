@@ -10,7 +10,7 @@ import { ROOT } from "../../tools/runtimes.ts";
 import { machineNpm } from "./process.ts";
 
 /** The directories. */
-export type LockedName = "load" | "managers" | "registry" | "tools";
+export type LockedName = "load" | "managers" | "next" | "registry" | "tools";
 
 /**
  * Installs what a lock file names, unless that has been done.

@@ -6,7 +6,7 @@ import { cleanEnvironment } from "../../scripts/npm/process.ts";
 import { EXPECTED, findTools, listening, npmProject, PROGRAM } from "../support/npm-project.ts";
 import { skipUnless } from "../support/skip.ts";
 
-const tools = findTools();
+const tools = findTools("next");
 const THERE = skipUnless("directory" in tools, "missing" in tools ? tools.missing : "");
 
 const FILES = {

@@ -1,5 +1,6 @@
 /**
- * Projects that have the packed npm package installed, beside the tools of `scripts/npm/tools`.
+ * Projects that have the packed npm package installed, beside the tools of `scripts/npm/tools`
+ * or `scripts/npm/next`.
  *
  * @module
  */
@@ -26,10 +27,10 @@ import { ROOT } from "./runtime.ts";
 /** Where the tools are installed, or why they are not. */
 export type Tools = { readonly directory: string } | { readonly missing: string };
 
-/** Installs the tools, unless they are there. */
-export function findTools(): Tools {
+/** Installs the tools, or Next, which is three times as large, unless they are there. */
+export function findTools(name: "tools" | "next" = "tools"): Tools {
   try {
-    return { directory: installLocked("tools") };
+    return { directory: installLocked(name) };
   } catch (error) {
     const said = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
     return { missing: `the tools could not be fetched from the npm registry (${said})` };
