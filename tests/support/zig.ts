@@ -7,6 +7,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { ownCacheDirectory } from "../../lib/library/directories.ts";
+import { makePrivateDirectory } from "../../packages/build/store/output.ts";
 import { builtOnce } from "./built-once.ts";
 import { FIXTURES, ROOT } from "./runtime.ts";
 import { skipUnless } from "./skip.ts";
@@ -16,6 +18,17 @@ const LIMIT_MS = 240_000;
 /** Without the sanitizer, whose runtime zig would first make for each target: 20 seconds each. */
 const FLAGS: readonly string[] = ["-O1", "-fno-sanitize=undefined"];
 
+/** Where `offheap-build` keeps what zig makes, too: what each target's libraries begin with. */
+function findCache(): string {
+  const cache = ownCacheDirectory();
+  if (cache === null) return join(ROOT, "build", "zig-cache");
+  const directory = join(cache, "zig");
+  makePrivateDirectory(cache, directory);
+  return directory;
+}
+
+const CACHE = findCache();
+
 function zig(args: readonly string[], directory: string): string {
   return execFileSync(existsSync(OWN_ZIG) ? OWN_ZIG : "zig", args, {
     cwd: directory,
@@ -24,8 +37,8 @@ function zig(args: readonly string[], directory: string): string {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       ...process.env,
-      ZIG_GLOBAL_CACHE_DIR: join(ROOT, "build", "zig-cache", "global"),
-      ZIG_LOCAL_CACHE_DIR: join(ROOT, "build", "zig-cache", "local"),
+      ZIG_GLOBAL_CACHE_DIR: CACHE,
+      ZIG_LOCAL_CACHE_DIR: CACHE,
     },
   });
 }
