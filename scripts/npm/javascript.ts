@@ -181,6 +181,11 @@ export async function buildJavaScript(
   return await Promise.all(bundles.map((bundle) => buildBundle(bundle, out, options)));
 }
 
+/** Makes the files of the command of `offheap`, and no library. */
+export async function buildCommand(out: string, options: JavaScriptOptions = {}): Promise<void> {
+  await Promise.all(COMMAND.map((bundle) => buildBundle(bundle, out, options)));
+}
+
 async function buildBundle(
   { entry, file, options }: Bundle,
   out: string,

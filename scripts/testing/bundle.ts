@@ -1,6 +1,6 @@
 /**
- * What children of tests start: the command line, the fixtures and the benchmarks as few JavaScript
- * files. A runtime takes longer to read a hundred TypeScript modules than most tests take. The
+ * What children of tests start: the fixtures and the benchmarks as few JavaScript files, and the
+ * command line as the three that are published. A runtime takes longer to read a hundred TypeScript modules than most tests take. The
  * sources themselves are started by `tests/project/sources.test.ts`.
  *
  * @module
@@ -10,8 +10,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { keptDirectory, type Store } from "../../tools/kept-directory.ts";
+import { keptDirectoryAsync, type Store } from "../../tools/kept-directory.ts";
 import { ROOT } from "../../tools/runtimes.ts";
+import { buildCommand } from "../npm/javascript.ts";
 
 /** Where the bundles are. Those of other sources are kept for a while: another run may be using one. */
 const STORE: Store = {
@@ -28,6 +29,9 @@ const DIRECTORIES: readonly string[] = [
   "bench",
   "bench/workloads",
 ];
+
+/** What makes the command line's files: of its modules the others tell whether they changed. */
+const COMMAND_BUNDLER = join(ROOT, "scripts", "npm", "javascript.ts");
 
 /** A module's address, and not its name in a text. */
 const ADDRESS = /(?<!["'`])\bimport\.meta\.url\b(?!["'`])/g;
@@ -62,8 +66,8 @@ function programs(): string[] {
 }
 
 /**
- * Bundles today's sources, and gives the directory: a program of `lib/cli.ts` is `lib/cli.js` in
- * it. Sources that did not change give the directory that is there.
+ * Bundles today's sources, and gives the directory: a program of `bench/x.ts` is `bench/x.js` in it,
+ * and `lib/cli.ts` is `lib/cli.cjs`. Sources that did not change give the directory that is there.
  */
 export async function bundlePrograms(): Promise<string> {
   // As deep as it will be: source maps have relative paths.
@@ -88,11 +92,13 @@ export async function bundlePrograms(): Promise<string> {
   });
   const hash = createHash("sha256");
   for (const { path, hash: content } of outputFiles) hash.update(`${path}\0${content}\0`);
-  return keptDirectory(STORE, hash.digest("hex").slice(0, 16), (work) => {
+  hash.update(readFileSync(COMMAND_BUNDLER));
+  return await keptDirectoryAsync(STORE, hash.digest("hex").slice(0, 16), async (work) => {
     for (const { path, contents } of outputFiles) {
       const file = join(work, relative(outdir, path));
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, contents);
     }
+    await buildCommand(join(work, "lib"), { inCheckout: true });
   });
 }

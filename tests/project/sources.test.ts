@@ -43,7 +43,7 @@ test(
   () => {
     const scripts = readdirSync(FIXTURES).filter((name) => name.endsWith(".ts"));
     for (const script of [CLI, ...scripts.map((name) => join(FIXTURES, name))]) {
-      assert.match(programOf(script), /build.tests.bundles.*\.js$/);
+      assert.match(programOf(script), /build.tests.bundles.*\.c?js$/);
     }
     for (const script of [join(FIXTURES, "hello.c"), join("/tmp", "lib", "cli.ts")]) {
       assert.equal(programOf(script), script);

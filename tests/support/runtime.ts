@@ -30,8 +30,10 @@ const BUNDLE: string | undefined = process.env.OFFHEAP_TEST_BUNDLE;
 export function programOf(script: string): string {
   const name = relative(ROOT, script);
   if (BUNDLE === undefined || name.startsWith("..")) return script;
-  const bundled = join(BUNDLE, name.replace(/\.ts$/, ".js"));
-  return existsSync(bundled) ? bundled : script;
+  const bundled = [".cjs", ".js"].map((extension) =>
+    join(BUNDLE, name.replace(/\.ts$/, extension))
+  );
+  return bundled.find(existsSync) ?? script;
 }
 
 /** The command that runs a script in the runtime that runs this test. */
