@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { onceAPush } from "../support/effort.ts";
+import { effort, onceAPush } from "../support/effort.ts";
 import {
   type ChildResult,
   FIXTURES,
@@ -84,15 +84,17 @@ async function runAll(programs: readonly Program[]): Promise<[Program, ChildResu
   return results;
 }
 
+/** How many files' examples one process runs: to start it takes longer than to run them. */
+const FILES_TOGETHER = effort(8, 1);
+
 /** What is printed before each of several programs. */
 const MARK = "---\n";
 
-/** Programs of one file, each a module of its own, one after the other in one process. */
+/** Programs of some files, each a module of its own, one after the other in one process. */
 function inTurn(programs: readonly Program[]): Program {
-  const [{ name = "" } = {}] = programs;
   const modules = programs.map(({ code }) => JSON.stringify(code.replaceAll(PACKAGE, MODULE)));
   return {
-    name: name.replace(/^example 1/, "examples"),
+    name: programs.map(({ name }) => name).join(", "),
     code: `import { writeFileSync } from "node:fs";
 import process from "node:process";
 for (const [index, code] of [${modules.join(", ")}].entries()) {
@@ -178,13 +180,18 @@ test("each @example of memory and of what watches it runs without a complaint", 
     .map((name) => `lib/watch/${name}.ts`);
   const others = ["mod.ts", "lib/errors.ts", ...ffi, ...watch];
   const files = [...others, ...sources].map(examplesOf).filter((examples) => examples.length > 0);
-  const programs = files.map((examples) => inTurn(examples));
-  for (const [{ name }, { status, stdout, stderr }] of await runAll(programs)) {
+  const groups = Array.from(
+    { length: Math.ceil(files.length / FILES_TOGETHER) },
+    (_, group) => files.slice(group * FILES_TOGETHER, (group + 1) * FILES_TOGETHER).flat(),
+  );
+  const counts = new Map(groups.map((examples) => [inTurn(examples), examples.length]));
+  for (const [program, { status, stdout, stderr }] of await runAll([...counts.keys()])) {
+    const { name } = program;
     assert.equal(stderr, "", name);
     assert.equal(status, 0, name);
     const [before, ...shown] = stdout.split(MARK);
     assert.equal(before, "");
-    assert.notEqual(shown.length, 0, name);
+    assert.equal(shown.length, counts.get(program), name);
     for (const text of shown) assert.notEqual(text, "", `${name}: each shows something: ${stdout}`);
   }
 });
