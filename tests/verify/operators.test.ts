@@ -10,6 +10,7 @@ import { debianAllocator, debianAllocatorFile } from "../../tools/packages/debia
 import { withChild } from "../support/child.ts";
 import { compileTo } from "../support/built-once.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import {
   builtLibrary,
   FIXTURES,
@@ -137,8 +138,9 @@ const debian = debianAllocatorFile(debianAllocator("jemalloc", "bookworm"));
 const withDebian = skipUnless("path" in debian, "missing" in debian ? debian.missing : "");
 
 /** Work that Node does by C++'s operators and by malloc, and frees by both. */
-const WORK = 'import { Buffer } from "node:buffer";' +
-  "const all = []; for (let i = 0; i < 1e5; i++) all.push(Buffer.alloc(100 + i % 5000));" +
+const BUFFERS = effort(20_000, 100_000);
+const WORK = 'import { Buffer } from "node:buffer"; const all = [];' +
+  `for (let i = 0; i < ${BUFFERS}; i++) all.push(Buffer.alloc(100 + i % 5000));` +
   "console.log(all.length);";
 
 for (const allocator of ALLOCATORS) {
@@ -157,7 +159,7 @@ for (const allocator of ALLOCATORS) {
         const { stdout, stderr, status, signal } = await runChild(runtimeCommand(script), {
           variables,
         });
-        assert.deepEqual([status, signal, stdout], [0, null, "100000\n"], stderr);
+        assert.deepEqual([status, signal, stdout], [0, null, `${BUFFERS}\n`], stderr);
       }
     },
   );
