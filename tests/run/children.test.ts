@@ -21,7 +21,7 @@ import {
   runChild,
   runtimeCommand,
 } from "../support/runtime.ts";
-import { effort } from "../support/effort.ts";
+import { effort, THOROUGH } from "../support/effort.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -129,12 +129,9 @@ const CLOSED = "the checkout is where other users may not read it";
 const SANDBOX_USER = IS_ROOT ? NOBODY : undefined;
 const hasChromium = typeof chromium !== "string";
 
-function browsers(): ChildCommand[] {
-  if (!hasChromium) return [];
-  // As root Chromium refuses its sandbox; as another user it has one, where the kernel lets it.
-  const sandboxed = othersMayRead ? [browser([], SANDBOX_USER)] : [];
-  return [browser(["--no-sandbox"]), ...sandboxed];
-}
+/** As root Chromium refuses its sandbox; as another user it has one, where the kernel lets it. */
+const sandboxed = hasChromium && othersMayRead ? [browser([], SANDBOX_USER)] : [];
+const open = hasChromium ? [browser(["--no-sandbox"])] : [];
 
 const START = runtimeCommand(join(FIXTURES, "start-children.ts"));
 
@@ -169,7 +166,7 @@ const PROOF: readonly ChildCommand[] = [
 ];
 
 let plain: Promise<ChildOutcome[]> | undefined;
-const everything = [...wayCommands, ...browsers()];
+const everything = [...wayCommands, ...open, ...sandboxed];
 /** How everything ends without offheap. */
 function baseline(): Promise<ChildOutcome[]> {
   return plain ??= started([], everything);
@@ -184,18 +181,25 @@ test("without offheap all of it works here, or there is nothing to compare with"
   }
 });
 
-for (const allocator of ALLOCATORS) {
+for (const [turn, allocator] of ALLOCATORS.entries()) {
+  // A browser takes as long as all ways together: on a push each has its turn.
+  const isTried = (index: number): boolean =>
+    THOROUGH || index < ways.length || index % 2 === turn % 2;
+  const tried = [...everything.keys()].filter(isTried);
   for (const profile of PROFILES.slice(0, effort(1, PROFILES.length))) {
     test(`children of a program under ${allocator}, ${profile}, end as without offheap`, async () => {
       const before = offheapCommand("run", "-a", allocator, "-p", profile, "--");
       const expected = await baseline();
-      const found = await started(before, [...everything, ...PROOF]);
-      for (const [index, outcome] of expected.entries()) {
+      const commands = tried.flatMap((index) => everything[index] ?? []);
+      const found = await started(before, [...commands, ...PROOF]);
+      assert.equal(found.length, commands.length + PROOF.length);
+      for (const [place, index] of tried.entries()) {
         const command = everything[index]?.command ?? [];
-        const result = found[index] ?? outcome;
+        const [result, outcome] = [found[place], expected[index]];
+        assert.ok(result !== undefined && outcome !== undefined);
         assert.deepEqual(ended(command, result), ended(command, outcome), command.join(" "));
       }
-      for (const { status } of found.slice(expected.length)) {
+      for (const { status } of found.slice(commands.length)) {
         assert.equal(status, 0, "nothing was preloaded");
       }
     });
@@ -215,7 +219,7 @@ for (const [index, way] of ways.entries()) {
       const profile = PROFILES[turn % PROFILES.length] ?? "balanced";
       return offheapCommand("run", "-a", allocator, "-p", profile, "--");
     };
-    for (const turn of [index, index + 1]) {
+    for (const turn of [index, index + 1].slice(0, effort(1, 2))) {
       await endsAsExpected([...run(turn), ...by(way, SHOW)], "under offheap run");
     }
     if (!othersMayRead) return;
@@ -230,7 +234,7 @@ test(
   skipUnless(hasChromium, typeof chromium === "string" ? chromium : ""),
   async () => {
     const { command, variables = {} } = browser(["--no-sandbox"]);
-    for (const allocator of ALLOCATORS) {
+    for (const allocator of ALLOCATORS.slice(effort(1, 0))) {
       const options = { variables: { ...launchEnvironment({ allocator }), ...variables } };
       const shown = await runChild(command, options);
       assert.match(shown.stdout, /<p id="a">42<\/p>/, shown.stderr);
@@ -251,7 +255,7 @@ test(
   ),
   async () => {
     const container = ["unshare", "--pid", "--fork", "--mount-proc"];
-    for (const allocator of ALLOCATORS) {
+    for (const allocator of ALLOCATORS.slice(0, effort(1, 2))) {
       const before = [...container, ...offheapCommand("run", "-a", allocator, "--")];
       const [outcome] = await started(before, [browser([], NOBODY)]);
       assert.match(outcome?.stdout ?? "", /<p id="a">42<\/p>/, `${outcome?.stderr}`);
