@@ -169,6 +169,11 @@ export const RULES: readonly Rule[] = [
     reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
   },
   {
+    files: ["run/managers"],
+    fits: isUsual,
+    reason: "it is about PM2; run/handover has the channel of fork() in each runtime",
+  },
+  {
     files: ["cli/reports"],
     fits: isQuickest,
     reason: "what is printed is alike in all runtimes; cli/cli has each command run in each",
