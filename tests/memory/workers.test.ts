@@ -106,7 +106,7 @@ for (const allocator of NAMES) {
 for (const allocator of NAMES) {
   test(`${allocator}: eight workers allocate, pass and free at once, and one is ended in the middle`, async () => {
     const memory = openAllocator({ allocator });
-    const rounds = effort(400, 2000);
+    const rounds = effort(200, 2000);
     const workers = Array.from({ length: 8 }, (_, i) => start("churn", allocator, rounds, i + 1));
     const work = Promise.all(workers.map((worker) => workThrough(worker, memory)));
     const victim = start("churn", allocator, 1e9, 99);

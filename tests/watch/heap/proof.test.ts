@@ -96,8 +96,10 @@ test("a native library's leak is under its function, and under the JavaScript th
   });
 });
 
+const ofThreads = onceAPush("threads without JavaScript are alike", onGlibc);
+
 test("what sharp allocates in the runtime's threads is under libvips' function, and that is said", {
-  ...onGlibc,
+  ...ofThreads,
 }, async () => {
   await withHolder(PREPARED, ["sharp"], async (child) => {
     const text = await heap(await profileOfLeak(child, "sharp"));
