@@ -341,6 +341,8 @@ test("the soft limit of open files is the shell's", async () => {
   assert.match(await compare('ulimit -n 256; "$@"; :', limits), /^256\n256\n/);
   // Set in the process itself, behind the parent's back: where both are set, both are kept.
   assert.match(await compare('ulimit -n 200; exec "$@"', limits), /^200\n200\n/);
+  const behind = 'ulimit -S -n 256; bash -c \'ulimit -n 1000; exec "$@"\' bash "$@"; :';
+  assert.match(await compare(behind, limits), /^1000\n1000\n/);
 });
 
 test("a standard stream that was closed is /dev/null, and none is another's file", async () => {
