@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { ENVIRONMENT_FORMATS } from "../../lib/cli/environment-formats.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { launchEnvironment, type LaunchOptions } from "../../mod.ts";
-import { compileShared } from "../support/compile.ts";
+import { callApiOnce } from "../support/api.ts";
+import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import {
   builtLibrary,
   childEnvironment,
@@ -148,6 +150,24 @@ test("offheap env: a shell that evaluates it starts programs under the allocator
   assert.notEqual(stdout, "", stderr);
   const found = JSON.parse(stdout) as Verification;
   assert.deepEqual([found.processAllocator, found.processAllocatorVerified], ["mimalloc", true]);
+});
+
+test("a path that the dynamic linker would expand is printed by no command: a link to it is", async () => {
+  const place = join(temporaryDirectory(), "$LIB", "${PLATFORM}");
+  mkdirSync(place, { recursive: true });
+  const library = join(place, "libjemalloc.so");
+  const source = builtLibrary("jemalloc", "preload");
+  for (const end of ["", ".json"]) copyFileSync(`${source}${end}`, `${library}${end}`);
+  const options = { variables: { XDG_CACHE_HOME: temporaryDirectory() } };
+  const words = ["-a", "jemalloc", "--library", library, "-f", "json"];
+  const { stdout, stderr } = await runChild(offheapCommand("env", ...words), options);
+  const launch = ["launchEnvironment", { allocator: "jemalloc", library }] as const;
+  const given = await callApiOnce<Readonly<Record<string, string>>>(launch, options);
+  for (const { LD_PRELOAD = "$" } of [JSON.parse(stdout), given]) {
+    assert.doesNotMatch(LD_PRELOAD, /\$/, stderr);
+    const maps = await runChild(["cat", "/proc/self/maps"], { variables: { LD_PRELOAD } });
+    assert.ok(maps.stdout.includes(library), maps.stderr);
+  }
 });
 
 test("offheap env keeps what is set, says so apart, and appends to an existing preload", async () => {
