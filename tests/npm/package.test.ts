@@ -188,6 +188,15 @@ test("loading it loads one file: a hundred modules take a runtime longer than al
   assert.doesNotMatch(code, /(?<![#.\w])require\("(?!node:)|\bimport\(|^import |\bimport\.meta/m);
 });
 
+test("what run loads has no parser of options, no tables and no colours in it", () => {
+  for (const part of ["CommanderError", "colSpan", "styleText"]) {
+    assert.ok(text("dist/main.cjs").includes(part), part);
+    for (const name of ["cli", "run"]) {
+      assert.ok(!text(`dist/${name}.cjs`).includes(part), `${name}: ${part}`);
+    }
+  }
+});
+
 test("the package's README is for who installed it: its links lead to the repository's pages", () => {
   const { url } = manifest["repository"] as { url: string };
   const page = url.replace(/^git\+|\.git$/g, "");
