@@ -30,7 +30,7 @@ export interface BrowserPage {
   open(url: string): Promise<void>;
   /** The value of an expression in the page; a promise's. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Waits until an expression is true in the page. */
+  /** Waits until an expression is true in the page, which was read to its end. */
   until(expression: string, what: string): Promise<void>;
   /** Shows it in another size, or in the dark. */
   display(display: Display): Promise<void>;
@@ -97,8 +97,9 @@ function pageOf(send: Send, complaints: string[]): BrowserPage {
     },
     async until(expression, what) {
       const end = performance.now() + LIMIT_MS;
+      const holds = `document.readyState !== "loading" && Boolean(${expression})`;
       while (performance.now() < end) {
-        if (await evaluate<boolean>(`Boolean(${expression})`).catch(() => false)) return;
+        if (await evaluate<boolean>(holds).catch(() => false)) return;
         await wait(50);
       }
       const text = await evaluate<string>("document.body.innerText");
