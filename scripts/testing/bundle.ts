@@ -1,7 +1,8 @@
 /**
  * What children of tests start: the fixtures and the benchmarks as few JavaScript files, and the
- * command line as the three that are published. A runtime takes longer to read a hundred TypeScript modules than most tests take. The
- * sources themselves are started by `tests/project/sources.test.ts`.
+ * command line as the three that are published. A runtime takes longer to read a hundred TypeScript
+ * modules than most tests take. The sources themselves are started by
+ * `tests/project/sources.test.ts`.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build, type OutputFile, type Plugin } from "esbuild";
 import { keptDirectoryAsync, type Store } from "../../tools/kept-directory.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { buildCommand } from "../npm/javascript.ts";
@@ -20,17 +21,20 @@ const STORE: Store = {
   kept: 2 * 60 * 60 * 1000,
 };
 
-/** The programs: single files, and all files of a directory. */
-const PROGRAMS: readonly string[] = ["mod.ts", "lib/cli.ts"];
-const DIRECTORIES: readonly string[] = [
-  "tests/fixtures",
-  "examples",
-  "examples/off-heap",
-  "bench",
-  "bench/workloads",
+/**
+ * The programs: single files, and all files of a directory. Those that are bundled together share
+ * files, the more of them the more ways there are to combine modules, and a runtime takes longer for
+ * many: the benchmarks, which combine most, are bundled by themselves.
+ */
+const PROGRAMS: readonly (readonly string[])[] = [
+  ["mod.ts", "tests/fixtures/", "examples/", "examples/off-heap/"],
+  ["bench/", "bench/workloads/"],
 ];
 
-/** What makes the command line's files: of its modules the others tell whether they changed. */
+/** What the command line begins with. */
+const COMMAND = "lib/cli.ts";
+
+/** What makes the command line's files; whether its modules changed is seen by a bundle of them. */
 const COMMAND_BUNDLER = join(ROOT, "scripts", "npm", "javascript.ts");
 
 /** A module's address, and not its name in a text. */
@@ -55,28 +59,25 @@ const sourceAddresses: Plugin = {
   },
 };
 
-/** The sources of the programs that are bundled, as paths from the root. */
-function programs(): string[] {
-  const found = DIRECTORIES.flatMap((directory) =>
-    readdirSync(join(ROOT, directory))
+/** The sources of programs, as paths from the root. */
+function sourcesOf(programs: readonly string[]): string[] {
+  return programs.flatMap((path) =>
+    !path.endsWith("/") ? [path] : readdirSync(join(ROOT, path))
       .filter((name) => name.endsWith(".ts"))
-      .map((name) => `${directory}/${name}`)
+      .map((name) => `${path}${name}`)
   );
-  return [...PROGRAMS, ...found];
 }
 
-/**
- * Bundles today's sources, and gives the directory: a program of `bench/x.ts` is `bench/x.js` in it,
- * and `lib/cli.ts` is `lib/cli.cjs`. Sources that did not change give the directory that is there.
- */
-export async function bundlePrograms(): Promise<string> {
-  // As deep as it will be: source maps have relative paths.
-  const outdir = join(STORE.place, "0");
+/** As deep as they will be: source maps have relative paths. */
+const OUT = join(STORE.place, "0");
+
+/** Bundles programs, whose files come to lie as their sources do. */
+async function bundle(entryPoints: string[]): Promise<OutputFile[]> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: programs(),
+    entryPoints,
     outbase: ROOT,
-    outdir,
+    outdir: OUT,
     chunkNames: "chunks/[name]-[hash]",
     bundle: true,
     splitting: true,
@@ -90,12 +91,26 @@ export async function bundlePrograms(): Promise<string> {
     write: false,
     logLevel: "silent",
   });
+  return outputFiles;
+}
+
+/**
+ * Bundles today's sources, and gives the directory: a program of `bench/x.ts` is `bench/x.js` in it,
+ * and `lib/cli.ts` is `lib/cli.cjs`. Sources that did not change give the directory that is there.
+ */
+export async function bundlePrograms(): Promise<string> {
+  const [command = [], ...outputs] = await Promise.all(
+    [[COMMAND], ...PROGRAMS].map((programs) => bundle(sourcesOf(programs))),
+  );
+  const files = outputs.flat();
   const hash = createHash("sha256");
-  for (const { path, hash: content } of outputFiles) hash.update(`${path}\0${content}\0`);
+  for (const { path, hash: content } of [...command, ...files]) {
+    hash.update(`${path}\0${content}\0`);
+  }
   hash.update(readFileSync(COMMAND_BUNDLER));
   return await keptDirectoryAsync(STORE, hash.digest("hex").slice(0, 16), async (work) => {
-    for (const { path, contents } of outputFiles) {
-      const file = join(work, relative(outdir, path));
+    for (const { path, contents } of files) {
+      const file = join(work, relative(OUT, path));
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, contents);
     }
