@@ -86,8 +86,11 @@ test("it depends on nothing but the platforms' packages and koffi's, which may b
     !["offheap", BUILD_PACKAGE].includes(name)
   );
   assert.ok(names.includes(PLATFORM));
+  const koffi = TARGETS.filter(({ name }) => names.includes(`@offheap/${name}`))
+    .map(({ platform, arch }) => koffiPackage(platform, arch));
+  assert.ok(koffi.includes(koffiPackage(process.platform, process.arch)));
   const expected = [
-    [koffiPackage(process.platform, process.arch), version],
+    ...koffi.map((name) => [name, version]),
     ...names.map((name) => [name, VERSION]),
   ];
   assert.deepEqual(optional, Object.fromEntries(expected));
