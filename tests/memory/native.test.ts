@@ -8,7 +8,12 @@ import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
-import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
+import {
+  ADDRESS_SANITIZERS,
+  runSanitized,
+  sanitizersMissing,
+  THREAD_SANITIZER,
+} from "../support/sanitizers.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const NATIVE = join(ROOT, "ffi", "native");
@@ -58,7 +63,7 @@ for (
       ASAN_OPTIONS: "detect_leaks=1",
       TSAN_OPTIONS: "ignore_noninstrumented_modules=1",
     };
-    const { status, stdout, stderr } = await runChild([program, ...libraries], { variables });
+    const { status, stdout, stderr } = await runSanitized([program, ...libraries], { variables });
     assert.equal(stderr, "");
     assert.equal(stdout, "done\n");
     assert.equal(status, 0);

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "./compile.ts";
+import { type ChildOptions, type ChildResult, runChild } from "./runtime.ts";
 
 /** The address and undefined-behaviour sanitizers, as compiler flags. */
 export const ADDRESS_SANITIZERS: readonly string[] = [
@@ -25,4 +26,23 @@ export function sanitizersMissing(flags: readonly string[]): string | null {
   } catch (error) {
     return error instanceof Error ? error.message.split("\n").slice(0, 2).join(" ") : String(error);
   }
+}
+
+/** What the leak sanitizer says when it has failed itself, and found nothing. */
+const OWN_FAULT = /^==\d+==LeakSanitizer has encountered a fatal error\.$/m;
+const ATTEMPTS = 3;
+
+/**
+ * Runs a program with the sanitizers in it. The leak sanitizer looks at the threads of a process from
+ * beside it, and at times crashes there ("Tracer caught signal 11"): then the program runs once more.
+ */
+export async function runSanitized(
+  command: readonly [string, ...string[]],
+  options: ChildOptions = {},
+): Promise<ChildResult> {
+  let result = await runChild(command, options);
+  for (let more = ATTEMPTS - 1; more > 0 && OWN_FAULT.test(result.stderr); more--) {
+    result = await runChild(command, options);
+  }
+  return result;
 }
