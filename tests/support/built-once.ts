@@ -83,7 +83,8 @@ const versions = new Map<string, string>();
 function versionOf(compiler: string): string {
   const known = versions.get(compiler);
   if (known !== undefined) return known;
-  const version = execFileSync(compiler, ["-dumpfullversion", "-dumpmachine"], {
+  // Not "-dumpmachine", which zig refuses with a version of glibc.
+  const version = execFileSync(compiler, ["--version"], {
     encoding: "utf8",
   });
   versions.set(compiler, version);
