@@ -4,6 +4,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { drawTop, pressKey, type TopState } from "../../lib/cli/top-screen.ts";
 import type { ListedProcess } from "../../lib/watch/processes/types.ts";
+import { withChild } from "../support/child.ts";
 import { childEnvironment, offheapCommand, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -140,20 +141,29 @@ async function inTerminal(
 /** The alternate screen is left, and the cursor is shown, as the last thing. */
 const LEFT = "\x1b[?25h\x1b[?1049l";
 
+/** The largest process of a machine, which is selected first, and goes on until it is not needed. */
+const LARGE = "const held = Buffer.alloc(2 ** 29, 1); process.stdin.pipe(process.stdout);";
+
 test(
   "in a terminal its keys purge, show details and end it",
   skipUnless(hasTerminals, "script makes no terminal here"),
   async () => {
-    const { status, output } = await inTerminal(async (wait, press) => {
-      await wait(/p purge +d details/);
-      press("p");
-      await wait(/came back|Cannot ask the agent/);
-      press("d");
-      await wait(/any key: back/);
-      await wait(/verdict: /);
-      press("x");
-      press("q");
-    });
+    const { status, output } = await withChild(
+      "node",
+      ["-e", LARGE],
+      {},
+      () =>
+        inTerminal(async (wait, press) => {
+          await wait(/p purge +d details/);
+          press("p");
+          await wait(/came back|Cannot ask the agent/);
+          press("d");
+          await wait(/any key: back/);
+          await wait(/verdict: /);
+          press("x");
+          press("q");
+        }),
+    );
     assert.equal(status, 0, output);
     assert.ok(output.trimEnd().endsWith(LEFT), output.slice(-200));
   },
