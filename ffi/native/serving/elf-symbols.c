@@ -23,6 +23,8 @@ struct symbol_search {
     uint32_t hash;
     /* Only this object when not NULL. */
     const struct definition *within;
+    /* The last object that is searched; all when NULL. */
+    const struct definition *last;
     struct definition found;
 };
 
@@ -113,19 +115,32 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *data) {
     return 0;
 }
 
-static int find_symbol(const char *name, const struct definition *within, struct definition *found) {
-    struct symbol_search search = {name, gnu_hash_of(name), hash_of(name), within, {NULL, 0, NULL}};
-    if (dl_iterate_phdr(search_object, &search) == 0) return 0;
+enum { FOUND = 1, NOT_FOUND };
+
+static int search_in_order(struct dl_phdr_info *info, size_t size, void *data) {
+    const struct symbol_search *search = data;
+    if (search_object(info, size, data)) return FOUND;
+    return search->last != NULL && search->last->base == info->dlpi_addr ? NOT_FOUND : 0;
+}
+
+static int find_symbol(const char *name, const struct definition *within, const struct definition *last,
+                       struct definition *found) {
+    struct symbol_search search = {name, gnu_hash_of(name), hash_of(name), within, last, {NULL, 0, NULL}};
+    if (dl_iterate_phdr(search_in_order, &search) != FOUND) return 0;
     *found = search.found;
     return 1;
 }
 
 int find_definition(const char *name, struct definition *found) {
-    return find_symbol(name, NULL, found);
+    return find_symbol(name, NULL, NULL, found);
 }
 
 int find_definition_in(const struct definition *object, const char *name, struct definition *found) {
-    return find_symbol(name, object, found);
+    return find_symbol(name, object, NULL, found);
+}
+
+int find_definition_up_to(const struct definition *last, const char *name, struct definition *found) {
+    return find_symbol(name, NULL, last, found);
 }
 
 #endif

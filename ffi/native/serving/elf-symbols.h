@@ -22,4 +22,7 @@ int find_definition(const char *name, struct definition *found);
 /* The definition in the object of another one. 0 when there is none. */
 int find_definition_in(const struct definition *object, const char *name, struct definition *found);
 
+/* As the first, but not in objects after that of another definition; in all of them after NULL. */
+int find_definition_up_to(const struct definition *last, const char *name, struct definition *found);
+
 #endif

@@ -66,10 +66,11 @@ int check_functions(const struct answer *why) {
 int check_left(const struct answer *why) {
     struct definition server, found, libc;
     if (!find_definition("malloc", &server)) return no(why, "no object defines malloc");
-    int has_libc = find_definition(SYSTEM_SYMBOL, &libc);
+    /* What was opened later serves nobody by a function that the C library does not have. */
+    const struct definition *last = find_definition(SYSTEM_SYMBOL, &libc) ? &libc : NULL;
     for (size_t i = 0; i < COUNT_OF(LEFT_TO_LIBC); i++) {
-        if (!find_definition(LEFT_TO_LIBC[i], &found) || found.base == server.base) continue;
-        if (has_libc && found.base == libc.base) continue;
+        if (!find_definition_up_to(last, LEFT_TO_LIBC[i], &found) || found.base == server.base) continue;
+        if (last != NULL && found.base == last->base) continue;
         return no(why, "%s is served by another, \"%s\"", LEFT_TO_LIBC[i], file_of(&found));
     }
     return 1;

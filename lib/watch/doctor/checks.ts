@@ -137,8 +137,9 @@ export function entryEvidence(facts: Facts, server: LoadedObject | null): Doctor
   const linker = basename(facts.program.interpreter ?? "");
   const end = objects.findIndex((object) => isNamed(object, linker));
   const started = end < 0 ? objects : objects.slice(0, end);
+  const elsewhere = [...OPERATORS, ...LEFT_TO_LIBC];
   const first = (name: string) =>
-    (OPERATORS.includes(name) ? started : objects).find(({ exports }) => exports.has(name));
+    (elsewhere.includes(name) ? started : objects).find(({ exports }) => exports.has(name));
   // What the program itself defines is its own matter, and so is what libstdc++ builds on it.
   const own = OPERATORS.some((name) => objects[0]?.exports.has(name));
   const names = [...ENTRY_POINTS, ...LEFT_TO_LIBC, ...(own ? [] : OPERATORS)];
