@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { SystemInfoError } from "../errors.ts";
@@ -74,6 +74,16 @@ export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code
     : "";
+}
+
+/** Where a link points; "" when it is gone, as a closed descriptor's. */
+export function linkText(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    return "";
+  }
 }
 
 const ANYBODY_MODE = 0o777;

@@ -6,7 +6,7 @@
 import { readdirSync, readlinkSync, statfsSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { RuntimeProgram } from "../../../ffi/programs.ts";
-import { errorCode } from "../../system/files.ts";
+import { linkText } from "../../system/files.ts";
 import { formatBytes } from "../../units.ts";
 
 /** A map, and how much of it there was. */
@@ -70,16 +70,6 @@ function hasOpen(directory: string, { dev, ino }: Stats, name: string): boolean 
     const open = statSync(path, { throwIfNoEntry: false });
     return open?.dev === dev && open.ino === ino;
   });
-}
-
-/** Where a link points; "" when it has gone meanwhile. */
-function linkText(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-    return "";
-  }
 }
 
 /** Finds the map; `null` without one. Notes say why, and what makes names doubtful. */

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
+import { linkText } from "../../../system/files.ts";
 
 /** How long an answer may take; a program that computes without a pause gives none. */
 const PATIENCE = 5000;
@@ -34,7 +35,7 @@ export function listeningPorts(pid: number): Set<number> {
   const descriptors = `/proc/${pid}/fd`;
   const sockets = new Set(
     readdirSync(descriptors).flatMap((name) => {
-      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`${descriptors}/${name}`))?.[1];
+      const inode = /^socket:\[(\d+)\]$/.exec(linkText(`${descriptors}/${name}`))?.[1];
       return inode === undefined ? [] : [inode];
     }),
   );
@@ -49,15 +50,6 @@ export function listeningPorts(pid: number): Set<number> {
     },
   );
   return new Set(ports);
-}
-
-/** A descriptor may be closed between listing and looking. */
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }
 
 /** Waits until something is there; `null` when it does not come. */
