@@ -139,6 +139,8 @@ export interface Runtime {
   readonly prefix?: readonly string[];
   /** Variables that its processes have besides this one's. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Where its test files are as JavaScript, as they are in the root; it reads the sources without. */
+  readonly bundle?: string;
 }
 
 /** A runtime that was looked for and not found. */

@@ -1,8 +1,8 @@
 /**
  * What children of tests start: the fixtures and the benchmarks as few JavaScript files, and the
- * command line as the three that are published. A runtime takes longer to read a hundred TypeScript
- * modules than most tests take. The sources themselves are started by
- * `tests/project/sources.test.ts`.
+ * command line as the three that are published; and the tests themselves for Node, which takes three
+ * times as long to read a hundred TypeScript modules. The sources themselves are started by
+ * `tests/project/sources.test.ts`, and tested in Deno and Bun.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import { build, type OutputFile, type Plugin } from "esbuild";
 import { keptDirectoryAsync, type Store } from "../../tools/kept-directory.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { buildCommand } from "../npm/javascript.ts";
+import { testFiles } from "./files.ts";
 
 /** Where the bundles are. Those of other sources are kept for a while: another run may be using one. */
 const STORE: Store = {
@@ -37,11 +38,11 @@ const COMMAND = "lib/cli.ts";
 /** What makes the command line's files; whether its modules changed is seen by a bundle of them. */
 const COMMAND_BUNDLER = join(ROOT, "scripts", "npm", "javascript.ts");
 
-/** A module's address, and not its name in a text. */
-const ADDRESS = /(?<!["'`])\bimport\.meta\.url\b(?!["'`])/g;
-
 /** Programs that start themselves as workers, by their own addresses. */
 const OWN_WORKERS = /[\\/](?:tests[\\/]fixtures|examples[\\/]off-heap)[\\/]/;
+
+/** What `import.meta.url` becomes: each module begins with its own. */
+const ADDRESS = "sourceAddress";
 
 /**
  * Modules look for the checkout's files from where they are: they keep the addresses of their
@@ -52,9 +53,11 @@ const sourceAddresses: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
-      if (text.search(ADDRESS) === -1 || OWN_WORKERS.test(path)) return null;
-      const address = JSON.stringify(pathToFileURL(path).href);
-      return { contents: text.replaceAll(ADDRESS, () => address), loader: "ts" };
+      if (!text.includes("import.meta.url")) return null;
+      const address = OWN_WORKERS.test(path)
+        ? `const { url: ${ADDRESS} } = import.meta;`
+        : `const ${ADDRESS} = ${JSON.stringify(pathToFileURL(path).href)};`;
+      return { contents: text.replace(/^(#!.*\n)?/, (start) => start + address), loader: "ts" };
     });
   },
 };
@@ -87,6 +90,7 @@ async function bundle(entryPoints: string[]): Promise<OutputFile[]> {
     packages: "external",
     external: ["bun:*"],
     sourcemap: true,
+    define: { "import.meta.url": ADDRESS },
     plugins: [sourceAddresses],
     write: false,
     logLevel: "silent",
@@ -100,7 +104,7 @@ async function bundle(entryPoints: string[]): Promise<OutputFile[]> {
  */
 export async function bundlePrograms(): Promise<string> {
   const [command = [], ...outputs] = await Promise.all(
-    [[COMMAND], ...PROGRAMS].map((programs) => bundle(sourcesOf(programs))),
+    [[COMMAND], ...PROGRAMS.map(sourcesOf), testFiles()].map(bundle),
   );
   const files = outputs.flat();
   const hash = createHash("sha256");

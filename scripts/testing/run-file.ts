@@ -56,7 +56,9 @@ export async function runFile(
       ...spec.test,
       `${spec.testReport}${relative(ROOT, report).replaceAll(sep, "/")}`,
       ...(filter === undefined ? [] : [spec.testFilter, filter]),
-      `./${file}`, // Bun takes an argument without ./ as a pattern
+      runtime.bundle === undefined
+        ? `./${file}` // Bun takes an argument without ./ as a pattern
+        : join(runtime.bundle, file.replace(/ts$/, "js")),
     ], {
       cwd: ROOT,
       env: { ...process.env, ...runtime.variables, NO_COLOR: "1" },

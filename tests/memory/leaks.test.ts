@@ -198,7 +198,7 @@ test("what is open when an allocator is closed is listed, reported, and ended", 
     ["arena", 65_536, "closed"],
     ["block", 10, "closed"],
   ]);
-  for (const { stack } of open) assert.match(stack ?? "", /memory\/leaks\.test\.ts/);
+  for (const { stack } of open) assert.match(stack ?? "", /memory\/leaks\.test\.[jt]s/);
   assert.equal(block.bytes.length + view.length, 0);
   assert.throws(() => block.free(), { name: "BlockError", reason: "freed" });
 });
