@@ -72,15 +72,20 @@ export function npmScript(): string {
   throw new Error("Cannot find npm: it must be on the path");
 }
 
-/** npm with the Node and the settings that it has on this machine. */
-export function machineNpm(cwd: string, ...args: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync("npm", args, {
+/**
+ * Runs a command with the Node and the settings that npm has on this machine.
+ *
+ * @returns What it wrote.
+ * @throws {Error} with what it wrote to standard error when it fails.
+ */
+export function runOnMachine(cwd: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
     encoding: "utf8",
     env: { ...process.env, PATH: ownPath().join(delimiter) },
   });
   if (status === 0) return stdout.trim();
-  throw new Error(`Cannot run npm ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
+  throw new Error(`Cannot run ${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
 }
 
 /**

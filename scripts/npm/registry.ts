@@ -13,7 +13,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../tools/free-port.ts";
 import { ROOT } from "../../tools/runtimes.ts";
 import { installLocked } from "./locked.ts";
-import { cleanEnvironment, machineNpm } from "./process.ts";
+import { cleanEnvironment, runOnMachine } from "./process.ts";
 
 const START_SECONDS = 60;
 const STOP_SECONDS = 10;
@@ -75,7 +75,7 @@ async function waitForAnswer(url: string, child: ChildProcess, log: string): Pro
 export async function startRegistry(directory: string, node: string): Promise<Registry> {
   const installed = installLocked("registry");
   const config = join(directory, "config.json");
-  const upstream = machineNpm(ROOT, "config", "get", "registry");
+  const upstream = runOnMachine(ROOT, "npm", "config", "get", "registry");
   // YAML takes JSON.
   writeFileSync(config, JSON.stringify(configuration(directory, upstream), null, 2));
   const port = await freePort();

@@ -17,8 +17,9 @@ const WEBPACK = `
 const webpack = require("webpack");
 const [filename] = process.argv.slice(2);
 const output = { path: __dirname + "/dist", filename, chunkFormat: "commonjs" };
+const minimize = ${THOROUGH}; // esbuild tries what is minified
 const options = { context: __dirname, entry: "./program.mjs", target: "node", mode: "production" };
-webpack({ ...options, output }, (error, stats) => {
+webpack({ ...options, optimization: { minimize }, output }, (error, stats) => {
   const { errors = [], warnings = [] } = stats?.toJson() ?? {};
   for (const { message } of [...errors, ...warnings]) console.error(message);
   process.exitCode = error !== null || errors.length + warnings.length > 0 ? 1 : 0;
