@@ -30,6 +30,7 @@ const STORE: Store = {
 const PROGRAMS: readonly (readonly string[])[] = [
   ["mod.ts", "tests/fixtures/", "examples/", "examples/off-heap/"],
   ["bench/", "bench/workloads/"],
+  ["packages/build/main.ts", "scripts/build-native.ts", "scripts/npm/run-dnt.ts"],
 ];
 
 /** What the command line begins with. */
