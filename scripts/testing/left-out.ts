@@ -185,7 +185,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: within("bench", "latency", "service", "workloads"),
-    fits: isUsual,
+    fits: isQuickest,
     reason: "it is about the benchmarks' programs; each night tries them in each runtime",
   },
   {

@@ -11,7 +11,7 @@ import { hostTarget } from "../../lib/library/target.ts";
 import { VERSION } from "../../lib/version.ts";
 import { readDocument } from "../support/compared.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { THOROUGH } from "../support/effort.ts";
+import { effort, THOROUGH } from "../support/effort.ts";
 import { builtPackages } from "../support/npm-project.ts";
 import { ROOT, runChild, sourceCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -51,7 +51,8 @@ async function project(): Promise<string> {
 test("the installed package compares an example under the usual variants", onLinux, async () => {
   const directory = await project();
   const cli = join(directory, "node_modules/offheap/dist/cli.cjs");
-  const example = sourceCommand("examples/document-pipeline.ts", "--rounds", "1", "--idle", "200");
+  const work = ["--rounds", String(effort(0, 1)), "--idle", "200"];
+  const example = sourceCommand("examples/document-pipeline.ts", ...work);
   const save = join(directory, "comparison.json");
   const { status, stdout, stderr } = await runChild(
     sourceCommand(
