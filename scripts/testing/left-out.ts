@@ -56,7 +56,6 @@ export const RULES: readonly Rule[] = [
         "project",
         "imports",
         "marked-text",
-        "messages",
         "platforms",
         "test-runner",
         "workflows",
@@ -65,6 +64,11 @@ export const RULES: readonly Rule[] = [
     ],
     fits: isOnce,
     reason: "it is about the checkout's scripts, which are always run by Node; once will do",
+  },
+  {
+    files: ["npm/jsr"],
+    fits: ({ runtime }) => runtime === "deno",
+    reason: "only Deno imports from a URL",
   },
   {
     files: ["npm/next"],
@@ -142,7 +146,7 @@ export const RULES: readonly Rule[] = [
       ...within("cli", "cli", "doctor-memory"),
       ...within("library", "no-download"),
       ...within("memory", "copies", "examples", "leaks"),
-      ...within("project", "examples", "sources"),
+      ...within("project", "examples"),
       ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
       ...within("run", "own-options", "quick-run", "require"),
       ...within("system", "mounts", "ports"),
@@ -174,7 +178,7 @@ export const RULES: readonly Rule[] = [
     reason: "it is about PM2; run/handover has the channel of fork() in each runtime",
   },
   {
-    files: ["cli/reports"],
+    files: ["cli/reports", "project/messages"],
     fits: isQuickest,
     reason: "what is printed is alike in all runtimes; cli/cli has each command run in each",
   },

@@ -4,7 +4,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { generate } from "selfsigned";
 import { ffi } from "../../ffi/mod.ts";
 import { hostTarget } from "../../lib/library/target.ts";
@@ -85,6 +85,11 @@ try {
 }
 `;
 
+/** Of all tests: the server and what Deno has taken from it, which is most of what a test does. */
+const shared = temporaryDirectory();
+let serving: Promise<Server> | undefined;
+after(async () => (await serving)?.close());
+
 interface Setting {
   readonly server: Server;
   readonly directory: string;
@@ -95,7 +100,7 @@ interface Setting {
 
 async function withSetting(body: (setting: Setting) => Promise<void>): Promise<void> {
   const directory = temporaryDirectory();
-  const server = await serve(directory);
+  const server = await (serving ??= serve(shared));
   const cache = join(directory, "cache");
   const project = join(directory, "empty");
   mkdirSync(project);
@@ -107,7 +112,7 @@ async function withSetting(body: (setting: Setting) => Promise<void>): Promise<v
     return runChild([process.execPath, "run", ...flags, "program.js"], {
       cwd: project,
       variables: {
-        DENO_DIR: join(directory, "deno"),
+        DENO_DIR: join(shared, "deno"),
         DENO_TLS_CA_STORE: undefined,
         HOME: directory,
         XDG_CACHE_HOME: cache,
@@ -123,11 +128,7 @@ async function withSetting(body: (setting: Setting) => Promise<void>): Promise<v
     assert.notEqual(stdout, "", stderr);
     return JSON.parse(stdout);
   };
-  try {
-    await body({ server, directory, cache, run, report });
-  } finally {
-    server.close();
-  }
+  await body({ server, directory, cache, run, report });
 }
 
 function copyLibraries(directory: string, names: readonly string[]): void {
