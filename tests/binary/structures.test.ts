@@ -162,7 +162,7 @@ const pe: fc.Arbitrary<Uint8Array> = fc.record({
   wide: fc.constantFrom(true, true, true, false),
   start: fieldsOf([[2, 0x8664n, 0xaa64n], [2, 1n, 2n, 3n], [4], [4], [4], [2, 240n], [2, 0x2022n]]),
   directories: fc.array(fieldsOf([[4, 0n], [4, 0n]]), { minLength: 16, maxLength: 16 }),
-  sections: fc.array(fieldsOf([[8], [4, 4096n], [4, 0n], [4, 2048n], [4, 0n], [4], [4], [4]]), {
+  sections: fc.array(fieldsOf([[8], [4, 4096n], [4, 0n], [4, 512n], [4, 0n], [4], [4], [4]]), {
     maxLength: 3,
   }),
   exports: fieldsOf([[4], [4], [4], [4], [4], [4, 3n], [4, 3n], [4], [4], [4]]),
