@@ -103,7 +103,6 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("allocators", "malloc-conf", "mimalloc-variables", "policy"),
-      ...within("binary", "elf", "library", "macho", "pe", "structures"),
       ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
       ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
       ...within("verify", "versions"),
@@ -126,6 +125,11 @@ export const RULES: readonly Rule[] = [
     ),
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
+  },
+  {
+    files: within("binary", "elf", "library", "macho", "pe", "structures"),
+    fits: isQuickest,
+    reason: "it is about functions of bytes, alike in all runtimes; each night tries them in each",
   },
   {
     files: [
