@@ -19,7 +19,7 @@ for (const allocator of ALLOCATORS) {
     const isUsual = (variant === "debug") === (allocator === "mimalloc");
     const reason = "on a push each allocator in one of the variants; each night in both";
     test(name, { ...modelLimit(), ...skipUnless(THOROUGH || isUsual, reason) }, async () => {
-      const wanted = wantedOperations(effort(6_000, 40_000));
+      const wanted = wantedOperations(effort(4_000, 40_000));
       const run = await runModel(`${variant} ${allocator}`, { allocator, variant }, wanted);
       requireCoverage(run, wanted);
     });

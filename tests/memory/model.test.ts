@@ -6,8 +6,8 @@
  * OFFHEAP_MODEL_OPERATIONS=5000000 npm test -- memory-model --runtime bun --timeout 7200
  *   does so many operations against each library, not the usual number.
  * OFFHEAP_MODEL_SEED=1234 npm test -- memory-model
- *   begins with that seed. Each seed is printed before its 50 programs are run, for crashes; the
- *   next one is a number higher.
+ *   begins with that seed. Each seed is printed before its programs are run, for crashes; the next
+ *   one is a number higher.
  * OFFHEAP_MODEL_SEED=1234:5:0:1 npm test -- memory-model
  *   runs the one program that a failure names. It may take what programs before it have left in
  *   memory; then the seed alone sees it again.
@@ -25,7 +25,7 @@ import {
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
   test(`${allocator}: random programs find memory as the model has it`, modelLimit(), async () => {
-    const wanted = wantedOperations(effort(10_000, 120_000));
+    const wanted = wantedOperations(effort(5_000, 120_000));
     requireCoverage(await runModel(`release ${allocator}`, { allocator }, wanted), wanted);
   });
 }

@@ -9,6 +9,7 @@ import process from "node:process";
 import fc from "fast-check";
 import { runtimeInfo } from "../../../ffi/mod.ts";
 import type { OpenOptions } from "../../../mod.ts";
+import { effort } from "../effort.ts";
 import { nativeBytes } from "./native.ts";
 import { type Program, programs } from "./operation.ts";
 import { runProgram, STEPS, type Tally, type Watch } from "./program.ts";
@@ -23,8 +24,11 @@ const MODEL_VARIABLES = {
   trace: "OFFHEAP_MODEL_TRACE",
 } as const;
 
-/** Programs of one seed. */
-const PROGRAMS = 50;
+/** Programs of one seed: a thousand operations each, more or less. */
+const PROGRAMS = effort(5, 50);
+
+/** So many times what is wanted may be done until each kind of operation has come up. */
+const MOST_OPERATIONS = 5;
 
 /**
  * No seed takes longer than this, in milliseconds: it takes a few seconds, and the rest is for
@@ -117,8 +121,13 @@ function propertyOf(options: OpenOptions, tally: Tally): fc.IAsyncProperty<[Prog
 /** What the secure variant's layer may hold back of freed blocks: RING_BYTES and others in guard.c. */
 const HELD_BACK = 32 * 2 ** 20;
 
+/** Operations that were never done. */
+function missingKinds(tally: ModelRun["tally"]): string[] {
+  return Object.keys(STEPS).filter((kind) => !tally.has(kind));
+}
+
 /**
- * Runs programs against a library until so many operations were done.
+ * Runs programs against a library until so many operations were done, and each kind of them.
  *
  * @throws {Error} for the first program that finds a difference, made as small as could be.
  */
@@ -133,7 +142,9 @@ export async function runModel(
   const property = propertyOf(options, tally);
   const before = nativeBytes(options);
   let operations = 0;
-  for (let round = 0; operations < wanted; round++) {
+  const isEnough = () =>
+    operations >= wanted * (missingKinds(tally).length === 0 ? 1 : MOST_OPERATIONS);
+  for (let round = 0; !isEnough(); round++) {
     await requireNoDifference(title, property, { ...start, seed: start.seed + round });
     operations = [...tally.values()].reduce((sum, count) => sum + count, 0);
     if (replayed) break;
@@ -150,8 +161,7 @@ export async function runModel(
 export function requireCoverage({ operations, tally, replayed }: ModelRun, wanted: number): void {
   if (replayed) return;
   assert.ok(operations >= wanted, `${operations} operations`);
-  const missing = Object.keys(STEPS).filter((kind) => !tally.has(kind));
-  assert.deepEqual(missing, [], "operations that were never done");
+  assert.deepEqual(missingKinds(tally), [], "operations that were never done");
 }
 
 /** The limit of a test that is asked for more than it usually does: a day. */
