@@ -24,6 +24,15 @@ const { name, version } = runtimeInfo();
 export const IS_CHOSEN: boolean = THOROUGH || (name === "node" && Number.parseInt(version) >= 26);
 
 /**
+ * One of several on a push, not the same in each runtime, where each of them goes the same way in
+ * all; each night all of them.
+ */
+export function inTurn<T>(...all: readonly T[]): readonly T[] {
+  const turn = name === "node" ? Number(!IS_CHOSEN) : Number(name === "bun");
+  return THOROUGH ? all : [all[turn % all.length] as T];
+}
+
+/**
  * The options of a test that takes long and goes the same way in each runtime: each night it runs in
  * all of them, on a push in Node 26. Whole files have a rule in `scripts/testing/left-out.ts`.
  *
