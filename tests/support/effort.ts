@@ -27,7 +27,7 @@ export const IS_CHOSEN: boolean = THOROUGH || (name === "node" && Number.parseIn
  * One of several on a push, not the same in each runtime, where each of them goes the same way in
  * all; each night all of them.
  */
-export function inTurn<T>(...all: readonly T[]): readonly T[] {
+export function inTurn<const T>(...all: readonly T[]): readonly T[] {
   const turn = name === "node" ? Number(!IS_CHOSEN) : Number(name === "bun");
   return THOROUGH ? all : [all[turn % all.length] as T];
 }
