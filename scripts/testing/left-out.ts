@@ -36,6 +36,8 @@ const isOnce = ({ runtime }: Place): boolean => runtime === "node26";
 const isUsual = (place: Place): boolean => place.everywhere || isOnce(place);
 /** On a push in Bun, whose processes start in half the time. */
 const isQuickest = (place: Place): boolean => place.everywhere || place.runtime === "bun";
+/** The same, and in Deno, which asks for permissions. */
+const isQuickestOrDeno = (place: Place): boolean => isQuickest(place) || place.runtime === "deno";
 /** On a push not in Node 22. */
 const isOneNode = (place: Place): boolean => place.everywhere || place.runtime !== "node22";
 /** Only with `--everywhere`. */
@@ -148,9 +150,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("cli", "cli", "doctor-memory"),
-      ...within("library", "no-download"),
       ...within("memory", "copies", "examples", "leaks"),
-      ...within("project", "examples"),
       ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
       ...within("run", "own-options", "quick-run", "require"),
       ...within("system", "mounts", "ports"),
@@ -172,6 +172,12 @@ export const RULES: readonly Rule[] = [
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
   },
   {
+    files: ["library/no-download"],
+    fits: isQuickestOrDeno,
+    reason:
+      "it is about the modules and about what the system sees; Deno has permissions of its own",
+  },
+  {
     files: within("run", "refusals", "successors"),
     fits: (place) => isLinux(place) && isQuickest(place),
     reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
@@ -182,13 +188,18 @@ export const RULES: readonly Rule[] = [
     reason: "it is about PM2; run/handover has the channel of fork() in each runtime",
   },
   {
+    files: ["project/examples"],
+    fits: isQuickest,
+    reason: "the examples are programs of their own; memory/* and run/run are about the runtimes",
+  },
+  {
     files: ["cli/reports", "project/messages"],
     fits: isQuickest,
     reason: "what is printed is alike in all runtimes; cli/cli has each command run in each",
   },
   {
     files: ["memory/model-variants"],
-    fits: isUsual,
+    fits: isQuickest,
     reason: "memory/model runs in each runtime, and here it is other libraries that differ",
   },
   {

@@ -6,12 +6,21 @@ import process from "node:process";
 import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { onceInBun } from "../support/effort.ts";
 import { makeRelease } from "../support/release.ts";
-import { FIXTURES, offheapCommand, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+import {
+  FIXTURES,
+  offheapCommand,
+  programOf,
+  ROOT,
+  runChild,
+  runtimeCommand,
+} from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const RUNTIME = runtimeInfo().name;
 const inDeno = () => skipUnless(RUNTIME === "deno", "only Deno has these permissions");
+const ONCE = onceInBun("no runtime does anything that offheap does not ask for");
 const SCRIPT = join(FIXTURES, "no-network.ts");
 
 /** Modules and names by which a program reaches a network or starts a process. */
@@ -61,39 +70,47 @@ const LOCAL = {
   compare: ["load", "program", "ready"].map((name) => `lib/watch/compare/${name}.ts`),
 };
 
-test("no module that mod.ts or the command line reaches knows a way to the network, but those named", () => {
-  const library = modulesFrom("mod.ts");
-  assert.ok(library.size > 80 && library.has("lib/library/resolve.ts"), String(library.size));
-  const { library: agents, attach, compare, heap, serve } = LOCAL;
-  assert.deepEqual(waysOut(library).sort(), [...agents, ...attach, ...heap].sort());
-  const reports = modulesFrom("lib/cli.ts", /./);
-  assert.ok(reports.has("lib/cli/report-integrity.ts") && reports.has("lib/run/run.ts"));
-  assert.deepEqual(
-    waysOut(reports).sort(),
-    [...agents, ...attach, ...compare, ...serve].sort(),
-  );
-  for (const path of [...library.keys(), ...reports.keys()]) {
-    assert.ok(!/^(scripts|packages|tools)\//.test(path), path);
-  }
-  // That the search sees something: the build is what downloads, and starts compilers.
-  const build = waysOut(modulesFrom("packages/build/main.ts", /./));
-  assert.ok(build.includes("packages/build/store/download.ts"), String(build));
-});
+test(
+  "no module that mod.ts or the command line reaches knows a way to the network, but those named",
+  ONCE,
+  () => {
+    const library = modulesFrom("mod.ts");
+    assert.ok(library.size > 80 && library.has("lib/library/resolve.ts"), String(library.size));
+    const { library: agents, attach, compare, heap, serve } = LOCAL;
+    assert.deepEqual(waysOut(library).sort(), [...agents, ...attach, ...heap].sort());
+    const reports = modulesFrom("lib/cli.ts", /./);
+    assert.ok(reports.has("lib/cli/report-integrity.ts") && reports.has("lib/run/run.ts"));
+    assert.deepEqual(
+      waysOut(reports).sort(),
+      [...agents, ...attach, ...compare, ...serve].sort(),
+    );
+    for (const path of [...library.keys(), ...reports.keys()]) {
+      assert.ok(!/^(scripts|packages|tools)\//.test(path), path);
+    }
+    // That the search sees something: the build is what downloads, and starts compilers.
+    const build = waysOut(modulesFrom("packages/build/main.ts", /./));
+    assert.ok(build.includes("packages/build/store/download.ts"), String(build));
+  },
+);
 
-test("importing, opening, verifying and reporting reach no network and start no process", async () => {
-  const watched = await runChild(runtimeCommand(SCRIPT, "watch"));
-  assert.deepEqual(JSON.parse(watched.stdout), [
-    "child_process.spawn",
-    "globalThis.fetch",
-    "net.connect",
-  ]);
-  for (const variables of [{}, { XDG_CACHE_HOME: temporaryDirectory() }]) {
-    const { stdout, stderr } = await runChild(runtimeCommand(SCRIPT), { variables });
-    assert.equal(stdout, "[]\n", stderr);
-  }
-});
+test(
+  "importing, opening, verifying and reporting reach no network and start no process",
+  ONCE,
+  async () => {
+    const watched = await runChild(runtimeCommand(SCRIPT, "watch"));
+    assert.deepEqual(JSON.parse(watched.stdout), [
+      "child_process.spawn",
+      "globalThis.fetch",
+      "net.connect",
+    ]);
+    for (const variables of [{}, { XDG_CACHE_HOME: temporaryDirectory() }]) {
+      const { stdout, stderr } = await runChild(runtimeCommand(SCRIPT), { variables });
+      assert.equal(stdout, "[]\n", stderr);
+    }
+  },
+);
 
-test("where no library is, there is an error and no download", async () => {
+test("where no library is, there is an error and no download", ONCE, async () => {
   const release = makeRelease({});
   await release.use(({ openAllocator, verifyAllocator }) => {
     assert.throws(() => openAllocator(), {
@@ -119,7 +136,7 @@ test(
     const flags = ["--no-prompt", "--no-check", "--quiet"];
     const allowed = ["--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"];
     const denied = ["--deny-net", "--deny-run", "--deny-write"];
-    const cli = join(ROOT, "lib", "cli.ts");
+    const cli = programOf(join(ROOT, "lib", "cli.ts"));
     for (const args of [["verify"], ["verify", "--integrity"], ["env"]]) {
       const command = [process.execPath, "run", ...flags, ...allowed, ...denied, cli, ...args];
       const { status, stderr } = await runChild([command[0] ?? "", ...command.slice(1)]);
@@ -136,7 +153,7 @@ const MAY_TRACE = spawnSync("strace", ["-o", "/dev/null", "true"]).status === 0;
 
 test(
   "the system saw no connection, and no program but the runtime and the command that was asked for",
-  skipUnless(MAY_TRACE, "needs the program strace, and the right to trace"),
+  MAY_TRACE ? ONCE : { skip: "needs the program strace, and the right to trace" },
   async () => {
     for (
       const args of [["verify", "--json"], ["info", "--json"], ["run", "--", "/bin/echo", "ok"]]

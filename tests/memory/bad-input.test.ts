@@ -22,7 +22,8 @@ import { main } from "../../lib/cli/main.ts";
 import * as libErrors from "../../lib/errors.ts";
 import { RunError } from "../../lib/watch/compare/program.ts";
 import * as offheap from "../../mod.ts";
-import { compileShared, temporaryDirectory } from "../support/compile.ts";
+import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
+import { onceAPush, THOROUGH } from "../support/effort.ts";
 import { builtLibrary, offheapCommand, ROOT, runChild } from "../support/runtime.ts";
 
 const directory = temporaryDirectory();
@@ -430,7 +431,9 @@ test("the command line refuses bad options with one sentence and its own status"
   }
 });
 
-test("bad variables are refused like options, and the process's status says so", async () => {
+const ONCE = onceAPush("bad options are refused in this process in each runtime");
+
+test("bad variables are refused like options, and the process's status says so", ONCE, async () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ["OFFHEAP_ALLOCATOR", "hoard", /OFFHEAP_ALLOCATOR must be one of auto, .*; got 'hoard'/],
     ["OFFHEAP_LIBRARY", directory, /is not a regular file/],
@@ -504,7 +507,8 @@ const NO_LIBRARIES: readonly {
   },
   {
     what: "a program",
-    path: () => process.execPath,
+    // Each night one of a hundred megabytes, all of which is read.
+    path: () => THOROUGH ? process.execPath : compileProgram("hello.c", "bad-input-hello"),
     refusal: /^Cannot (load|use|preload|run a command under) "/,
   },
 ];

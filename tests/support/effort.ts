@@ -23,6 +23,9 @@ const { name, version } = runtimeInfo();
 /** Whether this is where what goes the same way in each runtime is tried: on a push in Node 26. */
 export const IS_CHOSEN: boolean = THOROUGH || (name === "node" && Number.parseInt(version) >= 26);
 
+/** The same where it is processes that take long: Bun's start fastest. */
+export const IS_QUICKEST: boolean = THOROUGH || name === "bun";
+
 /**
  * One of several on a push, not the same in each runtime, where each of them goes the same way in
  * all; each night all of them.
@@ -45,4 +48,13 @@ export function onceAPush(
 ): { skip: string | false } {
   if (options.skip !== false) return options;
   return skipUnless(IS_CHOSEN, `${reason}; on a push Node 26 tries it, each night all do`);
+}
+
+/** The same on a push in Bun, for tests that start processes. */
+export function onceInBun(
+  reason: string,
+  options: { skip: string | false } = { skip: false },
+): { skip: string | false } {
+  if (options.skip !== false) return options;
+  return skipUnless(IS_QUICKEST, `${reason}; on a push Bun tries it, each night all do`);
 }
