@@ -21,7 +21,8 @@ import { cacheExposure, fileExposure } from "../../lib/library/ownership.ts";
 import { buildNative } from "../../packages/build/mod.ts";
 import { pinsFor } from "../../packages/build/plan/pins.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { fakeMimalloc } from "../support/fake-allocator.ts";
+import { THOROUGH } from "../support/effort.ts";
+import { compilerWithShim, fakeMimalloc } from "../support/fake-allocator.ts";
 import { fileOf, fill, makeRelease, type Release } from "../support/release.ts";
 import { ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -50,6 +51,13 @@ function said({ use }: Release): Promise<string | null | undefined> {
   );
 }
 
+let made: Release | undefined;
+
+/** A copy with a cache, the same for all tests; each leaves what others may write to as it was. */
+function withCache(): Release {
+  return made ??= makeRelease({ cached: true });
+}
+
 /** The cache's directories, from the cache down to the libraries, and the one above. */
 function directoriesOf({ cache, cacheDirectory }: Release): { above: string; inside: string[] } {
   const inside = [cacheDirectory];
@@ -67,7 +75,10 @@ test(
     const which = ["--allocator", "mimalloc", "--variant", "release"];
     const build = runtimeCommand(BUILD, ...which, "--source", fakeMimalloc());
     const command = ["sh", "-c", 'umask 0; exec "$@"', "sh", ...build] as const;
-    const variables = { XDG_CACHE_HOME: cacheHome };
+    const variables = {
+      XDG_CACHE_HOME: cacheHome,
+      ...(THOROUGH ? {} : { CC: compilerWithShim() }),
+    };
     const { status, stdout, stderr } = await runChild([...command], { variables });
     assert.equal(status, 0, stdout + stderr);
     const made = readdirSync(cache, { recursive: true }).map((name) => join(cache, String(name)));
@@ -84,7 +95,7 @@ test(
   "a library in a directory of the cache that others may write to is refused, at each level",
   withModes(),
   async () => {
-    const release = makeRelease({ cached: true });
+    const release = withCache();
     const { above, inside } = directoriesOf(release);
     assert.equal(inside.length, 4);
     assert.equal(await said(release), null);
@@ -120,7 +131,7 @@ test(
   "what others may write to is refused by openAllocator, verifyAllocator and run, and never passed over",
   withModes(),
   async () => {
-    const release = makeRelease({ cached: true });
+    const release = withCache();
     chmodSync(release.cacheDirectory, 0o777);
     const sentence = /^Cannot load ".*": users other than its owner may write to ".*chmod go-w "/;
     await release.use(({ openAllocator, verifyAllocator }) => {
@@ -132,11 +143,12 @@ test(
     const { status, stdout, stderr } = await release.offheap("run", "--", "echo", "started");
     assert.deepEqual([status, stdout], [125, ""]);
     assert.match(stderr.replace("offheap: ", ""), sentence);
+    chmodSync(release.cacheDirectory, 0o700);
   },
 );
 
 test("a file of the cache that others may write to is refused", withModes(), async () => {
-  const release = makeRelease({ cached: true });
+  const release = withCache();
   const library = join(release.cacheDirectory, fileOf("jemalloc"));
   for (const path of [library, `${library}.json`]) {
     for (const mode of [0o666, 0o775, 0o646]) {
@@ -157,7 +169,7 @@ test(
   "what belongs to another user is refused: directories, files and links",
   asRoot(),
   async () => {
-    const release = makeRelease({ cached: true });
+    const release = withCache();
     const { above, inside } = directoriesOf(release);
     const library = join(release.cacheDirectory, fileOf("jemalloc"));
     for (const path of [above, ...inside, library, `${library}.json`]) {

@@ -74,6 +74,19 @@ export function outputWithShim(...more: readonly "debug"[]): string {
   return directory;
 }
 
+/** A compiler, the value of `CC`, that has the shim already, and makes it for all to write to. */
+export function compilerWithShim(): string {
+  const command = join(temporaryDirectory(), "shim-cc");
+  writeFileSync(
+    command,
+    '#!/bin/sh\ncase "$3" in */liboffheap.so)\n' +
+      `  cat '${builtLibrary("offheap")}' > "$3" && exec chmod 777 "$3" ;;\n` +
+      'esac\nexec cc "$@"\n',
+    { mode: 0o755 },
+  );
+  return command;
+}
+
 /** A compiler that logs each compilation of the fake, and may wait in it. */
 export interface HeldCompiler {
   /** The value of `CC`. */
