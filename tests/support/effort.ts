@@ -23,8 +23,11 @@ const { name, version } = runtimeInfo();
 /** Whether this is where what goes the same way in each runtime is tried: on a push in Node 26. */
 export const IS_CHOSEN: boolean = THOROUGH || (name === "node" && Number.parseInt(version) >= 26);
 
-/** The same where it is processes that take long: Bun's start fastest. */
+/** Whether this is where what starts many processes is tried: on a push in Bun, the quickest to start. */
 export const IS_QUICKEST: boolean = THOROUGH || name === "bun";
+
+/** A test's options, as `skipUnless()` gives them. */
+type Options = ReturnType<typeof skipUnless>;
 
 /**
  * One of several on a push, not the same in each runtime, where each of them goes the same way in
@@ -42,19 +45,15 @@ export function inTurn<const T>(...all: readonly T[]): readonly T[] {
  * @param reason Why it goes the same way.
  * @param options What the test needs besides: where that skips it, that is the reason.
  */
-export function onceAPush(
-  reason: string,
-  options: { skip: string | false } = { skip: false },
-): { skip: string | false } {
-  if (options.skip !== false) return options;
-  return skipUnless(IS_CHOSEN, `${reason}; on a push Node 26 tries it, each night all do`);
+export function onceAPush(reason: string, options: Options = { skip: false }): Options {
+  return onlyWhere(IS_CHOSEN, `${reason}; on a push Node 26 tries it, each night all do`, options);
 }
 
-/** The same on a push in Bun, for tests that start processes. */
-export function onceInBun(
-  reason: string,
-  options: { skip: string | false } = { skip: false },
-): { skip: string | false } {
-  if (options.skip !== false) return options;
-  return skipUnless(IS_QUICKEST, `${reason}; on a push Bun tries it, each night all do`);
+/** The same of a test that starts many processes: on a push it runs in Bun. */
+export function onceInBun(reason: string, options: Options = { skip: false }): Options {
+  return onlyWhere(IS_QUICKEST, `${reason}; on a push Bun tries it, each night all do`, options);
+}
+
+function onlyWhere(isHere: boolean, reason: string, options: Options): Options {
+  return options.skip === false ? skipUnless(isHere, reason) : options;
 }
