@@ -6,6 +6,7 @@ import type { VerifyOptions } from "../../lib/verify/options.ts";
 import type { Verification } from "../../lib/verify/types.ts";
 import { copyCheckout } from "../support/checkout.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
+import { IS_QUICKEST, onceInBun } from "../support/effort.ts";
 import { IS_MUSL } from "../support/libc.ts";
 import { builtLibrary, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -25,8 +26,17 @@ import {
 
 const OTHER = { jemalloc: "mimalloc", mimalloc: "jemalloc" } as const;
 
+/** What each runtime brings is how it loads libraries and starts threads: that is tried in each. */
+const ONCE = onceInBun("what is examined is alike");
+
+let plain: Promise<Verification> | undefined;
+/** What is found where nothing is preloaded or asked for. */
+function plainly(): Promise<Verification> {
+  return plain ??= verify({});
+}
+
 test("a plain process is served by the C library, verified", async () => {
-  const found = await verify({});
+  const found = await plainly();
   assertProcess(found, LIBC, true);
   assert.match(String(found.processAllocatorVersion), IS_MUSL ? /^null$/ : /^2\.\d+$/);
   assertPasses(found, "process", ALL_OF_LIBC);
@@ -34,7 +44,7 @@ test("a plain process is served by the C library, verified", async () => {
   assert.equal(found.memoryAllocator, "jemalloc");
 });
 
-test("a program that was started under another name is examined all the same", async () => {
+test("a program that was started under another name is examined all the same", ONCE, async () => {
   const command = runtimeCommand(CHILD, "{}");
   const renamed = ["bash", "-c", 'exec -a some-name "$@"', "bash", ...command] as const;
   const { stdout, stderr } = await runChild([...renamed]);
@@ -57,25 +67,36 @@ for (const allocator of ALLOCATORS) {
     assert.equal(found.library?.manifest, true);
   });
 
-  test(`${allocator} only loaded as a library leaves the process with the C library`, async () => {
-    const found = await verify({ allocator });
-    assertProcess(found, LIBC, true);
-    assert.equal(found.memoryAllocator, allocator);
-    assert.equal(found.memoryAllocatorVerified, true);
-    assertPasses(found, "library", ALL_OF_LIBRARY);
-    const { detail } = find(found, "library", "ownership");
-    if (allocator === "mimalloc") assert.match(detail, /denies .*a block of the process's malloc/);
-  });
+  test(
+    `${allocator} only loaded as a library leaves the process with the C library`,
+    ONCE,
+    async () => {
+      const found = await verify({ allocator });
+      assertProcess(found, LIBC, true);
+      assert.equal(found.memoryAllocator, allocator);
+      assert.equal(found.memoryAllocatorVerified, true);
+      assertPasses(found, "library", ALL_OF_LIBRARY);
+      const { detail } = find(found, "library", "ownership");
+      if (allocator === "mimalloc") {
+        assert.match(detail, /denies .*a block of the process's malloc/);
+      }
+    },
+  );
 
-  test(`${allocator} preloaded beside ${OTHER[allocator]} as the library: each is distinguished`, async () => {
-    const found = await verify({ allocator: OTHER[allocator] }, [builtLibrary(allocator)]);
-    assertProcess(found, allocator, true);
-    assert.equal(found.memoryAllocator, OTHER[allocator]);
-    assert.equal(found.memoryAllocatorVerified, true);
-    assertPasses(found, "library", ALL_OF_LIBRARY);
-  });
+  test(
+    `${allocator} preloaded beside ${OTHER[allocator]} as the library: each is distinguished`,
+    ONCE,
+    async () => {
+      const found = await verify({ allocator: OTHER[allocator] }, [builtLibrary(allocator)]);
+      assertProcess(found, allocator, true);
+      assert.equal(found.memoryAllocator, OTHER[allocator]);
+      assert.equal(found.memoryAllocatorVerified, true);
+      assertPasses(found, "library", ALL_OF_LIBRARY);
+    },
+  );
 
-  test(`two copies of ${allocator} in one process are two allocators`, async () => {
+  const inEach = allocator === "jemalloc" ? { skip: false } as const : ONCE;
+  test(`two copies of ${allocator} in one process are two allocators`, inEach, async () => {
     const copy = join(temporaryDirectory(), `lib${allocator}-copy.so`);
     copyFileSync(builtLibrary(allocator), copy);
     const library = builtLibrary(allocator);
@@ -89,13 +110,16 @@ for (const allocator of ALLOCATORS) {
       assert.match(find(found, "library", "ownership").detail, /a block of the process's malloc/);
       assert.match(find(found, "process", "ownership").detail, /a block of offheap's library/);
     }
+    if (!IS_QUICKEST) {
+      return;
+    }
     const shared = await verify({ allocator }, [copy]);
     assert.equal(shared.library?.path, copy, "unless a library is named, it is what serves here");
     assert.equal(shared.library?.origin, "process");
     assert.equal(shared.memoryAllocatorVerified, true);
   });
 
-  test(`inside a Worker, ${allocator} is verified as in the main thread`, async () => {
+  test(`inside a Worker, ${allocator} is verified as in the main thread`, inEach, async () => {
     const found = await verify({ allocator }, [builtLibrary(allocator)], "worker");
     assertProcess(found, allocator, true);
     assert.equal(found.memoryAllocatorVerified, true);
@@ -105,7 +129,7 @@ for (const allocator of ALLOCATORS) {
 
 test("a library calls its own functions, not those of the same names that are preloaded", async () => {
   const preload = compileShared("interpose.c", "verify-interpose.so");
-  for (const allocator of ALLOCATORS) {
+  for (const allocator of ALLOCATORS.slice(0, IS_QUICKEST ? 2 : 1)) {
     const found = await verify({ allocator }, [preload]);
     assert.equal(found.memoryAllocatorVerified, true);
     assertPasses(found, "library", ALL_OF_LIBRARY);
@@ -124,7 +148,10 @@ test("a library that is no library is a finding, and the process has its own", a
 });
 
 const onGlibc = (reason: string) => skipUnless(!IS_MUSL, reason);
-const noCounter = onGlibc("musl has no counter that the shim could read");
+const noCounter = onceInBun(
+  "it is about what the shim reads",
+  onGlibc("musl has no counter that the shim could read"),
+);
 
 test(
   "without the shim glibc's counter is unavailable, and its ownership proves it",
@@ -149,7 +176,7 @@ test(
   },
 );
 
-test("the system's allocator as the library is the process's own", async () => {
+test("the system's allocator as the library is the process's own", ONCE, async () => {
   const found = await verify({ allocator: "system" });
   assert.equal(found.memoryAllocator, "system");
   assert.equal(found.memoryAllocatorVerified, true);
@@ -158,7 +185,7 @@ test("the system's allocator as the library is the process's own", async () => {
   assertPasses(found, "process", ALL_OF_LIBC);
 });
 
-test("a missing library is a finding, with every place that was looked at", async () => {
+test("a missing library is a finding, with every place that was looked at", ONCE, async () => {
   const found = await verify({ library: "/nonexistent/libjemalloc.so" });
   assert.equal(found.memoryAllocatorVerified, false);
   assert.equal(found.library, null);
@@ -166,7 +193,7 @@ test("a missing library is a finding, with every place that was looked at", asyn
   assertProcess(found, LIBC, true);
 });
 
-test("OFFHEAP_ALLOCATOR chooses the library, and an option comes before it", async () => {
+test("OFFHEAP_ALLOCATOR chooses the library, and an option comes before it", ONCE, async () => {
   const command = (options: VerifyOptions) => runtimeCommand(CHILD, JSON.stringify(options));
   const variables = { OFFHEAP_ALLOCATOR: "mimalloc" };
   const chosen = await runChild(command({}), { variables });
@@ -176,7 +203,7 @@ test("OFFHEAP_ALLOCATOR chooses the library, and an option comes before it", asy
 });
 
 test("an allocator of the runtime's own is named, and only where there is one", async () => {
-  const found = await verify({});
+  const found = await plainly();
   const own = "bun" in globalThis.process.versions;
   assert.equal(found.runtimeAllocator?.name ?? null, own ? "mimalloc" : null);
   if (own) assert.match(String(found.runtimeAllocator?.note), /no preload replaces it/);
