@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { SHIM_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import { FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -16,6 +17,8 @@ const NATIVE = join(ROOT, "ffi", "native");
 const SOURCES = SHIM_FILES.filter((file) => file.startsWith("agent/"))
   .concat("launched.c", "serving/elf-symbols.c").map((file) => join(NATIVE, file));
 const directory = temporaryDirectory();
+/** Of questions and children. */
+const ROUNDS = `${effort(15, 60)}`;
 
 function usable(flags: readonly string[]) {
   const missing = process.platform === "linux"
@@ -41,6 +44,7 @@ for (
   test(`the agent ${finding}, by the sanitizers`, usable(flags), async () => {
     const { status, stdout, stderr } = await runChild([
       build(`agent-${flags.length}-${finding.length}`, flags),
+      ROUNDS,
     ]);
     assert.deepEqual([status, stdout, stderr], [0, "done\n", ""]);
   });
@@ -64,7 +68,7 @@ test(
     assert.notEqual(changed, text);
     writeFileSync(path, changed);
     const sources = [path, ...SOURCES.filter((file) => !file.endsWith("agent/agent.c"))];
-    const { stderr } = await runChild([build("agent-racy", THREAD_SANITIZER, sources)]);
+    const { stderr } = await runChild([build("agent-racy", THREAD_SANITIZER, sources), ROUNDS]);
     assert.match(stderr, /WARNING: ThreadSanitizer: data race/);
   },
 );
@@ -86,7 +90,12 @@ test(
       "--errors-for-leak-kinds=definite",
       "--child-silent-after-fork=yes",
     ];
-    const { status, stdout, stderr } = await runChild(["valgrind", ...valgrind.slice(1), program]);
+    const { status, stdout, stderr } = await runChild([
+      "valgrind",
+      ...valgrind.slice(1),
+      program,
+      ROUNDS,
+    ]);
     assert.deepEqual([status, stdout, stderr], [0, "done\n", ""]);
   },
 );

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { SHIM_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import { HAS_UNWINDER } from "../support/sampled.ts";
 import { FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
@@ -33,6 +34,9 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
   "under the thread sanitizer": ["-O1", ...THREAD_SANITIZER],
 };
 
+/** Of a thousand walks from random frame pointers, and of eight threads. */
+const ROUNDS = `${effort(4, 20)}`;
+
 const ASKED: Readonly<Record<string, string>> = {
   compare: "native stacks are what the compiler's own unwinder finds, signals included",
   code: "code made at run time is passed through, with native frames on both sides",
@@ -59,7 +63,7 @@ for (const [way, flags] of Object.entries(WAYS)) {
       skipUnless(missing === null, `the unwinder is not tried ${way}: ${missing}`),
       async () => {
         const program = build(`unwind-${Object.keys(WAYS).indexOf(way)}`, flags);
-        const { status, signal, stdout, stderr } = await runChild([program, word]);
+        const { status, signal, stdout, stderr } = await runChild([program, ROUNDS, word]);
         assert.deepEqual([status, signal, stdout, stderr], [0, null, "done\n", ""]);
       },
     );

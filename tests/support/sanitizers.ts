@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileTo } from "./built-once.ts";
 import { temporaryDirectory } from "./compile.ts";
 import { type ChildOptions, type ChildResult, runChild } from "./runtime.ts";
 
@@ -15,13 +16,14 @@ export const THREAD_SANITIZER: readonly string[] = ["-fsanitize=thread"];
 
 /** Why this machine's compiler has not the sanitizers, or cannot run what it makes; else `null`. */
 export function sanitizersMissing(flags: readonly string[]): string | null {
+  if (flags.length === 0) return null;
   const directory = temporaryDirectory();
-  const program = join(directory, "probe");
   const source = join(directory, "probe.c");
   writeFileSync(source, "int main(void) { return 0; }\n");
   try {
-    execFileSync("cc", [...flags, source, "-o", program], { stdio: "pipe" });
-    execFileSync(program, { stdio: "pipe" });
+    execFileSync(compileTo(join(directory, "probe"), { options: flags, sources: [source] }), {
+      stdio: "pipe",
+    });
     return null;
   } catch (error) {
     return error instanceof Error ? error.message.split("\n").slice(0, 2).join(" ") : String(error);
