@@ -84,13 +84,13 @@ test("--no-agent leaves it out, and --no-inherit keeps it from children", async 
 });
 
 test("a program at rest gives its memory back, once", async () => {
-  const words = ["thread", "burst", "200", "resident", "sleep", "3000", "resident"];
+  const words = ["thread", "burst", "80", "resident", "sleep", "3000", "resident"];
   for (const allocator of ["system", "jemalloc"]) {
     const [before = 0, after = 0] = (await printed(["-a", allocator], words)).map(Number);
-    assert.ok(after < Math.max(before / 2, 60), `${allocator}: ${before} MiB came to ${after}`);
+    assert.ok(after < before / 2, `${allocator}: ${before} MiB came to ${after}`);
   }
   const [kept = 0, still = 0] = (await printed([...SYSTEM, "--idle-trim", "0"], words)).map(Number);
-  assert.ok(kept > 150 && still > kept * 0.9, `--idle-trim 0: ${kept} MiB came to ${still}`);
+  assert.ok(kept > 60 && still > kept * 0.9, `--idle-trim 0: ${kept} MiB came to ${still}`);
 });
 
 /** The program under `offheap run`. */
@@ -163,7 +163,7 @@ test("a question that comes too late, from a process that was busy, is put again
   await during(launched(SYSTEM, WAIT), async (pid) => {
     const answer = askAgent(pid, "hello");
     // It is connected, and writes when this has ended: the agent waits for a fifth of a second.
-    for (const start = performance.now(); performance.now() - start < 1000;);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
     assert.equal((await answer).pid, pid);
   });
 });
@@ -185,7 +185,7 @@ test("who gives nothing back says why, and is not asked again at rest", async ()
 
 test("purges that bring nothing stop, until the program has grown", async () => {
   // It works for a moment after each rest, and frees nothing.
-  const work = ["work", "300", "sleep", "1000"];
+  const work = ["work", "50", "sleep", "1000"];
   const words = [
     "thread",
     "sleep",
@@ -208,7 +208,7 @@ test("purges that bring nothing stop, until the program has grown", async () => 
 });
 
 test("near the user's limit memory is given back at once, and the decay is shortened", async () => {
-  const words = ["thread", "burst", "150", "sleep", "300", "say", "ready", "sleep", "60000"];
+  const words = ["thread", "burst", "60", "sleep", "300", "say", "ready", "sleep", "60000"];
   const options = ["-a", "jemalloc", "--idle-trim", "0", "--memory-limit", "30MiB"];
   await during(launched(options, words), async (pid) => {
     await setTimeout(3000);
@@ -243,14 +243,14 @@ test("a program that closes all descriptors neither disturbs it nor is disturbed
     assert.equal((await askAgent(pid, "hello")).pid, pid);
   });
   // Where it could not have descriptors of its own, its socket is gone, and it goes on.
-  const rest = ["thread", "sleep", "300", "close", "burst", "200", "sleep", "3000", "resident"];
+  const rest = ["thread", "sleep", "300", "close", "burst", "80", "sleep", "3000", "resident"];
   const [after] = (await printed(SYSTEM, ["old", ...rest])).map(Number);
-  assert.ok((after ?? 999) < 60, `${after} MiB`);
+  assert.ok((after ?? 999) < 40, `${after} MiB`);
 });
 
 test("forks in the middle of purges and questions lose nothing", async () => {
   for (const allocator of ["system", "jemalloc", "mimalloc"]) {
-    const words = ["thread", "sleep", "300", "say", "ready", "forks", String(effort(30, 100)), "5"];
+    const words = ["thread", "sleep", "300", "say", "ready", "forks", String(effort(12, 100)), "5"];
     await during(launched(["-a", allocator], words), async (pid, child) => {
       let output = "";
       child.stdout?.on("data", (part) => output += part);
