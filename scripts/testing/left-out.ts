@@ -79,7 +79,7 @@ export const RULES: readonly Rule[] = [
       "npm/tools bundles by webpack, rollup and esbuild on each push; Next is tried each night",
   },
   {
-    files: within("run", "background", "children", "installed-programs"),
+    files: within("run", "children", "installed-programs"),
     fits: (place) => isLinux(place) && isOnce(place),
     reason: "it is about programs that offheap starts; run looks at what the runtimes do",
   },
@@ -105,9 +105,6 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("allocators", "malloc-conf", "mimalloc-variables", "policy"),
-      ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
-      ...within("run", "exact-text", "macho", "preload-path", "profiles", "program", "texts"),
-      ...within("verify", "versions"),
       ...within("watch", "cgroup", "compare-charts", "compare-statistics", "health"),
       ...within("watch", "memory-trend", "memory-verdict", "heap/parts"),
       ...within("allocators", "mimalloc-statistics"),
@@ -152,7 +149,7 @@ export const RULES: readonly Rule[] = [
       ...within("cli", "cli", "doctor-memory"),
       ...within("memory", "copies", "examples", "leaks"),
       ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
-      ...within("run", "own-options", "quick-run", "require"),
+      ...within("run", "own-options"),
       ...within("system", "mounts", "ports"),
       ...within("watch", "heap/api", "info", "mallctl", "process-memory", "processes", "serve"),
     ],
@@ -163,10 +160,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("ffi", "failures", "shim"),
-      ...within("run", "agent", "agent-native", "agent-rules", "memory-limit"),
-      ...within("run", "heap-profiling-options", "unwinder"),
       ...within("memory", "native"),
-      ...within("verify", "operators"),
     ],
     fits: isUsual,
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
@@ -178,7 +172,31 @@ export const RULES: readonly Rule[] = [
       "it is about the modules and about what the system sees; Deno has permissions of its own",
   },
   {
-    files: within("run", "refusals", "successors"),
+    files: [
+      ...within("run", "agent", "agent-native", "agent-rules", "memory-limit"),
+      ...within("run", "heap-profiling-options", "unwinder"),
+      ...within("verify", "operators"),
+    ],
+    fits: isQuickest,
+    reason: "it is about C in programs that are no runtimes, and Bun starts them fastest",
+  },
+  {
+    files: [
+      ...within("run", "descriptors", "env-command", "env-formats", "env-requirement"),
+      ...within("run", "exact-text", "macho"),
+      ...within("run", "preload-path", "profiles", "program", "quick-run", "require", "texts"),
+      ...within("verify", "evidence", "versions"),
+    ],
+    fits: isQuickest,
+    reason: "what is planned, and said of it, is alike in all runtimes; run/run starts in each",
+  },
+  {
+    files: ["run/installed-libraries"],
+    fits: (place) => isQuickest(place) || place.runtime === "node22",
+    reason: "what is found is alike in all runtimes, but that Node 22 needs a package for it",
+  },
+  {
+    files: within("run", "background", "refusals", "successors"),
     fits: (place) => isLinux(place) && isQuickest(place),
     reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
   },
