@@ -80,7 +80,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: within("run", "children", "installed-programs"),
-    fits: (place) => isLinux(place) && isOnce(place),
+    fits: (place) => isLinux(place) && (place.everywhere ? isOnce(place) : isQuickest(place)),
     reason: "it is about programs that offheap starts; run looks at what the runtimes do",
   },
   {
