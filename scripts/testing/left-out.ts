@@ -202,7 +202,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: ["run/managers"],
-    fits: isUsual,
+    fits: isQuickest,
     reason: "it is about PM2; run/handover has the channel of fork() in each runtime",
   },
   {

@@ -12,7 +12,7 @@ import { compileProgram } from "../support/compile.ts";
 import { type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
-const LIMIT = 160 * 2 ** 20;
+const LIMIT = 96 * 2 ** 20;
 const FILES = { 1: "memory.limit_in_bytes", 2: "memory.max" } as const;
 
 /** A control group with the limit, or why this machine's user cannot make one. */
@@ -44,10 +44,10 @@ function limited(command: readonly string[]): Promise<ChildResult> {
   return runChild(["sh", "-c", script, "sh", ...command]);
 }
 
-/** 100 MiB are allocated and freed, and then 100 MiB are mapped: of both there is room for one only. */
+/** 60 MiB are allocated and freed, and then 60 MiB are mapped: of both there is room for one only. */
 function program(pause: string): string[] {
   const file = compileProgram("threads.c", "threads-limit", ["-pthread", "-ldl"]);
-  return [file, "thread", "burst", "100", "sleep", "2500", "map", "100", pause, "say", "alive"];
+  return [file, "thread", "burst", "60", "sleep", "2500", "map", "60", pause, "say", "alive"];
 }
 
 test(
