@@ -5,7 +5,6 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { switchSampling } from "../../lib/watch/heap/take.ts";
 import { type AnsweringChild, withChild } from "./child.ts";
 import { temporaryDirectory } from "./compile.ts";
 import { childEnvironment, FIXTURES, offheapCommand, runChild, runtimeCommand } from "./runtime.ts";
@@ -13,17 +12,16 @@ import { childEnvironment, FIXTURES, offheapCommand, runChild, runtimeCommand } 
 /** Where profiles are written. */
 export const directory: string = temporaryDirectory();
 
-/** One sample for each 64 KiB: 1,600 of what the fixture leaks. */
+/** One sample for each 64 KiB: 400 of what the fixture leaks. */
 export const PREPARED: readonly string[] = ["--heap-profiling=64KiB"];
 
 /** Runs `heap-holding.ts` by `offheap run`, until the test is done with it. */
 export function withHolder<R>(
   options: readonly string[],
-  words: readonly string[],
   use: (child: AnsweringChild) => R | Promise<R>,
   program: readonly string[] = runtimeCommand(join(FIXTURES, "heap-holding.ts")),
 ): Promise<R> {
-  const [command, ...args] = offheapCommand("run", ...options, "--", ...program, ...words);
+  const [command, ...args] = offheapCommand("run", ...options, "--", ...program);
   return withChild(command, args, { env: childEnvironment() }, use);
 }
 
@@ -41,14 +39,4 @@ export async function refusedHeap(...words: readonly string[]): Promise<string> 
   assert.equal(stdout, "");
   assert.doesNotMatch(stderr, /\n\s+at /, "a sentence, and no stack");
   return stderr;
-}
-
-/** Has a process sampled from now on, leak what it leaks, and takes a profile; its path. */
-export async function profileOfLeak(child: AnsweringChild, name: string): Promise<string> {
-  const { pid } = child;
-  await switchSampling(pid, "start");
-  await child.ask("leak");
-  const file = join(directory, `${name}.pb.gz`);
-  await heap("--pid", String(pid), "--output", file);
-  return file;
 }

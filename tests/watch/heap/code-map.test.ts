@@ -94,7 +94,7 @@ test("a program whose flags were replaced on the way is profiled, and that is sa
     ...["sh", "-c", 'unset NODE_OPTIONS DENO_V8_FLAGS; exec "$0" "$@"'],
     ...runtimeCommand(join(FIXTURES, "heap-holding.ts")),
   ];
-  await withHolder(["--heap-profiling", "--active"], ["nothing"], async ({ pid }) => {
+  await withHolder(["--heap-profiling", "--active"], async ({ pid }) => {
     const text = await heap("--pid", String(pid));
     assert.match(text, /is without --perf-basic-prof\. What started it has replaced what/, text);
     assert.match(text, / 0\.0 % of it below functions of its JavaScript/, text);

@@ -21,33 +21,28 @@ const here = skipUnless(
 );
 const named = runtimeInfo().name !== "bun";
 // Bun's Buffers are in an allocator of its own.
-const leaking = named ? ["buffers"] : ["blocks", "jemalloc"];
+const leaking = named ? "leak buffers" : "leak blocks jemalloc";
 const leaker = named ? /leakBuffers/ : /without a function of the program/;
 
 test(
   "samples of a time, in a table, a file, a page and JSON; two files are compared",
   here,
   async () => {
-    await withHolder(PREPARED, leaking, async (child) => {
+    await withHolder(PREPARED, async (child) => {
       const pid = String(child.pid);
-      const inactive = await refusedHeap("--pid", pid);
-      assert.match(
-        inactive,
-        /nothing is sampled yet\. Say for how long to sample \(--seconds 30\)/,
-      );
       const [a, b] = [join(directory, "a.pb.gz"), join(directory, "b.pb.gz")];
       const waiting = heap("--pid", pid, "--seconds", "6", "-o", a, "--top");
-      const leaked = child.ask("leak");
+      const leaked = child.ask(leaking);
       const text = await waiting;
       await leaked;
       assert.match(text, /^\+?-?[\d.]+ [KMG]?i?B of native memory in process \d+ within \d\.\d s/);
       assert.match(
         await refusedHeap("--pid", pid),
-        /nothing is sampled yet/,
+        /nothing is sampled yet\. Say for how long to sample \(--seconds 30\)/,
         "it ended with the time",
       );
       assert.match(await heap("--pid", pid, "--start"), /is sampled from now on/);
-      await child.ask("leak again");
+      await child.ask(`${leaking} again`);
       const page = join(directory, "page.html");
       const said = await heap("--pid", pid, "-o", b, "--html", page);
       assert.match(said, /^Written: .*b\.pb\.gz\nWritten: .*page\.html$/m);
@@ -56,12 +51,13 @@ test(
       const json = JSON.parse(await heap(b, "--json"));
       assert.equal(json.interval, 65536);
       if (named) {
-        assert.ok(json.javaScriptShare > 0.95 && json.bytes > 90 * 2 ** 20, JSON.stringify(json));
+        assert.ok(json.javaScriptShare > 0.95 && json.bytes > 20 * 2 ** 20, JSON.stringify(json));
         assert.match(await heap("diff", a, b), /leakBuffers/);
-        assert.match(await heap(b, "--rows", "1"), /^… and \d+ more functions \(--rows \d+\)$/m);
       }
       assert.match(await heap(b), leaker);
-      assert.match(await heap(b, "--runtime"), /\[runtime\] (?:je_)?malloc/);
+      const one = await heap(b, "--runtime", "--rows", "1");
+      assert.match(one, /\[runtime\] (?:je_)?[cm]alloc/);
+      assert.match(one, /^… and \d+ more functions \(--rows \d+\)$/m);
     });
   },
 );
@@ -70,41 +66,34 @@ test(
   "a profile is taken each time a process has grown, and the latest are kept",
   here,
   async () => {
-    await withHolder(
-      ["--heap-profiling=64KiB", "--active"],
-      ["blocks", "jemalloc"],
-      async (child) => {
-        const place = join(directory, "grown");
-        const [command, ...args] = offheapCommand(
-          ...["heap", "--pid", String(child.pid), "--at-growth", "30MiB", "--directory", place],
-          ...["--keep", "2"],
-        );
-        const watcher = spawn(command, args, {
-          env: childEnvironment(),
-          stdio: ["ignore", "pipe", "inherit"],
-        });
-        let printed = "";
-        let leaked: Promise<void> | null = null;
-        const grown = new Promise<void>((resolve) =>
-          watcher.stdout.setEncoding("utf8").on("data", (text: string) => {
-            printed += text;
-            if (printed.trim().split("\n").length > 1) resolve();
-            else leaked ??= child.ask("leak");
-          })
-        );
-        await Promise.race([grown, once(watcher, "exit")]);
-        watcher.kill("SIGKILL");
-        await leaked;
-        assert.match(
-          printed,
-          /^[\d.]+ MiB resident: .*\.pb\.gz\n[\d.]+ MiB resident: .*\.pb\.gz\n/,
-        );
-        const names = readdirSync(place).filter((name) => name.endsWith(".pb.gz"));
-        assert.ok(names.length === 2, names.join());
-        const files = names.sort().map((name) => join(place, name));
-        assert.match(await heap("diff", ...files), /^\+[\d.]+ MiB of native memory .* within/);
-      },
-    );
+    await withHolder(["--heap-profiling=64KiB", "--active"], async (child) => {
+      const place = join(directory, "grown");
+      const [command, ...args] = offheapCommand(
+        ...["heap", "--pid", String(child.pid), "--at-growth", "15MiB", "--directory", place],
+        ...["--keep", "2"],
+      );
+      const watcher = spawn(command, args, {
+        env: childEnvironment(),
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      let printed = "";
+      let leaked: Promise<void> | null = null;
+      const grown = new Promise<void>((resolve) =>
+        watcher.stdout.setEncoding("utf8").on("data", (text: string) => {
+          printed += text;
+          if (printed.trim().split("\n").length > 1) resolve();
+          else leaked ??= child.ask("leak blocks jemalloc");
+        })
+      );
+      await Promise.race([grown, once(watcher, "exit")]);
+      watcher.kill("SIGKILL");
+      await leaked;
+      assert.match(printed, /^[\d.]+ MiB resident: .*\.pb\.gz\n[\d.]+ MiB resident: .*\.pb\.gz\n/);
+      const names = readdirSync(place).filter((name) => name.endsWith(".pb.gz"));
+      assert.ok(names.length === 2, names.join());
+      const files = names.sort().map((name) => join(place, name));
+      assert.match(await heap("diff", ...files), /^\+[\d.]+ MiB of native memory .* within/);
+    });
   },
 );
 
@@ -112,16 +101,17 @@ test(
   "a process that cannot be profiled is refused with the reason, and what to do",
   here,
   async () => {
-    await withHolder(["-a", "jemalloc"], ["nothing"], async ({ pid }) => {
+    const answering = ["node", "-e", "process.stdin.pipe(process.stdout)"];
+    await withHolder(["-a", "jemalloc"], async ({ pid }) => {
       const text = await refusedHeap("--pid", String(pid));
       assert.match(
         text,
         /jemalloc was started without profiling: start the program by "offheap run/,
       );
-    });
-    await withHolder(["-a", "mimalloc"], ["nothing"], async ({ pid }) => {
+    }, answering);
+    await withHolder(["-a", "mimalloc"], async ({ pid }) => {
       assert.match(await refusedHeap("--pid", String(pid)), /run the program with jemalloc/);
-    });
+    }, answering);
     assert.match(
       await refusedHeap("--pid", String(process.pid)),
       /Cannot ask the agent of process/,

@@ -5,13 +5,21 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { build } from "esbuild";
 import { runtimeInfo } from "../../../ffi/mod.ts";
+import { profileDifference } from "../../../lib/watch/heap/difference.ts";
+import { factsOf } from "../../../lib/watch/heap/facts.ts";
+import { encodeProfile } from "../../../lib/watch/heap/pprof.ts";
+import { functionTable } from "../../../lib/watch/heap/table.ts";
+import { switchSampling, takeHeapProfile } from "../../../lib/watch/heap/take.ts";
+import type { HeapProfile } from "../../../lib/watch/heap/types.ts";
+import { reliability, remarks } from "../../../lib/watch/heap/words.ts";
+import type { AnsweringChild } from "../../support/child.ts";
 import { compileShared } from "../../support/compile.ts";
 import { IS_CHOSEN, onceAPush } from "../../support/effort.ts";
 import { findPprof, pprofTop, type TopRow } from "../../support/pprof.ts";
-import { directory, heap, PREPARED, profileOfLeak, withHolder } from "../../support/profiled.ts";
+import { directory, heap, PREPARED, withHolder } from "../../support/profiled.ts";
 import { FIXTURES, sourceCommand } from "../../support/runtime.ts";
 import { skipUnless } from "../../support/skip.ts";
 
@@ -29,6 +37,48 @@ const pprof = typeof found === "string" ? "" : found.path;
 
 const FIXTURE = readFileSync(join(FIXTURES, "heap-holding.ts"), "utf8").split("\n");
 
+let release = (): void => {};
+const released = new Promise<void>((resolve) => release = resolve);
+let ended: Promise<void> | undefined;
+let holder: Promise<AnsweringChild> | undefined;
+
+after(async () => {
+  release();
+  await ended;
+});
+
+/** The program that leaks in all ways, each with a start of its own being dear. */
+function sharedHolder(): Promise<AnsweringChild> {
+  return holder ??= new Promise((resolve, reject) => {
+    ended = withHolder(PREPARED, async (child) => {
+      await switchSampling(child.pid, "start");
+      resolve(child);
+      await released;
+    });
+    ended.catch(reject);
+  });
+}
+
+/** A leak: what has come by it, also as a file, and all that there was then. */
+interface Leak {
+  readonly profile: HeapProfile;
+  readonly file: string;
+  readonly whole: HeapProfile;
+}
+
+/** Has the program leak in a way. */
+async function profileOfLeak(way: string, ...argument: readonly string[]): Promise<Leak> {
+  const { pid, ask } = await sharedHolder();
+  await ask(`prepare ${way}`);
+  const before = await takeHeapProfile(pid);
+  await ask(["leak", way, ...argument].join(" "));
+  const whole = await takeHeapProfile(pid);
+  const profile = profileDifference(before, whole);
+  const file = join(directory, `${way}.pb.gz`);
+  writeFileSync(file, await encodeProfile(profile));
+  return { profile, file, whole };
+}
+
 /** The part of a profile that lies under a function, in percent. */
 function under(rows: readonly TopRow[], name: string): number {
   const own = rows.filter((row) => row.name === name || row.name.startsWith(`${name} `));
@@ -36,17 +86,19 @@ function under(rows: readonly TopRow[], name: string): number {
   return Math.max(...own.map(({ cumulative }) => cumulative));
 }
 
-/** How often a program says that a share is below functions of JavaScript. */
-function shareOf(text: string): number {
-  return Number(/([\d.]+) % of it below functions of its JavaScript/.exec(text)?.[1]);
+/** What offheap shows of a profile, without the runtime. */
+function shown(profile: HeapProfile): TopRow[] {
+  return functionTable(profile).map(({ name, ownShare, totalShare }) => ({
+    name,
+    flat: 100 * ownShare,
+    cumulative: 100 * totalShare,
+  }));
 }
 
 /** Memory that comes by a native call is under the function that makes it, and under that one's caller. */
-function assertCalled(text: string, file: string, name: string, caller: string): void {
-  for (const each of [name, caller]) {
-    const share = Number(new RegExp(`([\\d.]+) % {2}${each} .*heap-holding`).exec(text)?.[1]);
-    assert.ok(share >= 95, text);
-  }
+function assertCalled(profile: HeapProfile, file: string, name: string, caller: string): void {
+  const rows = shown(profile).filter((row) => row.name.includes("heap-holding"));
+  for (const each of [name, caller]) assert.ok(under(rows, each) >= 95, JSON.stringify(rows));
   if (pprof !== "") assert.ok(under(pprofTop(pprof, file), name) >= 95);
 }
 
@@ -61,20 +113,19 @@ for (const way of ["buffers", "async", "worker", "many"]) {
     ? withPprof
     : onceAPush("V8 and the shim name functions alike", withPprof);
   test(`a leak of ${title} is under the function that leaks`, options, async () => {
-    await withHolder(PREPARED, [way], async (child) => {
-      const file = await profileOfLeak(child, way);
-      const rows = pprofTop(pprof, file);
-      assert.ok(under(rows, "leakBuffers") >= 95, JSON.stringify(rows.slice(0, 20)));
-      if (way === "async") assert.ok(under(rows, "leakAsync") >= 95);
-      const hidden = pprofTop(pprof, file, "-hide=^\\[runtime\\]");
-      const [largest] = hidden.toSorted((a, b) => b.flat - a.flat);
-      const [, line = ""] = /^leakBuffers .*heap-holding\.ts:(\d+)$/.exec(largest?.name ?? "") ??
-        [];
-      assert.match(FIXTURE[Number(line) - 1] ?? "", /function leakBuffers/, String(largest?.name));
-      const text = await heap(file);
-      assert.ok(shareOf(text) >= 95, text);
-      assert.match(text, /^[\d,]+ samples, one every 64\.0 KiB on average, stand for/m);
-    });
+    const { profile, file } = await profileOfLeak(way);
+    const rows = pprofTop(pprof, file);
+    assert.ok(under(rows, "leakBuffers") >= 95, JSON.stringify(rows.slice(0, 20)));
+    if (way === "async") assert.ok(under(rows, "leakAsync") >= 95);
+    const hidden = pprofTop(pprof, file, "-hide=^\\[runtime\\]");
+    const [largest] = hidden.toSorted((a, b) => b.flat - a.flat);
+    const [, line = ""] = /^leakBuffers .*heap-holding\.ts:(\d+)$/.exec(largest?.name ?? "") ?? [];
+    assert.match(FIXTURE[Number(line) - 1] ?? "", /function leakBuffers/, String(largest?.name));
+    assert.ok((factsOf(profile).javaScriptShare ?? 0) >= 0.95, JSON.stringify(rows.slice(0, 20)));
+    assert.match(
+      reliability(profile),
+      /^[\d,]+ samples, one every 64\.0 KiB on average, stand for/,
+    );
   });
 }
 
@@ -82,18 +133,15 @@ test("a native library's leak is under its function, and under the JavaScript th
   ...onGlibc,
 }, async () => {
   const library = compileShared("heap-native.c", "libheap-native.so");
-  await withHolder(PREPARED, ["native", library], async (child) => {
-    const file = await profileOfLeak(child, "native");
-    const text = await heap(file);
-    assert.match(
-      text,
-      /^ *\d+\.\d MiB +(?:9[5-9]|100)\.\d % .* make_native_block libheap-native\.so$/m,
-      text,
-    );
-    if (pprof !== "") assert.ok(under(pprofTop(pprof, file), "keep_native") >= 95);
-    if (!namesCode) return;
-    assertCalled(text, file, "leakNative", "native");
-  });
+  const { profile, file } = await profileOfLeak("native", library);
+  const text = await heap(file);
+  assert.match(
+    text,
+    /^ *\d+\.\d MiB +(?:9[5-9]|100)\.\d % .* make_native_block libheap-native\.so$/m,
+    text,
+  );
+  if (pprof !== "") assert.ok(under(pprofTop(pprof, file), "keep_native") >= 95);
+  if (namesCode) assertCalled(profile, file, "leakNative", "native");
 });
 
 const ofThreads = onceAPush("threads without JavaScript are alike", onGlibc);
@@ -101,29 +149,25 @@ const ofThreads = onceAPush("threads without JavaScript are alike", onGlibc);
 test("what sharp allocates in the runtime's threads is under libvips' function, and that is said", {
   ...ofThreads,
 }, async () => {
-  await withHolder(PREPARED, ["sharp"], async (child) => {
-    const text = await heap(await profileOfLeak(child, "sharp"));
-    assert.match(text, / 9[5-9]\.\d % .* vips_image_write_to_memory libvips-cpp\.so\S*$/m, text);
-    if (namesCode) {
-      assert.match(text, /MiB was allocated by native code in threads without JavaScript/);
-    }
-  });
+  const { profile, whole } = await profileOfLeak("sharp");
+  const rows = shown(profile).filter(({ name }) => /libvips-cpp\.so\S*$/.test(name));
+  assert.ok(under(rows, "vips_image_write_to_memory") >= 95, JSON.stringify(rows));
+  if (namesCode) {
+    const text = remarks(whole).join("\n");
+    assert.match(text, /MiB was allocated by native code in threads without JavaScript/);
+  }
 });
 
 test("blocks of the allocator that serves the process are under who allocated them", {
   ...withNames,
 }, async () => {
-  await withHolder(PREPARED, ["blocks", "jemalloc"], async (child) => {
-    const file = await profileOfLeak(child, "blocks");
-    const text = await heap(file);
-    assertCalled(text, file, "leakBlocks", "blocks");
-  });
+  const { profile, file } = await profileOfLeak("blocks", "jemalloc");
+  assertCalled(profile, file, "leakBlocks", "blocks");
 });
 
 test("lines are those of the TypeScript, by maps of compilers or the runtime's own", {
   ...withNames,
 }, async () => {
-  const source = join(directory, "typed.ts");
   const lines = [
     "interface Kept { readonly bytes: Buffer }",
     "",
@@ -138,39 +182,55 @@ test("lines are those of the TypeScript, by maps of compilers or the runtime's o
     "  return kept;",
     "}",
     'import { Buffer } from "node:buffer";',
-    'process.stdin.on("data", (text: Buffer) => {',
-    "  const line = String(text).trim();",
-    '  if (line === "leak") leakTyped(40);',
-    "  console.log(line);",
-    "});",
-    'import process from "node:process";',
     "export type { Other };",
     "",
   ];
-  writeFileSync(source, lines.join("\n"));
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
-  const ways = [
-    { file: source, sourcemap: null },
-    { file: join(directory, "inline.mjs"), sourcemap: "inline" },
-    { file: join(directory, "beside.mjs"), sourcemap: "linked" },
-  ] as const;
-  for (const { file, sourcemap } of ways) {
-    // A compiler's map is read in the same way in each runtime; its own is not.
-    if (sourcemap !== null && !IS_CHOSEN) continue;
-    if (sourcemap !== null) {
-      await build({
-        entryPoints: [source],
-        outfile: file,
-        sourcemap,
-        bundle: true,
-        format: "esm",
-        platform: "node",
-        banner: { js: "\n\n\n" },
-      });
+  // A compiler's map is read in the same way in each runtime; its own is not.
+  const maps = IS_CHOSEN ? ["own", "inline", "linked"] as const : ["own"] as const;
+  const modules: string[] = [];
+  for (const sourcemap of maps) {
+    const source = join(directory, `${sourcemap}.ts`);
+    writeFileSync(source, lines.join("\n"));
+    if (sourcemap === "own") {
+      modules.push(source);
+      continue;
     }
-    await withHolder(PREPARED, [], async (child) => {
-      const text = await heap(await profileOfLeak(child, "typed"));
-      assert.match(text, / [34]\d\.\d MiB .* leakTyped [^ ]*typed\.ts:9$/m, `${file}: ${text}`);
-    }, sourceCommand(file));
+    const outfile = join(directory, `${sourcemap}.mjs`);
+    modules.push(outfile);
+    await build({
+      entryPoints: [source],
+      outfile,
+      sourcemap,
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      banner: { js: "\n\n\n" },
+    });
   }
+  const program = join(directory, "typed.mjs");
+  writeFileSync(
+    program,
+    [
+      'import process from "node:process";',
+      ...modules.map((path, index) =>
+        `import { leakTyped as leak${index} } from ${JSON.stringify(path)};`
+      ),
+      'process.stdin.on("data", (text) => {',
+      "  const line = String(text).trim();",
+      `  if (line === "leak") { ${modules.map((_, index) => `leak${index}(12);`).join(" ")} }`,
+      "  console.log(line);",
+      "});",
+    ].join("\n"),
+  );
+  await withHolder(PREPARED, async ({ pid, ask }) => {
+    await switchSampling(pid, "start");
+    await ask("leak");
+    const rows = functionTable(await takeHeapProfile(pid));
+    for (const map of maps) {
+      const row = rows.find(({ name }) => /^leakTyped \S*?(\w+)\.ts:9$/.exec(name)?.[1] === map);
+      const mebibytes = (row?.total ?? 0) / 2 ** 20;
+      assert.ok(mebibytes > 9 && mebibytes < 15, `${map}: ${JSON.stringify(rows)}`);
+    }
+  }, sourceCommand(program));
 });
