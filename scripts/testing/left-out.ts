@@ -117,8 +117,7 @@ export const RULES: readonly Rule[] = [
   {
     files: within(
       "watch",
-      ...["compare", "compare-command", "compare-known", "compare-page", "compare-programs"],
-      ...["compare-servers", "diseases"],
+      ...["compare", "compare-known", "compare-page", "compare-programs"],
       "heap/command",
       ...["prometheus", "serve-page"],
     ),
@@ -137,7 +136,8 @@ export const RULES: readonly Rule[] = [
       ...within("npm", "compare"),
       ...within("run", "other-preloads", "wrappers"),
       ...within("verify", "decoys", "kept", "other-libraries", "versions-debian"),
-      ...within("watch", "doctor"),
+      ...within("watch", "doctor", "info", "mallctl", "pressure", "processes"),
+      ...within("cli", "output"),
     ],
     fits: isQuickest,
     reason:
@@ -151,7 +151,7 @@ export const RULES: readonly Rule[] = [
       ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
       ...within("run", "own-options"),
       ...within("system", "mounts", "ports"),
-      ...within("watch", "heap/api", "info", "mallctl", "process-memory", "processes", "serve"),
+      ...within("watch", "heap/api", "heap/code-map", "metrics", "process-memory", "serve"),
     ],
     fits: isOneNode,
     reason: "Node 22 differs from Node 26 in its foreign function interface, which ffi, memory, " +
@@ -196,9 +196,13 @@ export const RULES: readonly Rule[] = [
     reason: "what is found is alike in all runtimes, but that Node 22 needs a package for it",
   },
   {
-    files: within("run", "background", "refusals", "successors"),
+    files: [
+      ...within("run", "background", "refusals", "successors"),
+      ...within("watch", "compare-command", "compare-servers", "diseases"),
+    ],
     fits: (place) => isLinux(place) && isQuickest(place),
-    reason: "what is refused, by offheap or by its C, is alike in all runtimes; run starts in each",
+    reason:
+      "what is refused, and what programs do that offheap starts, is alike in all; run starts in each",
   },
   {
     files: ["run/managers"],
