@@ -7,16 +7,16 @@ import { system } from "../../lib/system/mod.ts";
 import type { MemoryReport } from "../../lib/watch/doctor/memory/types.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { compileShared } from "../support/compile.ts";
-import { onceAPush } from "../support/effort.ts";
+import { onceInBun } from "../support/effort.ts";
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const IS_GLIBC = process.platform === "linux" && system().libc().name === "glibc";
 const glibc = () => skipUnless(IS_GLIBC, "needs Linux with glibc, whose counters are read");
 /** What the agent and the allocator say is asked for in the same way by each runtime. */
-const once = () => onceAPush("the agent and /proc are read", glibc());
+const once = () => onceInBun("the agent and /proc are read", glibc());
 
-const library = IS_GLIBC ? compileShared("diseases/diseases.c", "libdiseases-cli.so") : "";
+const library = IS_GLIBC ? compileShared("diseases.c", "libdiseases-cli.so") : "";
 
 /** Runs the program with a disease, by `offheap run` where it is to have an agent. */
 function withDisease(
@@ -24,7 +24,7 @@ function withDisease(
   run: readonly string[] | null,
   use: (child: AnsweringChild) => Promise<void>,
 ): Promise<void> {
-  const program = runtimeCommand(join(FIXTURES, "diseases", "program.ts"), disease, library);
+  const program = runtimeCommand(join(FIXTURES, "diseases.ts"), disease, library);
   const [command, ...args] = run === null
     ? program
     : offheapCommand("run", ...run, "--", ...program);
@@ -113,7 +113,7 @@ test(
   },
 );
 
-test("options of the doctor that make no sense are refused", async () => {
+test("options of the doctor that make no sense are refused", once(), async () => {
   for (
     const options of [["--watch", "60"], ["--watch", "x"], ["--watch", "0s"], ["--try", "magic"]]
   ) {

@@ -71,7 +71,7 @@ const CASES: readonly Case[] = [
   { disease: "arenas", verdict: "thread arenas" },
 ];
 
-const library = IS_GLIBC ? compileShared("diseases/diseases.c", "libdiseases.so") : "";
+const library = IS_GLIBC ? compileShared("diseases.c", "libdiseases.so") : "";
 
 /** What the program finds of itself, and what the kernel then says that it has in huge pages. */
 interface Diagnosed {
@@ -84,7 +84,7 @@ async function diagnosed(
   allocator: string,
   { watch = 0, purge = false }: { readonly watch?: number; readonly purge?: boolean },
 ): Promise<Diagnosed> {
-  const script = join(FIXTURES, "diseases", "program.ts");
+  const script = join(FIXTURES, "diseases.ts");
   const [command, ...args] = runtimeCommand(script, disease, library);
   const healthy = disease === "healthy" ? { MALLOC_CONF: undefined } : {};
   const env = { MALLOC_CONF: undefined, ...ALLOCATORS[allocator], ...healthy };
