@@ -11,7 +11,7 @@ import { decodeProfile } from "../../../lib/watch/heap/pprof-read.ts";
 import { functionTable } from "../../../lib/watch/heap/table.ts";
 import type { HeapSource } from "../../../lib/watch/heap/types.ts";
 import { heapProfile, heapProfileHandler, keepHeapProfiles } from "../../../mod.ts";
-import { onceAPush } from "../../support/effort.ts";
+import { onceInBun } from "../../support/effort.ts";
 import { directory, heap } from "../../support/profiled.ts";
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../../support/runtime.ts";
 import { skipUnless } from "../../support/skip.ts";
@@ -24,7 +24,7 @@ const here = skipUnless(
 );
 const isBun = runtimeInfo().name === "bun";
 /** The first test has what differs between runtimes: whose blocks, objects and names there are. */
-const once = () => onceAPush("it is about the agent and files", here);
+const once = () => onceInBun("it is about the agent and files", here);
 
 /** What the fixture prints, and the place of its profiles. */
 async function runFixture(name: string, options: readonly string[], ...words: string[]) {
