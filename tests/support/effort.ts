@@ -57,15 +57,3 @@ export function onceInBun(reason: string, options: Options = { skip: false }): O
 function onlyWhere(isHere: boolean, reason: string, options: Options): Options {
   return options.skip === false ? skipUnless(isHere, reason) : options;
 }
-
-/** Whether what needs no Node is tried here: on a push in Bun, whose processes start in half the time. */
-export const IS_QUICKEST: boolean = THOROUGH || name === "bun";
-
-/** The same as {@linkcode onceAPush}, where Bun will do. */
-export function onceInBun(
-  reason: string,
-  options: { skip: string | false } = { skip: false },
-): { skip: string | false } {
-  if (options.skip !== false) return options;
-  return skipUnless(IS_QUICKEST, `${reason}; on a push Bun tries it, each night all do`);
-}
