@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdirSync, readlinkSync, statfsSync, type Stats, statSync } from "node:fs";
+import { readdirSync, statfsSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { RuntimeProgram } from "../../../ffi/programs.ts";
 import { linkText } from "../../system/files.ts";
