@@ -180,7 +180,7 @@ int start_agent(create_thread_fn create) {
         stop_for("its thread could not be made");
     }
     errno = before;
-    return failure == 0 && agent_state.idle_ms != 0 && agent_giver()->no_give == NULL;
+    return failure == 0 && agent_state.idle_ms != 0 && why_not_given() == NULL;
 }
 
 /*
