@@ -75,8 +75,14 @@ function sourcesOf(programs: readonly string[]): string[] {
 /** As deep as they will be: source maps have relative paths. */
 const OUT = join(STORE.place, "0");
 
+/** What a test imports is not the program, though the file into which it is bundled is. */
+const IMPORTED: Readonly<Record<string, string>> = { "import.meta.main": "false" };
+
 /** Bundles programs, whose files come to lie as their sources do. */
-async function bundle(entryPoints: string[]): Promise<OutputFile[]> {
+async function bundle(
+  entryPoints: string[],
+  define: Readonly<Record<string, string>> = {},
+): Promise<OutputFile[]> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints,
@@ -91,7 +97,7 @@ async function bundle(entryPoints: string[]): Promise<OutputFile[]> {
     packages: "external",
     external: ["bun:*"],
     sourcemap: true,
-    define: { "import.meta.url": ADDRESS },
+    define: { "import.meta.url": ADDRESS, ...define },
     plugins: [sourceAddresses],
     write: false,
     logLevel: "silent",
@@ -104,9 +110,11 @@ async function bundle(entryPoints: string[]): Promise<OutputFile[]> {
  * and `lib/cli.ts` is `lib/cli.cjs`. Sources that did not change give the directory that is there.
  */
 export async function bundlePrograms(): Promise<string> {
-  const [command = [], ...outputs] = await Promise.all(
-    [[COMMAND], ...PROGRAMS.map(sourcesOf), testFiles()].map(bundle),
-  );
+  const [command, ...outputs] = await Promise.all([
+    bundle([COMMAND]),
+    ...PROGRAMS.map((programs) => bundle(sourcesOf(programs))),
+    bundle(testFiles(), IMPORTED),
+  ]);
   const files = outputs.flat();
   const hash = createHash("sha256");
   for (const { path, hash: content } of [...command, ...files]) {
