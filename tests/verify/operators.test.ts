@@ -138,7 +138,7 @@ const debian = debianAllocatorFile(debianAllocator("jemalloc", "bookworm"));
 const withDebian = skipUnless("path" in debian, "missing" in debian ? debian.missing : "");
 
 /** Work that Node does by C++'s operators and by malloc, and frees by both. */
-const BUFFERS = effort(20_000, 100_000);
+const BUFFERS = effort(5_000, 100_000);
 const WORK = 'import { Buffer } from "node:buffer"; const all = [];' +
   `for (let i = 0; i < ${BUFFERS}; i++) all.push(Buffer.alloc(100 + i % 5000));` +
   "console.log(all.length);";
