@@ -14,7 +14,7 @@ import { skipUnless } from "../support/skip.ts";
 
 const RUNS = { numRuns: effort(1000, 5000) };
 /** Where each text starts a process. */
-const FEW_RUNS = { numRuns: effort(150, 600) };
+const FEW_RUNS = { numRuns: effort(60, 600) };
 
 const SPLITS = spawnSync("env", ["-S", "true"]).status === 0;
 const VARIABLES = { HOME: "/home/x", EMPTY: "" };
