@@ -8,7 +8,7 @@ import { ROOT, type Runtime } from "../../tools/runtimes.ts";
 import { testFiles } from "../testing/files.ts";
 import { type FileResult, runFile } from "../testing/run-file.ts";
 import type { PlatformRow } from "./matrix.ts";
-import { selectTests } from "./test-selection.ts";
+import { isComplete, selectTests } from "./test-selection.ts";
 import type { SharedTests } from "./types.ts";
 
 /** How the files are run. */
@@ -28,12 +28,14 @@ export async function runSharedTests(
   options: SharedTestOptions,
 ): Promise<SharedTests> {
   const { files, leftOut } = selectTests(row, testFiles());
+  const alone: Record<string, string> = isComplete(row) ? { OFFHEAP_TEST_ALONE: "1" } : {};
+  const here = { ...runtime, variables: { ...runtime.variables, ...alone } };
   const results: FileResult[] = [];
   let next = 0;
   async function work(): Promise<void> {
     for (let index = next++; index < files.length; index = next++) {
       const path = join(ROOT, "tests", `${files[index]}.test.ts`);
-      const result = await runFile(runtime, path, { timeout: options.timeout });
+      const result = await runFile(here, path, { timeout: options.timeout });
       results[index] = result;
       const { file, passed, failed, skipped, milliseconds } = result;
       const time = `${(milliseconds / 1000).toFixed(1)} s`;

@@ -46,7 +46,7 @@ const isMusl = ({ way }: PlatformRow): boolean => way === "musl" || way === "qem
 const isWine = ({ way }: PlatformRow): boolean => way === "wine";
 
 /** The one row that runs every file: no other command covers it. */
-const isComplete = ({ way, runtime }: PlatformRow): boolean =>
+export const isComplete = ({ way, runtime }: PlatformRow): boolean =>
   way === "native" && runtime === "node24";
 
 /** Rows of the runtimes of `npm test`. */

@@ -20,11 +20,14 @@ export function effort(usual: number, thorough: number): number {
 
 const { name, version } = runtimeInfo();
 
+/** Whether a run leaves nothing to other runtimes: of a night, or of one runtime alone. */
+const ALL: boolean = THOROUGH || process.env.OFFHEAP_TEST_ALONE === "1";
+
 /** Whether this is where what goes the same way in each runtime is tried: on a push in Node 26. */
-export const IS_CHOSEN: boolean = THOROUGH || (name === "node" && Number.parseInt(version) >= 26);
+export const IS_CHOSEN: boolean = ALL || (name === "node" && Number.parseInt(version) >= 26);
 
 /** Whether this is where what starts many processes is tried: on a push in Bun, the quickest to start. */
-export const IS_QUICKEST: boolean = THOROUGH || name === "bun";
+export const IS_QUICKEST: boolean = ALL || name === "bun";
 
 /** A test's options, as `skipUnless()` gives them. */
 type Options = ReturnType<typeof skipUnless>;
@@ -35,7 +38,7 @@ type Options = ReturnType<typeof skipUnless>;
  */
 export function inTurn<const T>(...all: readonly T[]): readonly T[] {
   const turn = name === "node" ? Number(!IS_CHOSEN) : Number(name === "bun");
-  return THOROUGH ? all : [all[turn % all.length] as T];
+  return ALL ? all : [all[turn % all.length] as T];
 }
 
 /**
