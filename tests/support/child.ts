@@ -63,6 +63,36 @@ export async function withChild<R>(
   }
 }
 
+/** What all tests of a file use. */
+export interface Shared<T> {
+  /** Starts it for the first that asks. */
+  readonly get: () => Promise<T>;
+  /** Ends it, where it was started. */
+  readonly end: () => Promise<void>;
+}
+
+/** Has one for all tests of what `start` has while `use` runs. */
+export function shared<T>(start: (use: (made: T) => Promise<void>) => Promise<void>): Shared<T> {
+  const released = Promise.withResolvers<void>();
+  let ended: Promise<void> | undefined;
+  let made: Promise<T> | undefined;
+  const get = (): Promise<T> =>
+    made ??= new Promise((resolve, reject) => {
+      ended = start((one) => {
+        resolve(one);
+        return released.promise;
+      });
+      ended.catch(reject);
+    });
+  return {
+    get,
+    end: async () => {
+      released.resolve();
+      await ended;
+    },
+  };
+}
+
 function waitFor(
   child: ChildProcess,
   what: string,

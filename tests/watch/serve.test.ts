@@ -29,9 +29,9 @@ import { clean, programName } from "../../lib/watch/serve/names.ts";
 import { Machine } from "../../lib/watch/serve/machine.ts";
 import { LIMITS, type RunningServer, startServer } from "../../lib/watch/serve/server.ts";
 import type { ListedProcess } from "../../lib/watch/processes/types.ts";
-import { withChild } from "../support/child.ts";
+import { shared, withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { onceAPush } from "../support/effort.ts";
+import { onceInBun } from "../support/effort.ts";
 import { ask } from "../support/http.ts";
 import { parseMetrics, pick } from "../support/prometheus-text.ts";
 import { builtLibrary, offheapCommand, ROOT, runChild, sourceCommand } from "../support/runtime.ts";
@@ -40,7 +40,7 @@ import { skipUnless } from "../support/skip.ts";
 
 const linux = () => skipUnless(process.platform === "linux", "it serves by /proc as Linux has it");
 /** What is of the runtime is its server: HTTP, TLS, limits. */
-const once = () => onceAPush("it is about processes, agents and options", linux());
+const once = () => onceInBun("it is about processes, agents and options", linux());
 
 const directory = temporaryDirectory();
 const script = join(directory, "service.mjs");
@@ -66,58 +66,58 @@ const SERVICE = offheapCommand(
   ...sourceCommand(script, "--password=hunter2"),
 );
 
-function withService<R>(use: (pid: number) => Promise<R>): Promise<R> {
+const service = shared<number>((use) => {
   const [file, ...args] = SERVICE;
   return withChild(file, args, {}, ({ pid }) => use(pid));
-}
+});
+after(service.end);
 
-let shared: Promise<Serving> | undefined;
+let started: Promise<Serving> | undefined;
 /** One server for all that only asks. */
 function server(): Promise<Serving> {
-  return shared ??= startServing();
+  return started ??= startServing();
 }
-after(async () => void (await (await shared)?.end()));
+after(async () => void (await (await started)?.end()));
 
 const ALL = ["/metrics", "/api", "/api/processes", `/api/processes/${process.pid}`] as const;
 
 test("a process has its metrics from its agent, and the parts add up to RSS", once(), async () => {
   const { url, headers } = await server();
-  await withService(async (pid) => {
-    const { status, text, headers: sent } = await ask(`${url}/metrics`, { headers });
-    assert.equal(status, 200);
-    assert.match(String(sent["content-type"]), /^text\/plain; version=0\.0\.4/);
-    const samples = parseMetrics(text);
-    const own = { pid: String(pid) };
-    const [info] = pick(samples, "offheap_allocator_info", own);
-    assert.deepEqual({ ...info?.labels, version: "", program: "", runtime: "", uid: "" }, {
-      pid: String(pid),
-      allocator: "jemalloc",
-      verified: "true",
-      profile: "balanced",
-      version: "",
-      program: "",
-      runtime: "",
-      uid: "",
-    });
-    assert.match(info?.labels["program"] ?? "", /^(node|deno|bun)\S* service\.mjs$/);
-    assert.match(info?.labels["runtime"] ?? "", /^(node|deno|bun)$/);
-    for (const { value, labels } of pick(samples, "offheap_memory_resident_bytes")) {
-      const parts = pick(samples, "offheap_memory_part_bytes", { pid: labels["pid"] ?? "" });
-      assert.equal(
-        parts.reduce((sum, part) => sum + part.value, 0),
-        value,
-        String(labels["program"]),
-      );
-    }
-    const allocated = pick(samples, "offheap_allocator_allocated_bytes", own)[0]?.value ?? 0;
-    assert.ok(allocated > 0, String(allocated));
-    assert.equal(
-      pick(samples, "offheap_limit_bytes", { ...own, source: "program" })[0]?.value,
-      900 * 2 ** 20,
-    );
-    assert.equal(pick(samples, "offheap_agent_up", own)[0]?.value, 1);
-    assert.equal(pick(samples, "offheap_allocator_lost", own)[0]?.value, 0);
+  const pid = await service.get();
+  const { status, text, headers: sent } = await ask(`${url}/metrics`, { headers });
+  assert.equal(status, 200);
+  assert.match(String(sent["content-type"]), /^text\/plain; version=0\.0\.4/);
+  const samples = parseMetrics(text);
+  const own = { pid: String(pid) };
+  const [info] = pick(samples, "offheap_allocator_info", own);
+  assert.deepEqual({ ...info?.labels, version: "", program: "", runtime: "", uid: "" }, {
+    pid: String(pid),
+    allocator: "jemalloc",
+    verified: "true",
+    profile: "balanced",
+    version: "",
+    program: "",
+    runtime: "",
+    uid: "",
   });
+  assert.match(info?.labels["program"] ?? "", /^(node|deno|bun)\S* service\.mjs$/);
+  assert.match(info?.labels["runtime"] ?? "", /^(node|deno|bun)$/);
+  for (const { value, labels } of pick(samples, "offheap_memory_resident_bytes")) {
+    const parts = pick(samples, "offheap_memory_part_bytes", { pid: labels["pid"] ?? "" });
+    assert.equal(
+      parts.reduce((sum, part) => sum + part.value, 0),
+      value,
+      String(labels["program"]),
+    );
+  }
+  const allocated = pick(samples, "offheap_allocator_allocated_bytes", own)[0]?.value ?? 0;
+  assert.ok(allocated > 0, String(allocated));
+  assert.equal(
+    pick(samples, "offheap_limit_bytes", { ...own, source: "program" })[0]?.value,
+    900 * 2 ** 20,
+  );
+  assert.equal(pick(samples, "offheap_agent_up", own)[0]?.value, 1);
+  assert.equal(pick(samples, "offheap_allocator_lost", own)[0]?.value, 0);
 });
 
 test(
@@ -167,7 +167,7 @@ const LAST_PID = "/proc/sys/kernel/ns_last_pid";
 
 test(
   "a process that has the ID of one that was named is not served",
-  onceAPush(
+  onceInBun(
     "it is about processes",
     skipUnless(
       process.platform === "linux" && process.getuid?.() === 0 && isWritable(LAST_PID),
@@ -198,11 +198,10 @@ test(
   once(),
   async () => {
     const { url, headers } = await server();
-    await withService(async (pid) => {
-      assert.doesNotMatch((await ask(`${url}/metrics`, { headers })).text, /hunter2/);
-      const { text } = await ask(`${url}/api/processes/${pid}`, { headers });
-      assert.match(JSON.parse(text).process.command, /--password=hunter2/);
-    });
+    const pid = await service.get();
+    assert.doesNotMatch((await ask(`${url}/metrics`, { headers })).text, /hunter2/);
+    const { text } = await ask(`${url}/api/processes/${pid}`, { headers });
+    assert.match(JSON.parse(text).process.command, /--password=hunter2/);
   },
 );
 
@@ -346,21 +345,20 @@ test("two names in one request are one too many", () => {
 
 test("nothing changes by GET, and by no method but POST", linux(), async () => {
   const { url, headers } = await server();
-  await withService(async (pid) => {
-    const before = (await askAgent(pid, "stats")).purges;
-    for (const method of ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
-      for (const action of ["purge", "snapshot"]) {
-        const path = `/api/processes/${pid}/${action}`;
-        const { status } = await ask(`${url}${path}`, { method, headers });
-        assert.equal(status, 405, `${method} ${path}`);
-      }
+  const pid = await service.get();
+  const before = (await askAgent(pid, "stats")).purges;
+  for (const method of ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+    for (const action of ["purge", "snapshot"]) {
+      const path = `/api/processes/${pid}/${action}`;
+      const { status } = await ask(`${url}${path}`, { method, headers });
+      assert.equal(status, 405, `${method} ${path}`);
     }
-    assert.equal((await askAgent(pid, "stats")).purges, before);
-    const purged = await ask(`${url}/api/processes/${pid}/purge`, { method: "POST", headers });
-    assert.equal(purged.status, 200, purged.text);
-    const { residentBefore, residentAfter, refused } = JSON.parse(purged.text);
-    assert.ok(residentBefore > 0 && residentAfter > 0 && refused === null, purged.text);
-  });
+  }
+  assert.equal((await askAgent(pid, "stats")).purges, before);
+  const purged = await ask(`${url}/api/processes/${pid}/purge`, { method: "POST", headers });
+  assert.equal(purged.status, 200, purged.text);
+  const { residentBefore, residentAfter, refused } = JSON.parse(purged.text);
+  assert.ok(residentBefore > 0 && residentAfter > 0 && refused === null, purged.text);
   const none = await ask(`${url}/api/processes/${process.pid}/purge`, { method: "POST", headers });
   assert.equal(none.status, 409);
   assert.match(JSON.parse(none.text).error, /^Cannot ask the agent of process/);
@@ -619,7 +617,7 @@ test(
 async function bigServer(): Promise<RunningServer> {
   const look = await new Machine([process.pid], false).look();
   const program = "p".repeat(4096);
-  const processes = Array.from({ length: 300 }, () => look.processes).flat()
+  const processes = Array.from({ length: 150 }, () => look.processes).flat()
     .map((each) => ({ ...each, program }));
   const big = { ...look, processes };
   const machine = { look: () => Promise.resolve(big) } as unknown as Machine;

@@ -15,7 +15,7 @@ import { functionTable } from "../../../lib/watch/heap/table.ts";
 import { switchSampling, takeHeapProfile } from "../../../lib/watch/heap/take.ts";
 import type { HeapProfile } from "../../../lib/watch/heap/types.ts";
 import { reliability, remarks } from "../../../lib/watch/heap/words.ts";
-import type { AnsweringChild } from "../../support/child.ts";
+import { type AnsweringChild, shared } from "../../support/child.ts";
 import { compileShared } from "../../support/compile.ts";
 import { IS_CHOSEN, onceAPush } from "../../support/effort.ts";
 import { findPprof, pprofTop, type TopRow } from "../../support/pprof.ts";
@@ -37,27 +37,14 @@ const pprof = typeof found === "string" ? "" : found.path;
 
 const FIXTURE = readFileSync(join(FIXTURES, "heap-holding.ts"), "utf8").split("\n");
 
-let release = (): void => {};
-const released = new Promise<void>((resolve) => release = resolve);
-let ended: Promise<void> | undefined;
-let holder: Promise<AnsweringChild> | undefined;
-
-after(async () => {
-  release();
-  await ended;
-});
-
-/** The program that leaks in all ways, each with a start of its own being dear. */
-function sharedHolder(): Promise<AnsweringChild> {
-  return holder ??= new Promise((resolve, reject) => {
-    ended = withHolder(PREPARED, async (child) => {
-      await switchSampling(child.pid, "start");
-      resolve(child);
-      await released;
-    });
-    ended.catch(reject);
-  });
-}
+/** The program that leaks in all ways. */
+const holder = shared<AnsweringChild>((use) =>
+  withHolder(PREPARED, async (child) => {
+    await switchSampling(child.pid, "start");
+    await use(child);
+  })
+);
+after(holder.end);
 
 /** A leak: what has come by it, also as a file, and all that there was then. */
 interface Leak {
@@ -68,7 +55,7 @@ interface Leak {
 
 /** Has the program leak in a way. */
 async function profileOfLeak(way: string, ...argument: readonly string[]): Promise<Leak> {
-  const { pid, ask } = await sharedHolder();
+  const { pid, ask } = await holder.get();
   await ask(`prepare ${way}`);
   const before = await takeHeapProfile(pid);
   await ask(["leak", way, ...argument].join(" "));
