@@ -1,6 +1,6 @@
 /**
  * The guide's pictures of the page of `offheap serve`, small, from those that its test has taken:
- * `npm test -- serve-page --runtime node26`, then `npm run build:pictures`.
+ * `npm test -- serve-page --runtime node26 --everywhere`, then `npm run build:pictures`.
  *
  * @module
  */

@@ -100,7 +100,7 @@ function pageOf(send: Send, complaints: string[]): BrowserPage {
       const holds = `document.readyState !== "loading" && Boolean(${expression})`;
       while (performance.now() < end) {
         if (await evaluate<boolean>(holds).catch(() => false)) return;
-        await wait(50);
+        await wait(100);
       }
       const text = await evaluate<string>("document.body.innerText");
       throw new Error(`the page has not come to "${what}": ${text.slice(0, 2000)}`);
@@ -149,6 +149,10 @@ async function startBrowser(): Promise<Browser> {
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
+    "--disable-software-rasterizer",
+    "--disable-breakpad",
+    "--disable-extensions",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",

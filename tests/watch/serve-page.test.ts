@@ -8,8 +8,9 @@ import process from "node:process";
 import { after, test } from "node:test";
 import sharp from "sharp";
 import { type BrowserPage, CHROMIUM, endBrowser, withPage } from "../support/browser.ts";
-import { type AnsweringChild, withChild } from "../support/child.ts";
+import { type AnsweringChild, shared, withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { THOROUGH } from "../support/effort.ts";
 import { ask } from "../support/http.ts";
 import { offheapCommand, ROOT } from "../support/runtime.ts";
 import { type Serving, startServing } from "../support/serving.ts";
@@ -53,26 +54,28 @@ const LAUNCH = [
   "service.mjs",
 ] as const;
 
-async function withService<R>(
-  use: (service: AnsweringChild, serving: Serving) => Promise<R>,
-): Promise<R> {
+/** A program, and a server for it and this process. */
+const both = shared<{ readonly service: AnsweringChild; readonly serving: Serving }>((use) => {
   const [file, ...args] = LAUNCH;
   const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
-  return await withChild(file, args, { env }, async (service) => {
+  return withChild(file, args, { env }, async (service) => {
     const serving = await startServing("--pid", String(service.pid), String(process.pid));
     try {
-      return await use(service, serving);
+      await use({ service, serving });
     } finally {
       await serving.end();
     }
   });
-}
+});
+after(both.end);
 
 function address({ url, token }: Serving): string {
   return `${url}/#token=${token}`;
 }
 
+/** For `npm run build:pictures`. */
 async function keep(page: BrowserPage, name: string): Promise<void> {
+  if (!THOROUGH) return;
   mkdirSync(PICTURES, { recursive: true });
   writeFileSync(join(PICTURES, `${name}.png`), await page.picture());
 }
@@ -102,64 +105,63 @@ test(
   "the page draws a process, shows what a purge brings, and goes on by itself",
   browser(),
   async () => {
-    await withService(async (service, serving) => {
-      await withPage(async (page) => {
-        await page.display({ width: 1200, height: 1400 });
-        await page.open(address(serving));
-        await page.until(LISTED, "a list of processes");
-        assert.equal(await page.evaluate("location.hash"), "#/", "the token is out of the address");
-        const row = await page.evaluate<string>(
-          `document.querySelector('a[href="#/process/${service.pid}"]').closest("tr").innerText`,
-        );
-        assert.match(row, /service\.mjs.*jemalloc proven.*MiB/s);
-        await keep(page, "list");
-        await page.evaluate(`document.querySelector('a[href="#/process/${service.pid}"]').click()`);
-        await page.until("document.querySelectorAll('.chart canvas').length === 4", "four charts");
-        await page.until(
-          "Number(/(\\d+) looks/.exec(machine.textContent)?.[1]) > 2",
-          "several looks",
-        );
-        assert.match(
-          await page.evaluate("document.querySelector('h2').textContent"),
-          /service\.mjs/,
-        );
-        assert.ok(await colours(page, ".chart canvas") > 20, "the first chart is drawn");
-        const before = await page.evaluate<string>("document.querySelector('.facts').innerText");
-        assert.match(before, /proven\s+yes.*profile\s+balanced.*900\.0 MiB \(program\)/s);
-        await service.ask("burst");
-        await page.until(
-          `document.querySelector('.facts').innerText !== ${JSON.stringify(before)}`,
-          "other figures without anybody's doing",
-        );
-        const card = "document.querySelector('.verdict')";
-        await page.until(`${card}.querySelector('code')`, "a command to go on with");
-        assert.doesNotMatch(await page.evaluate(`${card}.innerText`), /`/);
-        await keep(page, "process");
-        await page.evaluate(
-          "[...document.querySelectorAll('button')].find((b) => b.textContent === 'Purge').click()",
-        );
-        await page.until("/came back in/.test(outcome.textContent)", "what the purge brought");
-        const words = await page.evaluate<string>("outcome.textContent");
-        assert.match(
-          words,
-          /^[\d.]+ (B|KiB|MiB) came back in [\d.]+ ms: RSS was [\d.]+ MiB, and is [\d.]+ MiB\.$/,
-        );
-        await page.display({ width: 1200, height: 1400, dark: true });
-        await page.until(
-          "document.querySelectorAll('.chart canvas').length === 4",
-          "charts in the dark",
-        );
-        await page.until(
-          "/looks/.test(machine.textContent) && document.querySelector('.u-legend')",
-          "again",
-        );
-        assert.equal(
-          await page.evaluate("getComputedStyle(document.body).backgroundColor"),
-          "rgb(20, 23, 27)",
-        );
-        await keep(page, "process-dark");
-        assert.deepEqual(page.complaints, [], "nothing is blocked, and nothing fails");
-      });
+    const { service, serving } = await both.get();
+    await withPage(async (page) => {
+      await page.display({ width: 1200, height: 1400 });
+      await page.open(address(serving));
+      await page.until(LISTED, "a list of processes");
+      assert.equal(await page.evaluate("location.hash"), "#/", "the token is out of the address");
+      const row = await page.evaluate<string>(
+        `document.querySelector('a[href="#/process/${service.pid}"]').closest("tr").innerText`,
+      );
+      assert.match(row, /service\.mjs.*jemalloc proven.*MiB/s);
+      await keep(page, "list");
+      await page.evaluate(`document.querySelector('a[href="#/process/${service.pid}"]').click()`);
+      await page.until("document.querySelectorAll('.chart canvas').length === 4", "four charts");
+      await page.until(
+        "Number(/(\\d+) looks/.exec(machine.textContent)?.[1]) > 2",
+        "several looks",
+      );
+      assert.match(
+        await page.evaluate("document.querySelector('h2').textContent"),
+        /service\.mjs/,
+      );
+      assert.ok(await colours(page, ".chart canvas") > 20, "the first chart is drawn");
+      const before = await page.evaluate<string>("document.querySelector('.facts').innerText");
+      assert.match(before, /proven\s+yes.*profile\s+balanced.*900\.0 MiB \(program\)/s);
+      await service.ask("burst");
+      await page.until(
+        `document.querySelector('.facts').innerText !== ${JSON.stringify(before)}`,
+        "other figures without anybody's doing",
+      );
+      const card = "document.querySelector('.verdict')";
+      await page.until(`${card}.querySelector('code')`, "a command to go on with");
+      assert.doesNotMatch(await page.evaluate(`${card}.innerText`), /`/);
+      await keep(page, "process");
+      await page.evaluate(
+        "[...document.querySelectorAll('button')].find((b) => b.textContent === 'Purge').click()",
+      );
+      await page.until("/came back in/.test(outcome.textContent)", "what the purge brought");
+      const words = await page.evaluate<string>("outcome.textContent");
+      assert.match(
+        words,
+        /^[\d.]+ (B|KiB|MiB) came back in [\d.]+ ms: RSS was [\d.]+ MiB, and is [\d.]+ MiB\.$/,
+      );
+      await page.display({ width: 1200, height: 1400, dark: true });
+      await page.until(
+        "document.querySelectorAll('.chart canvas').length === 4",
+        "charts in the dark",
+      );
+      await page.until(
+        "/looks/.test(machine.textContent) && document.querySelector('.u-legend')",
+        "again",
+      );
+      assert.equal(
+        await page.evaluate("getComputedStyle(document.body).backgroundColor"),
+        "rgb(20, 23, 27)",
+      );
+      await keep(page, "process-dark");
+      assert.deepEqual(page.complaints, [], "nothing is blocked, and nothing fails");
     });
   },
 );
@@ -222,72 +224,70 @@ test(
   "nothing is shown in the page without the token, and a typed one opens it",
   browser(),
   async () => {
-    await withService(async (service, serving) => {
-      await withPage(async (page) => {
-        await page.open(`${serving.url}/`);
-        await page.until("document.querySelector('input[name=token]')", "a question for the token");
-        const text = await page.evaluate<string>("document.body.innerText");
-        assert.match(text, /Nothing is shown without the token/);
-        assert.doesNotMatch(text, new RegExp(`service\\.mjs|\\b${service.pid}\\b`));
-        await page.open(`${serving.url}/#token=wrong`);
-        await page.until("document.querySelector('input[name=token]')", "the question again");
-        await page.evaluate(
-          `document.querySelector("input[name=token]").value = ${JSON.stringify(serving.token)};
-         document.querySelector("form").requestSubmit()`,
-        );
-        await page.until(LISTED, "a list of processes");
-      });
+    const { service, serving } = await both.get();
+    await withPage(async (page) => {
+      await page.open(`${serving.url}/`);
+      await page.until("document.querySelector('input[name=token]')", "a question for the token");
+      const text = await page.evaluate<string>("document.body.innerText");
+      assert.match(text, /Nothing is shown without the token/);
+      assert.doesNotMatch(text, new RegExp(`service\\.mjs|\\b${service.pid}\\b`));
+      await page.open(`${serving.url}/#token=wrong`);
+      await page.until("document.querySelector('input[name=token]')", "the question again");
+      await page.evaluate(
+        `document.querySelector("input[name=token]").value = ${JSON.stringify(serving.token)};
+       document.querySelector("form").requestSubmit()`,
+      );
+      await page.until(LISTED, "a list of processes");
     });
   },
 );
 
 test("a phone has room for it, and the keyboard is enough", browser(), async () => {
-  await withService(async (service, serving) => {
-    await withPage(async (page) => {
-      await page.display({ width: 390, height: 844, phone: true });
-      await page.open(address(serving));
-      await page.until(LISTED, "a list of processes");
-      const fits = "document.documentElement.scrollWidth <= innerWidth";
-      assert.ok(await page.evaluate(fits), "the list is as wide as the phone");
-      await keep(page, "phone-list");
-      // From the filter on by Tab: to the heads, and to the rows.
-      await page.evaluate(`document.querySelector("input[name=filter]").focus()`);
-      await page.evaluate(
-        `document.activeElement.value = "service.mjs ${service.pid}";
-         document.activeElement.dispatchEvent(new Event("input"))`,
-      );
-      const onHead = "document.activeElement.closest('thead') !== null";
-      for (let presses = 0; presses < 3 && !await page.evaluate(onHead); presses++) {
-        await page.press("Tab");
-      }
-      const isSeen = `(({ width, height }) => width > 20 && height > 20)(
-        document.activeElement.closest("thead").getBoundingClientRect())`;
-      assert.ok(await page.evaluate(isSeen), "what has the focus can be seen");
-      const order = "document.querySelector('th[aria-sort]').ariaSort";
-      assert.equal(await page.evaluate(order), "descending", "of RSS the most comes first");
-      await page.press("Enter");
-      assert.equal(await page.evaluate(order), "ascending", "names are by the alphabet");
-      assert.ok(await page.evaluate(fits), "the heads are as wide as the phone");
-      const onLink = `document.activeElement.getAttribute("href") === "#/process/${service.pid}"`;
-      for (let presses = 0; presses < 20 && !await page.evaluate(onLink); presses++) {
-        await page.press("Tab");
-      }
-      assert.ok(await page.evaluate(onLink), "the row is reached by the keyboard");
-      await new Promise((resolve) => setTimeout(resolve, 2500));
-      assert.ok(await page.evaluate(onLink), "an update does not take the focus away");
-      await page.press("Enter");
-      await page.until("document.querySelectorAll('.chart canvas').length === 4", "the process");
-      await page.until("machine.textContent.includes('looks')", "its figures");
-      assert.ok(await page.evaluate(fits), "the process is as wide as the phone");
-      await keep(page, "phone-process");
-      await page.display({ width: 320, height: 844, phone: true });
-      for (const hash of ["#/", `#/process/${service.pid}`]) {
-        await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
-        await page.until(hash === "#/" ? LISTED : "machine.textContent.includes('looks')", hash);
-        assert.ok(await page.evaluate("document.documentElement.scrollWidth <= 320"), hash);
-      }
-      await keep(page, "narrow-process");
-    });
+  const { service, serving } = await both.get();
+  await withPage(async (page) => {
+    await page.display({ width: 390, height: 844, phone: true });
+    await page.open(address(serving));
+    await page.until(LISTED, "a list of processes");
+    const fits = "document.documentElement.scrollWidth <= innerWidth";
+    assert.ok(await page.evaluate(fits), "the list is as wide as the phone");
+    await keep(page, "phone-list");
+    // From the filter on by Tab: to the heads, and to the rows.
+    await page.evaluate(`document.querySelector("input[name=filter]").focus()`);
+    await page.evaluate(
+      `document.activeElement.value = "service.mjs ${service.pid}";
+       document.activeElement.dispatchEvent(new Event("input"))`,
+    );
+    const onHead = "document.activeElement.closest('thead') !== null";
+    for (let presses = 0; presses < 3 && !await page.evaluate(onHead); presses++) {
+      await page.press("Tab");
+    }
+    const isSeen = `(({ width, height }) => width > 20 && height > 20)(
+      document.activeElement.closest("thead").getBoundingClientRect())`;
+    assert.ok(await page.evaluate(isSeen), "what has the focus can be seen");
+    const order = "document.querySelector('th[aria-sort]').ariaSort";
+    assert.equal(await page.evaluate(order), "descending", "of RSS the most comes first");
+    await page.press("Enter");
+    assert.equal(await page.evaluate(order), "ascending", "names are by the alphabet");
+    assert.ok(await page.evaluate(fits), "the heads are as wide as the phone");
+    const onLink = `document.activeElement.getAttribute("href") === "#/process/${service.pid}"`;
+    for (let presses = 0; presses < 20 && !await page.evaluate(onLink); presses++) {
+      await page.press("Tab");
+    }
+    assert.ok(await page.evaluate(onLink), "the row is reached by the keyboard");
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    assert.ok(await page.evaluate(onLink), "an update does not take the focus away");
+    await page.press("Enter");
+    await page.until("document.querySelectorAll('.chart canvas').length === 4", "the process");
+    await page.until("machine.textContent.includes('looks')", "its figures");
+    assert.ok(await page.evaluate(fits), "the process is as wide as the phone");
+    await keep(page, "phone-process");
+    await page.display({ width: 320, height: 844, phone: true });
+    for (const hash of ["#/", `#/process/${service.pid}`]) {
+      await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+      await page.until(hash === "#/" ? LISTED : "machine.textContent.includes('looks')", hash);
+      assert.ok(await page.evaluate("document.documentElement.scrollWidth <= 320"), hash);
+    }
+    await keep(page, "narrow-process");
   });
 });
 
