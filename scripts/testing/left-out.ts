@@ -158,11 +158,8 @@ export const RULES: readonly Rule[] = [
       "run/run and verify/verify use there; each night tries all in it",
   },
   {
-    files: [
-      ...within("ffi", "failures", "shim"),
-      ...within("memory", "native"),
-    ],
-    fits: isUsual,
+    files: [...within("ffi", "failures", "shim"), ...within("memory", "native")],
+    fits: isQuickest,
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
   },
   {

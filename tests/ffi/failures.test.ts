@@ -35,6 +35,8 @@ test(
       options: [
         ...["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", `-I${NATIVE}`],
         ...ADDRESS_SANITIZERS,
+        // Without a library of its own, whose 6 MiB of data each child would look for pointers in.
+        "-fsanitize-undefined-trap-on-error",
         ...WRAPPED,
       ],
       sources: [
