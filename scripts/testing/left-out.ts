@@ -150,7 +150,9 @@ export const RULES: readonly Rule[] = [
       ...within("memory", "copies", "examples", "leaks"),
       ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
       ...within("run", "own-options"),
-      ...within("system", "mounts", "ports"),
+      ...within("memory", "bad-input", "heap", "limits"),
+      ...within("project", "api"),
+      ...within("system", "ports"),
       ...within("watch", "heap/api", "heap/code-map", "metrics", "process-memory", "serve"),
     ],
     fits: isOneNode,
@@ -161,6 +163,11 @@ export const RULES: readonly Rule[] = [
     files: [...within("ffi", "failures", "shim"), ...within("memory", "native")],
     fits: isQuickest,
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
+  },
+  {
+    files: ["allocators/statistics", "memory/zeroing", ...within("system", "mounts", "system")],
+    fits: isQuickest,
+    reason: "it is about what allocators and the system do, alike in all runtimes",
   },
   {
     files: ["library/no-download"],

@@ -4,6 +4,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { openAllocator } from "../../mod.ts";
 import { runtimeInfo } from "../../ffi/mod.ts";
+import { inTurn } from "../support/effort.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -11,7 +12,7 @@ const onLinux = (): { skip: string | false } =>
   skipUnless(process.platform === "linux", "prlimit is Linux's");
 const SIZE = 512 * 2 ** 20;
 
-for (const allocator of ["jemalloc", "mimalloc", "system"]) {
+for (const allocator of inTurn("jemalloc", "mimalloc", "system")) {
   test(
     `${allocator}: without memory every interface says so, and all else goes on`,
     onLinux(),

@@ -6,14 +6,15 @@ import process from "node:process";
 import { test } from "node:test";
 import { ffi } from "../../ffi/mod.ts";
 import { type Allocator, openAllocator } from "../../mod.ts";
+import { effort } from "../support/effort.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const SIZE = 2 ** 20;
 const PAGES = SIZE / 4096;
-const ROUNDS = 50;
+const ROUNDS = effort(15, 50);
 /** Written to, so that comparing with them needs no page either. */
-const ZEROS = Buffer.alloc(32 * SIZE).fill(1).fill(0);
+const ZEROS = Buffer.alloc(9 * SIZE).fill(1).fill(0);
 
 /** Page faults of this process that needed no disk: the tenth field of proc(5)'s stat. */
 function minorFaults(): number {
@@ -44,19 +45,20 @@ function faultsOf(work: () => void): number {
 function faultsAreCounted(): boolean {
   if (process.platform !== "linux") return false;
   const memory = openAllocator({ allocator: "jemalloc" });
-  const faults = faultsOf(() => useZeroed(memory, 32 * SIZE));
+  const faults = faultsOf(() => useZeroed(memory, 9 * SIZE));
   assert.deepEqual(memory.close(), []);
-  return faults >= 32 * PAGES;
+  return faults >= 9 * PAGES;
 }
 
+const COUNTED = faultsAreCounted();
 const counted = (): { skip: string | false } =>
-  skipUnless(faultsAreCounted(), "the system counts no page fault for each page here");
+  skipUnless(COUNTED, "the system counts no page fault for each page here");
 
 test("calloc gives zeros again where memory was used before, below, at and above its limit", () => {
   for (const allocator of ["jemalloc", "mimalloc", "system"] as const) {
     const memory = openAllocator({ allocator });
     for (const size of [100, 20_000, SIZE, 8 * SIZE - 1, 8 * SIZE, 9 * SIZE]) {
-      for (let round = 0; round < 3; round++) useZeroed(memory, size);
+      for (let round = 0; round < effort(2, 3); round++) useZeroed(memory, size);
     }
     assert.deepEqual(memory.close(), []);
   }
@@ -83,7 +85,7 @@ test(
 /** Whether the built jemalloc has the option; 5.3.0 has a limit of its own in its place. */
 const hasThreshold = (): { skip: string | false } =>
   skipUnless(
-    faultsAreCounted() &&
+    COUNTED &&
       readFileSync(builtLibrary("jemalloc")).includes("calloc_madvise_threshold"),
     "the built jemalloc has no calloc_madvise_threshold, or page faults are not counted here",
   );

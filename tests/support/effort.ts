@@ -33,11 +33,12 @@ export const IS_QUICKEST: boolean = ALL || name === "bun";
 type Options = ReturnType<typeof skipUnless>;
 
 /**
- * One of several on a push, not the same in each runtime, where each of them goes the same way in
- * all; each night all of them.
+ * One of several on a push, another in the next runtime, where each of them goes the same way in all;
+ * each night all of them.
  */
 export function inTurn<const T>(...all: readonly T[]): readonly T[] {
-  const turn = name === "node" ? Number(!IS_CHOSEN) : Number(name === "bun");
+  const places = ["node", "bun", "deno"];
+  const turn = IS_CHOSEN || name !== "node" ? places.indexOf(name) : places.length;
   return ALL ? all : [all[turn % all.length] as T];
 }
 
