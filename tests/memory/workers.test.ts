@@ -177,8 +177,12 @@ for (const allocator of NAMES) {
 test("workers are terminated while they wrap or borrow memory, and the process goes on", async () => {
   const script = join(FIXTURES, "terminated-workers.ts");
   // Where Node-API makes the buffers, ending a worker at the wrong moment ended the process.
-  const count = ffi().backend === "koffi" ? effort(6, 48) : effort(4, 8);
-  const { status, signal, stdout, stderr } = await runChild(runtimeCommand(script, String(count)));
-  assert.equal(status, 0, `${signal}: ${stderr}`);
-  assert.equal(stdout, "all were terminated\n");
+  const count = ffi().backend === "koffi" ? effort(6, 24) : 4;
+  for (let child = 0; child < effort(1, 2); child++) {
+    const { status, signal, stdout, stderr } = await runChild(
+      runtimeCommand(script, String(count)),
+    );
+    assert.equal(status, 0, `${signal}: ${stderr}`);
+    assert.equal(stdout, "all were terminated\n");
+  }
 });
