@@ -165,11 +165,6 @@ export const RULES: readonly Rule[] = [
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
   },
   {
-    files: ["allocators/statistics", "memory/zeroing", ...within("system", "mounts", "system")],
-    fits: isQuickest,
-    reason: "it is about what allocators and the system do, alike in all runtimes",
-  },
-  {
     files: ["library/no-download"],
     fits: isQuickestOrDeno,
     reason:
@@ -261,6 +256,11 @@ export const RULES: readonly Rule[] = [
     files: ["run/require", "library/resolve", "system/system"],
     fits: isLinux,
     reason: "it names Linux's C libraries, paths and file names; ports covers it",
+  },
+  {
+    files: ["allocators/statistics", "memory/zeroing", ...within("system", "mounts", "system")],
+    fits: isQuickest,
+    reason: "it is about what allocators and the system do, alike in all runtimes",
   },
   {
     files: ["check", "churn", "latency", "service", "suite", "versions", "workloads"]

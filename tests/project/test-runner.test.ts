@@ -279,7 +279,7 @@ test("files about the scripts run in one runtime, all others in each", () => {
     if (name === "node26") assert.equal(reason, null);
     else assert.match(reason ?? "", /always run by Node/, name);
     assert.equal(
-      reasonToLeaveOut(path("project/api"), place("linux", "glibc", name)),
+      reasonToLeaveOut(path("memory/block"), place("linux", "glibc", name)),
       null,
       name,
     );
@@ -291,7 +291,7 @@ test("what would build the pinned versions is left out where another version is 
   const reason = reasonToLeaveOut(path("build/build"), { ...where, pinned: false });
   assert.match(reason ?? "", /the pinned versions in place of the one to be tested/);
   assert.equal(reasonToLeaveOut(path("build/build"), where), null);
-  assert.equal(reasonToLeaveOut(path("project/api"), { ...where, pinned: false }), null);
+  assert.equal(reasonToLeaveOut(path("memory/block"), { ...where, pinned: false }), null);
 });
 
 test("every file that a rule names is there", () => {
