@@ -57,6 +57,12 @@ export async function withChild<R>(
   try {
     await ask("ready");
     return await use({ pid: child.pid ?? 0, output: () => output, ask });
+  } catch (error) {
+    const how = child.signalCode ?? child.exitCode;
+    if (how === null) throw error;
+    throw new Error(`the program had ended by itself (${how}): ${output}${errors}`, {
+      cause: error,
+    });
   } finally {
     child.kill("SIGKILL");
     if (child.pid !== undefined) await ended;
