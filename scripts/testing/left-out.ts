@@ -53,7 +53,7 @@ function within(folder: string, ...names: readonly string[]): string[] {
 export const RULES: readonly Rule[] = [
   {
     files: [
-      ...within("bench", "analysis", "check", "churn", "report", "suite", "versions"),
+      ...within("bench", "analysis", "check", "report", "versions"),
       ...within(
         "project",
         "imports",
@@ -91,8 +91,7 @@ export const RULES: readonly Rule[] = [
   {
     files: within(
       "build",
-      ...["build", "secure", "sources", "jemalloc-configure", "jemalloc-source"],
-      "jemalloc-zeroing",
+      ...["build", "sources", "jemalloc-configure", "jemalloc-source", "jemalloc-zeroing"],
     ),
     fits: isOnce,
     reason: "what it tries is alike in all runtimes; each night build/command builds in each",
@@ -224,9 +223,12 @@ export const RULES: readonly Rule[] = [
     reason: "memory/model runs in each runtime, and here it is other libraries that differ",
   },
   {
-    files: within("bench", "latency", "service", "workloads"),
+    files: [
+      ...within("bench", "churn", "latency", "service", "suite", "workloads"),
+      ...within("build", "secure"),
+    ],
     fits: isQuickest,
-    reason: "it is about the benchmarks' programs; each night tries them in each runtime",
+    reason: "it is about programs that are not offheap's; each night starts them from each runtime",
   },
   {
     files: within("build", "build-process", "targets"),
