@@ -38,6 +38,8 @@ const isUsual = (place: Place): boolean => place.everywhere || isOnce(place);
 const isQuickest = (place: Place): boolean => place.everywhere || place.runtime === "bun";
 /** The same, and in Deno, which asks for permissions. */
 const isQuickestOrDeno = (place: Place): boolean => isQuickest(place) || place.runtime === "deno";
+/** The same, and in Node 26, whose engine Deno has too. */
+const isQuickestOrNode = (place: Place): boolean => isQuickest(place) || isOnce(place);
 /** On a push not in Node 22. */
 const isOneNode = (place: Place): boolean => place.everywhere || place.runtime !== "node22";
 /** Only with `--everywhere`. */
@@ -146,10 +148,8 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("cli", "cli", "doctor-memory"),
-      ...within("memory", "copies", "examples", "leaks"),
-      ...within("run", "exec", "handover", "heap-profiling", "heap-profiling-storms"),
-      ...within("run", "own-options"),
-      ...within("memory", "bad-input", "heap", "limits"),
+      ...within("memory", "bad-input", "limits"),
+      ...within("run", "exec", "handover", "own-options"),
       ...within("project", "api"),
       ...within("system", "ports"),
       ...within("watch", "heap/api", "heap/code-map", "metrics", "process-memory", "serve"),
@@ -162,6 +162,16 @@ export const RULES: readonly Rule[] = [
     files: [...within("ffi", "failures", "shim"), ...within("memory", "native")],
     fits: isQuickest,
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
+  },
+  {
+    files: [...within("memory", "examples", "heap"), "run/heap-profiling-storms"],
+    fits: isQuickestOrDeno,
+    reason: "what Deno does not do as Node does is tried there; memory/block runs in each runtime",
+  },
+  {
+    files: [...within("memory", "copies", "leaks"), "run/heap-profiling"],
+    fits: isQuickestOrNode,
+    reason: "Deno has the same engine as Node; run/heap-profiling-storms profiles in Deno",
   },
   {
     files: ["library/no-download"],
