@@ -24,39 +24,41 @@ function sanitized(flags: readonly string[]) {
   return skipUnless(missing === null, `the compiler has no sanitizers (${missing})`);
 }
 
+/** The shim's sources and a driver; the rest is compiled once for all that differ in one source. */
 function build(
   name: string,
-  sources: readonly string[],
-  sanitizers: readonly string[] = ADDRESS_SANITIZERS,
+  sanitizers: readonly string[],
+  apart: string,
+  source = join(NATIVE, apart),
 ): string {
-  const program = join(directory, name);
-  const driver = join(FIXTURES, "shim-driver.c");
-  const flags = ["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
-  return compileTo(program, {
-    options: [...flags, ...sanitizers, `-I${NATIVE}`],
-    sources: [driver, ...sources],
-    after: ["-ldl"],
+  const warnings = ["-Wall", "-Wextra", "-Werror"];
+  const options = ["-g", "-O0", ...warnings, "-pthread", ...sanitizers, `-I${NATIVE}`];
+  const others = MEMORY_FILES.filter((file) => file !== apart).map((file) => join(NATIVE, file));
+  const rest = compileTo(join(directory, `without-${apart}.o`), {
+    options: [...options, "-r"],
+    sources: [join(FIXTURES, "shim-driver.c"), ...others],
   });
+  return compileTo(join(directory, name), { options, sources: [rest, source], after: ["-ldl"] });
 }
 
-/** The sources, one of them with a part replaced. */
-function broken(name: string, part: string, by: string): string[] {
+/** A source with a part replaced. */
+function broken(name: string, part: string, by: string): string {
   const path = join(directory, name);
   const text = readFileSync(join(NATIVE, name), "utf8");
   const changed = text.replaceAll(part, () => by);
   assert.notEqual(changed, text);
   writeFileSync(path, changed);
-  return MEMORY_FILES.map((file) => file === name ? path : join(NATIVE, file));
+  return path;
 }
 
 for (
-  const [finding, flags] of [
-    ["touch nothing out of place and leak nothing", ADDRESS_SANITIZERS],
-    ["have no race", THREAD_SANITIZER],
+  const [finding, flags, apart] of [
+    ["touch nothing out of place and leak nothing", ADDRESS_SANITIZERS, "owned.c"],
+    ["have no race", THREAD_SANITIZER, "heap.c"],
   ] as const
 ) {
   test(`the shim's memory functions ${finding}`, sanitized(flags), async () => {
-    const program = build("driver", MEMORY_FILES.map((name) => join(NATIVE, name)), flags);
+    const program = build("driver", flags, apart);
     const libraries = [builtLibrary("jemalloc"), builtLibrary("mimalloc")];
     // The allocators are not instrumented: the thread sanitizer sees their memset, and not their locks.
     const variables = {
@@ -74,12 +76,14 @@ test(
   "the sanitizers do see a block that the shim forgets",
   sanitized(ADDRESS_SANITIZERS),
   async () => {
-    const sources = broken(
+    const source = broken(
       "owned.c",
       "owned_failed = make_thread_key(&owned_key, thread_ends);",
       "(void)thread_ends; owned_failed = make_thread_key(&owned_key, NULL);",
     );
-    const { status, stderr } = await runChild([build("forgetful", sources)]);
+    const { status, stderr } = await runChild([
+      build("forgetful", ADDRESS_SANITIZERS, "owned.c", source),
+    ]);
     assert.notEqual(status, 0);
     assert.match(stderr, /LeakSanitizer: detected memory leaks/);
   },
@@ -89,10 +93,13 @@ test(
   "the sanitizers do see a lock that the shim forgets",
   sanitized(THREAD_SANITIZER),
   async () => {
-    const sources = broken("heap.c", " lock(&spare_lock);", " (void)spare_lock;");
-    const { status, stderr } = await runChild([build("racing", sources, THREAD_SANITIZER)], {
-      variables: { TSAN_OPTIONS: "ignore_noninstrumented_modules=1" },
-    });
+    const source = broken("heap.c", " lock(&spare_lock);", " (void)spare_lock;");
+    const { status, stderr } = await runChild(
+      [build("racing", THREAD_SANITIZER, "heap.c", source)],
+      {
+        variables: { TSAN_OPTIONS: "ignore_noninstrumented_modules=1" },
+      },
+    );
     assert.notEqual(status, 0);
     assert.match(stderr, /ThreadSanitizer: data race/);
   },
