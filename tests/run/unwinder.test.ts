@@ -30,8 +30,8 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
   "as it is built": ["-O2"],
   "without optimisation": ["-O0"],
   "without frame pointers, for size": ["-Os", "-fomit-frame-pointer"],
-  "under the address sanitizer": ["-O1", ...ADDRESS_SANITIZERS],
-  "under the thread sanitizer": ["-O1", ...THREAD_SANITIZER],
+  "under the address sanitizer": ["-O0", ...ADDRESS_SANITIZERS],
+  "under the thread sanitizer": ["-O0", ...THREAD_SANITIZER],
 };
 
 /** Of a thousand walks from random frame pointers, and of eight threads. */
