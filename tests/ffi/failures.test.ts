@@ -33,7 +33,7 @@ test(
   async () => {
     const program = compileTo(join(directory, "failures"), {
       options: [
-        ...["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", `-I${NATIVE}`],
+        ...["-g", "-O0", "-Wall", "-Wextra", "-Werror", "-pthread", `-I${NATIVE}`],
         ...ADDRESS_SANITIZERS,
         // Without a library of its own, whose 6 MiB of data each child would look for pointers in.
         "-fsanitize-undefined-trap-on-error",
