@@ -148,10 +148,8 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("cli", "cli", "doctor-memory"),
-      ...within("memory", "bad-input", "limits"),
-      ...within("run", "exec", "handover", "own-options"),
+      ...within("run", "handover"),
       ...within("project", "api"),
-      ...within("system", "ports"),
       ...within("watch", "heap/api", "heap/code-map", "metrics", "process-memory", "serve"),
     ],
     fits: isOneNode,
@@ -164,14 +162,19 @@ export const RULES: readonly Rule[] = [
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
   },
   {
-    files: [...within("memory", "examples", "heap"), "run/heap-profiling-storms"],
+    files: [...within("memory", "examples", "heap", "limits"), "run/heap-profiling-storms"],
     fits: isQuickestOrDeno,
     reason: "what Deno does not do as Node does is tried there; memory/block runs in each runtime",
   },
   {
-    files: [...within("memory", "copies", "leaks"), "run/heap-profiling"],
+    files: [
+      ...within("memory", "bad-input", "copies", "leaks"),
+      ...within("run", "exec", "heap-profiling", "own-options"),
+      "system/ports",
+    ],
     fits: isQuickestOrNode,
-    reason: "Deno has the same engine as Node; run/heap-profiling-storms profiles in Deno",
+    reason:
+      "Deno has the same engine as Node; run/heap-profiling-storms and memory/block run there",
   },
   {
     files: ["library/no-download"],
