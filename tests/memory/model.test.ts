@@ -15,7 +15,7 @@
  *   prints each operation before it is done: the last one is what crashed.
  */
 import { test } from "node:test";
-import { effort } from "../support/effort.ts";
+import { effort, inTurn } from "../support/effort.ts";
 import {
   modelLimit,
   requireCoverage,
@@ -23,7 +23,7 @@ import {
   wantedOperations,
 } from "../support/memory-model/run.ts";
 
-for (const allocator of ["jemalloc", "mimalloc"] as const) {
+for (const allocator of inTurn("jemalloc", "mimalloc")) {
   test(`${allocator}: random programs find memory as the model has it`, modelLimit(), async () => {
     const wanted = wantedOperations(effort(5_000, 120_000));
     requireCoverage(await runModel(`release ${allocator}`, { allocator }, wanted), wanted);
