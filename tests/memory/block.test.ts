@@ -14,6 +14,7 @@ import {
   nativePointer,
   openAllocator,
 } from "../../mod.ts";
+import { effort } from "../support/effort.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 
 const NAMES = ["jemalloc", "mimalloc", "system"] as const;
@@ -50,7 +51,7 @@ for (const name of NAMES) {
     withAllocator(name, (memory) => {
       for (const alignment of [16, 256]) {
         for (const size of [16, 200, 5000, 300_000]) {
-          for (let round = 0; round < 20; round++) {
+          for (let round = 0; round < effort(4, 20); round++) {
             const block = memory.allocate(size, { alignment, zeroed: true });
             assert.ok(block.bytes.every((byte) => byte === 0), `${size} of ${alignment}`);
             block.bytes.fill(0xff);
