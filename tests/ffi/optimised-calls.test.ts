@@ -27,7 +27,7 @@ test(
 );
 
 test("a process that ends while native calls are compiled ends well", inNode26, async () => {
-  for (let round = 0; round < effort(2, 12); round++) {
+  for (let round = 0; round < effort(1, 12); round++) {
     const children = [1, 2, 3, 4].map(() => runChild(runtimeCommand(SCRIPT, "main")));
     for (const { status, signal, stdout, stderr } of await Promise.all(children)) {
       assert.equal(signal, null, stderr);
