@@ -9,7 +9,7 @@ import { AgentError } from "../../lib/errors.ts";
 import { errorCode } from "../../lib/system/files.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { compileProgram } from "../support/compile.ts";
-import { effort, onceAPush } from "../support/effort.ts";
+import { effort, onceInBun } from "../support/effort.ts";
 import { readDump, takeDump } from "../support/heap-dump.ts";
 import { launched, WITH_UNWINDER as here } from "../support/sampled.ts";
 import { childEnvironment, FIXTURES, runtimeCommand } from "../support/runtime.ts";
@@ -79,7 +79,7 @@ async function storm(command: readonly string[], signals: boolean): Promise<Stor
 
 test(
   "eight threads allocate and end, near the end of their stacks, while dumps are taken",
-  onceAPush("it is about C's threads", here),
+  onceInBun("it is about C's threads", here),
   async () => {
     const program = compileProgram("sampling-storm.c", "sampling-storm", ["-pthread"]);
     const { dumps, longest, ...rest } = await storm([program, `${STORM_MS}`], false);

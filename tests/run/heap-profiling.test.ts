@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { effort, THOROUGH } from "../support/effort.ts";
+import { effort } from "../support/effort.ts";
 import { readDump, shareThrough, takeDump } from "../support/heap-dump.ts";
 import { during, HAS_UNWINDER, launched, WITH_UNWINDER as here } from "../support/sampled.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
@@ -18,9 +18,7 @@ const named = skipUnless(HAS_UNWINDER && runtime !== "bun", "its engine writes n
 const LEAK = join(FIXTURES, "heap-leak.ts");
 
 test("what a function of JavaScript holds is found under its name", named, async () => {
-  // Node and Deno have the same engine: on a push each has some of them.
-  const usual = runtime === "node" ? ["worker", "blocks"] : ["buffers"];
-  for (const kind of THOROUGH ? ["buffers", "worker", "blocks"] : usual) {
+  for (const kind of ["buffers", "worker", "blocks"]) {
     const words = ["--heap-profiling=64KiB", "--active"];
     await during(launched(words, runtimeCommand(LEAK, kind)), async (pid) => {
       const stacks = readDump(await takeDump(pid));
