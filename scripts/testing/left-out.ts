@@ -148,7 +148,7 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("cli", "cli", "doctor-memory"),
-      ...within("run", "handover"),
+      ...["memory/limits", "run/handover"],
       ...within("project", "api"),
       ...within("watch", "heap/api", "heap/code-map", "metrics", "process-memory", "serve"),
     ],
@@ -162,7 +162,7 @@ export const RULES: readonly Rule[] = [
     reason: "it is about C in programs that are no runtimes; each night starts them from each",
   },
   {
-    files: [...within("memory", "examples", "heap", "limits"), "run/heap-profiling-storms"],
+    files: [...within("memory", "examples", "heap"), "run/heap-profiling-storms"],
     fits: isQuickestOrDeno,
     reason: "what Deno does not do as Node does is tried there; memory/block runs in each runtime",
   },

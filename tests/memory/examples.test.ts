@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { onceAPush, THOROUGH } from "../support/effort.ts";
+import { onceInBun, THOROUGH } from "../support/effort.ts";
 import {
   type ChildResult,
   FIXTURES,
@@ -184,7 +184,7 @@ test("using is a syntax error where the guide says so", UNKNOWN, async () => {
   assert.notEqual(status, 0);
 });
 
-const ONCE = onceAPush("each interface has tests of its own in each runtime");
+const ONCE = onceInBun("each interface has tests of its own in each runtime");
 
 test("each @example of memory and of what watches it runs without a complaint", ONCE, async () => {
   const exporting = readFileSync(join(ROOT, "mod.ts"), "utf8");

@@ -4,9 +4,9 @@ import process from "node:process";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Heap, openAllocator } from "../../mod.ts";
-import { effort, onceAPush } from "../support/effort.ts";
+import { effort, onceInBun } from "../support/effort.ts";
 
-const ONCE = onceAPush("the allocator gives memory back, and counts its arenas");
+const ONCE = onceInBun("the allocator gives memory back, and counts its arenas");
 
 for (const allocator of ["jemalloc", "mimalloc"] as const) {
   test(`${allocator}: a heap counts its own blocks, and is destroyed with those that are left`, () => {
