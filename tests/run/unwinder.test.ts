@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { SHIM_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { temporaryDirectory } from "../support/compile.ts";
-import { effort } from "../support/effort.ts";
+import { effort, THOROUGH } from "../support/effort.ts";
 import { HAS_UNWINDER } from "../support/sampled.ts";
 import { FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import { ADDRESS_SANITIZERS, sanitizersMissing, THREAD_SANITIZER } from "../support/sanitizers.ts";
@@ -28,7 +28,8 @@ function build(name: string, flags: readonly string[]): string {
 
 const WAYS: Readonly<Record<string, readonly string[]>> = {
   "as it is built": ["-O2"],
-  "without optimisation": ["-O0"],
+  // On a push the sanitizers' programs are those without optimisation.
+  ...(THOROUGH ? { "without optimisation": ["-O0"] } : {}),
   "without frame pointers, for size": ["-Os", "-fomit-frame-pointer"],
   "under the address sanitizer": ["-O0", ...ADDRESS_SANITIZERS],
   "under the thread sanitizer": ["-O0", ...THREAD_SANITIZER],
