@@ -6,7 +6,7 @@
  */
 import { libcLibrary } from "../../ffi/symbols/libc.ts";
 import { NULL } from "../../ffi/types.ts";
-import { readElfExports } from "../binary/elf.ts";
+import { findElfExports } from "../binary/elf.ts";
 import { findAfterProgram } from "./link-map.ts";
 import type { SymbolLocation } from "./types.ts";
 import { findSymbol, findSymbolIn, locate, objectPath, type OpenFlags, unixCalls } from "./unix.ts";
@@ -42,7 +42,7 @@ export function findMuslSymbol(
   inProgram: SymbolLocation,
   flags: OpenFlags,
 ): SymbolLocation | null {
-  return readElfExports(PROGRAM).some((symbol) => symbol.name === name)
+  return findElfExports(PROGRAM, [name]).length > 0
     ? inProgram
     : findAfterProgram(name, flags, findMuslSymbolIn);
 }

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { ALLOCATOR_NAMES, type AllocatorName, BUILT_ALLOCATORS } from "../../allocators/mod.ts";
 import { PROFILE_NAMES, type ProfileName } from "../../allocators/profiles.ts";
-import { readElfExports } from "../../binary/elf.ts";
+import { findElfExports } from "../../binary/elf.ts";
 import { CompareError, OffheapError } from "../../errors.ts";
 import { ownOptions } from "../../options.ts";
 import { preloadEntries, withoutLaunch } from "../../run/own-variables.ts";
@@ -191,7 +191,7 @@ function ownAllocator({ name, variables = {} }: VariantOptions): string | null {
   const files = typeof named === "string" ? preloadEntries(named, platform) : [];
   const isAllocator = (file: string): boolean => {
     try {
-      return readElfExports(file).some((symbol) => symbol.name === "malloc");
+      return findElfExports(file, ["malloc"]).length > 0;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new CompareError(`Cannot preload "${file}" for "${name}": ${why}`);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readElfExports } from "../../binary/elf.ts";
+import { findElfExports } from "../../binary/elf.ts";
 import { DoctorError, OffheapError } from "../../errors.ts";
 import { withOpened } from "../../run/checked-file.ts";
 import { ELF } from "../../run/elf.ts";
@@ -142,10 +142,8 @@ function findExecutable(source: ProcessSource): string {
 /** Where the program exports the dynamic linker's list, if it is the dynamic linker. */
 function exportedDebug(directory: string, program: ProgramFile): Map<string, number> {
   if (program.interpreter !== null) return new Map();
-  const exports = readElfExports(`${directory}/exe`);
-  return new Map(
-    exports.filter(({ name }) => name in DEBUG_SYMBOLS).map(({ name, value }) => [name, value]),
-  );
+  const exports = findElfExports(`${directory}/exe`, Object.keys(DEBUG_SYMBOLS));
+  return new Map(exports.map(({ name, value }) => [name, value]));
 }
 
 /** Why slots cannot be read in a program of this kind; `null` when they can. */

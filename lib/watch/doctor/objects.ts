@@ -10,11 +10,11 @@ import {
   ElfError,
   type ElfFile,
   type ElfSymbol,
+  findElfExports,
   readElf,
-  readElfExports,
 } from "../../binary/elf.ts";
 import { type ElfImports, readElfImports } from "../../binary/elf-relocations.ts";
-import { ENTRY_POINTS, OPERATORS } from "../../verify/entry-points.ts";
+import { ENTRY_POINTS, LEFT_TO_LIBC, LIBC_SYMBOL, OPERATORS } from "../../verify/entry-points.ts";
 import type { NamedSource } from "../../binary/file-source.ts";
 import { imageSource } from "./image-source.ts";
 import type { ProcessMemory } from "./process-source.ts";
@@ -36,7 +36,7 @@ export interface LoadedObject {
   readonly elf: ElfFile | null;
   /** Why the file, or its relocations, cannot be read; `null` when they can. */
   readonly fault: string | null;
-  /** The symbols that it defines for others. */
+  /** The symbols that it defines for others, of those that the examination goes by. */
   readonly exports: ReadonlyMap<string, ElfSymbol>;
   /** Where it keeps the addresses of `malloc` and its kin; `null` when that cannot be read. */
   readonly imports: ElfImports | null;
@@ -166,7 +166,9 @@ function loadObject(
   }
   try {
     const elf = readElf(file);
-    const exports = new Map(readElfExports(file).map((symbol) => [symbol.name, symbol]));
+    const exports = new Map(
+      findElfExports(file, EXPORTS).map((symbol) => [symbol.name, symbol]),
+    );
     return { ...object, elf, exports, ...readImports(file) };
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
@@ -175,6 +177,14 @@ function loadObject(
 }
 
 const NAMES: readonly string[] = [...ENTRY_POINTS, ...OPERATORS];
+
+/** Whose definitions are looked for. */
+const EXPORTS: readonly string[] = [
+  ...NAMES,
+  ...LEFT_TO_LIBC,
+  LIBC_SYMBOL,
+  ...ALLOCATORS.flatMap(({ mark }) => mark.symbols),
+];
 
 /** What is mapped of a library whose file cannot be opened. */
 function imageOf(
