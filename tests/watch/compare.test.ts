@@ -73,7 +73,7 @@ test(
     const result = await compared(
       ...[
         "--rounds",
-        "7",
+        "6",
         "--variants",
         variants,
         "--metric",
@@ -95,18 +95,18 @@ test(
   onLinux,
   async () => {
     const variants = variantsFile([
-      { ...PLAIN, variables: { MEGABYTES: "30" } },
+      { ...PLAIN, variables: { MEGABYTES: "20" } },
       {
         name: "less",
         allocator: "jemalloc",
         profile: "low-memory",
-        variables: { MEGABYTES: "10" },
+        variables: { MEGABYTES: "5" },
       },
     ]);
     const script = HOLD;
     const result = await compared(
       "--rounds",
-      "7",
+      "6",
       "--variants",
       variants,
       "--",
@@ -118,7 +118,7 @@ test(
     const { variant, command } = result.recommendation;
     assert.equal(variant, "less");
     const words = [
-      ...["env", "MEGABYTES=10", "offheap", "run", "-a", "jemalloc", "-p", "low-memory", "--"],
+      ...["env", "MEGABYTES=5", "offheap", "run", "-a", "jemalloc", "-p", "low-memory", "--"],
       ...["sh", "-c", script],
     ];
     assert.deepEqual(command, words);
@@ -199,14 +199,14 @@ test(
   onLinux,
   async () => {
     const variants = variantsFile([
-      { ...PLAIN, variables: { MEGABYTES: "30" } },
-      { name: "less", plain: true, variables: { MEGABYTES: "10", GONE: null } },
+      { ...PLAIN, variables: { MEGABYTES: "20" } },
+      { name: "less", plain: true, variables: { MEGABYTES: "5", GONE: null } },
     ]);
     const { status, stdout } = await compare(
       ...["--rounds", "6", "--variants", variants, "--", "sh", "-c", HOLD],
     );
     assert.equal(status, 0);
-    assert.ok(stdout.includes(`  env -u GONE MEGABYTES=10 sh -c '${HOLD}'\n`), stdout);
+    assert.ok(stdout.includes(`  env -u GONE MEGABYTES=5 sh -c '${HOLD}'\n`), stdout);
   },
 );
 
