@@ -38,7 +38,7 @@ const isUsual = (place: Place): boolean => place.everywhere || isOnce(place);
 const isQuickest = (place: Place): boolean => place.everywhere || place.runtime === "bun";
 /** The same, and in Deno, which asks for permissions. */
 const isQuickestOrDeno = (place: Place): boolean => isQuickest(place) || place.runtime === "deno";
-/** The same, and in Node 26, whose engine Deno has too. */
+/** The same, and in Node 26, for what Bun has not. */
 const isQuickestOrNode = (place: Place): boolean => isQuickest(place) || isOnce(place);
 /** On a push not in Node 22. */
 const isOneNode = (place: Place): boolean => place.everywhere || place.runtime !== "node22";
@@ -118,8 +118,7 @@ export const RULES: readonly Rule[] = [
   {
     files: within(
       "watch",
-      ...["compare", "compare-known", "compare-page", "compare-programs"],
-      "heap/command",
+      ...["compare-page", "compare-programs"],
       ...["prometheus", "serve-page"],
     ),
     fits: (place) => isLinux(place) && isUsual(place),
@@ -137,7 +136,7 @@ export const RULES: readonly Rule[] = [
       ...within("npm", "compare"),
       ...within("run", "other-preloads", "wrappers"),
       ...within("verify", "decoys", "kept", "other-libraries", "versions-debian"),
-      ...within("watch", "doctor", "info", "mallctl", "pressure", "processes"),
+      ...within("watch", "doctor", "info", "mallctl", "metrics", "pressure", "processes"),
       ...within("cli", "output"),
     ],
     fits: isQuickest,
@@ -147,14 +146,25 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: [
-      ...within("cli", "cli", "doctor-memory"),
+      ...within("cli", "cli"),
       ...["memory/limits", "run/handover"],
       ...within("project", "api"),
-      ...within("watch", "heap/api", "heap/code-map", "metrics", "process-memory", "serve"),
+      ...within("watch", "attach", "heap/api", "heap/proof", "process-memory", "serve"),
     ],
     fits: isOneNode,
     reason: "Node 22 differs from Node 26 in its foreign function interface, which ffi, memory, " +
       "run/run and verify/verify use there; each night tries all in it",
+  },
+  {
+    files: ["cli/doctor-memory"],
+    fits: isQuickestOrNode,
+    reason:
+      "it is about figures that the agent and an inspector say; watch/attach attaches in each",
+  },
+  {
+    files: ["watch/heap/code-map"],
+    fits: isUsual,
+    reason: "V8's map is alike in Node and Deno; watch/heap/proof has names in each",
   },
   {
     files: [...within("ffi", "failures", "shim"), ...within("memory", "native")],
@@ -209,7 +219,8 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("run", "background", "refusals", "successors"),
-      ...within("watch", "compare-command", "compare-servers", "diseases"),
+      ...within("watch", "compare", "compare-command", "compare-known", "compare-servers"),
+      ...within("watch", "diseases", "heap/command"),
     ],
     fits: (place) => isLinux(place) && isQuickest(place),
     reason:
