@@ -118,8 +118,7 @@ export const RULES: readonly Rule[] = [
   {
     files: within(
       "watch",
-      ...["compare-page", "compare-programs"],
-      ...["prometheus", "serve-page"],
+      ...["compare-programs", "prometheus", "serve-page"],
     ),
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
@@ -219,8 +218,8 @@ export const RULES: readonly Rule[] = [
   {
     files: [
       ...within("run", "background", "refusals", "successors"),
-      ...within("watch", "compare", "compare-command", "compare-known", "compare-servers"),
-      ...within("watch", "diseases", "heap/command"),
+      ...within("watch", "compare", "compare-command", "compare-known", "compare-page"),
+      ...within("watch", "compare-servers", "diseases", "heap/command"),
     ],
     fits: (place) => isLinux(place) && isQuickest(place),
     reason:
