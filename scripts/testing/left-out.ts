@@ -118,7 +118,7 @@ export const RULES: readonly Rule[] = [
   {
     files: within(
       "watch",
-      ...["compare-programs", "prometheus", "serve-page"],
+      ...["compare-programs", "heap/command", "prometheus", "serve-page"],
     ),
     fits: (place) => isLinux(place) && isUsual(place),
     reason: "it starts programs and looks at /proc, alike in all runtimes; each night tries them",
@@ -219,7 +219,7 @@ export const RULES: readonly Rule[] = [
     files: [
       ...within("run", "background", "refusals", "successors"),
       ...within("watch", "compare", "compare-command", "compare-known", "compare-page"),
-      ...within("watch", "compare-servers", "diseases", "heap/command"),
+      ...within("watch", "compare-servers", "diseases"),
     ],
     fits: (place) => isLinux(place) && isQuickest(place),
     reason:

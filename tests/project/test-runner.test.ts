@@ -269,8 +269,11 @@ test("files about Linux are left out elsewhere, with the reason, and nowhere els
     assert.equal(reasonToLeaveOut(path("run/run"), place("linux", libc)), null);
   }
   assert.equal(reasonToLeaveOut(path("verify/verify"), place("win32", null)), null);
-  assert.match(reasonToLeaveOut(path("bench/churn"), place("linux", "musl")) ?? "", /preload/);
-  assert.equal(reasonToLeaveOut(path("bench/churn"), place("linux", "glibc")), null);
+  assert.match(
+    reasonToLeaveOut(path("bench/churn"), place("linux", "musl", "bun")) ?? "",
+    /preload/,
+  );
+  assert.equal(reasonToLeaveOut(path("bench/churn"), place("linux", "glibc", "bun")), null);
 });
 
 test("files about the scripts run in one runtime, all others in each", () => {

@@ -218,7 +218,8 @@ test(
     const program = ["--variants", variants, "--", "sh", "-c", "sleep 0.05"];
     // One round is always run, and six are the fewest that have an interval.
     assert.equal((await compared("--time-limit", "1ms", ...program)).rounds, 1);
-    assert.equal((await compared("--until", "95%", ...program)).rounds, 6);
+    const { rounds } = await compared("--until", "95%", ...program);
+    assert.ok(rounds >= 6 && rounds < 20, `${rounds} of at most a hundred`);
     assert.equal((await compared("--until", "0.0001%", "--rounds", "7", ...program)).rounds, 7);
   },
 );
