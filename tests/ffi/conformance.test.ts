@@ -26,6 +26,7 @@ const ECHOES = {
   echo_i64: { parameters: ["i64"], result: "i64" },
   echo_u64: { parameters: ["u64"], result: "u64" },
   echo_usize: { parameters: ["usize"], result: "usize" },
+  echo_long: { parameters: ["long"], result: "long" },
   echo_f32: { parameters: ["f32"], result: "f32" },
   echo_f64: { parameters: ["f64"], result: "f64" },
   echo_pointer: { parameters: ["pointer"], result: "pointer" },
@@ -60,6 +61,13 @@ const LIMITS: Record<keyof typeof ECHOES, readonly (boolean | number | bigint)[]
   echo_i64: [-(2n ** 63n), -(2n ** 53n) - 1n, -1n, 0n, 1n, 2n ** 53n + 1n, 2n ** 63n - 1n],
   echo_u64: [0n, 1n, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n],
   echo_usize: [0, 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER],
+  // Of 32 bits on Windows.
+  echo_long: [
+    -1,
+    0,
+    2 ** 31 - 1,
+    ...(process.platform === "win32" ? [] : [-(2 ** 40), 2 ** 53 - 1]),
+  ],
   echo_f32: [0, -0, 1.5, -(2 ** 127), Infinity, NaN],
   echo_f64: [0, -0, 0.1, Number.MAX_VALUE, Number.MIN_VALUE, -Infinity, NaN],
   echo_pointer: [0, 1, 0x7fff_ffff_f000, 2 ** 52],

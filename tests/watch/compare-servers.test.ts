@@ -138,6 +138,8 @@ test(
       "echo waiting; sleep 100",
     );
     assert.equal(late.status, 1);
-    assert.match(late.stderr, /(not ready in time|ended before it was ready)\. It wrote: waiting/);
+    // Three looks at it have the same limit, and a busy machine decides which is first.
+    const ways = "not ready in time|ended before it was ready|not end within 1 s and was killed";
+    assert.match(late.stderr, new RegExp(`(${ways})\\. It wrote: waiting`));
   },
 );
