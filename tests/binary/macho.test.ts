@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { ByteReader } from "../../lib/binary/bytes.ts";
+import { sliceSource } from "../../lib/binary/bytes.ts";
 import { MachOError, type MachOFile, readMachO } from "../../lib/binary/macho.ts";
 import { readMachOExports } from "../../packages/build/check/macho-exports.ts";
 import { verifyMachOSignature } from "../../packages/build/check/macho-hashes.ts";
@@ -497,4 +498,14 @@ test("an export with a name longer than any is refused", withZig, () => {
   };
   assert.equal(readMachOExports(withName(60_000))[0]?.name.length, 60_000);
   assert.throws(() => readMachOExports(withName(80_000)), MachOError);
+});
+
+test("a slice of a file ends where it ends, and not with the file", () => {
+  const bytes = Uint8Array.from({ length: 10 }, (_, index) => index);
+  const whole = { size: 10, read: (at: number, length: number) => bytes.subarray(at, at + length) };
+  const slice = sliceSource(whole, 2, 4);
+  assert.deepEqual([...slice.read(0, 10)], [2, 3, 4, 5]);
+  assert.deepEqual([...slice.read(3, 2)], [5]);
+  assert.equal(slice.read(4, 1).length, 0);
+  assert.throws(() => sliceSource(whole, 8, 3), RangeError);
 });
