@@ -166,11 +166,6 @@ export const RULES: readonly Rule[] = [
     reason: "V8's map is alike in Node and Deno; watch/heap/proof has names in each",
   },
   {
-    files: [...within("ffi", "failures", "shim"), ...within("memory", "native")],
-    fits: isQuickest,
-    reason: "it is about C in programs that are no runtimes; each night starts them from each",
-  },
-  {
     files: [...within("memory", "examples", "heap"), "run/heap-profiling-storms"],
     fits: isQuickestOrDeno,
     reason: "what Deno does not do as Node does is tried there; memory/block runs in each runtime",
@@ -193,6 +188,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: [
+      ...within("ffi", "failures", "shim"),
+      ...within("memory", "native"),
       ...within("run", "agent", "agent-native", "agent-rules", "memory-limit"),
       ...within("run", "heap-profiling-options", "unwinder"),
       ...within("verify", "operators"),
