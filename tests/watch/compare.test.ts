@@ -4,6 +4,9 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DoctorError } from "../../lib/errors.ts";
+import { outsideProof } from "../../lib/watch/compare/prove.ts";
 import {
   compare,
   compared,
@@ -181,6 +184,33 @@ test(
     assert.ok(result.runs.some(({ variant }) => variant === "own"));
   },
 );
+
+test("a library is proven by the last look that could examine its process", () => {
+  const library = fileURLToPath(import.meta.url);
+  const item = (outcome: "fail" | "unavailable") =>
+    ({ scope: "process", check: "binding", outcome, detail: outcome }) as const;
+  const looks = {
+    starting: { object: library, verified: false, evidence: [item("unavailable")] },
+    proven: { object: library, verified: true, evidence: [item("unavailable")] },
+    forwards: { object: library, verified: false, evidence: [item("unavailable"), item("fail")] },
+    other: { object: "/other.so", verified: true, evidence: [] },
+    ended: null,
+  };
+  const proof = (...names: readonly (keyof typeof looks)[]): () => void => {
+    const { look, require } = outsideProof(library, (pid) => {
+      const seen = looks[names[pid] ?? "ended"];
+      if (seen === null) throw new DoctorError("It has ended.");
+      return seen;
+    });
+    names.forEach((_, pid) => look(pid));
+    return require;
+  };
+  assert.doesNotThrow(proof("starting", "forwards", "proven", "ended"));
+  assert.throws(proof("starting"), { message: /unavailable\.$/ });
+  assert.throws(proof("proven", "forwards"), { message: /fail\.$/ });
+  assert.throws(proof("proven", "other"), { message: /"\/other\.so" serves it\.$/ });
+  assert.throws(proof(), { message: /ended before it could be examined\.$/ });
+});
 
 test("what a program left running is ended, and the user hears of it", onLinux, async () => {
   const script = "sleep 1234 & true";
