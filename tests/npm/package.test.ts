@@ -480,7 +480,7 @@ test(
         `the package ${PLATFORM} is not installed. Install it with "npm install ${PLATFORM}@`;
       assert.ok(ran.stderr.includes(words), ran.stderr);
       assert.doesNotMatch(ran.stderr, /shim|static TLS/);
-      assert.doesNotMatch(ran.stdout, /started|LD_PRELOAD/);
+      assert.doesNotMatch(ran.stdout, /^started|LD_PRELOAD/m);
       assert.equal(ran.status, status, ran.stderr);
     }
   },
