@@ -293,6 +293,13 @@ test("a library with an allocator's name but no malloc serves nothing", glibc(),
   assert.match(report.advice.join("\n"), /defines mallctl, .* but does not serve malloc/);
 });
 
+test("what an allocator leaves to libc does not speak against it", glibc(), async () => {
+  const decoy = compileShared("decoy-malloc.c", "no-pvalloc.so");
+  const report = await examined("/bin/cat", [], decoy);
+  assert.equal(report.object, decoy);
+  assert.deepEqual(outcomes(report, "entries"), ["pass"], detail(report, "entries"));
+});
+
 test("a library that passes malloc on is no known allocator", glibc(), async () => {
   const decoy = compileShared("doctor-decoy.c", "forwards.so", ["-DFORWARDS"]);
   const report = await examined("/bin/cat", [], decoy);
