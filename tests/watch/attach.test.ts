@@ -6,10 +6,11 @@ import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { DoctorError } from "../../lib/errors.ts";
 import { attachHeap } from "../../lib/watch/doctor/attach/attach.ts";
-import { listeningPorts } from "../../lib/watch/doctor/attach/inspector.ts";
+import { listeningPorts, openSession } from "../../lib/watch/doctor/attach/inspector.ts";
 import { findRuntimes, parseRuntimeNames } from "../../tools/runtimes.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { effort } from "../support/effort.ts";
 import { sourceCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -53,6 +54,25 @@ test(
       await again.close();
       await assertLives(child);
     });
+  },
+);
+
+test(
+  "sessions are ended by the inspector, as one that is ended from both sides ends Node",
+  inspected(),
+  async () => {
+    const [command, ...args] = sourceCommand(script);
+    for (let time = 0; time < effort(1, 30); time++) {
+      await withChild(command, args, {}, async (child) => {
+        const heap = await attachHeap(child.pid);
+        const [port = 0] = listeningPorts(child.pid);
+        const session = await openSession(port);
+        const ended = session.ended();
+        assert.equal(await session.evaluate("6 * 7"), 42, "it was not ended from here");
+        await Promise.all([heap.close(), ended]);
+        await assertLives(child);
+      });
+    }
   },
 );
 

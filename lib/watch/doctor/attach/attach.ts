@@ -77,7 +77,7 @@ export async function attachHeap(pid: number): Promise<AttachedHeap> {
           try {
             await session.evaluate(CLOSE);
           } finally {
-            session.end();
+            await session.ended();
           }
           await waitFor(isClosed);
           await wait(SETTLE_MS);

@@ -22,8 +22,11 @@ export interface InspectorSession {
    * @throws {RangeError} when no answer comes in time, or the expression throws.
    */
   evaluate(expression: string): Promise<unknown>;
-  /** Ends the session; the inspector stays open. */
-  end(): void;
+  /**
+   * Waits until the inspector has ended the session. Ending it from here while it does so itself can
+   * end the program: Node (26.10) then uses a session after it was freed, of the frame that says so.
+   */
+  ended(): Promise<void>;
 }
 
 /**
@@ -79,6 +82,7 @@ export async function openSession(port: number): Promise<InspectorSession> {
     const answer = JSON.parse(String(data)) as Answer;
     waiting.get(answer.id)?.(answer);
   };
+  const closed = new Promise<void>((resolve) => socket.onclose = () => resolve());
   let last = 0;
   return {
     async evaluate(expression) {
@@ -105,7 +109,11 @@ export async function openSession(port: number): Promise<InspectorSession> {
         waiting.delete(id);
       }
     },
-    end: () => socket.close(),
+    async ended() {
+      const timer = setTimeout(() => socket.close(), PATIENCE); // a program that is busy
+      await closed;
+      clearTimeout(timer);
+    },
   };
 }
 
