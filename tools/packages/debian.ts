@@ -43,8 +43,10 @@ function sourcesFor(directory: string, suite: string): string[] {
   const parts = join(directory, "sources");
   mkdirSync(parts);
   for (const file of readdirSync(SOURCES).filter((name) => name.endsWith(".sources"))) {
-    const text = readFileSync(join(SOURCES, file), "utf8");
-    writeFileSync(join(parts, file), text.replace(/^Suites:.*$/gm, `Suites: ${suite}`));
+    // A release's security updates are at a place of their own, which has no other suites.
+    const sources = readFileSync(join(SOURCES, file), "utf8").split("\n\n")
+      .filter((paragraph) => !/^Suites:.*-security/m.test(paragraph)).join("\n\n");
+    writeFileSync(join(parts, file), sources.replace(/^Suites:.*$/gm, `Suites: ${suite}`));
   }
   return ["Dir::Etc::sourcelist=/dev/null", `Dir::Etc::sourceparts=${parts}`];
 }
@@ -60,17 +62,16 @@ function statusWithout(directory: string, names: readonly string[]): string[] {
   return [`Dir::State::status=${path}`, "Debug::NoLocking=1"];
 }
 
-/** Packages of another processor carry its name after a colon, as apt wants it. */
+/** The processors that packages are for: others than the machine's are named after a colon. */
 function architectures(names: readonly string[]): string[] {
   const own = execFileSync("dpkg", ["--print-architecture"], { encoding: "utf8" }).trim();
   const others = names.flatMap((name) => name.split(":").slice(1));
-  return [`APT::Architectures=${[...new Set([own, ...others])].join(",")}`];
+  return [...new Set([own, ...others])];
 }
 
 function apt(directory: string, options: readonly string[], args: readonly string[]): void {
   const all = [
     ...options,
-    `Dir::State::Lists=${join(directory, "lists")}`,
     `Dir::Cache=${join(directory, "cache")}`,
     "APT::Sandbox::User=",
     "Acquire::Languages=none",
@@ -85,14 +86,46 @@ function apt(directory: string, options: readonly string[], args: readonly strin
   });
 }
 
-function download(work: string, names: readonly string[], options: DebianOptions): string[] {
-  const sources = options.suite === undefined ? [] : sourcesFor(work, options.suite);
-  const settings = [...sources, ...architectures(names)];
+/**
+ * What apt's lists are read from: fetched once an hour, as that takes longer than most packages. Those
+ * of an hour before may still be read.
+ */
+function lists(work: string, settings: readonly string[], of: string): string {
+  const hour = Math.floor(Date.now() / 3_600_000);
+  for (const name of readdirSync(CACHE)) {
+    const [, age] = /^\.lists-.*-(\d+)$/.exec(name) ?? [];
+    if (age !== undefined && Number(age) < hour - 1) {
+      rmSync(join(CACHE, name), { recursive: true, force: true });
+    }
+  }
+  const shared = join(CACHE, `.lists-${of}-${hour}`);
+  if (existsSync(shared)) return `Dir::State::Lists=${shared}`;
+  const own = join(work, "lists");
   try {
-    apt(work, settings, ["update"]);
+    apt(work, [...settings, `Dir::State::Lists=${own}`], ["update"]);
   } catch {
     // A repository that has no such release fails; whether the package came is what counts.
+    return `Dir::State::Lists=${own}`;
   }
+  moveUnlessThere(own, shared);
+  return `Dir::State::Lists=${shared}`;
+}
+
+/** Moves a directory; where somebody was quicker, theirs stays, as it may be in use by now. */
+function moveUnlessThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error))) throw error;
+  }
+}
+
+function download(work: string, names: readonly string[], options: DebianOptions): string[] {
+  const sources = options.suite === undefined ? [] : sourcesFor(work, options.suite);
+  const processors = architectures(names);
+  const all = [...sources, `APT::Architectures=${processors.join(",")}`];
+  const of = [options.suite ?? "own", ...processors].join("-");
+  const settings = [...all, lists(work, all, of)];
   const archives = join(work, "cache", "archives");
   if (options.dependencies === true) {
     const resolved = [...settings, ...statusWithout(work, names)];
@@ -127,12 +160,7 @@ function unpack(names: readonly string[], target: string, options: DebianOptions
     if (archives.length === 0) throw new Error(`apt-get brought no archive of ${names.join(", ")}`);
     for (const archive of archives) execFileSync("dpkg-deb", ["-x", archive, join(work, "root")]);
     merge(join(work, "root"));
-    try {
-      renameSync(join(work, "root"), target);
-    } catch (error) {
-      // Somebody was quicker, and may be using it by now: theirs stays.
-      if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error))) throw error;
-    }
+    moveUnlessThere(join(work, "root"), target);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
