@@ -62,8 +62,8 @@ interface Plan extends Omit<RuntimeResult, "files"> {
   readonly jobs: readonly Job[];
 }
 
-/** One more than processors work on, as most files wait for a third of their time. */
-const FILES_AT_ONCE: number = Math.min(2, availableParallelism()) + 1;
+/** Two more than processors work on, as files wait for a third of their time, and some for most. */
+const FILES_AT_ONCE: number = Math.min(2, availableParallelism()) + 2;
 
 const program: Command = new Command("npm test --")
   .description("Runs the shared tests in every runtime.")
