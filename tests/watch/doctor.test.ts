@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
@@ -14,6 +15,7 @@ import {
 import { basename, dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { readElf } from "../../lib/binary/elf.ts";
 import { readElfImports } from "../../lib/binary/elf-relocations.ts";
@@ -298,6 +300,28 @@ test("what an allocator leaves to libc does not speak against it", glibc(), asyn
   const report = await examined("/bin/cat", [], decoy);
   assert.equal(report.object, decoy);
   assert.deepEqual(outcomes(report, "entries"), ["pass"], detail(report, "entries"));
+});
+
+test("while the dynamic linker loads files, calls lead nowhere yet", glibc(), async () => {
+  const first = library("jemalloc");
+  const fifo = join(temporaryDirectory(), "fifo");
+  execFileSync("mkfifo", [fifo]);
+  // The linker waits for somebody to write into what it is to load next.
+  const child = spawn("/bin/cat", { env: { LD_PRELOAD: `${first} ${fifo}` } });
+  const ended = once(child, "exit");
+  const { pid = 0 } = child;
+  try {
+    const shows = (file: string, text: string): boolean =>
+      readFileSync(`/proc/${pid}/${file}`, "utf8").includes(text);
+    while (!shows("maps", first) || !shows("status", "(sleeping)")) await wait(10);
+    const report = examineProcess(pid);
+    assertVerdict(report, { allocator: "jemalloc", verified: false, object: first });
+    assert.deepEqual(outcomes(report, "binding"), ["unavailable"]);
+    assert.match(detail(report, "binding"), /^not bound yet/);
+  } finally {
+    process.kill(pid, "SIGKILL");
+    await ended;
+  }
 });
 
 test("a library that passes malloc on is no known allocator", glibc(), async () => {

@@ -58,9 +58,12 @@ function follow(
     if (!(error instanceof RangeError)) throw error;
     return { state: "unreadable", target: error.message };
   }
-  const path = findMapping(mappings, pointer)?.path ?? null;
+  const mapping = findMapping(mappings, pointer);
+  const path = mapping?.path ?? null;
   const target = path ?? `memory of no file at 0x${pointer.toString(16)}`;
-  if (pointer === 0) return { state: "unbound", target };
+  // What the file has there, to which the dynamic linker adds where it has mapped the file.
+  const isRaw = pointer === 0 || (mapping === undefined && pointer < (from.base ?? 0));
+  if (isRaw) return { state: "unbound", target };
   if (path === from.path && !isDefinition(from, symbol, pointer)) {
     return { state: "unbound", target };
   }
