@@ -16,7 +16,7 @@ import {
   SEGMENT_ENTRY_SIZE,
   TYPES,
 } from "./elf-constants.ts";
-import { type NamedSource, withFile, withSource } from "./file-source.ts";
+import { guardOf, type NamedSource, withFile, withSource } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
 
@@ -119,16 +119,7 @@ export function readElfImage<T>(path: string, read: (image: ElfImage) => T): T {
   return withFile(path, (source) => guarded(path, () => read(openImage(source, path))));
 }
 
-function guarded<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new ElfError(`Cannot read "${name}": the ELF file is truncated or damaged.`, {
-      cause: error,
-    });
-  }
-}
+const guarded = guardOf("ELF", ElfError);
 
 /** An open ELF file. */
 export interface ElfImage {

@@ -42,11 +42,31 @@ export function descriptorSource(descriptor: number, size: number): ByteSource {
 }
 
 /** Opens the file at a path for as long as a function reads it. Errors come as they are. */
-export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
+export function withFile<T>(
+  path: string,
+  use: (source: ByteSource, descriptor: number) => T,
+): T {
   const descriptor = openSync(path, "r");
   try {
-    return use(descriptorSource(descriptor, fstatSync(descriptor).size));
+    return use(descriptorSource(descriptor, fstatSync(descriptor).size), descriptor);
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Runs a format's readers: what is not all there becomes the format's own error, with the file's name. */
+export function guardOf(
+  format: string,
+  Fault: new (message: string, options: ErrorOptions) => Error,
+): <T>(name: string, read: () => T) => T {
+  return (name, read) => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new Fault(`Cannot read "${name}": the ${format} file is truncated or damaged.`, {
+        cause: error,
+      });
+    }
+  };
 }

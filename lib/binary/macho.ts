@@ -8,7 +8,7 @@
 import process from "node:process";
 import { OffheapError } from "../../ffi/errors.ts";
 import { type ByteSource, sliceSource } from "./bytes.ts";
-import { withFile } from "./file-source.ts";
+import { guardOf, type NamedSource, withFile, withSource } from "./file-source.ts";
 import {
   findCommand,
   type MachODylib,
@@ -76,8 +76,8 @@ export interface MachOFile {
  * @throws {MachOError} when it is not a Mach-O file of 64 bits, has no slice for the processor, or
  * is truncated or damaged. Errors of the file system (missing, not readable) come as they are.
  */
-export function readMachO(path: string, arch?: string): MachOFile {
-  return withFile(path, (source) => guarded(path, () => parse(source, path, arch)));
+export function readMachO(place: string | NamedSource, arch?: string): MachOFile {
+  return withSource(place, (source, name) => guarded(name, () => parse(source, name, arch)));
 }
 
 /**
@@ -97,16 +97,7 @@ export function readMachOImage<T>(
   );
 }
 
-function guarded<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new MachOError(`Cannot read "${name}": the Mach-O file is truncated or damaged.`, {
-      cause: error,
-    });
-  }
-}
+const guarded = guardOf("Mach-O", MachOError);
 
 interface OpenSlice {
   readonly slices: readonly MachOSlice[];

@@ -6,7 +6,7 @@
  */
 import { OffheapError } from "../../ffi/errors.ts";
 import { ByteReader, type ByteSource } from "./bytes.ts";
-import { withFile } from "./file-source.ts";
+import { guardOf, type NamedSource, withFile, withSource } from "./file-source.ts";
 import {
   CHARACTERISTICS,
   DIRECTORY,
@@ -64,8 +64,8 @@ export interface PeFile {
  * @throws {PeError} when it is not a PE file of 64 bits, or is truncated or damaged. Errors of the
  * file system (missing, not readable) come as they are.
  */
-export function readPe(path: string): PeFile {
-  return withFile(path, (source) => guarded(path, () => parse(open(source, path))));
+export function readPe(place: string | NamedSource): PeFile {
+  return withSource(place, (source, name) => guarded(name, () => parse(open(source, name))));
 }
 
 /**
@@ -77,16 +77,7 @@ export function readPeExports(path: string): PeExport[] {
   return withFile(path, (source) => guarded(path, () => readExports(open(source, path))));
 }
 
-function guarded<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new PeError(`Cannot read "${name}": the PE file is truncated or damaged.`, {
-      cause: error,
-    });
-  }
-}
+const guarded = guardOf("PE", PeError);
 
 const OPTIONAL_HEADER_AT = 24;
 

@@ -7,9 +7,10 @@ import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
+import { withFile } from "../binary/file-source.ts";
 import { LibraryLoadError, type LoadAttempt } from "../errors.ts";
 import { errorCode } from "../system/files.ts";
-import { judge, manifestPath, ownRemedy, readManifest, sha256OfFile } from "./hashes.ts";
+import { judge, manifestPath, ownRemedy, readManifest, sha256OfOpened } from "./hashes.ts";
 import type { LibraryManifest } from "./manifest.ts";
 import { cacheExposure, type Exposure, fileExposure, isWithin } from "./ownership.ts";
 import { libraryFault } from "./file-fault.ts";
@@ -95,12 +96,20 @@ export function admit(
   if (exposure !== null) {
     throw unusable(place, real, exposure.why, attempts, { remedy: exposure.remedy });
   }
-  const sha256 = reading(place, real, attempts, () => sha256OfFile(real));
+  const { sha256, fault } = reading(
+    place,
+    real,
+    attempts,
+    () =>
+      withFile(real, (source, descriptor) => ({
+        sha256: sha256OfOpened(descriptor),
+        fault: libraryFault({ name: real, source }, process.platform),
+      })),
+  );
   // A link's own manifest counts as well: who put the link there named the hash.
   const beside = readManifest(path) ?? readManifest(real);
   const { why, remedy } = judge(place, sha256, beside);
   if (why !== null) throw unusable(place, real, why, attempts, { remedy });
-  const fault = reading(place, real, attempts, () => libraryFault(real, process.platform));
   if (fault !== null) throw unusable(place, real, fault.why, attempts, { cause: fault.cause });
   const manifest = beside?.manifest ?? null;
   if (manifest !== null && manifest.allocator !== name) {

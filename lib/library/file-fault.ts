@@ -7,12 +7,13 @@
 import { ElfError, readElf } from "../binary/elf.ts";
 import { MachOError, readMachO } from "../binary/macho.ts";
 import { PeError, readPe } from "../binary/pe.ts";
+import type { NamedSource } from "../binary/file-source.ts";
 
 interface LibraryFormat {
   /** What it is called, with its article. */
   readonly name: string;
   /** Reads a file of it; throws the error below, whose message says when it is another format. */
-  readonly read: (path: string) => unknown;
+  readonly read: (place: string | NamedSource) => unknown;
   readonly Fault: abstract new (...args: never[]) => Error;
 }
 
@@ -29,12 +30,12 @@ const FORMATS: Readonly<Record<string, LibraryFormat>> = {
  * system come as they are.
  */
 export function libraryFault(
-  path: string,
+  place: string | NamedSource,
   platform: string,
 ): { readonly why: string; readonly cause: Error } | null {
   const { name, read, Fault } = FORMATS[platform] ?? ELF;
   try {
-    read(path);
+    read(place);
     return null;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;

@@ -5,10 +5,11 @@
  * @module
  */
 import { BUILD_COMMAND } from "../build-command.ts";
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isPermissionRefusal } from "../../ffi/errors.ts";
 import { isStandalone, sha256 } from "../../ffi/mod.ts";
+import { withFile } from "../binary/file-source.ts";
 import { LibraryLoadError } from "../errors.ts";
 import { errorCode } from "../system/files.ts";
 import { VERSION } from "../version.ts";
@@ -62,14 +63,14 @@ function* piecesOf(descriptor: number): Generator<Uint8Array> {
   }
 }
 
+/** The sha256 of an open file that nothing was read of, in hexadecimal. */
+export function sha256OfOpened(descriptor: number): string {
+  return sha256(piecesOf(descriptor));
+}
+
 /** The sha256 of a file, in hexadecimal. */
 export function sha256OfFile(path: string): string {
-  const descriptor = openSync(path, "r");
-  try {
-    return sha256(piecesOf(descriptor));
-  } finally {
-    closeSync(descriptor);
-  }
+  return withFile(path, (_, descriptor) => sha256OfOpened(descriptor));
 }
 
 /** A manifest as it was read. */

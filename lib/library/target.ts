@@ -88,6 +88,13 @@ export function targetName(platform: string, arch: string, libc: LibcName | null
  * @throws {PermissionError} when the runtime may not read its own program.
  */
 export function hostTarget(): Target {
+  host ??= describeHost();
+  return host;
+}
+
+let host: Target | undefined;
+
+function describeHost(): Target {
   const libc = hostLibc();
   return {
     name: targetName(process.platform, process.arch, libc),

@@ -7,33 +7,24 @@ import { statSync } from "node:fs";
 import { LaunchError } from "../errors.ts";
 import { noexecMount } from "../system/noexec.ts";
 import { FORMATS } from "./formats.ts";
-import type {
-  LaunchTarget,
-  LibcName,
-  PreloadLibrary,
-  ProcessIdentity,
-  RuleSubject,
-} from "./types.ts";
+import type { LaunchTarget, LibcName, PreloadLibrary, ProcessIdentity } from "./types.ts";
 
 /**
- * Reads a library that is to be preloaded, and checks that it fits every program on the way to the
- * target. Static TLS is fine here: space for it is reserved when the program starts.
+ * Reads a library that is to be preloaded into a program. Static TLS is fine here: space for it is
+ * reserved when the program starts.
  *
  * @param path The library.
  * @param target What it is to be preloaded into.
  * @param libc The C library that the library's manifest names, for one that does not say itself.
  * @throws {LaunchError} status 125, with what is wrong and what to do.
  */
-export function checkPreloadLibrary(
+export function readPreloadLibrary(
   path: string,
   target: LaunchTarget,
   libc: LibcName = null,
 ): PreloadLibrary {
   const library = FORMATS[target.program.format].readLibrary(path, libc);
   requireLoadable(path);
-  // Who runs it does not matter to the rules about the library.
-  const identity = { uid: 0, euid: 0, gid: 0, egid: 0, noNewPrivileges: false };
-  enforce(target, library, identity, ["library"]);
   return library;
 }
 
@@ -48,42 +39,33 @@ function requireLoadable(path: string): void {
 }
 
 /**
- * Checks that a target can be run under a preloaded library: every rule, for every program on the
- * way.
+ * Checks that a target can be run under preloaded libraries: every rule, for every program on the
+ * way, once, and for each library where the rule is about it.
  *
  * @param target What is to be run.
- * @param library The library, as {@linkcode checkPreloadLibrary} read it.
+ * @param libraries At least one, as {@linkcode readPreloadLibrary} read them.
  * @param identity Whom this process runs as, from {@linkcode currentIdentity}.
  * @throws {LaunchError} status 125 for the first rule that refuses, 127 for a program whose dynamic
  * linker does not exist.
  */
 export function checkLaunch(
   target: LaunchTarget,
-  library: PreloadLibrary,
+  libraries: readonly PreloadLibrary[],
   identity: ProcessIdentity,
-): void {
-  enforce(target, library, identity, ["program", "library"]);
-}
-
-function enforce(
-  target: LaunchTarget,
-  library: PreloadLibrary,
-  identity: ProcessIdentity,
-  kinds: readonly ("program" | "library")[],
 ): void {
   for (const step of target.chain) {
     if (step.kind !== "program") continue;
     const called = step === target.chain[0] ? "it" : `"${step.path}", which runs it,`;
-    const subject: RuleSubject = { program: step.program, called, library, identity };
     for (const rule of FORMATS[step.program.format].rules) {
-      if (!kinds.includes(rule.about)) continue;
-      const refusal = rule.refusal(subject);
-      if (refusal === null) continue;
-      const name = step === target.chain[0] ? step.path : target.chain[0]?.path ?? target.command;
-      throw new LaunchError(
-        `Cannot run "${name}" under "${library.path}": ${refusal}`,
-        rule.status,
-      );
+      for (const library of rule.about === "library" ? libraries : libraries.slice(0, 1)) {
+        const refusal = rule.refusal({ program: step.program, called, library, identity });
+        if (refusal === null) continue;
+        const name = step === target.chain[0] ? step.path : target.chain[0]?.path ?? target.command;
+        throw new LaunchError(
+          `Cannot run "${name}" under "${library.path}": ${refusal}`,
+          rule.status,
+        );
+      }
     }
   }
 }

@@ -135,10 +135,10 @@ export function refuseOtherAllocators({ library, variable, names, system }: Othe
   }
   const systemWide = systemPreloadNames(system).map((name) => readEntry(SYSTEM_PRELOAD, name));
   const others = [...listed.slice(ahead.length), ...systemWide];
-  const provided = library === null ? null : readEntry(variable, library)?.exports;
   for (const entry of others) {
     if (entry === null || isOwn(entry) || !entry.exports.has("malloc")) continue;
     if (library === null) refuse(library, entry, "which is an allocator");
+    const provided = readEntry(variable, library)?.exports;
     const left = OPERATORS.find((name) => entry.exports.has(name) && provided?.has(name) !== true);
     if (left === undefined) continue;
     const why =

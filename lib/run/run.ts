@@ -10,7 +10,7 @@ import { ownVariable, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
 import { ownProperties, requireFlag } from "../options.ts";
 import { startArguments, type StartEnvironment, variableName } from "../process-start.ts";
-import { checkLaunch, checkPreloadLibrary } from "./check.ts";
+import { checkLaunch, readPreloadLibrary } from "./check.ts";
 import { requireUnchanged } from "./checked-file.ts";
 import { becomeProgram } from "./exec.ts";
 import { handProcessOn } from "./handover.ts";
@@ -141,12 +141,9 @@ function checkTarget(
     launchHost(),
   );
   if (!inherit) refuseWrapper(target.program);
-  const identity = currentIdentity();
-  for (const library of [plan.library, plan.shim]) {
-    if (library === null) continue;
-    const libc = manifestLibc(library.manifest?.libc);
-    checkLaunch(target, checkPreloadLibrary(library.path, target, libc), identity);
-  }
+  const libraries = [plan.library, plan.shim].filter((library) => library !== null)
+    .map(({ path, manifest }) => readPreloadLibrary(path, target, manifestLibc(manifest?.libc)));
+  checkLaunch(target, libraries, currentIdentity());
   return target;
 }
 

@@ -18,10 +18,13 @@ export function withControls<R>(use: (controls: readonly ForeignAddress[]) => R)
   }
 }
 
+let shim: string | undefined;
+
 /** The path of offheap's shim; `null` where it is not built: the evidence says what is missing. */
 export function shimPath(): string | null {
   try {
-    return resolveLibrary({ name: "offheap" }).path;
+    shim ??= resolveLibrary({ name: "offheap" }).path;
+    return shim;
   } catch (error) {
     if (error instanceof LibraryLoadError) return null;
     throw error;

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 
 import { join } from "node:path";
 import { test } from "node:test";
 import { LaunchError } from "../../lib/errors.ts";
-import { checkLaunch, checkPreloadLibrary } from "../../lib/run/check.ts";
+import { checkLaunch, readPreloadLibrary } from "../../lib/run/check.ts";
 import { MACH_O } from "../../lib/run/macho.ts";
 import { MACH_O_RULES } from "../../lib/run/macho-rules.ts";
 import { appendPreload, variantOf } from "../../lib/run/plan.ts";
@@ -91,7 +91,7 @@ function refuses(work: () => unknown, status: number, message: RegExp): void {
 
 function check(program: string, library: string, identity = USER): void {
   const found = target(program);
-  checkLaunch(found, checkPreloadLibrary(library, found), identity);
+  checkLaunch(found, [readPreloadLibrary(library, found)], identity);
 }
 
 test(
@@ -157,7 +157,8 @@ const SIGNATURES: readonly (SignOptions & { readonly what: string; readonly refu
     {
       what: "hardened",
       flags: FLAG.runtime,
-      refusal: /libraries of its own team only/,
+      refusal:
+        /hardened runtime and without the entitlement .*allow-dyld-environment-variables, so/,
     },
     {
       what: "hardened, with library validation",
@@ -357,7 +358,7 @@ test("damaged, foreign and 32-bit files end in a sentence", withZig, () => {
     126,
     /known format/,
   );
-  const inserts = (path: string) => () => checkPreloadLibrary(path, found);
+  const inserts = (path: string) => () => readPreloadLibrary(path, found);
   refuses(inserts(program), 125, /not a shared library \(executable\)/);
   refuses(inserts(write("text", "text of a file")), 125, /is not a Mach-O shared library/);
   refuses(inserts(join(directory, "none")), 125, /it does not exist/);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { LaunchError } from "../../lib/errors.ts";
-import { checkLaunch, checkPreloadLibrary } from "../../lib/run/check.ts";
+import { checkLaunch, readPreloadLibrary } from "../../lib/run/check.ts";
 import { currentIdentity } from "../../lib/run/identity.ts";
 import { resolveLaunchTarget } from "../../lib/run/launch-target.ts";
 import type {
@@ -72,7 +72,7 @@ function fittingLibrary(libc: LibcName = "glibc"): PreloadLibrary {
 }
 
 function check(command: string, identity = USER, host = PLAIN, library = fittingLibrary()): void {
-  checkLaunch(target(command, { host }), library, identity);
+  checkLaunch(target(command, { host }), [library], identity);
 }
 
 test("a dynamic program is followed to itself, with what it is made for", linux(), () => {
@@ -86,7 +86,7 @@ test("a dynamic program is followed to itself, with what it is made for", linux(
   assert.equal(found.program.arch, process.arch);
   assert.equal(found.program.interpreter, interpreter);
   assert.equal(found.libc, interpreter.includes("musl") ? "musl" : "glibc");
-  checkLaunch(found, fittingLibrary(found.libc), USER);
+  checkLaunch(found, [fittingLibrary(found.libc)], USER);
 });
 
 test("a name is looked up in PATH in order, and past what cannot be executed", linux(), () => {
@@ -417,13 +417,13 @@ test(
         ["wrapper", wrapper],
         ["program", program],
       ]);
-      checkLaunch(found, fittingLibrary(), USER);
+      checkLaunch(found, [fittingLibrary()], USER);
       const after = new RegExp(`put offheap after it: "${name} … offheap run -- COMMAND"`);
       refuses(() => check(wrapper), 125, after);
       const missing = { args: ["nobody", "no-such-command-here"] };
       refuses(() => target(wrapper, missing), 127, /no-such-command-here": it was not found/);
       const inner = target(wrapper, { args: ["nobody", staticProgram()] });
-      refuses(() => checkLaunch(inner, fittingLibrary(), USER), 125, /statically linked/);
+      refuses(() => checkLaunch(inner, [fittingLibrary()], USER), 125, /statically linked/);
     }
   },
 );
@@ -595,16 +595,16 @@ test("the rules of secure execution agree with the kernel's AT_SECURE", kernel()
 test("a library that fits is accepted, with what it is made for", linux(), () => {
   const { library, program } = fixtures();
   const found = target(program);
-  const read = checkPreloadLibrary(library, found);
+  const read = readPreloadLibrary(library, found);
   assert.equal(read.path, library);
   assert.equal(read.libc, found.libc);
-  checkLaunch(found, read, USER);
+  checkLaunch(found, [read], USER);
 });
 
 test("a library that cannot be read, or is no library, is refused with what to do", linux(), () => {
   const { directory, library, patched, program, script } = fixtures();
   const found = target(program);
-  const shared = (path: string): unknown => checkPreloadLibrary(path, found);
+  const shared = (path: string): unknown => readPreloadLibrary(path, found);
   refuses(
     () => shared(join(directory, "libnone.so")),
     125,
@@ -634,16 +634,18 @@ test(
     const { library, patched, program } = fixtures();
     const path = patched("libsecret.so", library, (bytes) => bytes);
     chmodSync(path, 0);
-    refuses(() => checkPreloadLibrary(path, target(program)), 125, /this user may not read it/);
+    refuses(() => readPreloadLibrary(path, target(program)), 125, /this user may not read it/);
   },
 );
 
 test("a library for another processor, word size or libc is refused by name", linux(), () => {
   const { interpreter, library, patched, program } = fixtures();
   const found = target(program);
+  const fits = (path: string, under = found, libc: LibcName = null): void =>
+    checkLaunch(under, [readPreloadLibrary(path, under, libc)], USER);
   const arm64 = patched("libarm64.so", library, asArm64);
   refuses(
-    () => checkPreloadLibrary(arm64, found),
+    () => fits(arm64),
     125,
     /libarm64\.so" for arm64\. Build the library for/,
   );
@@ -653,16 +655,23 @@ test("a library for another processor, word size or libc is refused by name", li
     library,
     (bytes) => replaceString(bytes, neededLibc, "libc.so"),
   );
-  refuses(() => checkPreloadLibrary(musl, found), 125, /libmusl\.so" for musl\. Build the library/);
+  refuses(() => fits(musl), 125, /libmusl\.so" for musl\. Build the library/);
   const alpine = { ...fittingLibrary("musl"), path: "/x/libalpine.so" };
-  refuses(() => checkLaunch(found, alpine, USER), 125, /libalpine\.so" for musl/);
+  const both = [fittingLibrary(), alpine];
+  refuses(() => checkLaunch(found, both, USER), 125, /libalpine\.so" for musl/);
   const muslProgram = patched(
     "on-musl",
     program,
     (bytes) => replaceString(bytes, interpreter, MUSL),
   );
-  refuses(() => checkPreloadLibrary(library, target(muslProgram)), 125, /for musl .* for glibc/);
-  checkPreloadLibrary(musl, target(muslProgram));
+  refuses(() => fits(library, target(muslProgram)), 125, /for musl .* for glibc/);
+  const onMusl = target(muslProgram);
+  const step = onMusl.chain[0];
+  assert.ok(step?.kind === "program");
+  fits(musl, {
+    ...onMusl,
+    chain: [{ ...step, program: { ...step.program, interpreterExists: true } }],
+  });
 });
 
 test("a library that names no libc is taken by its manifest's word", linux(), () => {
@@ -670,10 +679,11 @@ test("a library that names no libc is taken by its manifest's word", linux(), ()
   const path = join(directory, "libbare.so");
   execFileSync("cc", ["-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", path]);
   const found = target(program);
-  assert.equal(checkPreloadLibrary(path, found).libc, null);
-  assert.equal(checkPreloadLibrary(path, found, found.libc).libc, found.libc);
+  assert.equal(readPreloadLibrary(path, found).libc, null);
+  assert.equal(readPreloadLibrary(path, found, found.libc).libc, found.libc);
   const other = found.libc === "glibc" ? "musl" : "glibc";
-  refuses(() => checkPreloadLibrary(path, found, other), 125, /libbare\.so" for (musl|glibc)/);
+  const misnamed = readPreloadLibrary(path, found, other);
+  refuses(() => checkLaunch(found, [misnamed], USER), 125, /libbare\.so" for (musl|glibc)/);
 });
 
 test("a library with static TLS is fine to preload", linux(), () => {
@@ -681,7 +691,7 @@ test("a library with static TLS is fine to preload", linux(), () => {
   const source = script("tls.c", "__thread int here = 1; int *where(void) { return &here; }\n");
   const path = join(directory, "libtls.so");
   execFileSync("cc", ["-shared", "-fPIC", "-ftls-model=initial-exec", source, "-o", path]);
-  checkPreloadLibrary(path, target(program));
+  readPreloadLibrary(path, target(program));
 });
 
 test("a symbolic link is followed, and the command keeps the link's name", linux(), () => {
