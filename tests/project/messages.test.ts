@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { offheapCommand, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 
@@ -94,4 +95,36 @@ test("each command and each option in the guides is one that there is", async ()
     const known = new Set(stdout.match(/(?<=[ ,])--?[a-z][a-z-]*/g));
     for (const [option, line] of typed) assert.ok(known.has(option), `${line}: ${option}`);
   }
+});
+
+const DOCUMENTS: readonly string[] = [
+  ...readdirSync(ROOT),
+  ...readdirSync(`${ROOT}/docs`, { recursive: true, encoding: "utf8" }).map((name) =>
+    `docs/${name}`
+  ),
+].filter((name) => name.endsWith(".md")).map((name) => join(ROOT, name));
+
+function withoutCode(path: string): string {
+  return readFileSync(path, "utf8").replace(/^```[^]*?^```$/gm, "");
+}
+
+/** Whether a document has a heading that a link names. */
+function hasHeading(path: string, name: string): boolean {
+  const headings = [...withoutCode(path).matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text);
+  return headings.some((text) =>
+    text.toLowerCase().replace(/[^\p{L}\p{N}_\- ]/gu, "").replaceAll(" ", "-") === name
+  );
+}
+
+test("each link between documents leads to a file, and to a heading that it has", () => {
+  const links = DOCUMENTS.flatMap((path) =>
+    [...withoutCode(path).matchAll(/\]\(([^)\s#:]*)(?:#([^)\s]+))?\)/g)]
+      .map(([link, file = "", heading]) => ({ path, link, file, heading }))
+  );
+  assert.ok(links.length > 100, `${links.length} links`);
+  const broken = links.filter(({ path, file, heading }) => {
+    const other = file === "" ? path : join(dirname(path), file);
+    return !existsSync(other) || (heading !== undefined && !hasHeading(other, heading));
+  });
+  assert.deepEqual(broken.map(({ path, link }) => `${path}: ${link}`), []);
 });
