@@ -134,43 +134,53 @@ static const struct giver MIMALLOC_2 = {
     .no_count = "mimalloc does not count it for all threads",
 };
 
-static const struct giver GIVERS[] = {
-    {
-        .name = "mimalloc",
-        .symbol = "mi_collect",
-        .version = mimalloc_version,
-        .give = mimalloc_give,
-        .no_decay = "mimalloc's purge delay is an option of its start",
-        .count = mimalloc_count,
-        .no_count = "mimalloc does not count it for all threads",
-    },
-    {
-        .name = "tcmalloc",
-        .symbol = "MallocExtension_ReleaseFreeMemory",
-        .version = tcmalloc_version,
-        .give = tcmalloc_give,
-        .no_decay = "tcmalloc's rate of release is an option of its start",
-        .count = tcmalloc_count,
-        .no_count = "tcmalloc does not count it",
-    },
-    {
-        .name = "glibc",
-        .symbol = "gnu_get_libc_version",
-        .version = glibc_version,
-        .give = glibc_give,
-        .no_give = "this libc has no malloc_trim",
-        .no_decay = "glibc's malloc has no decay",
-        .count = glibc_count,
-        .no_count = "glibc's malloc does not count it",
-    },
-    {
-        .name = "musl",
-        .symbol = "__libc_start_main",
-        .no_give = "musl's malloc returns pages by itself, and cannot be asked to",
-        .no_decay = "musl's malloc has no decay",
-        .no_count = "musl's malloc counts nothing",
-    },
+static const struct giver *mimalloc_of_version(void) {
+    return mimalloc_number() < 30000 ? &MIMALLOC_2 : NULL;
+}
+
+static const struct giver MIMALLOC = {
+    .name = "mimalloc",
+    .symbol = "mi_collect",
+    .instead = mimalloc_of_version,
+    .version = mimalloc_version,
+    .give = mimalloc_give,
+    .no_decay = "mimalloc's purge delay is an option of its start",
+    .count = mimalloc_count,
+    .no_count = "mimalloc does not count it for all threads",
 };
+
+static const struct giver TCMALLOC = {
+    .name = "tcmalloc",
+    .symbol = "MallocExtension_ReleaseFreeMemory",
+    .version = tcmalloc_version,
+    .give = tcmalloc_give,
+    .no_decay = "tcmalloc's rate of release is an option of its start",
+    .count = tcmalloc_count,
+    .no_count = "tcmalloc does not count it",
+};
+
+static const struct giver GLIBC = {
+    .name = "glibc",
+    .symbol = "gnu_get_libc_version",
+    .function = "malloc_trim",
+    .version = glibc_version,
+    .give = glibc_give,
+    .no_give = "this libc has no malloc_trim",
+    .no_decay = "glibc's malloc has no decay",
+    .count = glibc_count,
+    .no_count = "glibc's malloc does not count it",
+};
+
+static const struct giver MUSL = {
+    .name = "musl",
+    .symbol = "__libc_start_main",
+    .no_give = "musl's malloc returns pages by itself, and cannot be asked to",
+    .no_decay = "musl's malloc has no decay",
+    .no_count = "musl's malloc counts nothing",
+};
+
+/* The first whose symbol the object that serves malloc has. */
+static const struct giver *const GIVERS[] = {&JEMALLOC_GIVER, &MIMALLOC, &TCMALLOC, &GLIBC, &MUSL};
 
 static const struct giver UNKNOWN = {
     .name = "unknown",
@@ -189,19 +199,15 @@ void *find_beside(const char *name) {
     return find_definition_in(&server, name, &found) ? found.address : NULL;
 }
 
-static int is_giver(const struct giver *candidate) {
-    void *found = find_beside(candidate->symbol);
-    if (found == NULL) return 0;
-    giver = candidate;
-    function = found;
-    return 1;
-}
-
 void find_giver(void) {
-    if (!find_definition("malloc", &server) || is_giver(&JEMALLOC_GIVER)) return;
-    for (size_t i = 0; i < COUNT_OF(GIVERS) && !is_giver(&GIVERS[i]);) i++;
-    if (giver->give == mimalloc_give && mimalloc_number() < 30000) giver = &MIMALLOC_2;
-    if (giver->give == glibc_give) function = find_beside("malloc_trim");
+    if (!find_definition("malloc", &server)) return;
+    size_t i = 0;
+    while (i < COUNT_OF(GIVERS) && find_beside(GIVERS[i]->symbol) == NULL) i++;
+    if (i == COUNT_OF(GIVERS)) return;
+    const struct giver *found = GIVERS[i];
+    const struct giver *instead = found->instead != NULL ? found->instead() : NULL;
+    giver = instead != NULL ? instead : found;
+    function = find_beside(found->function != NULL ? found->function : found->symbol);
 }
 
 const struct giver *agent_giver(void) {

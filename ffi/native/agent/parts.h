@@ -121,6 +121,10 @@ struct sampling {
 struct giver {
     const char *name;
     const char *symbol;
+    /* The function that gives back, where that is not the symbol. */
+    const char *function;
+    /* Which takes its place in the version that is there, or NULL. */
+    const struct giver *(*instead)(void);
     /* Writes its version; leaves the text empty where it does not say. */
     void (*version)(char *text, size_t size);
     /* Gives back what can be given, asking between steps whether to go on; or why nothing can be. */
@@ -147,7 +151,7 @@ int jemalloc_control(const char *name, void *old, size_t *length, void *new, siz
 void find_giver(void);
 /* Who it is; never NULL. */
 const struct giver *agent_giver(void);
-/* The function by whose name it is known, and another one of the same object, or NULL. */
+/* The function that gives back, and any other one of the same object, or NULL. */
 void *giver_function(void);
 void *find_beside(const char *name);
 /* NULL, or why nothing can be given back. */
