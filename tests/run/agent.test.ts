@@ -211,10 +211,13 @@ test("near the user's limit memory is given back at once, and the decay is short
   const words = ["thread", "burst", "60", "sleep", "300", "say", "ready", "sleep", "60000"];
   const options = ["-a", "jemalloc", "--idle-trim", "0", "--memory-limit", "30MiB"];
   await during(launched(options, words), async (pid) => {
-    await setTimeout(3000);
-    const { purges, pressures, limit } = await askAgent(pid, "stats");
-    assert.equal(limit, 30 * 2 ** 20);
-    assert.ok(purges >= 1 && pressures >= 1, `${purges} purges, ${pressures} times`);
+    let stats = await askAgent(pid, "stats");
+    while (stats.purges < 1) {
+      await setTimeout(200);
+      stats = await askAgent(pid, "stats");
+    }
+    assert.equal(stats.limit, 30 * 2 ** 20);
+    assert.ok(stats.pressures >= 1, `${stats.pressures} times`);
   }, { variables: { MALLOC_CONF: "dirty_decay_ms:100000" } });
 });
 
@@ -272,14 +275,13 @@ function isReset({ code }: { readonly code?: string }): boolean {
   return code === "EPIPE" || code === "ECONNRESET";
 }
 
-/** What comes back for bytes that are sent to a socket, and after how many milliseconds. */
-function sent(path: string, bytes: string): Promise<{ text: string; milliseconds: number }> {
+/** What comes back for bytes that are sent to a socket. */
+function sent(path: string, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const start = performance.now();
     const socket = connect({ path }, () => socket.write(bytes));
     let text = "";
     socket.setEncoding("utf8").on("data", (part: string) => text += part).on("error", reject);
-    socket.on("end", () => resolve({ text, milliseconds: performance.now() - start }));
+    socket.on("end", () => resolve(text));
   });
 }
 
@@ -287,7 +289,7 @@ function sent(path: string, bytes: string): Promise<{ text: string; milliseconds
 async function sentInTime(path: string, bytes: string): Promise<string> {
   for (let time = 1;; time++) {
     try {
-      return (await sent(path, bytes)).text;
+      return await sent(path, bytes);
     } catch (error) {
       if (time === 5 || !isReset(error as { code?: string })) throw error;
     }
@@ -312,16 +314,11 @@ test("a question has a bound and a time, and the answer says its version", async
     assert.equal(await sentInTime(path, "h".repeat(255)), refused);
     // What is longer is not read to its end: its sender is reset, when it has the answer or before.
     const long = sent(path, `${"h".repeat(300)}\n`);
-    assert.equal(
-      await long.then(({ text }) => text, (error) => isReset(error) && refused),
-      refused,
-    );
+    assert.equal(await long.catch((error) => isReset(error) && refused), refused);
     // Who says nothing is left after a while, and holds up nobody for longer.
     const silent = sent(path, "hel");
     assert.equal((await askAgent(pid, "hello")).pid, pid);
-    const { text: late, milliseconds } = await silent;
-    assert.equal(late, refused);
-    assert.ok(milliseconds > 150, `after ${milliseconds} ms`);
+    assert.equal(await silent, refused);
   });
 });
 
