@@ -32,7 +32,7 @@ export function sanitizersMissing(flags: readonly string[]): string | null {
 
 /** What the leak sanitizer says when it has failed itself, and found nothing. */
 const OWN_FAULT = /^==\d+==LeakSanitizer has encountered a fatal error\.$/m;
-const ATTEMPTS = 3;
+const ATTEMPTS = 6;
 
 /**
  * Runs a program with the sanitizers in it. The leak sanitizer looks at the threads of a process from
