@@ -1,5 +1,6 @@
 /**
- * The names by which a preloaded allocator takes the place of libc's.
+ * The functions by which a program gets memory and gives it back, which a preloaded allocator defines
+ * in libc's place. `ffi/native/serving/elf.c` and `elf-operators.c` have the same lists.
  *
  * @module
  */
@@ -15,7 +16,10 @@ export const STANDARD_MALLOC_SYMBOLS: readonly string[] = [
   "malloc_usable_size",
 ];
 
-/** Those that a preloaded allocator defines, in every build. */
+/**
+ * Those that a preloaded allocator defines, in every build; one object serves them all, or none of them
+ * can be relied on.
+ */
 export const MALLOC_SYMBOLS: readonly string[] = [
   ...STANDARD_MALLOC_SYMBOLS,
   "memalign",
@@ -24,12 +28,10 @@ export const MALLOC_SYMBOLS: readonly string[] = [
 
 /**
  * C++'s operators `new` and `delete`, plain and of arrays, sized, aligned and without exceptions, as
- * they are called where `size_t` is `unsigned long`: `ffi/native/operators.c` defines them.
+ * they are called where `size_t` is `unsigned long`. A library that has no malloc may define them, as
+ * libstdc++ does, whose operators call malloc.
  */
-export const OPERATOR_SYMBOLS: readonly string[] = [
-  // C23's, with which it has the sizes in common.
-  "free_sized",
-  "free_aligned_sized",
+export const OPERATORS: readonly string[] = [
   ...["w", "a"].flatMap((kind) => [
     `_Zn${kind}m`,
     `_Zn${kind}mRKSt9nothrow_t`,
@@ -46,11 +48,22 @@ export const OPERATOR_SYMBOLS: readonly string[] = [
   ]),
 ];
 
+/** What `ffi/native/operators.c` defines: C23's functions have the sizes in common with them. */
+export const OPERATOR_SYMBOLS: readonly string[] = [
+  "free_sized",
+  "free_aligned_sized",
+  ...OPERATORS,
+];
+
+/** Functions that an allocator may leave to the C library. */
+export const LEFT_TO_LIBC: readonly string[] = ["cfree", "pvalloc", "reallocarray"];
+
+/** By which symbol the C library is known. */
+export const LIBC_SYMBOL = "__libc_start_main";
+
 /** More of them, defined where the allocator and the C library have them. */
 export const OPTIONAL_MALLOC_SYMBOLS: readonly string[] = [
-  "cfree",
-  "pvalloc",
-  "reallocarray",
+  ...LEFT_TO_LIBC,
   "__libc_malloc",
   "__libc_calloc",
   "__libc_realloc",

@@ -4,20 +4,13 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { basename } from "node:path";
 import { ElfError, type ElfFile, readElf } from "../binary/elf.ts";
 import { LaunchError } from "../errors.ts";
+import { libcOfInterpreter } from "../library/target.ts";
 import { libraryFault, requireRegularLibrary } from "./binary-faults.ts";
 import type { OpenedFile } from "./checked-file.ts";
 import { ELF_RULES } from "./elf-rules.ts";
 import type { BinaryFormat, LaunchHost, LibcName, PreloadLibrary, ProgramFile } from "./types.ts";
-
-/** The dynamic linkers, by file name, of each C library. */
-const LINKERS: readonly (readonly [RegExp, LibcName])[] = [
-  [/^ld-musl-.+\.so\.\d+$/, "musl"],
-  // glibc's: ld-linux-x86-64.so.2, ld-linux.so.2, ld64.so.1 (ppc64, s390x), ld.so.1 (mips).
-  [/^ld(-linux.*|64)?\.so\.\d+$/, "glibc"],
-];
 
 /** The names under which libraries ask for each C library. */
 const LIBRARIES: readonly (readonly [RegExp, LibcName])[] = [
@@ -40,7 +33,7 @@ function readProgram(path: string, opened: OpenedFile, host: LaunchHost): Progra
     bits: elf.bits,
     arch: elf.arch,
     littleEndian: elf.littleEndian,
-    libc: elf.interpreter === null ? null : match(LINKERS, basename(elf.interpreter)),
+    libc: elf.interpreter === null ? null : libcOfInterpreter(elf.interpreter),
     interpreter: elf.interpreter,
     interpreterExists: elf.interpreter === null || existsSync(elf.interpreter),
     mode,

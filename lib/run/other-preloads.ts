@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { ALLOCATORS } from "../allocators/mod.ts";
 import { ElfError, readElfExports } from "../binary/elf.ts";
 import { readVariable } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
-import { readTextIfPresent } from "../system/files.ts";
+import { fileIdentity, readTextIfPresent } from "../system/files.ts";
 import { parseMaps } from "../system/linux-maps.ts";
-import { ENTRY_POINTS, OPERATORS } from "../verify/entry-points.ts";
+import { MALLOC_SYMBOLS, OPERATORS } from "../../ffi/overrides.ts";
 
 /** The list that glibc's dynamic linker reads for every program. */
 export const SYSTEM_PRELOAD = "/etc/ld.so.preload";
@@ -55,15 +55,6 @@ export function systemPreloadNames(text: string): string[] {
   return text.replace(/#.*$/gm, "").split(/[\s:]+/).filter((name) => name !== "");
 }
 
-function identity(path: string): string | null {
-  try {
-    const { dev, ino } = statSync(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return null; // the dynamic linker will not find it either
-  }
-}
-
 /**
  * This process was started with the same list: what a bare name led to is mapped here, by that name
  * or as what a link of that name leads to.
@@ -81,7 +72,7 @@ function findFile(name: string): string | null {
     part !== ""
   );
   const candidates = [...directories, ...DIRECTORIES].map((path) => join(path, basename(name)));
-  const found = [...mappedAs(name), ...candidates].find((path) => identity(path) !== null);
+  const found = [...mappedAs(name), ...candidates].find((path) => fileIdentity(path) !== null);
   return found ?? null;
 }
 
@@ -93,7 +84,7 @@ function readEntry(where: string, name: string): Entry | null {
     return { where, name, path, exports };
   } catch (error) {
     // The dynamic linker says so itself, and goes on without it.
-    if (error instanceof ElfError || identity(path) === null) return null;
+    if (error instanceof ElfError || fileIdentity(path) === null) return null;
     throw error;
   }
 }
@@ -123,13 +114,13 @@ function refuse(library: string | null, { where, name, path, exports }: Entry, w
  * @throws {LaunchError} status 125, with the entry and what to do.
  */
 export function refuseOtherAllocators({ library, variable, names, system }: OtherPreloads): void {
-  const own = library === null ? null : identity(library);
-  const isOwn = (entry: Entry) => own !== null && identity(entry.path) === own;
+  const own = library === null ? null : fileIdentity(library);
+  const isOwn = (entry: Entry) => own !== null && fileIdentity(entry.path) === own;
   const listed = names.map((name) => readEntry(variable, name)).filter((entry) => entry !== null);
   const at = listed.findIndex(isOwn);
   const ahead = at < 0 ? listed : listed.slice(0, at);
   for (const entry of ahead) {
-    const symbol = firstOf(ENTRY_POINTS, entry);
+    const symbol = firstOf(MALLOC_SYMBOLS, entry);
     if (symbol === undefined) continue;
     refuse(library, entry, `which defines ${symbol} itself and would serve it instead`);
   }

@@ -86,6 +86,16 @@ export function linkText(path: string): string {
   }
 }
 
+/** What is the same for two paths of one file; `null` when there is none, or none that can be seen. */
+export function fileIdentity(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null; // whoever looks for it by this path does not find it either
+  }
+}
+
 const ANYBODY_MODE = 0o777;
 
 /** Makes one directory, unless it is there; the error where the one that it would be in is not. */

@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { type Binding, findForwarding } from "./bindings.ts";
 import type { Facts } from "./facts.ts";
-import { ENTRY_POINTS, LEFT_TO_LIBC, LIBC_SYMBOL, OPERATORS } from "../../verify/entry-points.ts";
+import { LEFT_TO_LIBC, LIBC_SYMBOL, MALLOC_SYMBOLS, OPERATORS } from "../../../ffi/overrides.ts";
 import { claimOf, isNamed, type LoadedObject } from "./objects.ts";
 import type { DoctorCheck, DoctorEvidence } from "./types.ts";
 
@@ -142,7 +142,7 @@ export function entryEvidence(facts: Facts, server: LoadedObject | null): Doctor
     (elsewhere.includes(name) ? started : objects).find(({ exports }) => exports.has(name));
   // What the program itself defines is its own matter, and so is what libstdc++ builds on it.
   const own = OPERATORS.some((name) => objects[0]?.exports.has(name));
-  const names = [...ENTRY_POINTS, ...LEFT_TO_LIBC, ...(own ? [] : OPERATORS)];
+  const names = [...MALLOC_SYMBOLS, ...LEFT_TO_LIBC, ...(own ? [] : OPERATORS)];
   const faults = names.filter((name) => name !== "malloc")
     .flatMap((name) => {
       const object = first(name);

@@ -14,7 +14,7 @@ import {
   readElf,
 } from "../../binary/elf.ts";
 import { type ElfImports, readElfImports } from "../../binary/elf-relocations.ts";
-import { ENTRY_POINTS, LEFT_TO_LIBC, LIBC_SYMBOL, OPERATORS } from "../../verify/entry-points.ts";
+import { LEFT_TO_LIBC, LIBC_SYMBOL, MALLOC_SYMBOLS, OPERATORS } from "../../../ffi/overrides.ts";
 import type { NamedSource } from "../../binary/file-source.ts";
 import { imageSource } from "./image-source.ts";
 import type { ProcessMemory } from "./process-source.ts";
@@ -176,7 +176,7 @@ function loadObject(
   }
 }
 
-const NAMES: readonly string[] = [...ENTRY_POINTS, ...OPERATORS];
+const NAMES: readonly string[] = [...MALLOC_SYMBOLS, ...OPERATORS];
 
 /** Whose definitions are looked for. */
 const EXPORTS: readonly string[] = [

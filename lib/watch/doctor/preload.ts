@@ -8,6 +8,7 @@ import { basename, isAbsolute } from "node:path";
 import { LaunchError } from "../../errors.ts";
 import { ELF } from "../../run/elf.ts";
 import type { ProgramFile } from "../../run/types.ts";
+import { fileIdentity } from "../../system/files.ts";
 import { noexecMount } from "../../system/noexec.ts";
 import { isNamed, type LoadedObject, type Searched } from "./objects.ts";
 import type { DoctorEvidence } from "./types.ts";
@@ -67,9 +68,9 @@ export function findPreloaded<T extends Searched>(
   // Without a directory the linker searches for it; $LIB, $ORIGIN and $PLATFORM it fills in.
   if (!name.includes("/")) return objects.find((object) => isNamed(object, name));
   if (name.includes("$")) return objects.find((object) => isNamed(object, basename(name)));
-  const file = identity(placeOf(directory, name));
+  const file = fileIdentity(placeOf(directory, name));
   if (file === null) return undefined;
-  return objects.find(({ path }) => identity(`${directory}/root${path}`) === file);
+  return objects.find(({ path }) => fileIdentity(`${directory}/root${path}`) === file);
 }
 
 /** The names that are not mapped. */
@@ -154,14 +155,4 @@ function mountFault(directory: string, name: string): string | null {
 /** Where a path that the process was given is found from here. */
 function placeOf(directory: string, path: string): string {
   return isAbsolute(path) ? `${directory}/root${path}` : `${directory}/cwd/${path}`;
-}
-
-/** What identifies a file, its device and inode; `null` when it cannot be looked at. */
-function identity(path: string): string | null {
-  try {
-    const { dev, ino } = statSync(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return null;
-  }
 }
