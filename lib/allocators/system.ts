@@ -45,7 +45,7 @@ export function openSystemProbe(): AllocatorProbe {
 
 function unsupported(action: string): never {
   throw new UnsupportedOperationError(
-    `Cannot ${action}: the system's allocator has no such function. Open jemalloc or mimalloc.`,
+    `Cannot ${action}: the system's allocator has no such function. Open another one.`,
   );
 }
 

@@ -36,7 +36,7 @@ import { memoryCalls } from "./shared/native.ts";
 export interface OpenOptions {
   /**
    * The allocator; `auto`, the default, is that of `OFFHEAP_ALLOCATOR`, else the one that serves the
-   * process, where it is jemalloc or mimalloc, else the policy's.
+   * process, where offheap can open it, else the policy's.
    */
   readonly allocator?: AllocatorChoice | undefined;
   /** The path of its library; without it the usual places are looked at. */

@@ -13,7 +13,7 @@ import { ownOptions, requireFlag, requireOneOf, requirePath } from "../options.t
 export interface VerifyOptions {
   /**
    * The allocator of offheap's own blocks; `auto`, the default, is `OFFHEAP_ALLOCATOR`, else the one
-   * that serves the process, where it is jemalloc or mimalloc, else the policy's.
+   * that serves the process, where offheap can open it, else the policy's.
    */
   readonly allocator?: AllocatorChoice | undefined;
   /** The path of its library; without it the usual places are looked at. */

@@ -32,7 +32,7 @@ import type { LibraryBuild, Recipe } from "../types.ts";
 
 /**
  * Whether mimalloc counts its live bytes, which costs too much to be on: the figures are in
- * docs/development/decisions/build.md. A debug build counts in any case.
+ * docs/development/benchmarks/decisions.md. A debug build counts in any case.
  */
 const COUNTS_LIVE_BYTES = false;
 
