@@ -81,9 +81,9 @@ function entryExposure(path: string, rule: Rule): Exposure | null {
   const entry = lookAt(lstatSync, path);
   if (entry === null) return null;
   if (!entry.isSymbolicLink()) return modeExposure(path, entry, rule);
-  const target = lookAt(statSync, path);
+  const linked = lookAt(statSync, path);
   return exposureOf(path, entry, { ...rule, forbidden: 0 }) ??
-    (target === null ? null : modeExposure(path, target, rule));
+    (linked === null ? null : modeExposure(path, linked, rule));
 }
 
 function modeExposure(path: string, status: Stats, rule: Rule): Exposure | null {

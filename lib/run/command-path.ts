@@ -31,7 +31,7 @@ const MISSING: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
  * @returns The path to execute, relative where `execvp` would use a relative one.
  * @throws {LaunchError} status 127 when it is not found, 126 when it cannot be executed.
  */
-export function resolveCommand(command: string, path: string | undefined, cwd: string): string {
+export function findCommand(command: string, path: string | undefined, cwd: string): string {
   if (command === "") throw new LaunchError("Cannot run a command: its name is empty.", 127);
   if (command.includes("/")) {
     requireExecutable(command, cwd, `Cannot run "${command}"`);

@@ -14,7 +14,7 @@ export interface Descriptor {
   /** The descriptor itself. */
   readonly number: number;
   /** What it leads to, as `/proc/PID/fd` has it: a path, or such as `pipe:[4242]`. */
-  readonly target: string;
+  readonly link: string;
   /** The text of `/proc/PID/fdinfo`. */
   readonly info: string;
 }
@@ -46,8 +46,8 @@ const LOOP_KINDS: Readonly<Record<string, RegExp | null>> = {
  * Whether it leads to one of Bun's caches: that of what it has transpiled, which its threads write
  * meanwhile, or those that the environment names.
  */
-export function isOfCache({ target }: Descriptor, named: readonly string[]): boolean {
-  const path = `${target}/`;
+export function isOfCache({ link }: Descriptor, named: readonly string[]): boolean {
+  const path = `${link}/`;
   return path.includes("/@t@/") || named.some((beginning) => path.startsWith(beginning));
 }
 
@@ -66,26 +66,26 @@ export function fileFlags(descriptor: Descriptor): number {
 }
 
 function isLoops(descriptor: Descriptor, { ofParent }: DescriptorHistory): boolean {
-  const identity = LOOP_KINDS[descriptor.target];
+  const identity = LOOP_KINDS[descriptor.link];
   if (identity === undefined) return false;
   // That the parent has one of the kind at this number, not marked, shows nothing: Bun's are not
   // marked, and its children get none of them.
   const here = identity?.exec(descriptor.info)?.[0];
   if (here === undefined) return true;
   const parents = ofParent(descriptor.number);
-  return parents?.target !== descriptor.target || identity?.exec(parents.info)?.[0] !== here;
+  return parents?.link !== descriptor.link || identity?.exec(parents.info)?.[0] !== here;
 }
 
 /** A pipe that leads from the process to itself, as a loop has for signals, and `make` for its jobs. */
 function isLoopsPipe(
-  { number, target }: Descriptor,
+  { number, link }: Descriptor,
   all: readonly Descriptor[],
   { ofParent, isOlder }: DescriptorHistory,
 ): boolean {
-  if (!target.startsWith("pipe:") || all.filter((one) => one.target === target).length < 2) {
+  if (!link.startsWith("pipe:") || all.filter((one) => one.link === link).length < 2) {
     return false;
   }
-  return ofParent(number)?.target !== target && !isOlder(number);
+  return ofParent(number)?.link !== link && !isOlder(number);
 }
 
 /**

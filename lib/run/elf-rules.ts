@@ -37,7 +37,7 @@ export const ELF_RULES: readonly LaunchRule[] = [
       library.bits === program.bits
         ? null
         : `${called} is a ${program.bits}-bit program, and "${library.path}" is a ` +
-          `${library.bits}-bit library. Build the library for ${target(program)}.`,
+          `${library.bits}-bit library. Build the library for ${machineAndLibc(program)}.`,
   },
   {
     name: "machine",
@@ -47,7 +47,7 @@ export const ELF_RULES: readonly LaunchRule[] = [
       machine(library) === machine(program)
         ? null
         : `${called} is made for ${machine(program)}, and "${library.path}" for ` +
-          `${machine(library)}. Build the library for ${target(program)}.`,
+          `${machine(library)}. Build the library for ${machineAndLibc(program)}.`,
   },
   {
     name: "libc",
@@ -58,7 +58,9 @@ export const ELF_RULES: readonly LaunchRule[] = [
         library.libc === program.libc
         ? null
         : `${called} is made for ${program.libc} (${program.interpreter}), and ` +
-          `"${library.path}" for ${library.libc}. Build the library for ${target(program)}.`,
+          `"${library.path}" for ${library.libc}. Build the library for ${
+            machineAndLibc(program)
+          }.`,
   },
   {
     name: "interpreter",
@@ -76,6 +78,6 @@ function machine(binary: ProgramFile | PreloadLibrary): string {
   return binary.littleEndian ? binary.arch : `${binary.arch} (big-endian)`;
 }
 
-function target(program: ProgramFile): string {
+function machineAndLibc(program: ProgramFile): string {
   return program.libc === null ? machine(program) : `${machine(program)} and ${program.libc}`;
 }

@@ -7,7 +7,7 @@ import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { LaunchError } from "../errors.ts";
 import { type EnvCommand, parseEnvCommand } from "./env-command.ts";
-import { fromDirectory, resolveCommand } from "./command-path.ts";
+import { findCommand, fromDirectory } from "./command-path.ts";
 import type { Arrival, Execution, LaunchStep } from "./types.ts";
 
 /**
@@ -66,7 +66,7 @@ function requireFixed(
  * @param command The command that is run, for messages.
  * @param fixed The variables that the launch sets, the preload's first.
  * @throws {LaunchError} status 125 when it would drop or change one of them, or start another `env`,
- * or when its arguments are not understood; 126 and 127 as {@linkcode resolveCommand}.
+ * or when its arguments are not understood; 126 and 127 as {@linkcode findCommand}.
  */
 export function afterEnv(
   command: string,
@@ -78,7 +78,7 @@ export function afterEnv(
   if (env.command === null) return null;
   requireFixed(command, env, fixed);
   const directory = env.directory === null ? cwd : fromDirectory(cwd, env.directory);
-  const path = resolveEnvCommand(command, env.command, env.environment.PATH, directory);
+  const path = findEnvCommand(command, env.command, env.environment.PATH, directory);
   if (isEnv(path, directory)) {
     throw new LaunchError(
       `Cannot run "${command}" under an allocator: ${whatMakes(command)} start another "env". ` +
@@ -88,14 +88,14 @@ export function afterEnv(
   return { path, argv: [env.command, ...env.args], environment: env.environment, cwd: directory };
 }
 
-function resolveEnvCommand(
+function findEnvCommand(
   script: string,
   name: string,
   path: string | undefined,
   cwd: string,
 ): string {
   try {
-    return resolveCommand(name, path, cwd);
+    return findCommand(name, path, cwd);
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
     if (basename(script) === "env") throw error;

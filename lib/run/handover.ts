@@ -68,9 +68,9 @@ function readText(path: string): string | null {
 }
 
 function descriptorOf(pid: number | "self", number: number): Descriptor | null {
-  const target = look(`/proc/${pid}/fd/${number}`, (path) => readlinkSync(path));
-  const info = target === null ? null : readText(`/proc/${pid}/fdinfo/${number}`);
-  return target === null || info === null ? null : { number, target, info };
+  const link = look(`/proc/${pid}/fd/${number}`, (path) => readlinkSync(path));
+  const info = link === null ? null : readText(`/proc/${pid}/fdinfo/${number}`);
+  return link === null || info === null ? null : { number, link, info };
 }
 
 /** This process's descriptors; the one by which they are listed is gone by then. */

@@ -25,8 +25,8 @@ import {
   preloadVariables,
 } from "./plan.ts";
 import { FIRST_PROCESS, requirementOf } from "./requirement.ts";
-import { resolveLaunchTarget } from "./launch-target.ts";
-import type { LaunchTarget, LibcName } from "./types.ts";
+import { followCommand } from "./follow-command.ts";
+import type { Launch, LibcName } from "./types.ts";
 import { refuseWrapper } from "./wrappers.ts";
 
 /** What to run, and how. */
@@ -43,11 +43,11 @@ function manifestLibc(value: string | null | undefined): LibcName {
 
 /** The lines by which the shim gives the command's children back what they would have had. */
 function restoreOrder(
-  target: LaunchTarget,
+  launch: Launch,
   before: Readonly<Record<string, string>>,
   changed: Readonly<Record<string, string>>,
 ): string {
-  const programs = target.chain.filter(({ kind }) => kind === "program").length;
+  const programs = launch.chain.filter(({ kind }) => kind === "program").length;
   const lines = Object.keys(changed).map((name) => {
     const former = before[name];
     if (former?.includes("\n") === true) {
@@ -61,9 +61,9 @@ function restoreOrder(
   return [`${thisProcess()}:${programs}`, ...lines].join("\n");
 }
 
-/** The target's environment as it came in, but for the variables that are others by now. */
+/** The launch's environment as it came in, but for the variables that are others by now. */
 function entriesBefore(
-  environment: LaunchTarget["environment"],
+  environment: Launch["environment"],
   { entries, variables }: StartEnvironment,
 ): string[] {
   const same = (name: string): boolean => ownVariable(environment, name) === variables[name];
@@ -103,15 +103,15 @@ function variablesFor(
 function commandEnvironment(
   plan: LaunchPlan,
   planned: Readonly<Record<string, string>>,
-  target: LaunchTarget,
+  launch: Launch,
   inherit: boolean,
   start: StartEnvironment,
 ): string[] {
   const changed = variablesFor(thisProcess(), plan, planned);
-  const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(target, plan.before, changed) };
+  const restore = inherit ? {} : { [RESTORE_VARIABLE]: restoreOrder(launch, plan.before, changed) };
   const ours = { ...changed, ...restore };
   return [
-    ...entriesBefore(target.environment, start).filter((entry) => {
+    ...entriesBefore(launch.environment, start).filter((entry) => {
       const name = variableName(entry);
       return name === null || !Object.hasOwn(ours, name);
     }),
@@ -124,14 +124,14 @@ function commandEnvironment(
  *
  * @throws {LaunchError} when it cannot.
  */
-function checkTarget(
+function checkCommand(
   plan: LaunchPlan,
   words: readonly string[],
   sets: readonly string[],
   inherit: boolean,
-): LaunchTarget {
+): Launch {
   const [command = "", ...args] = words;
-  const target = resolveLaunchTarget(
+  const launch = followCommand(
     {
       command,
       args,
@@ -140,11 +140,11 @@ function checkTarget(
     },
     launchHost(),
   );
-  if (!inherit) refuseWrapper(target.program);
+  if (!inherit) refuseWrapper(launch.program);
   const libraries = [plan.library, plan.shim].filter((library) => library !== null)
-    .map(({ path, manifest }) => readPreloadLibrary(path, target, manifestLibc(manifest?.libc)));
-  checkLaunch(target, libraries, currentIdentity());
-  return target;
+    .map(({ path, manifest }) => readPreloadLibrary(path, launch, manifestLibc(manifest?.libc)));
+  checkLaunch(launch, libraries, currentIdentity());
+  return launch;
 }
 
 /**
@@ -158,7 +158,7 @@ export function childEnvironment(
   command: readonly string[],
 ): Record<string, string> {
   const planned = runVariables(plan);
-  checkTarget(plan, command, Object.keys(planned), true);
+  checkCommand(plan, command, Object.keys(planned), true);
   return { ...plan.before, ...variablesFor(FIRST_PROCESS, plan, planned) };
 }
 
@@ -185,19 +185,19 @@ function printNotes(notes: readonly string[]): void {
  * @throws {TypeError | RangeError} for bad options.
  */
 export function runCommand(options: RunOptions): never {
-  const { command: words, inherit, ...launch } = ownProperties(options);
+  const { command: words, inherit, ...settings } = ownProperties(options);
   requireFlag("run a command", "inherit", inherit);
   const start = startOrCurrentEnvironment();
-  const plan = planLaunch(launch, start.variables);
+  const plan = planLaunch(settings, start.variables);
   return launchByShim(plan.shim.path, () => {
     const planned = runVariables(plan);
     const inherits = inherit ?? true;
-    const target = checkTarget(plan, startArguments(words), Object.keys(planned), inherits);
-    const variables = commandEnvironment(plan, planned, target, inherits, start);
-    if (target.directory !== null) process.chdir(target.directory);
+    const launch = checkCommand(plan, startArguments(words), Object.keys(planned), inherits);
+    const variables = commandEnvironment(plan, planned, launch, inherits, start);
+    if (launch.directory !== null) process.chdir(launch.directory);
     printNotes(plan.notes);
-    const { path, argv, executed } = target;
-    requireUnchanged(target.files);
+    const { path, argv, executed } = launch;
+    requireUnchanged(launch.files);
     handProcessOn();
     return becomeProgram(plan.shim.path, path, argv, variables, executed);
   });

@@ -104,7 +104,7 @@ export type LaunchStep =
   };
 
 /** A command, looked up and followed to the program that runs in the end. */
-export interface LaunchTarget {
+export interface Launch {
   /** The command as it was given. */
   readonly command: string;
   /** The file to execute: `execve`'s first argument, relative to the working directory or not. */

@@ -11,8 +11,8 @@ import {
 
 const NOTHING_KNOWN: DescriptorHistory = { ofParent: () => null, isOlder: () => false };
 
-function descriptor(number: number, target: string, flags = "02100000", more = ""): Descriptor {
-  return { number, target, info: `pos:\t0\nflags:\t${flags}\nmnt_id:\t15\nino:\t9\n${more}` };
+function descriptor(number: number, link: string, flags = "02100000", more = ""): Descriptor {
+  return { number, link, info: `pos:\t0\nflags:\t${flags}\nmnt_id:\t15\nino:\t9\n${more}` };
 }
 
 function loop(first: number): Descriptor[] {
@@ -36,7 +36,7 @@ test("what is close-on-exec, and what kind of file it is, is read from its flags
 
 test("what is of a runtime's caches is not taken for what came in", () => {
   const named = ["/tmp/compiled/v1.4.5-", "/tmp/transpiled/"];
-  const targets = {
+  const links = {
     "/root/.cache/bun/@t@": true,
     "/root/.cache/bun/@t@/.a6e097b61f937815-0..pile": true,
     "/tmp/compiled/v1.4.5-x64": true,
@@ -47,11 +47,11 @@ test("what is of a runtime's caches is not taken for what came in", () => {
     "/srv/tmp/transpiled/file": false,
     "/srv/@t@x/file": false,
   };
-  const found = Object.keys(targets).map((target) => [
-    target,
-    isOfCache(descriptor(3, target), named),
+  const found = Object.keys(links).map((link) => [
+    link,
+    isOfCache(descriptor(3, link), named),
   ]);
-  assert.deepEqual(Object.fromEntries(found), targets);
+  assert.deepEqual(Object.fromEntries(found), links);
 });
 
 test("where all that came in is marked, everything but the event loop's came in", () => {

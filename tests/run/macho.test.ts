@@ -9,11 +9,11 @@ import { MACH_O_RULES } from "../../lib/run/macho-rules.ts";
 import { appendPreload, variantOf } from "../../lib/run/plan.ts";
 import { LAUNCH_PLATFORMS, type LaunchPlatform, launchPlatform } from "../../lib/run/platforms.ts";
 import { needsLink } from "../../lib/run/preload-path.ts";
-import { resolveLaunchTarget } from "../../lib/run/launch-target.ts";
+import { followCommand } from "../../lib/run/follow-command.ts";
 import type {
   DyldFacts,
+  Launch,
   LaunchHost,
-  LaunchTarget,
   PreloadLibrary,
   ProcessIdentity,
   ProgramFile,
@@ -76,8 +76,8 @@ function universal(parts: readonly Uint8Array[]): Uint8Array {
   return file;
 }
 
-function target(command: string, environment: Record<string, string> = {}): LaunchTarget {
-  return resolveLaunchTarget({ command, args: ["a b"], environment, cwd: directory }, HOST);
+function follow(command: string, environment: Record<string, string> = {}): Launch {
+  return followCommand({ command, args: ["a b"], environment, cwd: directory }, HOST);
 }
 
 function refuses(work: () => unknown, status: number, message: RegExp): void {
@@ -90,7 +90,7 @@ function refuses(work: () => unknown, status: number, message: RegExp): void {
 }
 
 function check(program: string, library: string, identity = USER): void {
-  const found = target(program);
+  const found = follow(program);
   checkLaunch(found, [readPreloadLibrary(library, found)], identity);
 }
 
@@ -99,7 +99,7 @@ test(
   withZig,
   () => {
     const program = write("program", built("program", "arm64"));
-    const found = target(program);
+    const found = follow(program);
     assert.equal(found.path, program);
     assert.deepEqual(found.argv, [program, "a b"]);
     assert.equal(found.directory, null);
@@ -140,7 +140,7 @@ test(
       /runs as arm64, and ".*x64\.dylib" is for x86_64\./,
     );
     const translated = { ...HOST, arch: "x64" };
-    const found = resolveLaunchTarget({ command: both, environment: {}, cwd: "/" }, translated);
+    const found = followCommand({ command: both, environment: {}, cwd: "/" }, translated);
     assert.equal(
       found.program.arch,
       "x64",
@@ -310,7 +310,7 @@ test("a script's env is not run on macOS: what it would execute is", withZig, ()
   const program = write("bin/tool", built("program", "arm64"));
   write("env", built("program", "arm64"));
   const script = write("script", `#!${directory}/env -S NAME=value OTHER=1 tool --flag\nx`);
-  const found = target(script, { PATH: join(directory, "bin"), OTHER: "0" });
+  const found = follow(script, { PATH: join(directory, "bin"), OTHER: "0" });
   assert.equal(found.path, program);
   assert.deepEqual(found.argv, ["tool", "--flag", script, "a b"]);
   assert.deepEqual(found.environment, {
@@ -324,9 +324,9 @@ test("a script's env is not run on macOS: what it would execute is", withZig, ()
     ["program", program],
   ]);
   const elsewhere = write("elsewhere", `#!${directory}/env -C ${directory}/bin ./tool\n`);
-  assert.equal(target(elsewhere).directory, join(directory, "bin"));
+  assert.equal(follow(elsewhere).directory, join(directory, "bin"));
   const plain = write("plain", `#!${directory}/env tool --one --two\n`);
-  assert.deepEqual(target(plain, { PATH: join(directory, "bin") }).argv, [
+  assert.deepEqual(follow(plain, { PATH: join(directory, "bin") }).argv, [
     "tool",
     "--one",
     "--two",
@@ -335,7 +335,7 @@ test("a script's env is not run on macOS: what it would execute is", withZig, ()
   ]);
   const dropping = write("dropping", `#!${directory}/env -u DYLD_INSERT_LIBRARIES tool\n`);
   refuses(
-    () => target(dropping),
+    () => follow(dropping),
     125,
     /makes "env" drop DYLD_INSERT_LIBRARIES\. Take -u DYLD_INSERT_LIBRARIES out/,
   );
@@ -344,17 +344,17 @@ test("a script's env is not run on macOS: what it would execute is", withZig, ()
 test("damaged, foreign and 32-bit files end in a sentence", withZig, () => {
   const library = write("libhello.dylib", built("library", "arm64"));
   const program = write("program", built("program", "arm64"));
-  const found = target(program);
+  const found = follow(program);
   const whole = built("program", "arm64");
-  refuses(() => target(write("cut", whole.subarray(0, 9000))), 126, /Mach-O file is truncated/);
+  refuses(() => follow(write("cut", whole.subarray(0, 9000))), 126, /Mach-O file is truncated/);
   refuses(
-    () => target(write("old", Uint8Array.of(0xce, 0xfa, 0xed, 0xfe, 7, 0, 0, 0, 0))),
+    () => follow(write("old", Uint8Array.of(0xce, 0xfa, 0xed, 0xfe, 7, 0, 0, 0, 0))),
     126,
     /32 bits/,
   );
-  refuses(() => target(library), 126, /a Mach-O file, but not a program \(dylib\)/);
+  refuses(() => follow(library), 126, /a Mach-O file, but not a program \(dylib\)/);
   refuses(
-    () => target(write("elf", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0, 0))),
+    () => follow(write("elf", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0, 0))),
     126,
     /known format/,
   );

@@ -7,10 +7,10 @@ import { test } from "node:test";
 import { LaunchError } from "../../lib/errors.ts";
 import { checkLaunch, readPreloadLibrary } from "../../lib/run/check.ts";
 import { currentIdentity } from "../../lib/run/identity.ts";
-import { resolveLaunchTarget } from "../../lib/run/launch-target.ts";
+import { followCommand } from "../../lib/run/follow-command.ts";
 import type {
+  Launch,
   LaunchHost,
-  LaunchTarget,
   LibcName,
   PreloadLibrary,
   ProcessIdentity,
@@ -42,17 +42,17 @@ function fixtures(): LaunchFixtures {
   return made ??= launchFixtures();
 }
 
-interface TargetOptions {
+interface FollowOptions {
   readonly args?: readonly string[];
   readonly path?: string | undefined;
   readonly cwd?: string;
   readonly host?: LaunchHost;
 }
 
-function target(command: string, options: TargetOptions = {}): LaunchTarget {
+function follow(command: string, options: FollowOptions = {}): Launch {
   const { args = [], cwd = "/", host = PLAIN } = options;
   const path = "path" in options ? options.path : process.env.PATH;
-  return resolveLaunchTarget({ command, args, environment: { PATH: path }, cwd }, host);
+  return followCommand({ command, args, environment: { PATH: path }, cwd }, host);
 }
 
 function refuses(work: () => unknown, status: number, message: RegExp): void {
@@ -67,17 +67,17 @@ function refuses(work: () => unknown, status: number, message: RegExp): void {
 
 /** A library that fits the fixtures' program. */
 function fittingLibrary(libc: LibcName = "glibc"): PreloadLibrary {
-  const { format, bits, arch, littleEndian } = target(fixtures().program).program;
+  const { format, bits, arch, littleEndian } = follow(fixtures().program).program;
   return { path: "/x/libexample.so", format, bits, arch, littleEndian, libc };
 }
 
 function check(command: string, identity = USER, host = PLAIN, library = fittingLibrary()): void {
-  checkLaunch(target(command, { host }), [library], identity);
+  checkLaunch(follow(command, { host }), [library], identity);
 }
 
 test("a dynamic program is followed to itself, with what it is made for", linux(), () => {
   const { program, interpreter } = fixtures();
-  const found = target(program, { args: ["a", ""] });
+  const found = follow(program, { args: ["a", ""] });
   assert.equal(found.command, program);
   assert.equal(found.path, program);
   assert.deepEqual(found.argv, [program, "a", ""]);
@@ -96,15 +96,15 @@ test("a name is looked up in PATH in order, and past what cannot be executed", l
   mkdirSync(join(directory, "p3"));
   copyFileSync(program, join(directory, "p3/tool"));
   const path = ["/nowhere", "p1", "p2", "p3"].map((name) => join(directory, name)).join(":");
-  assert.equal(target("tool", { path }).path, join(directory, "p2/tool"));
+  assert.equal(follow("tool", { path }).path, join(directory, "p2/tool"));
   chmodSync(join(directory, "p2/tool"), 0o644);
-  assert.equal(target("tool", { path }).path, join(directory, "p3/tool"));
+  assert.equal(follow("tool", { path }).path, join(directory, "p3/tool"));
   refuses(
-    () => target("tool", { path: join(directory, "p2") }),
+    () => follow("tool", { path: join(directory, "p2") }),
     126,
     /p2\/tool" is not executable/,
   );
-  refuses(() => target("tool", { path: join(directory, "p1") }), 126, /p1\/tool" is a directory/);
+  refuses(() => follow("tool", { path: join(directory, "p1") }), 126, /p1\/tool" is a directory/);
 });
 
 test(
@@ -112,23 +112,23 @@ test(
   linux(),
   () => {
     const { directory } = fixtures();
-    assert.equal(target("arguments", { path: "/nowhere:", cwd: directory }).path, "arguments");
-    assert.equal(target("arguments", { path: "", cwd: directory }).path, "arguments");
-    assert.equal(target("./arguments", { path: undefined, cwd: directory }).path, "./arguments");
-    assert.match(target("sh", { path: undefined }).path, /^(\/usr)?\/bin\/sh$/);
+    assert.equal(follow("arguments", { path: "/nowhere:", cwd: directory }).path, "arguments");
+    assert.equal(follow("arguments", { path: "", cwd: directory }).path, "arguments");
+    assert.equal(follow("./arguments", { path: undefined, cwd: directory }).path, "./arguments");
+    assert.match(follow("sh", { path: undefined }).path, /^(\/usr)?\/bin\/sh$/);
   },
 );
 
 test("a command that is not there ends in status 127, one that cannot run in 126", linux(), () => {
   const { directory, script } = fixtures();
   const plain = script("plain.txt", "text\n", 0o644);
-  refuses(() => target("no-such-command-here"), 127, /"no-such-command-here".*not found in PATH/);
-  refuses(() => target(join(directory, "nothing")), 127, /nothing" does not exist/);
-  refuses(() => target(join(plain, "below")), 127, /does not exist/);
-  refuses(() => target(""), 127, /name is empty/);
-  refuses(() => target(directory), 126, /is a directory/);
-  refuses(() => target(plain), 126, /plain\.txt" is not executable/);
-  refuses(() => target("/dev/null"), 126, /not a regular file/);
+  refuses(() => follow("no-such-command-here"), 127, /"no-such-command-here".*not found in PATH/);
+  refuses(() => follow(join(directory, "nothing")), 127, /nothing" does not exist/);
+  refuses(() => follow(join(plain, "below")), 127, /does not exist/);
+  refuses(() => follow(""), 127, /name is empty/);
+  refuses(() => follow(directory), 126, /is a directory/);
+  refuses(() => follow(plain), 126, /plain\.txt" is not executable/);
+  refuses(() => follow("/dev/null"), 126, /not a regular file/);
 });
 
 test(
@@ -142,8 +142,8 @@ test(
     const closed = join(directory, "closed");
     mkdirSync(closed, { mode: 0 });
     try {
-      refuses(() => target("no-such-command-here", { path: closed }), 127, /not found in PATH/);
-      refuses(() => target(join(closed, "tool")), 126, /tool" is closed to this user/);
+      refuses(() => follow("no-such-command-here", { path: closed }), 127, /not found in PATH/);
+      refuses(() => follow(join(closed, "tool")), 126, /tool" is closed to this user/);
     } finally {
       chmodSync(closed, 0o700);
     }
@@ -153,17 +153,17 @@ test(
 test("a command that is no string, or holds a NUL, is refused and shown", linux(), () => {
   for (const command of ["a\0b", 7, null, undefined]) {
     assert.throws(
-      () => Reflect.apply(resolveLaunchTarget, undefined, [{ command, environment: {} }, PLAIN]),
+      () => Reflect.apply(followCommand, undefined, [{ command, environment: {} }, PLAIN]),
       { name: "TypeError", message: /the command must be a string without NUL; got / },
     );
   }
-  assert.throws(() => target("sh", { args: ["ok", "a\0b"] }), /argument 2 must be a string/);
+  assert.throws(() => follow("sh", { args: ["ok", "a\0b"] }), /argument 2 must be a string/);
 });
 
 test("a script is followed to its interpreter, whose one argument may hold blanks", linux(), () => {
   const { program, script } = fixtures();
   const path = script("plain-script", `#! ${program}\t one two  \nrest\n`);
-  const found = target(path, { args: ["x"] });
+  const found = follow(path, { args: ["x"] });
   assert.deepEqual([found.path, found.argv], [path, [path, "x"]]);
   assert.deepEqual(found.chain[0], {
     kind: "script",
@@ -182,11 +182,11 @@ test("scripts that interpret scripts are followed as deep as the kernel does", l
   let path = program;
   for (let depth = 1; depth <= 5; depth++) path = script(`deep${depth}`, `#!${path}\n`);
   assert.match(execFileSync(path, { encoding: "utf8" }), /deep5$/, "the kernel runs it");
-  assert.equal(target(path).program.path, program);
-  assert.equal(target(path).chain.length, 6);
+  assert.equal(follow(path).program.path, program);
+  assert.equal(follow(path).chain.length, 6);
   const tooDeep = script("deep6", `#!${path}\n`);
   assert.notEqual(spawnSync(tooDeep).status, 0, "nor does the kernel run it");
-  refuses(() => target(tooDeep), 125, /deep6": its interpreters are scripts .* more than 5/);
+  refuses(() => follow(tooDeep), 125, /deep6": its interpreters are scripts .* more than 5/);
 });
 
 test("env in a #! line is followed to the command that it looks up", linux(), () => {
@@ -200,7 +200,7 @@ test("env in a #! line is followed to the command that it looks up", linux(), ()
     `#!/usr/bin/env --split-string=${program} --flag`,
   ];
   for (const [index, line] of lines.entries()) {
-    const found = target(script(`env${index}`, `${line}\n`), { path });
+    const found = follow(script(`env${index}`, `${line}\n`), { path });
     assert.equal(found.program.path, program, line);
     assert.deepEqual(found.chain.map((step) => step.kind), ["script", "program", "program"], line);
     assert.equal(found.chain[1]?.path, "/usr/bin/env");
@@ -210,30 +210,30 @@ test("env in a #! line is followed to the command that it looks up", linux(), ()
 test("env looks the command up in the PATH and the directory that it sets itself", linux(), () => {
   const { directory, program, script } = fixtures();
   const byPath = script("env-path", `#!/usr/bin/env -S PATH=${directory} arguments\n`);
-  assert.equal(target(byPath).program.path, program);
+  assert.equal(follow(byPath).program.path, program);
   const byDirectory = script("env-directory", `#!/usr/bin/env -S -C ${directory} ./arguments\n`);
-  assert.equal(target(byDirectory).program.path, "./arguments");
-  refuses(() => target(script("env-none", "#!/usr/bin/env -S -u PATH arguments\n")), 127, /unset/);
+  assert.equal(follow(byDirectory).program.path, "./arguments");
+  refuses(() => follow(script("env-none", "#!/usr/bin/env -S -u PATH arguments\n")), 127, /unset/);
 });
 
 test("env that only prints, or finds nothing, is reported as what it is", linux(), () => {
   const { script } = fixtures();
   refuses(
-    () => target(script("env-missing", "#!/usr/bin/env no-such-command-here\n")),
+    () => follow(script("env-missing", "#!/usr/bin/env no-such-command-here\n")),
     127,
     /env-missing", whose #! line names "env": .*no-such-command-here.*not found/,
   );
   refuses(
-    () => target(script("env-words", "#!/usr/bin/env sh -e\n")),
+    () => follow(script("env-words", "#!/usr/bin/env sh -e\n")),
     127,
     /"sh -e".*several words only with -S/,
   );
   refuses(
-    () => target(script("env-quote", "#!/usr/bin/env -S sh 'open\n")),
+    () => follow(script("env-quote", "#!/usr/bin/env -S sh 'open\n")),
     125,
     /an open quote/,
   );
-  refuses(() => target(script("env-self", "#!/usr/bin/env -S FOO=1\n")), 125, /scripts themselves/);
+  refuses(() => follow(script("env-self", "#!/usr/bin/env -S FOO=1\n")), 125, /scripts themselves/);
 });
 
 test("env that drops LD_PRELOAD in a #! line is refused", linux(), () => {
@@ -247,7 +247,7 @@ test("env that drops LD_PRELOAD in a #! line is refused", linux(), () => {
   ];
   for (const [index, words] of lines.entries()) {
     const path = script(`drops${index}`, `#!/usr/bin/env ${words}\n`);
-    refuses(() => target(path), 125, /makes "env" drop LD_PRELOAD/);
+    refuses(() => follow(path), 125, /makes "env" drop LD_PRELOAD/);
   }
 });
 
@@ -274,7 +274,7 @@ test(
       const command = script(`sets${index}`, `#!/usr/bin/env ${words}\n`);
       const environment = { PATH: process.env.PATH };
       const request = { command, environment, cwd: "/", sets };
-      refuses(() => resolveLaunchTarget(request, PLAIN), 125, message);
+      refuses(() => followCommand(request, PLAIN), 125, message);
     }
   },
 );
@@ -285,17 +285,17 @@ test("env that starts another env is refused, by its name and by a link's", linu
   symlinkSync("/usr/bin/env", link);
   for (const [index, second] of ["/usr/bin/env", "env", link].entries()) {
     const path = script(`twice${index}`, `#!/usr/bin/env -S ${second} -u LD_PRELOAD sh\n`);
-    refuses(() => target(path), 125, /makes "env" start another "env"/);
+    refuses(() => follow(path), 125, /makes "env" start another "env"/);
   }
   const linked = script("linked", `#!${link} -SLD_PRELOAD= sh\n`);
-  refuses(() => target(linked), 125, /set LD_PRELOAD/);
+  refuses(() => follow(linked), 125, /set LD_PRELOAD/);
 });
 
 test("a script without a #! line is run by /bin/sh, as execvp does", linux(), () => {
   const { script } = fixtures();
   for (const [index, text] of ["exit 0\n", "", "#!\n", "#! \t\n"].entries()) {
     const path = script(`bare${index}`, text);
-    const found = target(path, { args: ["x"] });
+    const found = follow(path, { args: ["x"] });
     assert.equal(found.path, "/bin/sh");
     assert.deepEqual(found.argv, ["/bin/sh", path, "x"]);
     assert.deepEqual(found.chain.map((step) => [step.kind, step.path]), [
@@ -308,22 +308,22 @@ test("a script without a #! line is run by /bin/sh, as execvp does", linux(), ()
 test("a #! line that cannot work says why", linux(), () => {
   const { script } = fixtures();
   const missing = script("missing", "#!/no/such/interpreter -x\n");
-  refuses(() => target(missing), 127, /missing": its #! line names .*such\/interpreter" does not/);
+  refuses(() => follow(missing), 127, /missing": its #! line names .*such\/interpreter" does not/);
   const windows = script("windows", "#!/bin/sh\r\n");
-  refuses(() => target(windows), 127, /its lines end in CR LF/);
+  refuses(() => follow(windows), 127, /its lines end in CR LF/);
   const folder = script("folder", "#!/tmp\n");
-  refuses(() => target(folder), 126, /"\/tmp" is a directory/);
+  refuses(() => follow(folder), 126, /"\/tmp" is a directory/);
   const cut = script("cut", `#!/${"a".repeat(300)}\n`);
-  assert.equal(target(cut).path, "/bin/sh");
+  assert.equal(follow(cut).path, "/bin/sh");
   const binary = script("binary", "MZ\0\0program\n");
-  refuses(() => target(binary), 126, /neither a script nor a program of a known format/);
+  refuses(() => follow(binary), 126, /neither a script nor a program of a known format/);
 });
 
 test("a truncated program cannot be executed", linux(), () => {
   const { patched, program } = fixtures();
   for (const size of [5, 40, 2000]) {
     const path = patched(`cut${size}`, program, (bytes) => bytes.subarray(0, size));
-    refuses(() => target(path), 126, /truncated or damaged/);
+    refuses(() => follow(path), 126, /truncated or damaged/);
   }
 });
 
@@ -410,7 +410,7 @@ test(
     for (const name of ["gosu", "su-exec"]) {
       const wrapper = join(directory, name);
       copyFileSync(staticProgram(), wrapper);
-      const found = target(wrapper, { args: ["nobody", program, "a"] });
+      const found = follow(wrapper, { args: ["nobody", program, "a"] });
       assert.deepEqual([found.path, found.program.path], [wrapper, program]);
       assert.deepEqual(found.argv, [wrapper, "nobody", program, "a"]);
       assert.deepEqual(found.chain.map(({ kind, path }) => [kind, path]), [
@@ -421,8 +421,8 @@ test(
       const after = new RegExp(`put offheap after it: "${name} … offheap run -- COMMAND"`);
       refuses(() => check(wrapper), 125, after);
       const missing = { args: ["nobody", "no-such-command-here"] };
-      refuses(() => target(wrapper, missing), 127, /no-such-command-here": it was not found/);
-      const inner = target(wrapper, { args: ["nobody", staticProgram()] });
+      refuses(() => follow(wrapper, missing), 127, /no-such-command-here": it was not found/);
+      const inner = follow(wrapper, { args: ["nobody", staticProgram()] });
       refuses(() => checkLaunch(inner, [fittingLibrary()], USER), 125, /statically linked/);
     }
   },
@@ -515,7 +515,7 @@ test("file capabilities are asked for by the absolute path of a relative command
       return false;
     },
   };
-  target("./arguments", { cwd: directory, host });
+  follow("./arguments", { cwd: directory, host });
   assert.deepEqual(asked, [`${directory}/./arguments`]);
 });
 
@@ -594,7 +594,7 @@ test("the rules of secure execution agree with the kernel's AT_SECURE", kernel()
 
 test("a library that fits is accepted, with what it is made for", linux(), () => {
   const { library, program } = fixtures();
-  const found = target(program);
+  const found = follow(program);
   const read = readPreloadLibrary(library, found);
   assert.equal(read.path, library);
   assert.equal(read.libc, found.libc);
@@ -603,7 +603,7 @@ test("a library that fits is accepted, with what it is made for", linux(), () =>
 
 test("a library that cannot be read, or is no library, is refused with what to do", linux(), () => {
   const { directory, library, patched, program, script } = fixtures();
-  const found = target(program);
+  const found = follow(program);
   const shared = (path: string): unknown => readPreloadLibrary(path, found);
   refuses(
     () => shared(join(directory, "libnone.so")),
@@ -634,13 +634,13 @@ test(
     const { library, patched, program } = fixtures();
     const path = patched("libsecret.so", library, (bytes) => bytes);
     chmodSync(path, 0);
-    refuses(() => readPreloadLibrary(path, target(program)), 125, /this user may not read it/);
+    refuses(() => readPreloadLibrary(path, follow(program)), 125, /this user may not read it/);
   },
 );
 
 test("a library for another processor, word size or libc is refused by name", linux(), () => {
   const { interpreter, library, patched, program } = fixtures();
-  const found = target(program);
+  const found = follow(program);
   const fits = (path: string, under = found, libc: LibcName = null): void =>
     checkLaunch(under, [readPreloadLibrary(path, under, libc)], USER);
   const arm64 = patched("libarm64.so", library, asArm64);
@@ -664,8 +664,8 @@ test("a library for another processor, word size or libc is refused by name", li
     program,
     (bytes) => replaceString(bytes, interpreter, MUSL),
   );
-  refuses(() => fits(library, target(muslProgram)), 125, /for musl .* for glibc/);
-  const onMusl = target(muslProgram);
+  refuses(() => fits(library, follow(muslProgram)), 125, /for musl .* for glibc/);
+  const onMusl = follow(muslProgram);
   const step = onMusl.chain[0];
   assert.ok(step?.kind === "program");
   fits(musl, {
@@ -678,7 +678,7 @@ test("a library that names no libc is taken by its manifest's word", linux(), ()
   const { directory, program } = fixtures();
   const path = join(directory, "libbare.so");
   execFileSync("cc", ["-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", path]);
-  const found = target(program);
+  const found = follow(program);
   assert.equal(readPreloadLibrary(path, found).libc, null);
   assert.equal(readPreloadLibrary(path, found, found.libc).libc, found.libc);
   const other = found.libc === "glibc" ? "musl" : "glibc";
@@ -691,15 +691,15 @@ test("a library with static TLS is fine to preload", linux(), () => {
   const source = script("tls.c", "__thread int here = 1; int *where(void) { return &here; }\n");
   const path = join(directory, "libtls.so");
   execFileSync("cc", ["-shared", "-fPIC", "-ftls-model=initial-exec", source, "-o", path]);
-  readPreloadLibrary(path, target(program));
+  readPreloadLibrary(path, follow(program));
 });
 
 test("a symbolic link is followed, and the command keeps the link's name", linux(), () => {
   const { directory, program } = fixtures();
   const link = join(directory, "link");
   symlinkSync(program, link);
-  assert.deepEqual(target(link).argv, [link]);
-  assert.equal(target(link).program.path, link);
+  assert.deepEqual(follow(link).argv, [link]);
+  assert.equal(follow(link).program.path, link);
   symlinkSync("loop", join(directory, "loop"));
-  refuses(() => target(join(directory, "loop")), 126, /cannot be examined \(ELOOP\)/);
+  refuses(() => follow(join(directory, "loop")), 126, /cannot be examined \(ELOOP\)/);
 });

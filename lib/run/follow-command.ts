@@ -11,15 +11,15 @@ import { type CheckedFile, type OpenedFile, readHead, withOpened } from "./check
 import { afterEnv, runsEnv } from "./env-step.ts";
 import { FORMATS } from "./formats.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
-import { fromDirectory, requireExecutable, resolveCommand } from "./command-path.ts";
+import { findCommand, fromDirectory, requireExecutable } from "./command-path.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
 import type {
   Arrival,
   Execution,
+  Launch,
   LaunchHost,
   LaunchRequest,
   LaunchStep,
-  LaunchTarget,
   ProgramFile,
 } from "./types.ts";
 import { wrappedCommand } from "./wrappers.ts";
@@ -50,7 +50,7 @@ interface Way {
  * executed, 125 when the way cannot be followed or drops the preload.
  * @throws {TypeError} when the command or an argument is no string, or holds a NUL character.
  */
-export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): LaunchTarget {
+export function followCommand(request: LaunchRequest, host: LaunchHost): Launch {
   const { command, args = [], environment, sets = [] } = request;
   for (const [index, word] of [command, ...args].entries()) {
     if (typeof word === "string" && !word.includes("\0")) continue;
@@ -60,7 +60,7 @@ export function resolveLaunchTarget(request: LaunchRequest, host: LaunchHost): L
     );
   }
   const cwd = resolve(request.cwd ?? workingDirectory());
-  const path = resolveCommand(command, environment.PATH, cwd);
+  const path = findCommand(command, environment.PATH, cwd);
   const way: Way = { host, chain: [], files: [] };
   const { chain, files } = way;
   const fixed = new Set([platformOf(host).preloadVariable, ...sets]);
@@ -208,6 +208,6 @@ function afterWrapper(
   if (command === undefined) return null;
   const { environment, cwd } = execution;
   chain[chain.length - 1] = { kind: "wrapper", path: program.path, program };
-  const path = resolveCommand(command, environment.PATH, cwd);
+  const path = findCommand(command, environment.PATH, cwd);
   return { path, argv: [command, ...args], environment, cwd };
 }
