@@ -277,7 +277,7 @@ const DIAGNOSE: readonly Refusal[] = [
 const METRICS: readonly Refusal[] = [undefined, null, 5, "x", {}, [], () => {}]
   .map((
     bad,
-  ): Refusal => [bad, "TypeError", /the target must be a Registry .* or a Meter .*; got /]);
+  ): Refusal => [bad, "TypeError", /the registry must be a Registry .* or a Meter .*; got /]);
 
 const REQUEST: readonly Refusal[] = [undefined, null, 5, "x", {}, { method: "GET" }]
   .map((bad): Refusal => [bad, "TypeError", /the request must have a method and a url; got /]);

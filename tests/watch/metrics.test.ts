@@ -125,10 +125,10 @@ test("OpenMetrics has the counters' names as it wants them", async () => {
 });
 
 test("what is neither a registry nor a meter is refused", () => {
-  for (const target of [null, {}, "registry", { registerMetric() {} }]) {
+  for (const registry of [null, {}, "registry", { registerMetric() {} }]) {
     assert.throws(
-      () => registerMetrics(target as never),
-      /^TypeError: Cannot register metrics: the target must be a Registry .* or a Meter .*; got /s,
+      () => registerMetrics(registry as never),
+      /^TypeError: Cannot register metrics: the registry must be a Registry .* or a Meter .*; got /s,
     );
   }
 });

@@ -25,7 +25,7 @@ export interface Binding {
    */
   readonly state: "bound" | "unbound" | "stub" | "unreadable";
   /** The path of the object that it leads to, or a description of the memory. */
-  readonly target: string;
+  readonly leadsTo: string;
 }
 
 /** Reads the slots for `malloc` and its kin of all objects; the first one is the program. */
@@ -50,29 +50,29 @@ function follow(
   objects: readonly LoadedObject[],
   from: LoadedObject,
   { symbol, address }: ElfSlot,
-): Pick<Binding, "state" | "target"> {
+): Pick<Binding, "state" | "leadsTo"> {
   let pointer: number;
   try {
     pointer = memory.word((from.base ?? 0) + address);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { state: "unreadable", target: error.message };
+    return { state: "unreadable", leadsTo: error.message };
   }
   const mapping = findMapping(mappings, pointer);
   const path = mapping?.path ?? null;
-  const target = path ?? `memory of no file at 0x${pointer.toString(16)}`;
+  const leadsTo = path ?? `memory of no file at 0x${pointer.toString(16)}`;
   // What the file has there, to which the dynamic linker adds where it has mapped the file.
   const isRaw = pointer === 0 || (mapping === undefined && pointer < (from.base ?? 0));
-  if (isRaw) return { state: "unbound", target };
+  if (isRaw) return { state: "unbound", leadsTo };
   if (path === from.path && !isDefinition(from, symbol, pointer)) {
-    return { state: "unbound", target };
+    return { state: "unbound", leadsTo };
   }
   const program = objects[0];
   const stub = program?.imports?.stubs.get(symbol);
   if (stub !== undefined && pointer === stub + (program?.base ?? 0)) {
-    return { state: "stub", target };
+    return { state: "stub", leadsTo };
   }
-  return { state: "bound", target };
+  return { state: "bound", leadsTo };
 }
 
 function isDefinition(object: LoadedObject, name: string, pointer: number): boolean {

@@ -92,10 +92,10 @@ export function bindingEvidence(facts: Facts, server: LoadedObject | null): Doct
   const ofMalloc = calls.bindings.filter(({ symbol }) => symbol === "malloc");
   const evidence: DoctorEvidence[] = [];
   const bound = ofMalloc.filter(({ state }) => state === "bound");
-  for (const target of new Set(bound.map((binding) => binding.target))) {
-    const slots = bound.filter((binding) => binding.target === target);
-    const detail = `malloc leads into "${target}" from ${describe(slots)}`;
-    evidence.push(item("binding", target === server?.path ? "pass" : "fail", detail));
+  for (const place of new Set(bound.map(({ leadsTo }) => leadsTo))) {
+    const slots = bound.filter(({ leadsTo }) => leadsTo === place);
+    const detail = `malloc leads into "${place}" from ${describe(slots)}`;
+    evidence.push(item("binding", place === server?.path ? "pass" : "fail", detail));
   }
   for (const [state, meaning] of OTHER_STATES) {
     const slots = ofMalloc.filter((binding) => binding.state === state);
@@ -110,9 +110,9 @@ export function bindingEvidence(facts: Facts, server: LoadedObject | null): Doct
   );
   for (const symbol of new Set(strays.map((binding) => binding.symbol))) {
     const slots = strays.filter((binding) => binding.symbol === symbol);
-    const targets = list([...new Set(slots.map(({ target }) => `"${target}"`))]);
+    const places = list([...new Set(slots.map(({ leadsTo }) => `"${leadsTo}"`))]);
     evidence.push(
-      item("binding", "fail", `${symbol} leads into ${targets} from ${describe(slots)}`),
+      item("binding", "fail", `${symbol} leads into ${places} from ${describe(slots)}`),
     );
   }
   return evidence;
@@ -122,10 +122,10 @@ export function bindingEvidence(facts: Facts, server: LoadedObject | null): Doct
 function isStray(
   { objects }: Facts,
   server: LoadedObject | null,
-  { symbol, target }: Binding,
+  { symbol, leadsTo }: Binding,
 ): boolean {
-  if (target === server?.path) return false;
-  const object = objects.find(({ path }) => path === target);
+  if (leadsTo === server?.path) return false;
+  const object = objects.find(({ path }) => path === leadsTo);
   return !OPERATORS.includes(symbol) || object === undefined || object.exports.has("malloc");
 }
 
@@ -199,11 +199,11 @@ export function forwardingEvidence(facts: Facts, server: LoadedObject | null): D
   const others = objects.filter((object) => object !== server && object.exports.has("malloc"));
   if (others.length === 0) return [];
   try {
-    const target = findForwarding(calls.memory, mappings, objects, server, server);
-    const detail = target === null
+    const other = findForwarding(calls.memory, mappings, objects, server, server);
+    const detail = other === null
       ? `"${server.path}" keeps no address of another object's malloc`
-      : `"${server.path}" keeps the address of the malloc in "${target}": it passes calls on`;
-    return [item("forwarding", target === null ? "pass" : "fail", detail)];
+      : `"${server.path}" keeps the address of the malloc in "${other}": it passes calls on`;
+    return [item("forwarding", other === null ? "pass" : "fail", detail)];
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return [item("forwarding", "unavailable", error.message)];

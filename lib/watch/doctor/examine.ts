@@ -61,10 +61,10 @@ function findServer({ objects, calls }: Facts): LoadedObject | null {
   const bound = typeof calls === "string"
     ? []
     : calls.bindings.filter(({ state, symbol }) => state === "bound" && symbol === "malloc")
-      .map(({ target }) => target);
-  const [target, ...others] = new Set(bound);
-  return target !== undefined && others.length === 0
-    ? objects.find(({ path }) => path === target) ?? null
+      .map(({ leadsTo }) => leadsTo);
+  const [place, ...others] = new Set(bound);
+  return place !== undefined && others.length === 0
+    ? objects.find(({ path }) => path === place) ?? null
     : objects.find(({ exports }) => exports.has("malloc")) ?? null;
 }
 

@@ -13,7 +13,7 @@ import {
   type HealthThresholds,
 } from "./health.ts";
 import { readMemory } from "./memory.ts";
-import { resolveThresholds } from "./thresholds.ts";
+import { completeThresholds } from "./thresholds.ts";
 
 /**
  * Judges memory available, memory in use and the allocator against thresholds. Limits of control
@@ -25,7 +25,7 @@ import { resolveThresholds } from "./thresholds.ts";
  * reads `/proc` with `--allow-all` only.
  */
 export function healthCheck(thresholds: Partial<HealthThresholds> = {}): HealthReport {
-  resolveThresholds(thresholds);
+  completeThresholds(thresholds);
   return evaluateHealth(withPermissions(FIGURES, readInputs), thresholds);
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type HealthThresholds, resolveThresholds } from "./thresholds.ts";
+import { completeThresholds, type HealthThresholds } from "./thresholds.ts";
 import { inspect } from "node:util";
 import { formatBytes } from "../../units.ts";
 
@@ -122,7 +122,7 @@ export function evaluateHealth(
   inputs: HealthInputs,
   thresholds: Partial<HealthThresholds> = {},
 ): HealthReport {
-  const bounds = resolveThresholds(thresholds);
+  const bounds = completeThresholds(thresholds);
   checkInputs(inputs);
   const checks = MEASURES.map((measure) => judge(measure, inputs, bounds));
   checks.push(judgeAllocator(inputs, bounds));

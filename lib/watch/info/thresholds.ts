@@ -72,7 +72,7 @@ const VERDICTS: readonly unknown[] = ["healthy", "degraded", "unhealthy"];
  * @throws {RangeError} when one is NaN, infinite, negative, a share above 1, or when the degraded
  * bound is beyond the unhealthy one.
  */
-export function resolveThresholds(overrides: Partial<HealthThresholds>): HealthThresholds {
+export function completeThresholds(overrides: Partial<HealthThresholds>): HealthThresholds {
   if (typeof overrides !== "object" || overrides === null || Array.isArray(overrides)) {
     throw new TypeError(
       `Cannot evaluate health: the thresholds must be an object; got ${inspect(overrides)}`,

@@ -94,9 +94,9 @@ const METER: readonly (keyof MetricMeter)[] = [
   "removeBatchObservableCallback",
 ];
 
-function has<T extends object>(target: unknown, methods: readonly (keyof T)[]): target is T {
-  return typeof target === "object" && target !== null &&
-    methods.every((name) => typeof (target as T)[name] === "function");
+function has<T extends object>(value: unknown, methods: readonly (keyof T)[]): value is T {
+  return typeof value === "object" && value !== null &&
+    methods.every((name) => typeof (value as T)[name] === "function");
 }
 
 /**
@@ -105,7 +105,7 @@ function has<T extends object>(target: unknown, methods: readonly (keyof T)[]): 
  * did. What was not counted has no series. All values of a scrape are of one snapshot, so that the parts
  * add up to RSS. What prom-client's default metrics have, such as the JavaScript heap, is left to them.
  *
- * @param target A `Registry` of prom-client's, or a `Meter` of OpenTelemetry's.
+ * @param registry A `Registry` of prom-client's, or a `Meter` of OpenTelemetry's.
  * @returns A function that takes them out again.
  * @throws {TypeError} when it is neither.
  * @throws {Error} prom-client's, when one of the names is taken.
@@ -119,12 +119,12 @@ function has<T extends object>(target: unknown, methods: readonly (keyof T)[]): 
  * console.log(await registry.metrics());
  * ```
  */
-export function registerMetrics(target: MetricRegistry | MetricMeter): () => void {
-  if (has<MetricRegistry>(target, REGISTRY)) return registerInRegistry(target);
-  if (has<MetricMeter>(target, METER)) return registerInMeter(target);
+export function registerMetrics(registry: MetricRegistry | MetricMeter): () => void {
+  if (has<MetricRegistry>(registry, REGISTRY)) return registerInRegistry(registry);
+  if (has<MetricMeter>(registry, METER)) return registerInMeter(registry);
   throw new TypeError(
-    "Cannot register metrics: the target must be a Registry of prom-client's or a Meter of " +
-      `OpenTelemetry's; got ${inspect(target, { depth: 0 })}`,
+    "Cannot register metrics: the registry must be a Registry of prom-client's or a Meter of " +
+      `OpenTelemetry's; got ${inspect(registry, { depth: 0 })}`,
   );
 }
 

@@ -48,7 +48,7 @@ const MOST_CLOSINGS = 3;
  * open an inspector.
  */
 export async function attachHeap(pid: number): Promise<AttachedHeap> {
-  await checkTarget(pid);
+  await checkProcess(pid);
   const ports = () => attempt(pid, `/proc/${pid}/fd`, () => listeningPorts(pid));
   const before = ports();
   try {
@@ -98,7 +98,7 @@ export async function attachHeap(pid: number): Promise<AttachedHeap> {
 }
 
 /** SIGUSR1 ends what does not expect it, Bun among others: nothing is sent unless all of it fits. */
-async function checkTarget(pid: number): Promise<void> {
+async function checkProcess(pid: number): Promise<void> {
   const source = openProcess(pid);
   const program = programOf(attempt(pid, `/proc/${pid}/exe`, () => runtimeOf(`/proc/${pid}/exe`)));
   if (program?.inspector !== true) {

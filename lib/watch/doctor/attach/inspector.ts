@@ -71,7 +71,7 @@ export async function waitFor<T>(look: () => T | undefined): Promise<T | null> {
  * @throws {RangeError} when it does not answer as an inspector does.
  */
 export async function openSession(port: number): Promise<InspectorSession> {
-  const socket = new WebSocket(await findTarget(port));
+  const socket = new WebSocket(await findAddress(port));
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new RangeError("it accepts no session")), PATIENCE);
     socket.onopen = () => (clearTimeout(timer), resolve());
@@ -126,7 +126,7 @@ interface Answer {
   };
 }
 
-async function findTarget(port: number): Promise<string> {
+async function findAddress(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/json/list`, {
     signal: AbortSignal.timeout(PATIENCE),
   });
