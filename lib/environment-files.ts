@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { readsEnvironmentFiles } from "../ffi/mod.ts";
-import { startEnvironment, tellsStart } from "./process-start.ts";
+import { knowsStart, startEnvironment } from "./process-start.ts";
 
 const MODES = ["", ".development", ".production", ".test"];
 
@@ -42,7 +42,7 @@ export function withoutFiles(
   environment: Readonly<Record<string, string | undefined>>,
   names: readonly string[] = Object.keys(environment),
 ): Readonly<Record<string, string | undefined>> {
-  if (!readsEnvironmentFiles() || !tellsStart()) return environment;
+  if (!readsEnvironmentFiles() || !knowsStart()) return environment;
   const { variables } = startEnvironment();
   const result: Record<string, string | undefined> = Object.create(null);
   for (const name of names) {

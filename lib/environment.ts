@@ -8,7 +8,7 @@ import { PermissionError, withPermission } from "../ffi/errors.ts";
 import { runsOthersFirst } from "../ffi/mod.ts";
 import { withoutFiles } from "./environment-files.ts";
 import { SystemInfoError } from "./errors.ts";
-import { type StartEnvironment, startEnvironment, tellsStart } from "./process-start.ts";
+import { knowsStart, type StartEnvironment, startEnvironment } from "./process-start.ts";
 
 let isCommand = false;
 
@@ -23,7 +23,7 @@ export function keepToStart(): void {
 /** The environment that counts: a command's as it was started, a program's as it is now. */
 function current(names?: readonly string[]): Readonly<Record<string, string | undefined>> {
   try {
-    if (isCommand && runsOthersFirst() && tellsStart()) return startEnvironment().variables;
+    if (isCommand && runsOthersFirst() && knowsStart()) return startEnvironment().variables;
   } catch (error) {
     // Without /proc, or the right to read it, nothing tells how it was.
     if (!(error instanceof PermissionError || error instanceof SystemInfoError)) throw error;
@@ -77,7 +77,7 @@ export function readEnvironment(): Record<string, string> {
  */
 export function startOrCurrentEnvironment(): StartEnvironment {
   try {
-    if (tellsStart()) return startEnvironment();
+    if (knowsStart()) return startEnvironment();
   } catch (error) {
     if (!(error instanceof PermissionError)) throw error;
   }

@@ -58,13 +58,13 @@ export function variableName(entry: string): string | null {
 
 let environment: StartEnvironment | undefined;
 
-/** Whether the system reports what a process was started with. */
-export function tellsStart(): boolean {
+/** Whether the system keeps what a process was started with. */
+export function knowsStart(): boolean {
   return process.platform === "linux" || process.platform === "android";
 }
 
 /**
- * The environment that this process was started with, where {@linkcode tellsStart}. What the runtime
+ * The environment that this process was started with, where {@linkcode knowsStart}. What the runtime
  * or the program has set since is not in it.
  *
  * @throws {SystemInfoError} when `/proc` cannot be read.
@@ -89,7 +89,7 @@ function alike(word: string, exact: string): boolean {
  * @throws {PermissionError} when the runtime does not permit to read `/proc`.
  */
 export function startArguments(words: readonly string[]): readonly string[] {
-  if (!tellsStart() || !words.join("").includes("\uFFFD")) return words;
+  if (!knowsStart() || !words.join("").includes("\uFFFD")) return words;
   const exact = readStrings("/proc/self/cmdline").slice(-words.length);
   if (words.every((word, index) => alike(word, exact[index] ?? ""))) return exact;
   throw new SystemInfoError(

@@ -32,14 +32,14 @@ import { print, printJson } from "./print.ts";
 /** Progress on standard error: a line that is written over in a terminal, else one for each round. */
 function progress(rounds: number, ran: Watcher["ran"]): Watcher & { end(): void } {
   const line = liveLine();
-  let told = -1;
+  let shown = -1;
   return {
     starts(variant, round, secondsLeft) {
       const where = round === 0 ? "warm-up" : `round ${round} of at most ${rounds}`;
       const left = secondsLeft === null ? "" : `; about ${formatAge(secondsLeft)} left`;
       const which = process.stderr.isTTY ? `, ${variant}` : "";
-      line.show(`${where}${which}${left}`, round !== told);
-      told = round;
+      line.show(`${where}${which}${left}`, round !== shown);
+      shown = round;
     },
     ran,
     end: () => line.end(),

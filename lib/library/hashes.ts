@@ -175,12 +175,12 @@ export function judge(place: Place, sha256: string, beside: ManifestFile | null)
   };
   const intact: Judgement = { verdict: "intact", why: null, remedy };
   if (released === null) return beside === null ? bare : intact;
-  const foreign = (why: string): Judgement => ({ verdict: "not of this release", why, remedy });
+  const unreleased = (why: string): Judgement => ({ verdict: "not of this release", why, remedy });
   if (released.library === undefined) {
-    return foreign(`offheap ${VERSION} was released without such a library`);
+    return unreleased(`offheap ${VERSION} was released without such a library`);
   }
   if (released.library !== sha256) {
-    return foreign(
+    return unreleased(
       `its sha256 is ${sha256}, but offheap ${VERSION} was released with ${released.library}: ` +
         "the file was replaced, or its package is of another version",
     );

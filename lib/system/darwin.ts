@@ -6,7 +6,7 @@
 import { ffi } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
-import type { ForeignAddress, SystemHeap, SystemPort } from "./types.ts";
+import type { ControlAddress, SystemHeap, SystemPort } from "./types.ts";
 import { executablePath } from "./executable.ts";
 import {
   findSymbol,
@@ -25,7 +25,7 @@ const OPEN_FLAGS = { lazy: 1, noload: 0x10 };
 const MAP_FLAGS = 0x0002 | 0x1000;
 
 /** `_NSGetArgv` gives the address of a static variable, which points at the arguments at the stack's bottom. */
-function foreignAddresses(): ForeignAddress[] {
+function controlAddresses(): ControlAddress[] {
   const { calls, close } = ffi().open(null, {
     // char ***_NSGetArgv(void)
     _NSGetArgv: { parameters: [], result: "pointer" },
@@ -88,12 +88,12 @@ export const DARWIN: SystemPort = {
   findSymbol,
   findSymbolIn: (object, name) => findSymbolIn(object, name, OPEN_FLAGS),
   executable: executablePath,
-  foreignAddresses,
-  holdForeignMemory: () => ({ addresses: [], close() {} }),
+  controlAddresses,
+  holdControlMemory: () => ({ addresses: [], close() {} }),
   mappedFiles,
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,
   pageSize,
-  mallocTellsServer: false,
+  mallocShowsServer: false,
   openSystemHeap,
 };

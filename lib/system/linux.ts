@@ -7,11 +7,11 @@ import { ffi } from "../../ffi/mod.ts";
 import { readCString } from "../../ffi/symbols/memory.ts";
 import { NULL } from "../../ffi/types.ts";
 import { readProcess } from "./files.ts";
-import type { CLibrary, ForeignAddress, SymbolLocation, SystemPort } from "./types.ts";
+import type { CLibrary, ControlAddress, SymbolLocation, SystemPort } from "./types.ts";
 import { findGlibcSymbol } from "./glibc-symbols.ts";
 import { findMuslSymbol, findMuslSymbolIn } from "./musl-symbols.ts";
 import { executablePath } from "./executable.ts";
-import { holdForeignMemory } from "./linux-foreign.ts";
+import { holdControlMemory } from "./linux-controls.ts";
 import { mappedFiles, parseMaps } from "./linux-maps.ts";
 import {
   findSymbol as findAny,
@@ -62,7 +62,7 @@ function detectLibc(): CLibrary {
  * `program_invocation_name` is a variable of libc (glibc and musl) that points at the program's
  * first argument, which the kernel put at the bottom of the main thread's stack.
  */
-function foreignAddresses(): ForeignAddress[] {
+function controlAddresses(): ControlAddress[] {
   const variable = findSymbol("program_invocation_name");
   if (variable === null) return [];
   const addresses = [{ what: "libc's static data", address: variable.address }];
@@ -77,12 +77,12 @@ export const LINUX: SystemPort = {
   findSymbol,
   findSymbolIn: findInObject,
   executable: executablePath,
-  foreignAddresses,
-  holdForeignMemory: () => holdForeignMemory(OPEN_FLAGS),
+  controlAddresses,
+  holdControlMemory: () => holdControlMemory(OPEN_FLAGS),
   mappedFiles: () => mappedFiles(parseMaps(readProcess("maps"))),
   mapPageWithin: (base, span) => mapPageWithin(base, span, MAP_FLAGS),
   unmapPage,
   pageSize,
-  mallocTellsServer: true,
+  mallocShowsServer: true,
   openSystemHeap: null,
 };

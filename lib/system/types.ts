@@ -23,7 +23,7 @@ export interface CLibrary {
 }
 
 /** Addresses that no allocator hands out, as negative controls for questions of ownership. */
-export interface ForeignAddress {
+export interface ControlAddress {
   /** What it is, such as `the stack`. */
   readonly what: string;
   /** The address. */
@@ -31,9 +31,9 @@ export interface ForeignAddress {
 }
 
 /** Memory as negative controls, to be given back. */
-export interface ForeignMemory {
+export interface ControlMemory {
   /** The addresses. */
-  readonly addresses: readonly ForeignAddress[];
+  readonly addresses: readonly ControlAddress[];
   /** Gives it back. */
   close(): void;
 }
@@ -65,9 +65,9 @@ export interface SystemPort {
   /** The real path of this process's program. */
   executable(): string;
   /** Addresses outside of every heap. */
-  foreignAddresses(): readonly ForeignAddress[];
+  controlAddresses(): readonly ControlAddress[];
   /** Memory that no allocator but the C library's own gave, for as long as it is held. */
-  holdForeignMemory(): ForeignMemory;
+  holdControlMemory(): ControlMemory;
   /**
    * The real paths of the files mapped into this process; of a file that was removed or replaced
    * since, with {@linkcode REPLACED} after its path.
@@ -88,7 +88,7 @@ export interface SystemPort {
    * Whether the object that defines `malloc` is the one that serves it. Not on macOS, where another
    * allocator puts a zone of its own before the system's and leaves `malloc` where it is.
    */
-  readonly mallocTellsServer: boolean;
+  readonly mallocShowsServer: boolean;
   /** Opens the questions to the system's own allocator; `null` where the C library answers them. */
   readonly openSystemHeap: (() => SystemHeap) | null;
 }

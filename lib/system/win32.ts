@@ -17,7 +17,7 @@ import {
 } from "../../ffi/symbols/win32.ts";
 import { SystemInfoError } from "../errors.ts";
 import { executablePath } from "./executable.ts";
-import type { ForeignAddress, SymbolLocation, SystemHeap, SystemPort } from "./types.ts";
+import type { ControlAddress, SymbolLocation, SystemHeap, SystemPort } from "./types.ts";
 
 /** `GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT`, and with it `…_FROM_ADDRESS`. */
 const MODULE_FLAGS = { byName: 2, byAddress: 2 | 4 };
@@ -105,7 +105,7 @@ function findSymbolIn(object: string, name: string): SymbolLocation | null {
   return found?.object === realPath(object) ? found : null;
 }
 
-function foreignAddresses(): ForeignAddress[] {
+function controlAddresses(): ControlAddress[] {
   const { calls, close } = ffi().open(null, { __p___argc: RUNTIME_SYMBOLS.__p___argc });
   const variable = calls.__p___argc();
   close();
@@ -172,12 +172,12 @@ export const WIN32: SystemPort = {
   findSymbol,
   findSymbolIn,
   executable: executablePath,
-  foreignAddresses,
-  holdForeignMemory: () => ({ addresses: [], close() {} }),
+  controlAddresses,
+  holdControlMemory: () => ({ addresses: [], close() {} }),
   mappedFiles,
   mapPageWithin,
   unmapPage,
   pageSize,
-  mallocTellsServer: true,
+  mallocShowsServer: true,
   openSystemHeap,
 };

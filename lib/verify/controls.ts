@@ -6,13 +6,13 @@
 import { LibraryLoadError } from "../errors.ts";
 import { resolveLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";
-import type { ForeignAddress } from "../system/types.ts";
+import type { ControlAddress } from "../system/types.ts";
 
 /** Runs `use` with addresses that every preloaded or loaded allocator must deny. */
-export function withControls<R>(use: (controls: readonly ForeignAddress[]) => R): R {
-  const memory = system().holdForeignMemory();
+export function withControls<R>(use: (controls: readonly ControlAddress[]) => R): R {
+  const memory = system().holdControlMemory();
   try {
-    return use([...system().foreignAddresses(), ...memory.addresses]);
+    return use([...system().controlAddresses(), ...memory.addresses]);
   } finally {
     memory.close();
   }

@@ -5,7 +5,7 @@
  */
 import { type Address, NULL } from "../../ffi/types.ts";
 import { system } from "../system/mod.ts";
-import type { ForeignAddress } from "../system/types.ts";
+import type { ControlAddress } from "../system/types.ts";
 import type { AllocatorProbe, BlockSource } from "../allocators/probe.ts";
 import type { Evidence, EvidenceCheck, EvidenceScope } from "./types.ts";
 
@@ -51,11 +51,11 @@ function judgeOwnership(
   probe: AllocatorProbe,
   block: Address,
   size: number,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): Finding {
   const question = probe.ownershipQuestion;
   // Intl.ListFormat loads its tables for it, which takes Node a tenth of a second.
-  const names = (list: readonly ForeignAddress[]) =>
+  const names = (list: readonly ControlAddress[]) =>
     list.map(({ what }) => what).join(", ").replace(/, (?=[^,]*$)/, " and ");
   const claimed = controls.filter(({ address }) => probe.owns(address, size));
   if (claimed.length > 0) {
@@ -77,14 +77,14 @@ function judgeWithinRegion(
   region: number,
   block: Address,
   size: number,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): Finding | null {
   const base = (block - block % region) as Address;
   const near = controls.filter(({ address }) => address >= base && address < base + region);
   const page = system().mapPageWithin(base, region);
   if (page === null) return near.length === 0 ? null : judgeOwnership(probe, block, size, near);
   try {
-    const beside = { what: `a foreign page at ${formatAddress(page)}`, address: page };
+    const beside = { what: `a page beside the block at ${formatAddress(page)}`, address: page };
     return judgeOwnership(probe, block, size, [...near, beside]);
   } finally {
     system().unmapPage(page);
@@ -96,7 +96,7 @@ function judgeBlock(
   probe: AllocatorProbe,
   blocks: BlockSource,
   size: number,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): Finding | null {
   const block = blocks.allocate(size);
   if (block === NULL) return null;
@@ -124,11 +124,11 @@ function judgeSizes(probe: AllocatorProbe, blocks: BlockSource, proven: Finding)
   return proven;
 }
 
-/** Asks whether fresh blocks are the allocator's, and whether foreign addresses are not. */
+/** Asks whether fresh blocks are the allocator's, and whether negative controls are not. */
 export function checkOwnership(
   probe: AllocatorProbe,
   blocks: BlockSource,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): Finding {
   for (const size of OWNERSHIP_SIZES) {
     const finding = judgeBlock(probe, blocks, size, controls);
@@ -136,7 +136,7 @@ export function checkOwnership(
     const wide = probe.askableRegion === null && finding.outcome === "pass";
     return wide ? judgeSizes(probe, blocks, finding) : finding;
   }
-  return { outcome: "unavailable", detail: "no foreign address can be had to test it with" };
+  return { outcome: "unavailable", detail: "there is no negative control to test it with" };
 }
 
 /** Watches the allocator's counter while a block is allocated. */
@@ -171,7 +171,7 @@ function ownershipEvidence(
   scope: EvidenceScope,
   probe: AllocatorProbe,
   blocks: BlockSource,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
   counted: boolean,
 ): Evidence {
   return examine(
@@ -191,7 +191,7 @@ export function interrogate(
   scope: EvidenceScope,
   probe: AllocatorProbe,
   blocks: BlockSource,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): Evidence[] {
   const { version: readVersion } = probe;
   const version = readVersion === null ? [] : [examine(scope, "version", "fail", () => ({

@@ -10,7 +10,7 @@ import type { BlockSource, OpenedLibrary } from "../allocators/probe.ts";
 import { LibraryLoadError, SymbolError } from "../errors.ts";
 import { systemUnusable } from "../library/not-found.ts";
 import type { ResolvedLibrary } from "../library/resolve.ts";
-import type { ForeignAddress } from "../system/types.ts";
+import type { ControlAddress } from "../system/types.ts";
 import { shimPath, withControls } from "./controls.ts";
 import { type LibraryFinding, verifyLibrary } from "./library.ts";
 import { examineProcess, servesProcess } from "./own-library.ts";
@@ -30,11 +30,11 @@ export interface Findings {
 }
 
 /** Runs `use` with a block of a source, as one more address that another allocator must deny. */
-function withForeignBlock<R>(
+function withControlBlock<R>(
   what: string,
   source: BlockSource,
-  controls: readonly ForeignAddress[],
-  use: (controls: readonly ForeignAddress[]) => R,
+  controls: readonly ControlAddress[],
+  use: (controls: readonly ControlAddress[]) => R,
 ): R {
   const address: Address = source.allocate(CONTROL_BYTES);
   try {
@@ -61,7 +61,7 @@ function openLibrary(name: LoadableAllocator, library: ResolvedLibrary): OpenedL
 function withLibrary<R>(
   name: LoadableAllocator,
   library: ResolvedLibrary,
-  use: (opened: OpenedLibrary, controls: readonly ForeignAddress[]) => R,
+  use: (opened: OpenedLibrary, controls: readonly ControlAddress[]) => R,
 ): R {
   const opened = openLibrary(name, library);
   try {
@@ -74,12 +74,12 @@ function withLibrary<R>(
 function judgeLibrary(
   library: ResolvedLibrary,
   opened: OpenedLibrary,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): LibraryFinding {
   if (servesProcess(library.path)) return verifyLibrary(library, opened, controls);
   const blocks = openProcessBlocks();
   try {
-    return withForeignBlock(
+    return withControlBlock(
       "a block of the process's malloc",
       blocks,
       controls,
@@ -110,7 +110,7 @@ function examineBoth(name: LoadableAllocator, resolved: ResolvedLibrary): Findin
     // A library's block is a control only when it was proven to be the library's own.
     const apart = library.verified && !servesProcess(resolved.path);
     const process = apart
-      ? withForeignBlock(
+      ? withControlBlock(
         "a block of offheap's library",
         opened.blocks,
         controls,

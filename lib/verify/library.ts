@@ -6,7 +6,7 @@
 import type { OpenedLibrary } from "../allocators/probe.ts";
 import type { ResolvedLibrary } from "../library/resolve.ts";
 import { system } from "../system/mod.ts";
-import type { ForeignAddress } from "../system/types.ts";
+import type { ControlAddress } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
 import { mappingEvidence } from "./process.ts";
 import type { Evidence } from "./types.ts";
@@ -46,7 +46,7 @@ function checkHash({ manifest, sha256, path }: ResolvedLibrary): Finding {
 export function verifyLibrary(
   library: ResolvedLibrary,
   { probe, blocks }: OpenedLibrary,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): LibraryFinding {
   const { path } = library;
   const asked = interrogate("library", probe, blocks, controls);

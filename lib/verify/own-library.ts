@@ -47,7 +47,7 @@ export function servesProcess(path: string): boolean {
 /** The library that serves `malloc`, where one beside the program does. */
 function servingPath(): string | null {
   const path = system().findSymbol("malloc")?.object ?? null;
-  return system().mallocTellsServer && path !== system().executable() ? path : null;
+  return system().mallocShowsServer && path !== system().executable() ? path : null;
 }
 
 /** Whether nobody asked for a library of his own. */

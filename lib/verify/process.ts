@@ -8,7 +8,7 @@ import { ffi } from "../../ffi/mod.ts";
 import { PermissionError, SystemInfoError } from "../errors.ts";
 import { SHIM_SYMBOLS } from "../../ffi/symbols/shim.ts";
 import { system } from "../system/mod.ts";
-import { type ForeignAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
+import { type ControlAddress, REPLACED, type SymbolLocation } from "../system/types.ts";
 import { examine, type Finding, formatAddress, interrogate, isVerified } from "./evidence.ts";
 import { type Claim, identifyObject, loadedAllocators } from "./identify.ts";
 import { findAllocator, type ProcessAllocator } from "../allocators/mod.ts";
@@ -75,7 +75,7 @@ function checkSymbol(claim: Claim, object: string): Finding {
 /** malloc and free must come from one object, and that from the allocator's. */
 function checkServingObject(malloc: SymbolLocation, claim: Claim): Finding {
   const free = system().findSymbol("free");
-  if (!system().mallocTellsServer) {
+  if (!system().mallocShowsServer) {
     const detail = `malloc is defined by "${malloc.object}", which says nothing of who serves it ` +
       "here: an allocator's zone does";
     return { outcome: "unavailable", detail };
@@ -147,7 +147,7 @@ function askAllocator(
   claim: Claim,
   object: string,
   shim: string | null,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): { readonly version: string | null; readonly evidence: Evidence[] } {
   const known = findAllocator(claim.name);
   if (known === null) {
@@ -192,14 +192,14 @@ function askAllocator(
  */
 export function verifyProcess(
   shim: string | null,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): ProcessFinding {
   const malloc = system().findSymbol("malloc");
   const object = malloc?.object;
   if (malloc === null || object === null || object === undefined) {
     return unknownProcess("the dynamic linker does not say which object serves malloc");
   }
-  const inserted = system().mallocTellsServer ? [] : loadedAllocators();
+  const inserted = system().mallocShowsServer ? [] : loadedAllocators();
   for (const claim of inserted) {
     const finding = examineClaim(malloc, claim, claim.location?.object ?? object, shim, controls);
     if (finding.verified) return finding;
@@ -213,7 +213,7 @@ function examineClaim(
   claim: Claim,
   object: string,
   shim: string | null,
-  controls: readonly ForeignAddress[],
+  controls: readonly ControlAddress[],
 ): ProcessFinding {
   const asked = askAllocator(claim, object, shim, controls);
   const evidence = [

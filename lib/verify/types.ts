@@ -15,7 +15,7 @@ export type EvidenceScope = "library" | "process";
  * - `symbol`: the allocator's symbol, its address and object file;
  * - `version`: the version function was called and gave a version;
  * - `serving-object`: the object that serves `malloc` is the allocator's;
- * - `ownership`: the allocator knows a fresh block as its own, and denies foreign addresses;
+ * - `ownership`: the allocator knows a fresh block as its own, and denies negative controls;
  * - `counter`: its counters moved by the size that was allocated;
  * - `entries`: every other entry point (`calloc`, `posix_memalign`, C++'s operators, …) is the
  *   allocator's, and so are the blocks that each of them gives, of sizes from 1 byte to 1 MiB;

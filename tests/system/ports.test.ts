@@ -184,7 +184,7 @@ test("a system's own allocator is verified by its answers about a block and abou
       free: blocks.free,
     };
     mine = held;
-    const evidence = interrogate("process", openSystemProbe(), source, port.foreignAddresses());
+    const evidence = interrogate("process", openSystemProbe(), source, port.controlAddresses());
     blocks.close();
     return evidence;
   };

@@ -129,7 +129,7 @@ test("libc and the page size are what the system's own commands say", () => {
 });
 
 test("the controls are addresses in libc's data and on the main thread's stack", () => {
-  const addresses = system().foreignAddresses();
+  const addresses = system().controlAddresses();
   assert.deepEqual(addresses.map(({ what }) => what), [
     "libc's static data",
     "the main thread's stack",

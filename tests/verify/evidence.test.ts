@@ -7,7 +7,7 @@ import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { openOwnMemory } from "../../lib/system/linux-memory.ts";
 import { system } from "../../lib/system/mod.ts";
-import type { ForeignAddress } from "../../lib/system/types.ts";
+import type { ControlAddress } from "../../lib/system/types.ts";
 import {
   checkCounter,
   checkOwnership,
@@ -23,7 +23,7 @@ import type { Evidence } from "../../lib/verify/types.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const BLOCK = 0x1000_0000 as Address;
-const CONTROLS: readonly ForeignAddress[] = [
+const CONTROLS: readonly ControlAddress[] = [
   { what: "static data", address: 0x2000 as Address },
   { what: "the stack", address: 0x3000 as Address },
 ];
@@ -93,7 +93,7 @@ test("ownership fails when the block itself is denied", () => {
   assert.match(finding.detail, /denies the block of 3001 bytes/);
 });
 
-test("without anything foreign to ask about, ownership proves nothing", () => {
+test("without a negative control, ownership proves nothing", () => {
   const blocks = blockSource();
   assert.equal(checkOwnership(probe({ owns: () => true }), blocks, []).outcome, "unavailable");
   assert.ok(blocks.sizes.length > 1, "blocks in other places are tried");
@@ -197,13 +197,13 @@ test(
     const blocks = blockSource(() => wide);
     const honest = checkOwnership(probe({ owns: claims(false), askableRegion: span }), blocks, []);
     assert.equal(honest.outcome, "pass", honest.detail);
-    assert.match(honest.detail, /denies a foreign page at 0x[0-9a-f]+$/);
+    assert.match(honest.detail, /denies a page beside the block at 0x[0-9a-f]+$/);
     const page = asked.find((address) => address !== wide) ?? NULL;
     assert.ok(page >= base && page < base + span);
     assert.equal(mappingAt(page), undefined);
     const liar = checkOwnership(probe({ owns: claims(true), askableRegion: span }), blocks, []);
     assert.equal(liar.outcome, "fail");
-    assert.match(liar.detail, /claims a foreign page at/);
+    assert.match(liar.detail, /claims a page beside the block at/);
     assert.deepEqual(blocks.held, []);
     memory[0] = 1;
   },
@@ -502,7 +502,7 @@ test("musl owns its blocks of each size and alignment, and none of what is not",
     assert.ok(musl.owns(block, 1));
     assert.ok(!musl.owns((block + 8) as Address, 1));
   }
-  for (const { what, address } of system().foreignAddresses()) {
+  for (const { what, address } of system().controlAddresses()) {
     assert.ok(!musl.owns(address, 1), what);
   }
   for (const address of [NULL, 16, 4096, ffi().addressOf(memory)]) {

@@ -307,7 +307,7 @@ test("a name that is not this server's is refused: DNS rebinding", linux(), asyn
 test("another site's page is refused, with the token, too", linux(), async () => {
   const { url, headers } = await server();
   for (
-    const foreign of [
+    const others of [
       { origin: "https://evil.example" },
       { origin: "null" },
       { origin: url.replace("127.0.0.1", "localhost") },
@@ -320,9 +320,9 @@ test("another site's page is refused, with the token, too", linux(), async () =>
       const path = method === "GET" ? "/api/processes" : `/api/processes/${process.pid}/purge`;
       const { status } = await ask(`${url}${path}`, {
         method,
-        headers: { ...headers, ...foreign },
+        headers: { ...headers, ...others },
       });
-      assert.equal(status, 403, JSON.stringify(foreign));
+      assert.equal(status, 403, JSON.stringify(others));
     }
   }
   const own = { ...headers, origin: url, "sec-fetch-site": "same-origin" };

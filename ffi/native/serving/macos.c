@@ -45,7 +45,7 @@ int check_operators(const struct answer *why) {
     return 1;
 }
 
-size_t list_foreign(struct foreign *list, size_t most) {
+size_t list_controls(struct control *list, size_t most) {
     (void)list, (void)most;
     return 0;
 }

@@ -46,7 +46,7 @@ struct entry {
 };
 
 /* Memory that an allocator did not give: it must deny it. */
-struct foreign {
+struct control {
     const char *what;
     void *address;
     /* How it is given back; NULL when it is not. */
@@ -76,7 +76,7 @@ int check_left(const struct answer *why);
 /* Whether C++'s operators are the server's, or call it. */
 int check_operators(const struct answer *why);
 /* Memory of others, up to a number; how many there are. */
-size_t list_foreign(struct foreign *list, size_t most);
+size_t list_controls(struct control *list, size_t most);
 /* Whether a block of the system's own allocator is one. */
 int system_owns(void *function, const void *block, size_t size);
 

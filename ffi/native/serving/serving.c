@@ -26,7 +26,7 @@ static const size_t OTHER_SIZES[] = {16, 2047, 16384};
    sizes only cannot know them. The last is 4 MiB. */
 #define LARGEST_DRAWN 22
 
-#define MAX_FOREIGN 8
+#define MAX_CONTROLS 8
 
 /* A static address: no allocator may claim it. */
 static char static_control;
@@ -89,21 +89,21 @@ static void *map_page_beside(const void *block) {
 /* Whether it denies what it does not own; the block is one that its counter has proven. */
 static int check_controls(const struct allocator *it, void *function, const void *block,
                           const struct answer *why) {
-    struct foreign foreign[MAX_FOREIGN];
+    struct control controls[MAX_CONTROLS];
     size_t count = 0;
     char on_stack = 0;
     void *page = NULL;
     if (it->answers_all(function)) {
-        count = list_foreign(foreign, MAX_FOREIGN - 2);
-        foreign[count++] = (struct foreign){"the stack", &on_stack, NULL};
-        foreign[count++] = (struct foreign){"static data", &static_control, NULL};
+        count = list_controls(controls, MAX_CONTROLS - 2);
+        controls[count++] = (struct control){"the stack", &on_stack, NULL};
+        controls[count++] = (struct control){"static data", &static_control, NULL};
     } else if ((page = map_page_beside(block)) != NULL) {
-        foreign[count++] = (struct foreign){"a page of nobody's", page, NULL};
+        controls[count++] = (struct control){"a page of nobody's", page, NULL};
     }
     const char *claimed = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (claimed == NULL && it->owns(function, foreign[i].address, 1)) claimed = foreign[i].what;
-        if (foreign[i].release != NULL) foreign[i].release(foreign[i].address);
+        if (claimed == NULL && it->owns(function, controls[i].address, 1)) claimed = controls[i].what;
+        if (controls[i].release != NULL) controls[i].release(controls[i].address);
     }
     if (page != NULL) munmap(page, 1);
     return claimed == NULL || no(why, "its %s claims memory that no allocator owns: %s", it->symbol, claimed);

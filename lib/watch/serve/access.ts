@@ -68,7 +68,7 @@ function isKnownName(name: string, names: readonly string[]): boolean {
 }
 
 /** What another page may not have a browser do for it. */
-function isForeign({ origin, site }: RequestFacts, host: string, tls: boolean): boolean {
+function isFromAnotherSite({ origin, site }: RequestFacts, host: string, tls: boolean): boolean {
   if (origin !== undefined && origin !== `${tls ? "https" : "http"}://${host}`) return true;
   // Typed into the address bar it is "none".
   return site !== undefined && !["same-origin", "none"].includes(site);
@@ -95,7 +95,7 @@ export function refusalOf(
       message: `this server is not called "${name}"; --name lets it be called so`,
     };
   }
-  if (isForeign(facts, host, tls)) {
+  if (isFromAnotherSite(facts, host, tls)) {
     return { status: 403, message: "the request comes from another site's page" };
   }
   if (token !== null && !isOpen && !isToken(facts.authorization, token)) {

@@ -68,7 +68,7 @@ export const SHIM_FILES: readonly string[] = [
   "serving/serving.c",
   "serving/allocators.c",
   "serving/elf.c",
-  "serving/elf-foreign.c",
+  "serving/elf-controls.c",
   "serving/elf-operators.c",
   "serving/elf-symbols.c",
   "serving/macos.c",

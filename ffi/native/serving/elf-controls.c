@@ -31,7 +31,7 @@ static void release_libc(void *block) {
     release(block);
 }
 
-size_t list_foreign(struct foreign *list, size_t most) {
+size_t list_controls(struct control *list, size_t most) {
     const struct {
         const char *what;
         void *address;
@@ -46,7 +46,7 @@ size_t list_foreign(struct foreign *list, size_t most) {
     size_t count = 0;
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         if (pages[i].address == MAP_FAILED || count == most) continue;
-        list[count++] = (struct foreign){pages[i].what, pages[i].address, release_page};
+        list[count++] = (struct control){pages[i].what, pages[i].address, release_page};
     }
     void *(*allocate)(size_t);
     *(void **)&allocate = libc_function("malloc");
@@ -54,7 +54,7 @@ size_t list_foreign(struct foreign *list, size_t most) {
     for (size_t i = 0; allocate != NULL && i < COUNT_OF(sizes); i++) {
         void *block = allocate(sizes[i]);
         if (block == NULL || count == most) continue;
-        list[count++] = (struct foreign){"a block of libc's own malloc", block, release_libc};
+        list[count++] = (struct control){"a block of libc's own malloc", block, release_libc};
     }
     return count;
 }

@@ -8,7 +8,7 @@
 import { libcLibrary, PAGE_SYMBOLS, PROCESS_MALLOC_SYMBOLS } from "../../ffi/symbols/libc.ts";
 import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
-import type { ForeignAddress, ForeignMemory } from "./types.ts";
+import type { ControlAddress, ControlMemory } from "./types.ts";
 import { findSymbol, locate, type OpenFlags, pageSize, unixCalls } from "./unix.ts";
 
 /** The ways in which a page is mapped: `MAP_ANONYMOUS` with `MAP_PRIVATE` or `MAP_SHARED`. */
@@ -26,7 +26,7 @@ const HEADER_ROOM = 16;
 /** The second is larger than what libc's malloc takes from its heap. */
 const LIBC_SIZES: readonly number[] = [100, 256 << 10];
 
-interface Held extends ForeignAddress {
+interface Held extends ControlAddress {
   readonly release: () => void;
 }
 
@@ -63,7 +63,7 @@ function holdBlocks(flags: OpenFlags): Held[] {
 }
 
 /** Holds such memory. */
-export function holdForeignMemory(flags: OpenFlags): ForeignMemory {
+export function holdControlMemory(flags: OpenFlags): ControlMemory {
   const held = [...holdPages(), ...holdBlocks(flags)];
   return {
     addresses: held,
