@@ -66,7 +66,7 @@ export function installedPackage(name: string, from: string, resolve: boolean): 
   }
 }
 
-/** Where packages lie in directories of that name: a few looks, where a resolver takes many. */
+/** Looks in the directories of that name: a few looks, where a resolver takes many. */
 function findAbove(name: string, from: string): string | null {
   let directory = dirname(from);
   while (true) {

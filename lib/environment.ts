@@ -25,7 +25,7 @@ function current(names?: readonly string[]): Readonly<Record<string, string | un
   try {
     if (isCommand && runsOthersFirst() && knowsStart()) return startEnvironment().variables;
   } catch (error) {
-    // Without /proc, or the right to read it, nothing tells how it was.
+    // Without /proc, or the right to read it, nothing shows how it was.
     if (!(error instanceof PermissionError || error instanceof SystemInfoError)) throw error;
   }
   return withoutFiles(process.env, names);

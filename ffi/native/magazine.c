@@ -61,13 +61,13 @@ static void give_back(struct owned *owned) {
 /* Empty magazines of the calling thread, or 0. They are given back when it ends. */
 EXPORT double offheap_magazines_open(double source, double classes, double capacity) {
     const struct source *from = to_source(source);
-    size_t rows = to_size(classes), slots = to_size(capacity);
-    if (rows > MOST || slots > MOST) return 0;
-    size_t bytes = HEADER_BYTES + counts_bytes((int32_t)rows) + rows * slots * sizeof(double);
+    size_t count = to_size(classes), slots = to_size(capacity);
+    if (count > MOST || slots > MOST) return 0;
+    size_t bytes = HEADER_BYTES + counts_bytes((int32_t)count) + count * slots * sizeof(double);
     struct magazines *magazines = from->methods->allocate(from, bytes, HEADER_BYTES, 1);
     if (magazines == NULL) return 0;
     magazines->source = from;
-    magazines->classes = (int32_t)rows;
+    magazines->classes = (int32_t)count;
     magazines->capacity = (int32_t)slots;
     if (own(&magazines->owned, give_back) == 0) return to_address(magazines);
     from->call.free(magazines);

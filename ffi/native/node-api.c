@@ -102,7 +102,7 @@ static napi_value address(napi_env env, napi_callback_info info) {
  * call(name, arguments...): calls a function of this library or of the program that takes whole
  * numbers and pointers, and answers one: the processors that we build for pass up to six of them in
  * registers, whatever their types. The answer is a bigint of 64 bits, of which an int has the lower
- * 32; undefined when there is no such function, or an argument is none of these.
+ * 32; undefined when there is no such function, or an argument is of another type.
  */
 static napi_value call(napi_env env, napi_callback_info info) {
     napi_value arguments[1 + MOST_ARGUMENTS], answer = NULL;

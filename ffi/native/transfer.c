@@ -21,7 +21,7 @@ struct ticket {
 };
 
 /*
- * Those that wait, in rows by their numbers, which count up: as long as there are as many rows as
+ * Those that wait, in rows by number, counting up: as long as there are as many rows as
  * tickets, each is found at once.
  */
 enum { FIRST_ROWS = 64 };

@@ -96,7 +96,7 @@ export function findCommand(
   return image.commands.find(({ command }) => numbers.includes(command));
 }
 
-/** All sections; every segment must lie within the file. */
+/** All sections; every segment must be within the file. */
 export function readSections({ source, file, commands }: MachOImage): MachOSection[] {
   return commands.filter(({ command }) => command === COMMAND.segment).flatMap(({ at, size }) => {
     if (file.word(at + 40) + file.word(at + 48) > source.size) {

@@ -55,7 +55,7 @@ export interface CodeDirectory {
   readonly version: number;
   /** Flags (`CS_*`). */
   readonly flags: number;
-  /** Where the first page's hash is, from the directory's beginning; other slots' lie before it. */
+  /** Where the first page's hash is, from the directory's beginning; other slots' are before it. */
   readonly hashes: number;
   /** How many slots other than pages have a hash. */
   readonly specialSlots: number;

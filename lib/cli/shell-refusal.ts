@@ -8,7 +8,7 @@
 /** Ends the shell that evaluates it; one that somebody types into stays. */
 export const SHELL_REFUSAL = "case $- in *i*) (exit 125) ;; *) exit 125 ;; esac";
 
-/** The formats that no shell evaluates; a name that is none of a format's may be a shell's, misspelt. */
+/** The formats that no shell evaluates; a name of no format may be a shell's, misspelt. */
 const FOR_OTHERS: readonly string[] = ["dotenv", "docker", "systemd", "json"];
 
 /** Whether it may be a shell that evaluates what `env` prints with these options. */

@@ -1,5 +1,5 @@
 /**
- * Where built libraries lie, and what their files are called. Pure functions of their arguments.
+ * Where built libraries are, and what their files are called. Pure functions of their arguments.
  *
  * @module
  */

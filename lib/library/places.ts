@@ -1,5 +1,5 @@
 /**
- * The places where a library may lie, in their order.
+ * The places where a library may be, in their order.
  *
  * @module
  */

@@ -23,7 +23,7 @@ export interface OpenedAllocator {
 
 const opened = new Map<string, OpenedAllocator>();
 
-/** Those that were opened, by their libraries; the system's allocator is none of them. */
+/** Those that were opened, by their libraries; the system's allocator is not among them. */
 export function openedAllocators(): readonly OpenedAllocator[] {
   return [...opened.values()];
 }

@@ -90,7 +90,7 @@ export interface LaunchPlan {
   readonly shim: ResolvedLibrary;
   /** The environment as it would be without offheap: what an outer launch has set is not in it. */
   readonly before: Readonly<Record<string, string>>;
-  /** What is set for offheap's agent; `null` where there is to be none. */
+  /** What is set for offheap's agent; `null` without one. */
   readonly agent: string | null;
   /** What is set for heap profiles; `null` where none was asked for. */
   readonly profiling: ProfilingSettings | null;

@@ -23,7 +23,7 @@ export interface LibraryFinding {
 
 function checkSymbol(path: string, symbol: string): Finding {
   const location = system().findSymbolIn(path, symbol);
-  return location === null ? { outcome: "fail", detail: `${symbol} does not lie in "${path}"` } : {
+  return location === null ? { outcome: "fail", detail: `${symbol} is not in "${path}"` } : {
     outcome: "pass",
     detail: `${symbol} is at ${formatAddress(location.address)} in "${path}"`,
   };

@@ -54,7 +54,7 @@ export interface BuildOptions {
   /** Builds also what is up to date, and asks the network again. */
   readonly force?: boolean;
   /**
-   * Where the libraries go, as they lie in a package: those of `release` into it, and those of the
+   * Where the libraries go, as they are in a package: those of `release` into it, and those of the
    * other variants into `preload` and so on below it. For named targets, as
    * {@linkcode buildsDirectory}.
    */

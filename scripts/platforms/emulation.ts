@@ -31,7 +31,7 @@ export interface Emulation {
   readonly prefix: readonly string[];
   /** Variables of its processes. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Where a runtime's binary has to lie; a copy is made when it is elsewhere. */
+  /** Where a runtime's binary has to be; a copy is made when it is elsewhere. */
   readonly place: (binary: string) => string;
   /** Remarks for the report. */
   readonly notes: readonly string[];

@@ -15,7 +15,7 @@ const VERSION = /^(\d+)\.(\d+)\.(\d+)$/;
  * The version that follows another.
  *
  * @param asked `patch`, `minor`, `major`, or the version itself.
- * @throws {RangeError} when it is none of these, or lower than the present one.
+ * @throws {RangeError} when it is another word, or lower than the present one.
  */
 export function nextVersion(current: string, asked: string): string {
   const numbers = VERSION.exec(current)?.slice(1).map(Number) ?? [];

@@ -78,7 +78,7 @@ const OUT = join(STORE.place, "0");
 /** What a test imports is not the program, though the file into which it is bundled is. */
 const IMPORTED: Readonly<Record<string, string>> = { "import.meta.main": "false" };
 
-/** Bundles programs, whose files come to lie as their sources do. */
+/** Bundles programs, whose files are placed as their sources are. */
 async function bundle(
   entryPoints: string[],
   define: Readonly<Record<string, string>> = {},

@@ -20,7 +20,7 @@ const VERSION: string = BUILT
 let program: string | undefined;
 
 /** What the built jemalloc complains of, a line each: what it cannot read, it says twice. */
-function complaints(conf: string): string[] {
+function warnings(conf: string): string[] {
   program ??= launchFixtures().program;
   const { stderr } = spawnSync(program, [], {
     env: { MALLOC_CONF: conf, LD_PRELOAD: LIBRARY },
@@ -77,7 +77,7 @@ const REFUSED: readonly (readonly [string, number])[] = [
 
 test("what is said to be taken of MALLOC_CONF is what jemalloc takes", withJemalloc(), () => {
   for (const conf of TAKEN) {
-    assert.deepEqual(complaints(conf), [], conf);
+    assert.deepEqual(warnings(conf), [], conf);
     assert.deepEqual(readConf(conf, VERSION).faults, [], conf);
   }
 });
@@ -85,7 +85,7 @@ test("what is said to be taken of MALLOC_CONF is what jemalloc takes", withJemal
 test("what jemalloc will not take is found, as often as it complains", withJemalloc(), () => {
   for (const [conf, count] of REFUSED) {
     const found = readConf(conf, VERSION).faults;
-    assert.equal(complaints(conf).length, count, conf);
+    assert.equal(warnings(conf).length, count, conf);
     assert.equal(found.length, count, `${conf}: ${found.join("; ")}`);
   }
 });
@@ -97,7 +97,7 @@ test(
     // Of these the build decides: what it was built without, it does not know.
     const byBuild = /^(prof|lg_prof|utrace$|xmalloc$|log$|experimental_infallible_new$|lg_san_uaf)/;
     for (const { name } of CONF_OPTIONS) {
-      const said = complaints(`${name}:no such value`);
+      const said = warnings(`${name}:no such value`);
       const known = !said.some((line) => line.includes("Invalid conf pair"));
       const reported = !readConf(`${name}:1`, VERSION).faults.some((fault) =>
         /came with|went with/.test(fault)

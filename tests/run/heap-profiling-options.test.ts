@@ -62,7 +62,7 @@ test("what the user has set is kept, by a launch in a launch, too", here, async 
   assert.equal(asked.OFFHEAP_HEAP_PROFILING, "runtimes:", "the map is the user's");
 });
 
-test("an interval that is none, and options that contradict, are refused", here, async () => {
+test("a bad interval, and options that contradict, are refused", here, async () => {
   for (const heapProfiling of [1000, 512, 2 ** 31, NaN, -1024, 0]) {
     assert.throws(() => launchEnvironment({ allocator: "jemalloc", heapProfiling }), {
       name: "RangeError",

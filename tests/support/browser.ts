@@ -38,8 +38,8 @@ export interface BrowserPage {
   press(key: string, code?: string): Promise<void>;
   /** The picture of it, as PNG. */
   picture(): Promise<Uint8Array>;
-  /** What the page has complained about. */
-  readonly complaints: readonly string[];
+  /** The errors of the page. */
+  readonly errors: readonly string[];
 }
 
 interface Reply {
@@ -77,7 +77,7 @@ async function attach(address: string, onEvent: (reply: Reply) => void): Promise
     });
 }
 
-function pageOf(send: Send, complaints: string[]): BrowserPage {
+function pageOf(send: Send, errors: string[]): BrowserPage {
   const evaluate = async <T>(expression: string): Promise<T> => {
     const { result, exceptionDetails } = await send("Runtime.evaluate", {
       expression,
@@ -88,7 +88,7 @@ function pageOf(send: Send, complaints: string[]): BrowserPage {
     return result.value;
   };
   return {
-    complaints,
+    errors,
     evaluate,
     async open(url) {
       // The same page with another fragment is not loaded again.
@@ -200,17 +200,17 @@ export async function withPage<R>(work: (page: BrowserPage) => Promise<R>): Prom
   try {
     const place = { url: "about:blank", browserContextId };
     const { targetId } = await manage("Target.createTarget", place);
-    const complaints: string[] = [];
+    const errors: string[] = [];
     const address = root.replace(/browser\/.*/, `page/${targetId}`);
     const send = await attach(address, ({ method, params }) => {
-      if (method === "Runtime.exceptionThrown") complaints.push(JSON.stringify(params));
+      if (method === "Runtime.exceptionThrown") errors.push(JSON.stringify(params));
       if (method === "Log.entryAdded") {
         const { level, text } = params?.["entry"] as { level: string; text: string };
-        if (level === "error") complaints.push(text);
+        if (level === "error") errors.push(text);
       }
     });
     for (const domain of ["Page", "Runtime", "Log"]) await send(`${domain}.enable`);
-    return await work(pageOf(send, complaints));
+    return await work(pageOf(send, errors));
   } finally {
     await manage("Target.disposeBrowserContext", { browserContextId });
   }

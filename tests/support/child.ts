@@ -11,7 +11,7 @@ const PATIENCE = 60_000;
 
 /** A child that has answered. */
 export interface AnsweringChild {
-  /** Its number. */
+  /** Its process ID. */
   readonly pid: number;
   /** What it wrote so far. */
   readonly output: () => string;

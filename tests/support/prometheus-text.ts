@@ -13,7 +13,7 @@ export interface ParsedSample {
 
 const UNESCAPED: Readonly<Record<string, string>> = { n: "\n" };
 
-/** Reads the samples; throws for a line that is none, and for a series that comes twice. */
+/** Reads the samples; throws for a line that is not one, and for a series that comes twice. */
 export function parseMetrics(text: string): ParsedSample[] {
   const seen = new Set<string>();
   return text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) => {

@@ -17,7 +17,7 @@ export interface Serving {
   /** The header that has it. */
   readonly headers: Readonly<Record<string, string>>;
   /** What it has written to standard error until now. */
-  complaints(): string;
+  standardError(): string;
   /** Ends it; how it ended. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -29,9 +29,9 @@ export function startServing(...words: readonly string[]): Promise<Serving> {
   const child = spawn(file, args, { env: childEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   let text = "";
-  let complaints = "";
+  let standardError = "";
   return new Promise((resolve, reject) => {
-    child.stderr.setEncoding("utf8").on("data", (part: string) => complaints += part);
+    child.stderr.setEncoding("utf8").on("data", (part: string) => standardError += part);
     child.stdout.setEncoding("utf8").on("data", (part: string) => {
       text += part;
       const url = /^metrics: (https?:\/\/[^/]+)\/metrics/m.exec(text)?.[1];
@@ -42,13 +42,13 @@ export function startServing(...words: readonly string[]): Promise<Serving> {
         url,
         token,
         headers: token === "" ? {} : { authorization: `Bearer ${token}` },
-        complaints: () => complaints,
+        standardError: () => standardError,
         end(signal = "SIGTERM") {
           child.kill(signal);
           return ended;
         },
       });
     });
-    void ended.then(() => reject(new Error(`offheap serve ended: ${text}${complaints}`)));
+    void ended.then(() => reject(new Error(`offheap serve ended: ${text}${standardError}`)));
   });
 }

@@ -101,7 +101,7 @@ test("keys are written by their types, and read back", () => {
   assert.equal(mallctl.read("stats.arenas.<i>.pdirty", 4096), 0);
 });
 
-test("a key that is none, and a value or a number that is wrong, never come to jemalloc", () => {
+test("an unknown key, and a value or a number that is wrong, never come to jemalloc", () => {
   const call = (name: keyof Mallctl, ...args: unknown[]) => () =>
     Reflect.apply(mallctl[name], mallctl, args);
   const cases: readonly (readonly [() => unknown, string, RegExp])[] = [

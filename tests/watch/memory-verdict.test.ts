@@ -77,7 +77,7 @@ test("a process that holds nothing back is healthy, and its growth is unknown af
   const report = judge([{ kernel: KERNEL, heap: HEAP, allocator: WELL }]);
   assert.equal(report.verdict, "healthy");
   assert.match(report.because, /a single look cannot tell/);
-  assert.equal(report.next, "`offheap doctor 123 --watch 60s` tells whether it grows");
+  assert.equal(report.next, "`offheap doctor 123 --watch 60s` shows whether it grows");
   assert.ok(report.notSeen.some((line) => line.startsWith("growth: ")));
 });
 

@@ -204,7 +204,7 @@ test("fragmentation is Redis's, and says what it lacks", () => {
   );
 });
 
-test("the kernel's figures are those of its files, and a file that is none is refused", () => {
+test("the kernel's figures are those of its files, and any other file is refused", () => {
   const status = "Name:\tx\nVmHWM:\t 900 kB\nVmRSS:\t 800 kB\nRssAnon:\t 500 kB\n" +
     "RssFile:\t 250 kB\nRssShmem:\t 50 kB\nVmSwap:\t 7 kB\n";
   const root = tree({

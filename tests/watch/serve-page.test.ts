@@ -161,7 +161,7 @@ test(
         "rgb(20, 23, 27)",
       );
       await keep(page, "process-dark");
-      assert.deepEqual(page.complaints, [], "nothing is blocked, and nothing fails");
+      assert.deepEqual(page.errors, [], "nothing is blocked, and nothing fails");
     });
   },
 );
@@ -211,7 +211,7 @@ test(
           assert.match(await page.evaluate("document.body.innerText"), /burst/);
           await keep(page, "flame-graph");
           assert.equal(await page.evaluate("origin"), "null");
-          assert.deepEqual(page.complaints, []);
+          assert.deepEqual(page.errors, []);
         });
       } finally {
         await serving.end();
@@ -309,7 +309,7 @@ test(
         await page.open(`${serving.url}/#token=%`);
         await page.until("/Nothing is shown without the token/.test(message.textContent)", "words");
         assert.deepEqual(
-          page.complaints.filter((text) => !/401/.test(text)),
+          page.errors.filter((text) => !/401/.test(text)),
           [],
           "but that it is not permitted",
         );

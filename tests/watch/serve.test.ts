@@ -558,8 +558,8 @@ test("what is asked has its limits", linux(), async () => {
 });
 
 test("whoever breaks off a question writes nothing into the server's log", linux(), async () => {
-  const { url, complaints } = await server();
-  const before = complaints();
+  const { url, standardError } = await server();
+  const before = standardError();
   for (const path of ["/", "/healthz"]) {
     const socket = await opened(Number(new URL(url).port));
     socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nx`);
@@ -568,7 +568,7 @@ test("whoever breaks off a question writes nothing into the server's log", linux
     socket.destroy();
   }
   for (let count = 0; count < 20; count++) await ask(`${url}/healthz`);
-  assert.equal(complaints(), before);
+  assert.equal(standardError(), before);
 });
 
 function opened(port: number): Promise<Socket> {

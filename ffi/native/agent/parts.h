@@ -48,7 +48,7 @@ uint64_t processor_ns(void);
 long read_small(const char *path, char *buffer, size_t size);
 /* The number that a small file begins with; 0 when there is none. */
 int read_number(const char *path, uint64_t *value);
-/* Gives each line of a file to a function until that returns 0; what is over a line's 2 KiB is cut off. */
+/* Gives each line of a file to a function until that returns 0; a line is truncated at 2 KiB. */
 void read_lines(const char *path, int (*take)(char *line, void *data), void *data);
 /* Resident bytes of this process; 0 where the kernel does not say. */
 uint64_t resident_bytes(void);
@@ -62,9 +62,9 @@ struct kept_descriptor {
     dev_t device;
     ino_t node;
 };
-/* Keeps a descriptor; -1 is none. */
+/* Keeps a descriptor; -1 for no descriptor. */
 struct kept_descriptor keep_descriptor(int number);
-/* Its number, or -1 when it is not what was kept. */
+/* The descriptor, or -1 when it is not what was kept. */
 int kept_number(const struct kept_descriptor *kept);
 
 /* ---- purge.c: when memory is given back ---- */

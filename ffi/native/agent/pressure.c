@@ -27,7 +27,7 @@ static int is_own;
 /* PSI says so once, falsely, after a trigger was set: that one is passed over. */
 static int passed_over;
 
-/* Writes base64's bytes over its own text; their number, or -1. */
+/* Writes base64's bytes over its own text; how many there are, or -1. */
 static long decode_base64(char *text) {
     static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     long length = 0;

@@ -80,7 +80,7 @@ static struct {
 
 static const char NOTHING_COMES_BACK[] = "the last purges gave back less than a hundredth";
 
-/* The agent's own work is none of the program's. */
+/* The agent's own work is not the program's. */
 static void forget_own_work(void) {
     rest.processor = processor_ns();
     rest.looked = now_ns();

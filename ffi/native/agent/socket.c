@@ -75,7 +75,7 @@ static int bind_abstract(int made) {
 }
 
 void open_socket(void) {
-    /* What is left of a socket's longest path beside "/", the number of a process and ".sock". */
+    /* What is left of a socket's longest path beside "/", a process ID and ".sock". */
     char directory[sizeof socket_path - 20], path[sizeof socket_path];
     int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (made < 0) return;

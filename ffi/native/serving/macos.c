@@ -23,7 +23,7 @@ int find_server(const char *symbol, void **function, const struct answer *why) {
     return *function != NULL || no(why, "it is not loaded");
 }
 
-/* A zone's functions need not lie in the file that was inserted. */
+/* A zone's functions need not be in the file that was inserted. */
 int check_file(const char *path, const struct answer *why) {
     (void)path, (void)why;
     return 1;

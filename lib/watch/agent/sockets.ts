@@ -13,7 +13,7 @@ import { errorCode } from "../../system/files.ts";
 
 /** What Linux reports of a process that has or may have an agent. */
 interface AgentProcess {
-  /** Its number in the innermost of its namespaces, by which it names its socket. */
+  /** Its process ID in the innermost of its namespaces, by which it names its socket. */
   readonly ownPid: number;
   /** The directory at which it sees `/`. */
   readonly root: string;
@@ -51,7 +51,7 @@ function readText(path: string): string | null {
   return attempt(path, () => readFileSync(path, "latin1"));
 }
 
-/** What is known of a process; `null` when there is none of that number. */
+/** What is known of a process; `null` when there is no such process. */
 export function agentProcess(pid: number): AgentProcess | null {
   const status = readText(`/proc/${pid}/status`);
   if (status === null) return null;
@@ -117,8 +117,8 @@ export function boundSockets(): BoundSockets {
 
 /**
  * The names of the sockets at which the agent of a process listens, as it has bound them. What listens
- * under such a name is another's when the process does not have it itself: of its number in another
- * namespace, or of somebody who has taken an abstract name.
+ * under such a name is another's when the process does not have it itself: of one with
+ * its process ID in another namespace, or of somebody who has taken an abstract name.
  */
 function boundNames(pid: number, { ownPid }: AgentProcess, bound: BoundSockets): string[] {
   const nodes = agentNodes(pid);

@@ -107,7 +107,7 @@ export function writeComparison(path: string, comparison: Comparison): void {
 /**
  * Reads a document.
  *
- * @throws {CompareError} when the file is none.
+ * @throws {CompareError} when the file is not one.
  */
 export function readComparison(path: string): Comparison {
   let read: unknown;

@@ -79,7 +79,7 @@ export interface Judgement {
   readonly value: number;
   readonly ratio: Ratio;
   readonly verdict: Verdict;
-  /** About how many rounds would be needed, where it cannot be told; else `null`. */
+  /** About how many rounds would be needed, where the verdict is `cannot tell`; else `null`. */
   readonly roundsNeeded: number | null;
 }
 

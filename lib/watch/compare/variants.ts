@@ -108,7 +108,7 @@ function checkVariant(given: unknown, where: string): VariantOptions {
 /**
  * Reads variants from a JSON file: an array of objects.
  *
- * @throws {CompareError} when it is none.
+ * @throws {CompareError} when it is not one.
  */
 export function readVariants(path: string): VariantOptions[] {
   let list: unknown;

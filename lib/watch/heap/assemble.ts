@@ -18,7 +18,7 @@ import type { HeapFrame, HeapMapping, HeapProfile, HeapSample } from "./types.ts
 export interface SeenProcess {
   /** Its directory in `/proc`. */
   readonly directory: string;
-  /** Its number in its own namespace. */
+  /** Its process ID in its own namespace. */
   readonly ownPid: number;
 }
 

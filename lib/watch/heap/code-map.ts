@@ -21,7 +21,7 @@ export interface CodeMap {
 export interface MappingProcess {
   /** Its directory in `/proc`. */
   readonly directory: string;
-  /** Its number in its own namespace. */
+  /** Its process ID in its own namespace. */
   readonly ownPid: number;
   /** Its environment, as it was started. */
   readonly environment: Readonly<Record<string, string>>;

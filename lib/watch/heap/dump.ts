@@ -56,7 +56,7 @@ const MAPS = "MAPPED_LIBRARIES:";
  * Reads a dump.
  *
  * @param place What a message calls it.
- * @throws {HeapProfileError} when it is not one, or not whole.
+ * @throws {HeapProfileError} when it is not one, or is truncated.
  */
 export function readDump(text: string, place: string): Dump {
   const fail = (why: string): never => {
@@ -66,7 +66,7 @@ export function readDump(text: string, place: string): Dump {
   const [first = "", ...lines] = text.slice(0, end < 0 ? text.length : end).split("\n");
   const interval = Number(HEADER.exec(first)?.[1] ?? NaN);
   if (!(interval > 0)) fail(`it must begin with heap_v2/NUMBER; got ${JSON.stringify(first)}`);
-  if (end < 0) fail("it ends before what is mapped: it was not written whole");
+  if (end < 0) fail("it ends before what is mapped: it is truncated");
   const stacks: DumpedStack[] = [];
   let addresses: number[] | null = null;
   for (const line of lines) {

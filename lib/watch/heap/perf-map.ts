@@ -69,7 +69,7 @@ export async function findCode(
   let place = 0;
   for await (const piece of stream) {
     const lines = (rest + piece).split("\n");
-    // The last one may go on in the next piece, or was not written whole.
+    // The last one may go on in the next piece, or is truncated.
     rest = lines.pop() ?? "";
     if (rest.length > LONGEST_LINE) break;
     for (const line of lines) {

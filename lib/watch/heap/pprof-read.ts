@@ -71,7 +71,7 @@ function readFacts(profile: Profile): Facts | null {
  * Reads a profile that {@linkcode encodeProfile} wrote.
  *
  * @param place What a message calls it.
- * @throws {HeapProfileError} when it is none.
+ * @throws {HeapProfileError} when it is not one.
  */
 export async function decodeProfile(bytes: Uint8Array, place: string): Promise<HeapProfile> {
   const pprof = await import("pprof-format");

@@ -62,7 +62,7 @@ function bySize(a: number, b: number): number {
   return Math.abs(b) - Math.abs(a);
 }
 
-/** The functions of a profile, those with the most bytes of their own first. */
+/** The functions of a profile, sorted by their own bytes, the largest first. */
 export function functionTable(profile: HeapProfile, options: ViewOptions = {}): FunctionRow[] {
   const own = new Map<string, number>();
   const total = new Map<string, number>();

@@ -24,7 +24,7 @@ export interface HeapFrame {
   readonly line: number;
   /** The column, from 1; 0 where it is not known. */
   readonly column: number;
-  /** The address that was on the stack; 0 for a frame that was told by its text. */
+  /** The address that was on the stack; 0 for a frame that is known by its text. */
   readonly address: number;
 }
 

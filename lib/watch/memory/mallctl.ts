@@ -20,7 +20,7 @@ import { LIBRARIES, withPermissions } from "../../permissions.ts";
 import { proveOwnBlocks } from "../../verify/own-blocks.ts";
 import type { VerifyOptions } from "../../verify/options.ts";
 
-/** Keys that jemalloc counts anew only when it is told to. */
+/** Keys that jemalloc updates only when asked. */
 const COUNTED = /^stats\./;
 
 /** Numbers of arenas and size classes are below. */

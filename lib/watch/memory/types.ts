@@ -92,8 +92,8 @@ export type GroupFigure = (typeof GROUP_FIGURES)[number];
 export type GroupFigures = Figures<GroupFigure>;
 
 /**
- * How far apart what the program has and what it costs are, by Redis's names. A ratio of 1 is none;
- * the bytes are the difference.
+ * How far apart what the program has and what it costs are, by Redis's names. A ratio of 1 means
+ * that they are the same; the bytes are the difference.
  * - `allocator_frag`: `active` over `allocated`: pages that are in use in part;
  * - `allocator_rss`: `resident` over `active`: pages that are not in use and are still in memory;
  * - `rss_overhead`: `rss` over `resident`: what is no allocator's, such as code and the JavaScript heap;

@@ -39,7 +39,7 @@ interface RegisteredMetric {
   type: never;
   /** Reads it. */
   get(): Promise<CollectedMetric>;
-  /** Does nothing: the process's memory does not begin anew. */
+  /** Does nothing: the process's memory does not begin again. */
   reset(): void;
 }
 

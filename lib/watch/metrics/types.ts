@@ -7,7 +7,7 @@ import type { ProcessAllocator } from "../../allocators/mod.ts";
 import type { AgentStats } from "../agent/types.ts";
 import type { ProcessMemory } from "../memory/types.ts";
 
-/** The names and values that tell series of a metric apart. */
+/** The names and values that distinguish the series of a metric. */
 export type MetricLabels = Readonly<Record<string, string>>;
 
 /** One value of a metric. */

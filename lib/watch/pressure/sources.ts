@@ -76,7 +76,7 @@ export class PressureReader {
     const total = path === null ? null : readStalled(path);
     const before = this.#stalled;
     this.#stalled = total === null ? null : { total, at: now };
-    // The first look has nothing to compare with: a false alarm at the start is none.
+    // The first look has nothing to compare with: a false alarm at the start does not count.
     if (before === null || total === null || now <= before.at) return [];
     const limit = (now - before.at) * STALL_SHARE;
     return [{ source: "stall", used: Math.min(total - before.total, limit), limit }];

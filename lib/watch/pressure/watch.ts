@@ -1,5 +1,5 @@
 /**
- * Telling a program that memory is short.
+ * Reporting to a program that memory is short.
  *
  * @module
  */

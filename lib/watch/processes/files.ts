@@ -42,7 +42,7 @@ export interface FileKnowledge {
   /**
    * What is known of a process.
    *
-   * @param key What tells it from any other, and its program from those that it was before.
+   * @param key What distinguishes it from any other, and its program from those that it was before.
    * @param isSettled Whether it will stay so, and can be remembered.
    */
   serving(key: string, isSettled: boolean, find: () => ServingFacts): ServingFacts;
@@ -90,7 +90,7 @@ export function learnFiles(): FileKnowledge {
 const UNREADABLE: ProgramFacts = { runtime: null, isStatic: null };
 
 function lookAt(path: string): ProgramFacts {
-  // The dynamic linker has no interpreter, and is none: it loads libraries when it is started itself.
+  // The dynamic linker has no interpreter, and is not static: started itself, it loads libraries.
   const isStatic = readElf(path).interpreter === null &&
     findElfExports(path, Object.keys(DEBUG_SYMBOLS)).length === 0;
   return { runtime: runtimeOf(path), isStatic };

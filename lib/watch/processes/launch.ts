@@ -15,7 +15,7 @@ export interface LaunchRecord {
   /** Whether offheap's agent was asked for. */
   readonly agent: boolean;
   /**
-   * Whether what was preloaded is not there; `null` where nothing was preloaded, or it cannot be told.
+   * Whether what was preloaded is not there; `null` where nothing was preloaded, or that is unknown.
    *
    * @param serving Who serves `malloc`.
    * @param hasShim Whether offheap's shim is in the process.

@@ -128,7 +128,7 @@ function describe(
   const { parent, startTicks, stackStart } = readStat(source);
   const ageSeconds = Math.max(0, uptime - startTicks / TICKS_PER_SECOND);
   const facts = knowledge.serving(
-    // A program that starts itself anew has another stack, and may have other libraries.
+    // A program that starts itself again has another stack, and may have other libraries.
     `${source.pid} ${startTicks} ${executable} ${stackStart}`,
     ageSeconds > SETTLED_SECONDS,
     () => findOut(source, executable, knowledge),

@@ -1,5 +1,5 @@
 /**
- * What the page is told of processes: the shapes of `/api`.
+ * What the page gets of processes: the shapes of `/api`.
  *
  * @module
  */

@@ -48,7 +48,7 @@ function verifyDirectory(
     return [`its signature has hashes of an unknown type, ${hashType}`];
   }
   if (limit !== parts.at) {
-    return [`its signature covers ${limit} bytes, but ${parts.at} lie before it`];
+    return [`its signature covers ${limit} bytes, but ${parts.at} are before it`];
   }
   // All is one page when no size is given.
   const pageBytes = directory.pageBytes || Math.max(limit, 1);

@@ -15,7 +15,7 @@ interface Compression {
   readonly option: string;
 }
 
-/** By the first bytes: names lie more often. */
+/** By the first bytes: names are wrong more often. */
 const COMPRESSIONS: readonly Compression[] = [
   { program: "gzip", magic: [0x1f, 0x8b], option: "--gzip" },
   { program: "bzip2", magic: [0x42, 0x5a, 0x68], option: "--bzip2" },

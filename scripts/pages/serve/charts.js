@@ -5,8 +5,8 @@ import { bytes, element } from "./dom.js";
 const HEIGHT = 260;
 
 /**
- * What has a colour of its own, by name: Okabe and Ito's, which colour-blind people can tell. Two of them
- * are lighter in the dark.
+ * What has a colour of its own, by name: Okabe and Ito's, which colour-blind people can distinguish.
+ * Two of them are lighter in the dark.
  */
 const COLOURS = {
   files: "var(--brown)",
@@ -113,7 +113,7 @@ function chart(title, { format, series, bands = [] }) {
   };
 }
 
-/** A chart of names that are known with its first figures, and drawn anew when there are others. */
+/** A chart of names that are known with its first figures, and drawn again when there are others. */
 function chartOf(title, make) {
   const place = element("div", { class: "chart" });
   let drawn = null;
@@ -143,7 +143,7 @@ export function lines(title, format) {
   return chartOf(title, (_, names) => linesOf(title, names, format));
 }
 
-/** Parts that lie on each other, in the order that is given, and their sum as a line. */
+/** Parts that are stacked, in the order that is given, and their sum as a line. */
 export function stack(title, order) {
   return chartOf(title, (_, names) => stackOf(title, order.filter((name) => names.includes(name))));
 }

@@ -159,7 +159,7 @@ test("of code in the same place that counts which was there when the stack was t
   assert.equal(choose([a, b, c], null), b.name, "without a mark the last");
 });
 
-test("a map is read in pieces, without what was not written whole", async () => {
+test("a map is read in pieces, without its truncated last line", async () => {
   const path = join(directory, "perf-1.map");
   const many = Array.from(
     { length: 20_000 },

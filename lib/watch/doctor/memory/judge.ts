@@ -114,7 +114,7 @@ function quiet(
       because:
         "hardly anything is held back or fragmented. Whether it grows, a single look cannot tell",
       figures: { resident },
-      next: `${watch} tells whether it grows`,
+      next: `${watch} shows whether it grows`,
     }
     : {
       verdict: "healthy",

@@ -112,7 +112,7 @@ export const RULES: readonly Rule[] = [
       const counted = parts.fragmentation;
       const bytes = counted ?? parts.heldBack ?? 0;
       if (!isMaterial(bytes, resident) || spread(facts) !== null) return null;
-      // Without pages that are counted, only a purge tells it from what is held back.
+      // Without pages that are counted, only a purge distinguishes it from what is held back.
       if (counted === null && (back === null || back > bytes)) return null;
       return {
         sure: counted === null ? 0.8 : SURE.counted,

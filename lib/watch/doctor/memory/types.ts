@@ -8,7 +8,7 @@ import type { MemoryParts, Observation } from "./observation.ts";
 import type { ProgramRuntime } from "../../processes/runtime.ts";
 import type { Trend } from "./trend.ts";
 
-/** What a process's memory can have; the last where what would tell it cannot be seen. */
+/** What a process's memory can have; the last where what would show it cannot be seen. */
 export type MemoryVerdict =
   | "healthy"
   | "held back after a burst"
