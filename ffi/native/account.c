@@ -16,7 +16,7 @@ struct account {
 };
 
 _Static_assert(offsetof(struct account, blocks) == 0 && offsetof(struct account, bytes) == sizeof(double),
-               "lib/memory/account.ts writes two doubles");
+               "lib/memory/shared/account.ts writes two doubles");
 
 static lock_type lost_lock = LOCK_FREE;
 

@@ -39,7 +39,7 @@ export const PROCESS_COLUMNS: readonly Column<TreeRow>[] = [
 ];
 
 /** A command as it is shown: a process may have anything for its arguments. */
-export function commandOf({ command, executable }: ListedProcess): string {
+function commandOf({ command, executable }: ListedProcess): string {
   return printable(command.length > 0 ? command.join(" ") : `[${executable}]`);
 }
 
@@ -60,7 +60,7 @@ export async function reportProcesses(options: ProcessesOptions): Promise<number
 }
 
 /** Why processes are missing, and how to see them. */
-export function explainHidden(count: number): string {
+function explainHidden(count: number): string {
   const which = count === 1 ? "1 more process is not shown: " : `${count} more are not shown: `;
   return process.getuid?.() === 0
     ? `${which}root may not look at it without the capability SYS_PTRACE, as in a container.`

@@ -272,7 +272,7 @@ export const RULES: readonly Rule[] = [
       "memory/native",
     ],
     fits: isLinux,
-    reason: "it is about LD_PRELOAD, ELF and /proc; ports and launch-macho cover it",
+    reason: "it is about LD_PRELOAD, ELF and /proc; ports and macho cover it",
   },
   {
     files: ["run/require", "library/resolve", "system/system"],

@@ -1,4 +1,4 @@
-// The programs of memory-model.test.ts against other builds: see there how to go on with one.
+// The programs of model.test.ts against other builds: see there how to go on with one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { debianAllocator, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";

@@ -12,7 +12,6 @@ import {
   estimate,
   estimateRatio,
   holm,
-  MIN_ROUNDS,
   roundsToFind,
 } from "../../lib/watch/compare/statistics.ts";
 import type { Judgement, Run } from "../../lib/watch/compare/types.ts";
@@ -101,7 +100,7 @@ test("the chance of no difference is exact: all of n pairs on one side are 2 in 
 });
 
 test("too few rounds have no interval, and nothing can be told of them", () => {
-  const runs = simulate(3, 2, 2).filter(({ round }) => round < MIN_ROUNDS);
+  const runs = simulate(3, 2, 2).filter(({ round }) => round < 6);
   for (
     const { ratio, verdict, roundsNeeded } of judge(runs, ["base", "other"], OPTIONS).judgements
   ) {

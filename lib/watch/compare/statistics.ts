@@ -12,10 +12,7 @@ import { middleOf } from "../../median.ts";
 import type { Ratio } from "./types.ts";
 
 /** How unlikely a difference may be by chance alone, before it is called one. */
-export const ALPHA = 0.05;
-
-/** Below this many rounds no interval covers 95 %: 2 of 2^5 orders of signs are already 6 %. */
-export const MIN_ROUNDS = 6;
+const ALPHA = 0.05;
 
 /**
  * How many rounds it takes to find a difference of one of several variants: with fewer, no order of
@@ -63,8 +60,8 @@ export interface Estimate {
 const COVERAGE_DIGITS = 9;
 
 /**
- * Estimates a ratio: the narrowest interval that covers 95 %, and with fewer than
- * {@linkcode MIN_ROUNDS} ratios the widest there is, from the least to the greatest.
+ * Estimates a ratio: the narrowest interval that covers 95 %, and with fewer
+ * than six ratios the widest there is, from the least to the greatest.
  *
  * @throws {RangeError} when there are none.
  */
@@ -89,7 +86,8 @@ export function estimate(ratios: readonly number[]): Estimate {
 }
 
 /**
- * The middle of some ratios and its 95 % interval, which fewer than {@linkcode MIN_ROUNDS} do not have.
+ * The middle of some ratios and its 95 % interval. Fewer than six have none that covers 95 %: 2 of 2^5 orders
+ * of signs are already 6 %.
  *
  * @throws {RangeError} when there are none.
  */

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import type { HeapFrame } from "./types.ts";
 
 /** How functions of the runtime's begin, so that they can be hidden: `go tool pprof -hide '^\[runtime\]'`. */
-export const RUNTIME_MARK = "[runtime]";
+const RUNTIME_MARK = "[runtime]";
 
 /** The part of a path that is worth reading: packages by their names, files with their directory. */
 function shortPath(path: string): string {

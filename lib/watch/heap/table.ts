@@ -41,7 +41,7 @@ export const RUNTIME_ALONE: HeapFrame = {
 const NATIVE: readonly HeapSource[] = ["malloc", "blocks"];
 
 /** The samples that are shown. */
-export function shownSamples(
+function shownSamples(
   { samples }: HeapProfile,
   { sources = NATIVE }: ViewOptions,
 ): readonly HeapSample[] {
@@ -49,7 +49,7 @@ export function shownSamples(
 }
 
 /** The frames of a stack that are shown, the innermost first. */
-export function shownFrames(
+function shownFrames(
   { stack }: HeapSample,
   { runtime = false }: ViewOptions,
 ): readonly HeapFrame[] {

@@ -5,13 +5,13 @@
  */
 
 /** From this share of a limit on, memory is short. */
-export const SHORT_FROM = 0.9;
+const SHORT_FROM = 0.9;
 
 /** Until this share it stays so. */
-export const SHORT_UNTIL = 0.85;
+const SHORT_UNTIL = 0.85;
 
 /** Time for which it is not said again, in milliseconds. */
-export const HOLD_OFF_MS = 2000;
+const HOLD_OFF_MS = 2000;
 
 /** How near one limit is. */
 export interface PressureReading {

@@ -34,7 +34,7 @@ export function readListen(text: string): ListenAddress | null {
 }
 
 /** Whether only this machine reaches an address. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.");
 }
 
