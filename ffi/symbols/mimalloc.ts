@@ -13,8 +13,6 @@ export const MIMALLOC_SYMBOLS = {
   mi_malloc: { parameters: ["usize"], result: "pointer" },
   // void mi_free(void* p)
   mi_free: { parameters: ["pointer"], result: "void" },
-  // size_t mi_usable_size(const void* p)
-  mi_usable_size: { parameters: ["pointer"], result: "usize" },
   // bool mi_is_in_heap_region(const void* p)
   mi_is_in_heap_region: { parameters: ["pointer"], result: "bool" },
   // void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_msecs,
