@@ -12,7 +12,7 @@ static int is_arena(double number) {
     return number >= 0 && number < JEMALLOC_ARENAS;
 }
 
-/* The source of one heap: of an arena by its number for jemalloc, of a mi_heap_t for mimalloc. */
+/* The source of one heap: of an arena by its index for jemalloc, of a mi_heap_t for mimalloc. */
 EXPORT double offheap_heap_open(double allocator, double heap) {
     const struct source *base = to_source(allocator);
     if (base->kind == JEMALLOC && !is_arena(heap)) return 0;

@@ -54,7 +54,7 @@ export type AllocatorFigures = Figures<AllocatorFigure>;
 
 /** The figures of one arena. */
 export interface ArenaFigures {
-  /** Its number. */
+  /** Its index. */
   readonly arena: number;
   /** Its figures. */
   readonly figures: AllocatorFigures;

@@ -38,7 +38,7 @@ export function sliceSource(source: ByteSource, offset: number, size: number): B
   };
 }
 
-/** Reads numbers of one byte order and word size. Every read beyond the end is a `RangeError`. */
+/** Reads numbers of one byte order and word size. Every read past the end is a `RangeError`. */
 export class ByteReader {
   /** Whether the lowest byte comes first. */
   readonly littleEndian: boolean;

@@ -25,30 +25,60 @@ const STUMBLED_OVER = new RegExp(
     "process's number",
     "taken note",
     "refuses something",
-    "\\banew\\b",
   ].join("|"),
   "i",
 );
 
+/** Words for which the field has its own, or everybody a plainer one: in comments and in names, too. */
+const UNUSUAL = new RegExp(
+  [
+    "\\banew\\b",
+    "furniture",
+    "workshop",
+    "makeRoom",
+    "complained about",
+    "\\bits number\\b",
+    "(?<!there )\\b(?:is|be) none\\b",
+    "\\b(?:lies?|lain)\\b",
+    "written whole",
+    "\\bcut (?:off|short)\\b",
+    "\\btold\\b",
+    "tells(?! \\w+ apart)",
+  ].join("|"),
+  "gi",
+);
+
 const COMMENT = /\/\*[^]*?\*\/|(?<=^|\s)\/\/.*$/gm;
 const TEXT = /"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+/** Where a line ends and the next one of a comment begins: a phrase goes on there. */
+const LINE_END = /\s*\n\s*(?:\/\/|\*|#)?\s*/g;
 
-/** The texts of a file's code, each with its file. */
-function textsOf(path: string): string[] {
-  const code = readFileSync(`${ROOT}/${path}`, "utf8").replace(COMMENT, "");
-  return [...code.matchAll(TEXT)].map(([text]) => `${path}: ${text}`);
-}
+const CODE: ReadonlyMap<string, string> = new Map(
+  ["ffi", "lib", "packages", "scripts", "deploy"].flatMap((folder) =>
+    readdirSync(`${ROOT}/${folder}`, { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.(?:ts|js|c|h|sh|yml|json|service)$/.test(name))
+      .filter((name) => !/^npm\b|\bpage\b.*\.ts$|node_modules/.test(name))
+      .map((name) => `${folder}/${name}`)
+  ).map((path) => [path, readFileSync(`${ROOT}/${path}`, "utf8")]),
+);
 
 test("no message and no help has words that readers stumbled over", () => {
-  const files = ["ffi", "lib"].flatMap((folder) =>
-    readdirSync(`${ROOT}/${folder}`, { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.(?:ts|c|h)$/.test(name))
-      .map((name) => `${folder}/${name}`)
+  // What scripts say is for who builds: that something is not built, for one.
+  const texts = [...CODE].filter(([path]) => !path.startsWith("scripts")).flatMap(([path, code]) =>
+    (code.replace(COMMENT, "").match(TEXT) ?? []).map((text) => `${path}: ${text}`)
   );
-  const texts = files.flatMap(textsOf);
   assert.ok(texts.some((text) => text.includes("was not started: it was to")), "the shim's");
   assert.ok(texts.some((text) => text.includes("show the system, the allocator")), "the help's");
   assert.deepEqual(texts.filter((text) => STUMBLED_OVER.test(text)), []);
+});
+
+test("comments, messages and names are in plain words", () => {
+  const found = [...CODE].flatMap(([path, code]) => {
+    const text = code.replaceAll(LINE_END, " ");
+    return [...text.matchAll(UNUSUAL)]
+      .map(({ index }) => `${path}: ${text.slice(Math.max(0, index - 30), index + 30)}`);
+  });
+  assert.deepEqual(found, []);
 });
 
 const GUIDES: readonly string[] = [

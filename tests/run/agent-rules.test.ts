@@ -56,7 +56,7 @@ test(
       "purge",
       "purge",
     ]);
-    // What is brought in between begins the row anew.
+    // What is brought in between begins the row again.
     const fruit = done(`begin ${round.repeat(2)}free 9 ${round}${round.repeat(2)}`.trim());
     assert.equal(times(fruit, "purge").length, 5);
     assert.deepEqual(times(fruit, "stop"), []);

@@ -308,7 +308,7 @@ test(
 test(
   "the command can be process 1 of a container",
   onceInBun(
-    "it has its number before the launcher's runtime starts",
+    "it has its process ID before the launcher's runtime starts",
     skipUnless(ROOT_USER, "a process namespace of its own needs root"),
   ),
   async () => {

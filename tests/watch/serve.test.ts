@@ -698,7 +698,7 @@ const SHELL = {
 };
 after(() => void SHELL.child?.kill("SIGKILL"));
 
-test("a program that starts itself anew is looked at anew", once(), async () => {
+test("a program that starts itself again is looked at again", once(), async () => {
   const { child, started, rememberedAfterMs } = SHELL;
   assert.ok(child !== null && child.pid !== undefined);
   const machine = new Machine([child.pid], false);

@@ -178,7 +178,7 @@ export const REPORTED_KEYS: readonly MallctlName[] = [
   "opt.prof",
 ];
 
-/** Makes an arena and gives its number. */
+/** Makes an arena and gives its index. */
 export const ARENA_CREATE_KEY = "arenas.create";
 
 /** A counter that any value written to it advances: statistics are refreshed then. */

@@ -104,7 +104,7 @@ export class MallctlNamespace {
   /**
    * Makes an arena.
    *
-   * @returns Its number.
+   * @returns Its index.
    * @throws {MallctlError} with jemalloc's error number.
    */
   createArena(): number {

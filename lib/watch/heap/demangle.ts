@@ -86,7 +86,7 @@ class Reader {
 
   /** Passes over all up to the `E` that ends what was opened. */
   #skip(): void {
-    // What is open, the innermost last. Of a literal first its type comes, then its number.
+    // What is open, the innermost last. Of a literal first its type comes, then its value.
     const open = ["I"];
     while (open.length > 0) {
       const inLiteral = open.at(-1) === TYPED;
