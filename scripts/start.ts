@@ -78,14 +78,14 @@ async function main(options: Options): Promise<number> {
 async function compare(comparison: Comparison, options: Options): Promise<void> {
   const { runtime } = comparison;
   const command = [runtime.binary, ...runtime.spec.run];
-  const target = [...command, PROGRAM, "--json"];
-  const launch = [...command, CLI, "run", "--allocator", options.allocator, "--", ...target];
+  const program = [...command, PROGRAM, "--json"];
+  const launch = [...command, CLI, "run", "--allocator", options.allocator, "--", ...program];
   console.log(`\n${runtime.spec.title} ${runtime.version}`);
   const start = performance.now();
   for (let round = 0; round < options.rounds; round++) {
     if (round > 0 && performance.now() - start > BUDGET_MS) break;
     const kinds = [
-      { name: "plain", args: target, results: comparison.plain },
+      { name: "plain", args: program, results: comparison.plain },
       { name: "under the allocator", args: launch, results: comparison.under },
     ];
     for (const { name, args, results } of round % 2 === 0 ? kinds : kinds.reverse()) {

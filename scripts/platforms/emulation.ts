@@ -230,10 +230,10 @@ function modules(names: readonly string[]): string {
   for (const name of names) {
     const link = join(directory, name);
     if (existsSync(link)) continue;
-    const target = pinnedPackage(name, KOFFI);
+    const found = pinnedPackage(name, KOFFI);
     mkdirSync(dirname(link), { recursive: true });
     rmSync(link, { force: true });
-    symlinkSync(target, link);
+    symlinkSync(found, link);
   }
   return directory;
 }
