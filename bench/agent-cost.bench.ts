@@ -19,9 +19,9 @@ import { median, quantile } from "simple-statistics";
 import { askAgent } from "../lib/watch/agent/client.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
+import { CLI } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
-const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
 const SOURCE = fileURLToPath(new URL("agent/first-thread.c", import.meta.url));
 const WAYS: Readonly<Record<string, readonly string[]>> = { with: [], without: ["--no-agent"] };
 const ALLOCATORS = ["system", "jemalloc"] as const;

@@ -12,7 +12,8 @@ import process from "node:process";
 import { Command } from "commander";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
-import { findRuntimes, parseRuntimeNames, ROOT } from "../tools/runtimes.ts";
+import { CLI, ROOT } from "../tools/paths.ts";
+import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
 /** Long enough for the agent to see the rest, and to give memory back. */
 const IDLE_SECONDS = 5;
@@ -28,7 +29,7 @@ if (node === undefined) throw new Error("Cannot measure: there is no Node 26");
 const { status } = spawnSync(
   node.binary,
   [
-    join(ROOT, "lib", "cli.ts"),
+    CLI,
     ...["compare", "--rounds", `${rounds}`, ...(save === undefined ? [] : ["--save", save])],
     ...["--variants", join(ROOT, "bench", "agent", "variants.json")],
     ...["--metric", '"throughput":\\{"value":([0-9.]+)', "--higher-is-better"],

@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { partsOf, unformatted, withPart } from "../tools/marked-text.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 import { burstChart } from "./analysis/chart.ts";
 import { PARTS } from "./analysis/parts.ts";
 import type { Results } from "./suite/results.ts";

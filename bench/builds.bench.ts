@@ -16,16 +16,14 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { Command } from "commander";
 import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
-import { buildDirectory, libraryFileName } from "../lib/library/directories.ts";
 import { manifestOf } from "../lib/library/resolve.ts";
-import { hostTarget } from "../lib/library/target.ts";
 import { pairedRatios } from "../lib/watch/compare/pairs.ts";
 import { type Estimate, estimate } from "../lib/watch/compare/statistics.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
 import { isZig } from "../packages/build/toolchain/zig.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { builtLibrary, ROOT } from "../tools/paths.ts";
 import { debianBuild, type NamedBuild, RATIO_LIMIT } from "./builds/debian-builds.ts";
 import { BUILD_PATTERNS, measurePattern } from "./builds/measure.ts";
 import { buildChurn } from "./native/build.ts";
@@ -56,11 +54,8 @@ const options: Options = new Command("npm run bench:builds --")
 /** This checkout's builds of an allocator: what is preloaded first. */
 function ownBuilds(): NamedBuild[] {
   buildMissing();
-  const { name, platform } = hostTarget();
   return BUILT_ALLOCATORS.flatMap((allocator) =>
-    (["preload", "release"] as const).map((variant) =>
-      readBuild(join(buildDirectory(ROOT, name, variant), libraryFileName(allocator, platform)))
-    )
+    (["preload", "release"] as const).map((variant) => readBuild(builtLibrary(allocator, variant)))
   );
 }
 

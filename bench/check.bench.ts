@@ -18,7 +18,8 @@ import { hostTarget } from "../lib/library/target.ts";
 import { libraryFileName } from "../lib/library/directories.ts";
 import type { LibraryName } from "../lib/library/manifest.ts";
 import { buildMissing } from "../tools/common.ts";
-import { findRuntimes, ROOT, RUNTIMES } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
+import { findRuntimes, RUNTIMES } from "../tools/runtimes.ts";
 import {
   accept,
   type Baseline,

@@ -20,11 +20,12 @@ import type { HeapProfile } from "../lib/watch/heap/types.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
-import { findRuntimes, parseRuntimeNames, ROOT } from "../tools/runtimes.ts";
+import { builtLibrary, CLI, ROOT } from "../tools/paths.ts";
+import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
 const GUIDE = join(ROOT, "docs", "user-guide", "heap-profiles.md");
 const PROGRAM = join(ROOT, "bench", "heap-tools", "leak.mjs");
-const JEMALLOC = join(ROOT, "build", "native", "linux-x64-gnu", "preload", "libjemalloc.so");
+const JEMALLOC = builtLibrary("jemalloc", "preload");
 const LEAK = "rememberRequest";
 const LEAKED_MIB = 100;
 const MIB = 2 ** 20;
@@ -90,11 +91,10 @@ function seenBy(tool: string, profile: HeapProfile): Seen {
 }
 
 async function offheap(): Promise<Seen> {
-  const cli = join(ROOT, "lib", "cli.ts");
   const command = [
     NODE,
     "--no-warnings",
-    cli,
+    CLI,
     "run",
     "--heap-profiling",
     "--active",

@@ -13,17 +13,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
 import { medianOf } from "../lib/median.ts";
 import { positive } from "../tools/common.ts";
 import { cleanEnvironment } from "../scripts/npm/process.ts";
+import { CLI } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
 import { installPackage } from "./packaged.ts";
 
-const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
 const ALLOCATORS = ["system", ...BUILT_ALLOCATORS] as const;
 
 /** What the package's launcher may add to Node's own start, in milliseconds, on a quiet machine. */

@@ -16,13 +16,13 @@ import { formatBytes } from "../lib/units.ts";
 import { libraryFileName } from "../lib/library/directories.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { howItEnded, runToEnd } from "../tools/processes.ts";
-import { findRuntimes, parseRuntimeNames, ROOT, type Runtime } from "../tools/runtimes.ts";
+import { CLI } from "../tools/paths.ts";
+import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
 
 /** A thousandth of a processor, of a second. */
 const LIMIT_MICROSECONDS = 1000;
 const PROGRAM = fileURLToPath(new URL("./metrics/program.ts", import.meta.url));
 const CROWD = fileURLToPath(new URL("./metrics/crowd.c", import.meta.url));
-const CLI = join(ROOT, "lib", "cli.ts");
 
 const { runtime: names, processes: counts } = new Command("npm run bench:metrics --")
   .description("Measures scrapes of programs and of offheap serve.")

@@ -12,7 +12,7 @@ import process from "node:process";
 import { Command } from "commander";
 import { buildMissing, positive } from "../tools/common.ts";
 import { withPart } from "../tools/marked-text.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 import { measureCosts } from "./misuse/costs.ts";
 import { runCases } from "./misuse/outcomes.ts";
 import { buildMisuse, listCases, makeSetups } from "./misuse/program.ts";

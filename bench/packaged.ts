@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { buildMissing } from "../tools/common.ts";
 import { buildAll } from "../scripts/npm/build.ts";
 import { MAIN_PACKAGE } from "../scripts/npm/manifest.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 
 /**
  * Builds the package into a project.

@@ -13,7 +13,8 @@ import process from "node:process";
 import { Command, Option } from "commander";
 import { buildMissing, positive } from "../tools/common.ts";
 import { unformatted, withPart } from "../tools/marked-text.ts";
-import { findRuntimes, ROOT, RUNTIMES } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
+import { findRuntimes, RUNTIMES } from "../tools/runtimes.ts";
 import { buildChurn } from "./native/build.ts";
 import {
   type BuildOutcome,

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { Command, Option } from "commander";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 import { buildAll } from "./npm/build.ts";
 import { moduleSpecifier } from "./npm/dnt.ts";
 import { type BuilderName, BUILDERS } from "./npm/main-package.ts";

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { BUMPED_FILES, bumpVersion } from "./release/version.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 
 const [asked, ...surplus] = process.argv.slice(2);
 if (asked === undefined || surplus.length > 0) {

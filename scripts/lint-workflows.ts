@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 import { lintWorkflows } from "./workflows/lint.ts";
 
 const problems = await lintWorkflows(ROOT);

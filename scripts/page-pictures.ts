@@ -7,7 +7,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 
 const TAKEN = join(ROOT, "build", "tests", "serve-page");
 const PICTURES = join(ROOT, "docs", "user-guide", "pictures");

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../lib/version.ts";
 import { releaseNotes } from "./release/changelog.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 
 const [option, tag] = process.argv.slice(2);
 try {

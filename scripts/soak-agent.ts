@@ -12,14 +12,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { median } from "simple-statistics";
 import { askAgent } from "../lib/watch/agent/client.ts";
 import { positive } from "../tools/common.ts";
+import { CLI, FIXTURES } from "../tools/paths.ts";
 
-const CLI = fileURLToPath(new URL("../lib/cli.ts", import.meta.url));
-const PROGRAM = fileURLToPath(new URL("../tests/fixtures/threads.c", import.meta.url));
+const PROGRAM = join(FIXTURES, "threads.c");
 const FORKS_A_SECOND = 50;
 const EVERY_MS = 1000 / FORKS_A_SECOND;
 /** What resident memory may be more at the end than after the beginning: 2 MiB of noise. */

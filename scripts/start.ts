@@ -13,10 +13,10 @@ import { selectAllocator } from "../mod.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import type { PipelineResult } from "../examples/document-pipeline.ts";
 import { howItEnded, runToEnd } from "../tools/processes.ts";
-import { findRuntimes, parseRuntimeNames, ROOT, type Runtime } from "../tools/runtimes.ts";
+import { CLI, ROOT } from "../tools/paths.ts";
+import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
 
 const PROGRAM: string = join(ROOT, "examples", "document-pipeline.ts");
-const CLI: string = join(ROOT, "lib", "cli.ts");
 const TIMEOUT_MS = 60_000;
 /** After this long a runtime begins no other round: a slow machine gets fewer, at least one. */
 const BUDGET_MS = 20_000;

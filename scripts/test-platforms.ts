@@ -17,7 +17,7 @@ import { runRow } from "./platforms/run-row.ts";
 import { summarise, tableOf } from "./platforms/table.ts";
 import type { PlatformReport, RowReport } from "./platforms/types.ts";
 import { endRunning } from "../tools/processes.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 
 /** The command line's options. */
 interface Options {

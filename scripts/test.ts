@@ -13,11 +13,11 @@ import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import { endRunning } from "../tools/processes.ts";
+import { ROOT } from "../tools/paths.ts";
 import {
   findRuntimes,
   type MissingRuntime,
   parseRuntimeNames,
-  ROOT,
   type Runtime,
 } from "../tools/runtimes.ts";
 import { bundlePrograms } from "./testing/bundle.ts";

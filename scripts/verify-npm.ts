@@ -46,7 +46,7 @@ import { type BuilderName, BUILDERS } from "./npm/main-package.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./npm/manifest.ts";
 import { cleanEnvironment, npmScript, run } from "./npm/process.ts";
 import { type Registry, startRegistry } from "./npm/registry.ts";
-import { ROOT } from "../tools/runtimes.ts";
+import { ROOT } from "../tools/paths.ts";
 
 /** The command line's options. */
 interface Options {

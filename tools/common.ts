@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { Variant } from "../lib/library/manifest.ts";
-import { ROOT } from "./runtimes.ts";
+import { ROOT } from "./paths.ts";
 
 /**
  * Builds the native libraries that are missing; with none missing it takes less than a second.

@@ -7,11 +7,8 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { ROOT } from "./paths.ts";
 import { howItEnded, runToEnd } from "./processes.ts";
-
-/** The root of the repository. */
-export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 
 /** The short names of runtimes; of {@linkcode RUNTIMES}, `--runtime` takes them. */
 export type RuntimeName = "deno" | "bun" | "node26" | "node24" | "node22";

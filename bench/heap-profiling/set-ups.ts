@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
-
-const CLI = fileURLToPath(new URL("../../lib/cli.ts", import.meta.url));
+import { CLI } from "../../tools/paths.ts";
 
 /** What `offheap run -a jemalloc` gets, and variables besides. */
 export interface SetUp {

@@ -10,7 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BUILT_ALLOCATORS, type BuiltAllocator } from "../../lib/allocators/mod.ts";
 import { launchEnvironment } from "../../lib/run/plan.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { manifestBeside } from "./manifests.ts";
 
 /** The identifiers of the program's cases. */

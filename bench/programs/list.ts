@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 
 /** How much is done. */
 export type Scale = "test" | "full";

@@ -4,13 +4,11 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import process from "node:process";
 import type { Comparison } from "../../lib/watch/compare/comparison.ts";
 import { cleanEnvironment } from "../../scripts/npm/process.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { CLI } from "../../tools/paths.ts";
 
-const CLI = join(ROOT, "lib", "cli.ts");
 const MOST_OUTPUT = 1 << 28;
 
 /**

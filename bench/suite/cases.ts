@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { CHURN } from "../native/build.ts";
 import type { WorkloadArguments } from "../workloads/support/program.ts";
 import type { CaseRuntime, Mode } from "./results.ts";

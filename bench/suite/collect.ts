@@ -5,7 +5,8 @@
  */
 import { spawnSync } from "node:child_process";
 import { VERSION } from "../../lib/version.ts";
-import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import type { MachineInfo, Run, StoredResults } from "./results.ts";
 import type { Setup } from "./setup.ts";
 

@@ -8,12 +8,10 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import process from "node:process";
 import { gunzipSync } from "node:zlib";
-import { libraryFileName } from "../../lib/library/directories.ts";
-import { hostTarget } from "../../lib/library/target.ts";
 import { planLaunch, preloadedLibraries } from "../../lib/run/plan.ts";
 import { launchWords, type VariantOptions } from "../../lib/watch/compare/variants.ts";
 import { debianFile } from "../../tools/packages/debian.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { builtLibrary, ROOT } from "../../tools/paths.ts";
 import type { MissingSubject, SubjectInfo } from "./results.ts";
 import type { Launched, SubjectSpec, Tuned } from "./subjects.ts";
 
@@ -144,9 +142,7 @@ function prepareOne(spec: SubjectSpec): Subject | MissingSubject {
   if (start.by === "launcher") return prepareLaunched(spec, start);
   if (start.by === "variables") return prepareTuned(spec, start);
   if (start.by === "preload") {
-    const { name: target, platform } = hostTarget();
-    const file = libraryFileName(start.library, platform);
-    const path = join(ROOT, "build", "native", target, "preload", file);
+    const path = builtLibrary(start.library, "preload");
     return preparePreloaded(spec, path, "preload", manifestVersion(path));
   }
   const found = debianFile(start.packageName, start.file);

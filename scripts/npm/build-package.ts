@@ -5,7 +5,7 @@
  */
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { copyParts, NATIVE_SOURCES, TEXTS, writeJson } from "./files.ts";
 import { buildJavaScript } from "./javascript.ts";
 import { buildManifest } from "./manifest.ts";

@@ -10,7 +10,7 @@ import { hostTarget } from "../../lib/library/target.ts";
 import { manifestOf } from "../../lib/library/resolve.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { isZig } from "../../packages/build/toolchain/zig.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { buildBuildPackage } from "./build-package.ts";
 import { type BuilderName, buildMainPackage, replaceDirectory } from "./main-package.ts";
 import { MAIN_PACKAGE, platformPackageName } from "./manifest.ts";

@@ -21,7 +21,7 @@ import { cacheDirectory, cachedSourcesDirectory } from "../../lib/library/direct
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import type { Client } from "./clients.ts";
 import { listFiles, writeJson } from "./files.ts";
 import { platformPackageName } from "./manifest.ts";

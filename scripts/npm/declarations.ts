@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { dropComments, keepReachable, listFiles, writeJson } from "./files.ts";
 import { ownRuntime } from "./process.ts";
 

@@ -10,7 +10,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { findRuntimes, ROOT, RUNTIMES } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import { findRuntimes, RUNTIMES } from "../../tools/runtimes.ts";
 import { buildJavaScript } from "./javascript.ts";
 
 /**

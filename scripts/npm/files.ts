@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, posix, relative, sep } from "node:path";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 
 /** The sources of both packages: what their entries can reach. */
 export const SOURCE_PARTS: readonly string[] = ["mod.ts", "ffi", "lib", "packages/build"];

@@ -11,7 +11,7 @@ import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type BuildOptions, type Metafile, type Plugin, version } from "esbuild";
 import { nodeRefusal } from "../../ffi/node-floor.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 
 /** The bundler, with its version. */
 export const ESBUILD: string = `esbuild ${version}`;

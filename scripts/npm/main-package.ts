@@ -7,7 +7,7 @@ import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { makePages, PAGE_LICENCES } from "../pages/make.ts";
 import { writeDeclarations } from "./declarations.ts";
 import { requireSameByDnt } from "./dnt.ts";

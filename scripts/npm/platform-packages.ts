@@ -11,7 +11,7 @@ import { librariesOf, type LibraryName, type Variant } from "../../lib/library/m
 import { manifestOf, manifestPath } from "../../lib/library/resolve.ts";
 import type { ReleaseTarget } from "../../lib/library/targets.ts";
 import { sha256File } from "../../packages/build/store/hashes.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { copyParts, licenceText, writeJson } from "./files.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./manifest.ts";
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../tools/free-port.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { installLocked } from "./locked.ts";
 import { cleanEnvironment, runOnMachine } from "./process.ts";
 

@@ -18,7 +18,7 @@ import { librariesOf, type LibraryManifest } from "../../lib/library/manifest.ts
 import type { ReleaseHashes } from "../../lib/library/release-hashes.ts";
 import { type ReleaseTarget, TARGETS } from "../../lib/library/targets.ts";
 import { sha256File } from "../../packages/build/store/hashes.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 
 /** The module's path, below the root of a checkout. */
 export const RELEASE_HASHES_FILE = "lib/library/release-hashes.ts";

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { howItEnded, runToEnd } from "../../tools/processes.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 
 /** How a command ended. */
 export interface BoundedEnding {

@@ -6,7 +6,8 @@
 import { join } from "node:path";
 import { BUILT_ALLOCATORS, type BuiltAllocator } from "../../lib/allocators/mod.ts";
 import type { Verification } from "../../lib/verify/types.ts";
-import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { runBounded } from "./bounded.ts";
 import type { Column, ColumnResult } from "./types.ts";
 

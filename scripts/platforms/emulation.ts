@@ -21,7 +21,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { debianRoot } from "../../tools/packages/debian.ts";
 import { pinnedPackage } from "../../tools/packages/npm-package.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { type NamespaceContents, namespacePrefix, requireNamespace } from "./namespace.ts";
 import type { Way } from "./types.ts";
 

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { layoutTable } from "../../tools/markdown-table.ts";
 import { withPart } from "../../tools/marked-text.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { OUTCOME_WORDS, RUNTIME_TITLES, testsCell, WAY_TITLES } from "./table.ts";
 import {
   type Column,

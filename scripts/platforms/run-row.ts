@@ -7,10 +7,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { pinnedPackage } from "../../tools/packages/npm-package.ts";
+import { ROOT } from "../../tools/paths.ts";
 import {
   findRuntimes,
   NODE24,
-  ROOT,
   type Runtime,
   RUNTIMES,
   type RuntimeSpec,

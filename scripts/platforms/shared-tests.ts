@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { testFiles } from "../testing/files.ts";
 import { type FileResult, runFile } from "../testing/run-file.ts";
 import type { PlatformRow } from "./matrix.ts";

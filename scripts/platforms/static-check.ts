@@ -24,7 +24,7 @@ import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
 import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { SHIM_RECIPE } from "../../packages/build/recipe/shim.ts";
 import type { Recipe } from "../../packages/build/types.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import type { ColumnResult } from "./types.ts";
 
 const RECIPES: Readonly<Record<LibraryName, Recipe>> = {

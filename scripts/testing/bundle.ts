@@ -12,7 +12,7 @@ import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type OutputFile, type Plugin } from "esbuild";
 import { keptDirectoryAsync, type Store } from "../../tools/kept-directory.ts";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { buildCommand } from "../npm/javascript.ts";
 import { testFiles } from "./files.ts";
 

@@ -6,7 +6,7 @@
 import { globSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 
 /** The folders whose lines are counted. */
 const FOLDERS: readonly string[] = ["ffi", "lib"];

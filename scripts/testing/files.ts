@@ -5,7 +5,7 @@
  */
 import { readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { ROOT } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
 
 const TESTS: string = join(ROOT, "tests");
 const SUFFIX = ".test.ts";

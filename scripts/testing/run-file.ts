@@ -9,7 +9,8 @@ import { join, relative, sep } from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
 import { type Ending, runToEnd } from "../../tools/processes.ts";
-import { ROOT, type Runtime } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { Runtime } from "../../tools/runtimes.ts";
 import { readReport, type Skip, type Summary, type Totals } from "./summary.ts";
 
 /** What a run of one file takes. */

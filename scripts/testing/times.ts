@@ -5,7 +5,8 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ROOT, type RuntimeName } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import type { RuntimeName } from "../../tools/runtimes.ts";
 
 const LAST: string = join(ROOT, "build", "tests", "seconds.json");
 const ROUGH: string = join(ROOT, "scripts", "testing", "rough-seconds.json");

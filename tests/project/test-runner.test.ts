@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { LibcName } from "../../lib/library/target.ts";
-import { parseRuntimeNames, ROOT, type RuntimeName, RUNTIMES } from "../../tools/runtimes.ts";
+import { ROOT } from "../../tools/paths.ts";
+import { parseRuntimeNames, type RuntimeName, RUNTIMES } from "../../tools/runtimes.ts";
 import { type Place, reasonToLeaveOut, RULES } from "../../scripts/testing/left-out.ts";
 import {
   differencesOf,

@@ -2,10 +2,8 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { FIXTURES } from "../../tools/paths.ts";
 import { compileTo } from "./built-once.ts";
-
-const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
 const directories: string[] = [];
 

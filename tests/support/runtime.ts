@@ -1,18 +1,12 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { runtimeInfo } from "../../ffi/mod.ts";
-import { libraryFileName } from "../../lib/library/directories.ts";
-import type { LibraryName } from "../../lib/library/manifest.ts";
-import { hostTarget } from "../../lib/library/target.ts";
+import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
+import { builtLibrary as pathOfBuilt, CLI, FIXTURES, ROOT } from "../../tools/paths.ts";
 import { type CommandOptions, type Ending, runToEnd } from "../../tools/processes.ts";
 
-/** This repository's root. */
-export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
-
-/** The fixtures' directory. */
-export const FIXTURES: string = join(ROOT, "tests", "fixtures");
+export { FIXTURES, ROOT };
 
 /** How long a child process may take before it is killed: far more than any needs. */
 const LIMIT_MS = 60_000;
@@ -96,20 +90,12 @@ export async function runChild(
   return result;
 }
 
-/** The path of a library that this checkout has built. */
+/** The path of a library that this checkout has built; names of tables are strings. */
 export function builtLibrary(name: string, variant = "release"): string {
-  const { name: target, platform } = hostTarget();
-  return join(
-    ROOT,
-    "build",
-    "native",
-    target,
-    variant,
-    libraryFileName(name as LibraryName, platform),
-  );
+  return pathOfBuilt(name as LibraryName, variant as Variant);
 }
 
 /** The command line of offheap in the runtime that runs this test. */
 export function offheapCommand(...args: string[]): [string, ...string[]] {
-  return runtimeCommand(join(ROOT, "lib", "cli.ts"), ...args);
+  return runtimeCommand(CLI, ...args);
 }

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../../lib/system/files.ts";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../paths.ts";
 
 const CACHE = join(ROOT, "build", "debian");
 const LIMIT_MS = 300_000;

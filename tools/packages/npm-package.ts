@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { ROOT } from "../runtimes.ts";
+import { ROOT } from "../paths.ts";
 import pinned from "./packages.json" with { type: "json" };
 
 /** A pinned package. */

@@ -11,6 +11,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ROOT } from "../../../tools/paths.ts";
 import { type Random, seeded } from "../support/random.ts";
 import { type Kind, KINDS, MAKERS } from "./make.ts";
 
@@ -32,7 +33,6 @@ const SHARES: Readonly<Record<Kind, number>> = {
 };
 const WHOLE = 100;
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CORPORA = join(ROOT, "build", "bench", "corpus");
 /** A corpus that other makers or other libraries have made is another corpus. */
 const MADE_BY = [
