@@ -17,8 +17,8 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { median, quantile } from "simple-statistics";
 import { askAgent } from "../lib/watch/agent/client.ts";
-import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { CLI } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
@@ -46,7 +46,7 @@ const { rounds, json } = new Command()
 const [node] = (await findRuntimes(parseRuntimeNames(["node26"]))).found;
 if (node === undefined) throw new Error("Cannot measure: there is no Node 26");
 const { binary } = node;
-const env = cleanEnvironment(binary, {});
+const env = cleanEnvironment(binary);
 const directory = mkdtempSync(join(tmpdir(), "offheap-bench-"));
 
 function launched(allocator: string, way: string, command: readonly string[]): string[] {

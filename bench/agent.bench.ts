@@ -10,8 +10,8 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { Command } from "commander";
-import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { CLI, ROOT } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
@@ -36,6 +36,6 @@ const { status } = spawnSync(
     ...["--", node.binary, ...node.spec.run, join(ROOT, "bench", "workloads", "documents.ts")],
     JSON.stringify({ scale, idle: IDLE_SECONDS }),
   ],
-  { stdio: "inherit", env: cleanEnvironment(node.binary, {}) },
+  { stdio: "inherit", env: cleanEnvironment(node.binary) },
 );
 process.exitCode = status ?? 1;

@@ -20,8 +20,8 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { median } from "simple-statistics";
 import { askAgent } from "../lib/watch/agent/client.ts";
-import { cleanEnvironment } from "../scripts/npm/process.ts";
 import { positive } from "../tools/common.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 import { COUNTED, countSteady } from "./heap-profiling/counts.ts";
 import { BASELINE, launched, type SetUp, SETUPS } from "./heap-profiling/set-ups.ts";
@@ -95,7 +95,7 @@ async function measureSamples(): Promise<number[]> {
     binary,
     launched(binary, setUp, "--expose-gc", file("heap-profiling/per-sample.mjs")),
     {
-      env: cleanEnvironment(binary, {}),
+      env: cleanEnvironment(binary),
       stdio: ["pipe", "pipe", "inherit"],
     },
   );

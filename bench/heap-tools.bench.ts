@@ -17,7 +17,7 @@ import { readDump } from "../lib/watch/heap/dump.ts";
 import { functionTable } from "../lib/watch/heap/table.ts";
 import { takeHeapProfile } from "../lib/watch/heap/take.ts";
 import type { HeapProfile } from "../lib/watch/heap/types.ts";
-import { cleanEnvironment } from "../scripts/npm/process.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
 import { builtLibrary, CLI, ROOT } from "../tools/paths.ts";

@@ -19,7 +19,7 @@ import {
   TIMES_HEAD,
   timesRows,
 } from "../scripts/npm/limits.ts";
-import { cleanEnvironment } from "../scripts/npm/process.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { PROGRAMS } from "../scripts/npm/programs.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 import { installPackage } from "./packaged.ts";

@@ -18,7 +18,7 @@ import { Command } from "commander";
 import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
 import { medianOf } from "../lib/median.ts";
 import { positive } from "../tools/common.ts";
-import { cleanEnvironment } from "../scripts/npm/process.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { CLI } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
 import { installPackage } from "./packaged.ts";

@@ -44,8 +44,9 @@ import {
 } from "./npm/limits.ts";
 import { type BuilderName, BUILDERS } from "./npm/main-package.ts";
 import { MAIN_PACKAGE, platformManifest, platformPackageName } from "./npm/manifest.ts";
-import { cleanEnvironment, npmScript, run } from "./npm/process.ts";
+import { npmScript, run } from "./npm/process.ts";
 import { type Registry, startRegistry } from "./npm/registry.ts";
+import { cleanEnvironment } from "../tools/environment.ts";
 import { ROOT } from "../tools/paths.ts";
 
 /** The command line's options. */
@@ -130,7 +131,7 @@ async function checkPackages(
 ): Promise<string[]> {
   step("publint, attw, sizes");
   const archives: string[] = [];
-  const env = cleanEnvironment(node, {});
+  const env = cleanEnvironment(node);
   const tool = (name: string, script: string): string[] => [
     node,
     join(ROOT, "node_modules", name, script),

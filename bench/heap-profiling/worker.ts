@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { cleanEnvironment } from "../../scripts/npm/process.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
 import { launched, type SetUp } from "./set-ups.ts";
 
 const PORTIONS = fileURLToPath(new URL("portions.ts", import.meta.url));

@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import type { Comparison } from "../../lib/watch/compare/comparison.ts";
-import { cleanEnvironment } from "../../scripts/npm/process.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
 import { CLI } from "../../tools/paths.ts";
 
 const MOST_OUTPUT = 1 << 28;
@@ -27,7 +27,7 @@ export function compareOnce(
     encoding: "utf8",
     maxBuffer: MOST_OUTPUT,
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...cleanEnvironment(node, {}), PATH: [...path, process.env.PATH ?? ""].join(":") },
+    env: cleanEnvironment(node, { PATH: [...path, process.env.PATH ?? ""].join(":") }),
   });
   if (status !== 0) throw new Error(`Cannot go on: offheap compare ended with status ${status}`);
   return JSON.parse(stdout);

@@ -6,10 +6,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
-import process from "node:process";
 import { gunzipSync } from "node:zlib";
 import { planLaunch, preloadedLibraries } from "../../lib/run/plan.ts";
 import { launchWords, type VariantOptions } from "../../lib/watch/compare/variants.ts";
+import { environmentWithout } from "../../tools/environment.ts";
 import { debianFile } from "../../tools/packages/debian.ts";
 import { builtLibrary, ROOT } from "../../tools/paths.ts";
 import type { MissingSubject, SubjectInfo } from "./results.ts";
@@ -25,16 +25,12 @@ export interface Subject {
 }
 
 /** What the suite must not inherit: it would change an allocator, or offheap. */
-const FOREIGN = /^(LD_PRELOAD|_?R?JE_MALLOC_CONF|MALLOC_.*|MIMALLOC_.*|TCMALLOC_.*|OFFHEAP_.*)$/i;
-const TUNABLES = "GLIBC_TUNABLES";
+const FOREIGN =
+  /^(LD_PRELOAD|_?R?JE_MALLOC_CONF|MALLOC_.*|MIMALLOC_.*|TCMALLOC_.*|GLIBC_TUNABLES|OFFHEAP_.*)$/i;
 
 /** The environment in which every program starts, before its subject's own variables. */
 export function neutralEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] =>
-      entry[1] !== undefined && !FOREIGN.test(entry[0]) && entry[0] !== TUNABLES
-    ),
-  );
+  return environmentWithout(FOREIGN);
 }
 
 /** A path without this machine's part. */

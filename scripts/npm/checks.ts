@@ -21,11 +21,12 @@ import { cacheDirectory, cachedSourcesDirectory } from "../../lib/library/direct
 import { hostTarget } from "../../lib/library/target.ts";
 import { TARGETS } from "../../lib/library/targets.ts";
 import { VERSION } from "../../lib/version.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
 import { ROOT } from "../../tools/paths.ts";
 import type { Client } from "./clients.ts";
 import { listFiles, writeJson } from "./files.ts";
 import { platformPackageName } from "./manifest.ts";
-import { attempt, cleanEnvironment, run, type RunOptions } from "./process.ts";
+import { attempt, run, type RunOptions } from "./process.ts";
 import { consumerConfigs, type ProgramReport, PROGRAMS } from "./programs.ts";
 import type { Registry } from "./registry.ts";
 
@@ -192,7 +193,7 @@ export async function checkTypes({ client, options }: Project): Promise<void> {
     writeJson(join(options.cwd, name), config);
     await run([client.binary, compiler, "-p", name], {
       ...options,
-      env: cleanEnvironment(client.binary, {}),
+      env: cleanEnvironment(client.binary),
     });
   }
 }

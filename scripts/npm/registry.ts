@@ -10,10 +10,10 @@ import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
+import { cleanEnvironment } from "../../tools/environment.ts";
 import { freePort } from "../../tools/free-port.ts";
+import { installLocked, runOnMachine } from "../../tools/packages/locked.ts";
 import { ROOT } from "../../tools/paths.ts";
-import { installLocked } from "./locked.ts";
-import { cleanEnvironment, runOnMachine } from "./process.ts";
 
 const START_SECONDS = 60;
 const STOP_SECONDS = 10;
@@ -84,7 +84,7 @@ export async function startRegistry(directory: string, node: string): Promise<Re
   const script = join(installed, "node_modules", "verdaccio", "bin", "verdaccio");
   const child = spawn(node, [script, "--config", config, "--listen", `127.0.0.1:${port}`], {
     cwd: directory,
-    env: cleanEnvironment(node, {}),
+    env: cleanEnvironment(node),
     stdio: ["ignore", output, output],
   });
   const stopNow = (): void => void child.kill("SIGKILL");

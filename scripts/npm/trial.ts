@@ -7,7 +7,8 @@
 import { realpathSync, writeFileSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import type { Verification } from "../../lib/verify/types.ts";
-import { cleanEnvironment, ownRuntime, run } from "./process.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
+import { ownRuntime, run } from "./process.ts";
 
 /** Loads the module, makes errors of ours, and prints what `verifyAllocator()` reports. */
 const USE_MODULE = `
@@ -52,7 +53,7 @@ async function runTrial(command: readonly string[], directory: string): Promise<
   try {
     return await run(command, {
       cwd: dirname(directory),
-      env: cleanEnvironment(command[0] ?? "", {}),
+      env: cleanEnvironment(command[0] ?? ""),
     });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { before, test } from "node:test";
-import { cleanEnvironment } from "../../scripts/npm/process.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
 import {
   EXPECTED,
   findTools,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import process from "node:process";
-import { cleanEnvironment } from "../../scripts/npm/process.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
 import { EXPECTED, findTools, listening, npmProject, PROGRAM } from "../support/npm-project.ts";
 import { skipUnless } from "../support/skip.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import process from "node:process";
+import { childEnvironment } from "./runtime.ts";
 
 /** The longest that a child may take to answer, in milliseconds. */
 const PATIENCE = 60_000;
@@ -37,11 +37,7 @@ export async function withChild<R>(
   options: ChildOptions,
   use: (child: AnsweringChild) => R | Promise<R>,
 ): Promise<R> {
-  const env: Record<string, string> = {};
-  const wanted = { ...process.env, LD_PRELOAD: undefined, ...options.env };
-  for (const [name, value] of Object.entries(wanted)) {
-    if (value !== undefined) env[name] = value;
-  }
+  const env = childEnvironment(options.env);
   const user = options.uid === undefined ? {} : { uid: options.uid };
   const child = spawn(command, [...args], { env, stdio: ["pipe", "pipe", "pipe"], ...user });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));

@@ -18,8 +18,9 @@ import {
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { buildAll, type BuiltPackages } from "../../scripts/npm/build.ts";
-import { installLocked } from "../../scripts/npm/locked.ts";
-import { cleanEnvironment, run } from "../../scripts/npm/process.ts";
+import { run } from "../../scripts/npm/process.ts";
+import { cleanEnvironment } from "../../tools/environment.ts";
+import { installLocked } from "../../tools/packages/locked.ts";
 import { builtOnceAsync } from "./built-once.ts";
 import { temporaryDirectory } from "./compile.ts";
 import { ROOT } from "./runtime.ts";

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type AnsweringChild, withChild } from "./child.ts";
 import { temporaryDirectory } from "./compile.ts";
-import { childEnvironment, FIXTURES, offheapCommand, runChild, runtimeCommand } from "./runtime.ts";
+import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "./runtime.ts";
 
 /** Where profiles are written. */
 export const directory: string = temporaryDirectory();
@@ -22,7 +22,7 @@ export function withHolder<R>(
   program: readonly string[] = runtimeCommand(join(FIXTURES, "heap-holding.ts")),
 ): Promise<R> {
   const [command, ...args] = offheapCommand("run", ...options, "--", ...program);
-  return withChild(command, args, { env: childEnvironment() }, use);
+  return withChild(command, args, {}, use);
 }
 
 /** Runs `offheap heap`, which must succeed; what it printed. */

@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import process from "node:process";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import type { LibraryName, Variant } from "../../lib/library/manifest.ts";
+import { environmentWithout } from "../../tools/environment.ts";
 import { builtLibrary as pathOfBuilt, CLI, FIXTURES, ROOT } from "../../tools/paths.ts";
 import { type CommandOptions, type Ending, runToEnd } from "../../tools/processes.ts";
 
@@ -50,29 +51,14 @@ export interface ChildOptions extends CommandOptions {
 }
 
 /** Variables by which one test's process could disturb another's. */
-const NEUTRAL: Readonly<Record<string, undefined>> = {
-  LD_PRELOAD: undefined,
-  OFFHEAP_AGENT: undefined,
-  OFFHEAP_ALLOCATOR: undefined,
-  OFFHEAP_BACKGROUND: undefined,
-  OFFHEAP_HEAP_PROFILING: undefined,
-  OFFHEAP_LIBRARY: undefined,
-  OFFHEAP_REQUIRE: undefined,
-  OFFHEAP_RESTORE: undefined,
-  OFFHEAP_SET: undefined,
-  MALLOC_CONF: undefined,
-  NODE_OPTIONS: undefined,
-  DENO_V8_FLAGS: undefined,
-};
+const DISTURBING =
+  /^(LD_PRELOAD|MALLOC_CONF|NODE_OPTIONS|DENO_V8_FLAGS|OFFHEAP_(?!TEST_|MODEL_|ZIG$).*)$/;
 
 /** The environment of a child process. */
 export function childEnvironment(
   variables: Readonly<Record<string, string | undefined>> = {},
 ): Record<string, string> {
-  const merged = { ...process.env, ...NEUTRAL, ...variables };
-  return Object.fromEntries(
-    Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
+  return environmentWithout(DISTURBING, variables);
 }
 
 /** Runs a command to its end; kills it when it takes far too long. */

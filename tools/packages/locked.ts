@@ -1,14 +1,16 @@
 /**
  * Tools that `npm ci` does not bring, since few need them: each directory of a `package.json` and a
- * lock file here is installed below `build/` when it is asked for. Bun does so in a fifth of npm's
+ * lock file in `scripts/npm/` is installed below `build/` when it is asked for. Bun does so in a fifth of npm's
  * time.
  *
  * @module
  */
+import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { ROOT } from "../../tools/paths.ts";
-import { runOnMachine } from "./process.ts";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { ownPath } from "../environment.ts";
+import { ROOT } from "../paths.ts";
 
 /** The directories. */
 export type LockedName = "load" | "managers" | "next" | "registry" | "tools";
@@ -39,4 +41,20 @@ export function installLocked(name: LockedName): string {
   runOnMachine(directory, BUN, "install", ...options);
   writeFileSync(done, wanted);
   return directory;
+}
+
+/**
+ * Runs a command with the Node and the settings that npm has on this machine.
+ *
+ * @returns What it wrote.
+ * @throws {Error} with what it wrote to standard error when it fails.
+ */
+export function runOnMachine(cwd: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, PATH: ownPath().join(delimiter) },
+  });
+  if (status === 0) return stdout.trim();
+  throw new Error(`Cannot run ${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
 }
