@@ -6,16 +6,21 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { ownPath } from "../environment.ts";
+import { keptDirectory } from "../kept-directory.ts";
 import { ROOT } from "../paths.ts";
 
 /** The directories. */
 export type LockedName = "load" | "managers" | "next" | "registry" | "tools";
 
 const BUN = join(ROOT, "node_modules", "bun", "bin", "bun.exe");
+
+/** Those of another lock file are kept this long. */
+const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
  * Installs what a lock file names, unless that has been done.
@@ -25,22 +30,18 @@ const BUN = join(ROOT, "node_modules", "bun", "bin", "bun.exe");
  */
 export function installLocked(name: LockedName): string {
   const source = join(ROOT, "scripts", "npm", name);
-  const directory = join(ROOT, "build", name);
-  const done = join(directory, ".installed");
-  const wanted = readFileSync(join(source, "bun.lock"), "utf8");
-  if (existsSync(done) && readFileSync(done, "utf8") === wanted) return directory;
-  rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true });
-  for (const file of ["package.json", "bun.lock"]) {
-    copyFileSync(join(source, file), join(directory, file));
-  }
-  // Bun does not read all of npm's files of settings. Their packages need no install scripts.
-  const network = runOnMachine(directory, "npm", "config", "get", "registry", "cafile")
-    .split("\n").filter((line) => !line.endsWith("=null")).map((line) => `--${line}`);
-  const options = ["--frozen-lockfile", "--ignore-scripts", ...network];
-  runOnMachine(directory, BUN, "install", ...options);
-  writeFileSync(done, wanted);
-  return directory;
+  const place = join(ROOT, "build", name);
+  const hash = createHash("sha256").update(readFileSync(join(source, "bun.lock")));
+  return keptDirectory({ place, kept: KEPT_MS }, hash.digest("hex").slice(0, 16), (directory) => {
+    for (const file of ["package.json", "bun.lock"]) {
+      copyFileSync(join(source, file), join(directory, file));
+    }
+    // Bun does not read all of npm's files of settings. Their packages need no install scripts.
+    const network = runOnMachine(directory, "npm", "config", "get", "registry", "cafile")
+      .split("\n").filter((line) => !line.endsWith("=null")).map((line) => `--${line}`);
+    const options = ["--frozen-lockfile", "--ignore-scripts", ...network];
+    runOnMachine(directory, BUN, "install", ...options);
+  });
 }
 
 /**
