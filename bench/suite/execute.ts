@@ -41,9 +41,6 @@ function readOutput(what: string, { stdout, output }: RunResult): WorkloadOutput
 /** libc's file, as evidence names it; musl would not be named so. */
 const LIBC = /\blibc\.so\.6\b/;
 
-/** Allocators that answer no question about a block of theirs: the object decides. */
-const UNVERIFIABLE: readonly string[] = ["tcmalloc"];
-
 /**
  * Checks who served `malloc` inside a run.
  *
@@ -59,8 +56,7 @@ export function requireServed(
   const fromFile = file === undefined
     ? LIBC.test(object)
     : files.some((path) => object.includes(path));
-  const proven = verified || UNVERIFIABLE.includes(info.allocator);
-  if (allocator === info.allocator && proven && fromFile) return;
+  if (allocator === info.allocator && verified && fromFile) return;
   throw new RunError(
     `Cannot count ${what}: malloc must be served by ${info.allocator} of ${wanted}, verified; ` +
       `got ${allocator}, ${verified ? "verified" : "not verified"}, ${object || "no object"}`,

@@ -189,16 +189,12 @@ test("another allocator than the subject's, or one from another file, is refused
   const own = subject("j", "jemalloc", "/a/libjemalloc.so");
   requireServed("x", own, served("jemalloc", true, 'mallctl is at 0x1 in "/a/libjemalloc.so"'));
   requireServed("x", SYSTEM, served("glibc", true, "/lib/libc.so.6"));
-  // tcmalloc answers no question about a block: its object decides.
-  const other = subject("t", "tcmalloc", "/a/libtcmalloc.so");
-  requireServed("x", other, served("tcmalloc", false, "/a/libtcmalloc.so"));
   for (
     const [who, evidence] of [
       [own, served("glibc", true, "/a/libjemalloc.so")],
       [own, served("jemalloc", false, "/a/libjemalloc.so")],
       [own, served("jemalloc", true, "/b/libjemalloc.so")],
       [SYSTEM, served("glibc", true, "/a/libjemalloc.so")],
-      [other, served("tcmalloc", false, "/b/libtcmalloc.so")],
     ] as const
   ) {
     assert.throws(() => requireServed("case x", who, evidence), /Cannot count case x: malloc must/);
