@@ -19,11 +19,6 @@ export function markdownTable({ head, rows, words }: Table): string {
   return layoutTable(head.map(escapeCell), rows.map((row) => row.map(escapeCell)), words);
 }
 
-/** Every table of some results as Markdown, by its name, for a document's generator. */
-export function markdownTables(results: Results): Map<string, string> {
-  return new Map(allTables(results).map((table) => [table.name, markdownTable(table)]));
-}
-
 /** The whole report. */
 export function markdownReport(results: Results): string {
   const parts = [

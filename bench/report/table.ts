@@ -6,7 +6,7 @@
 
 /** A table. */
 export interface Table {
-  /** By which a document asks for it. */
+  /** By which the page asks for it. */
   readonly name: string;
   readonly title: string;
   readonly head: readonly string[];
