@@ -9,6 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
 import { Command } from "commander";
+import { BUILT_ALLOCATORS } from "../lib/allocators/mod.ts";
+import { medianOf } from "../lib/median.ts";
 import { selectAllocator } from "../mod.ts";
 import { buildMissing, positive } from "../tools/common.ts";
 import type { PipelineResult } from "../examples/document-pipeline.ts";
@@ -39,7 +41,7 @@ const program: Command = new Command("npm start --")
   .description("Runs the document pipeline in every runtime, under the allocator and without it.")
   .option("-r, --runtime <names...>", "only these: deno, bun, node26, node22", [])
   .option("-n, --rounds <count>", "runs of each kind; the table shows their medians", positive, 1)
-  .option("-a, --allocator <name>", "auto, jemalloc or mimalloc", "auto");
+  .option("-a, --allocator <name>", ["auto", ...BUILT_ALLOCATORS].join(", "), "auto");
 
 try {
   program.parse();
@@ -145,7 +147,7 @@ function tableOf(comparisons: readonly Comparison[]): string {
     for (const results of [plain, under]) {
       const all = results.every(({ verification }) => verification.processAllocatorVerified);
       const cells = [
-        ...cellsOf(plain, results, ({ milliseconds }) => milliseconds, (ms) => `${ms} ms`),
+        ...cellsOf(plain, results, ({ milliseconds: ms }) => ms, (ms) => `${ms.toFixed(0)} ms`),
         ...cellsOf(plain, results, ({ peakRss }) => peakRss, mebibytes),
         ...cellsOf(plain, results, ({ rss }) => rss, mebibytes),
       ];
@@ -162,15 +164,8 @@ function cellsOf(
   value: (result: PipelineResult) => number,
   print: (value: number) => string,
 ): [string, string] {
-  const own = median(results.map(value));
-  return [print(own), results === plain ? "" : `×${(own / median(plain.map(value))).toFixed(2)}`];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? NaN;
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
-  return Math.round((lower + upper) / 2);
+  const own = medianOf(results.map(value));
+  return [print(own), results === plain ? "" : `×${(own / medianOf(plain.map(value))).toFixed(2)}`];
 }
 
 function mebibytes(bytes: number): string {

@@ -10,7 +10,8 @@
  * @module
  */
 import { setImmediate } from "node:timers/promises";
-import { type Effort, quantile, type Values } from "./rows.ts";
+import { medianOf } from "../../lib/median.ts";
+import type { Effort, Values } from "./rows.ts";
 
 /** Does its work `count` times. What it returns is kept, so that the work cannot be left out. */
 export type Loop = (count: number) => unknown;
@@ -92,10 +93,6 @@ export async function warmUp({ time }: Side, { turn, warmUp }: Effort): Promise<
   return Math.max(1, Math.round(count * turn * 1e6 / Math.max(last, 1)));
 }
 
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
 /**
  * Measures a subject and what it may be compared with; the baseline that is fastest counts. The
  * values are those of the round whose ratio is the median of all rounds' ratios: the two turns of a
@@ -118,7 +115,7 @@ export async function compare(
       values.push(side.time(count) / count);
     }
   }
-  const best = rest.sort((a, b) => median(a.values) - median(b.values))[0];
+  const best = rest.sort((a, b) => medianOf(a.values) - medianOf(b.values))[0];
   if (own === undefined || best === undefined) {
     throw new RangeError("Cannot compare: there must be a subject and a baseline");
   }

@@ -52,9 +52,3 @@ export function rowOf(name: string, runtime: RuntimeName, unit: string, values: 
   const ratio = subjectValue / baselineValue;
   return { case: name, runtime, subject, baseline, unit, subjectValue, baselineValue, ratio };
 }
-
-/** The value below which a share of the samples lie. */
-export function quantile(samples: readonly number[], share: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
-}

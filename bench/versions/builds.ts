@@ -13,9 +13,8 @@ import { launchPlatform } from "../../lib/run/platforms.ts";
 import { libraryVersion } from "../../lib/library/version.ts";
 import { prepareVariant } from "../../lib/watch/compare/variants.ts";
 import { DEBIAN_ALLOCATORS, debianAllocatorFile } from "../../tools/packages/debian-allocators.ts";
-import { JEMALLOC_RECIPE } from "../../packages/build/recipe/jemalloc.ts";
-import { MIMALLOC_RECIPE } from "../../packages/build/recipe/mimalloc.ts";
 import { buildNative, type BuildOptions } from "../../packages/build/mod.ts";
+import { ALLOCATOR_RECIPES } from "../../packages/build/plan/libraries.ts";
 import { pinnedVersions } from "../../packages/build/plan/pins.ts";
 import { neutralEnvironment, packageVersion } from "../suite/prepare.ts";
 import type { MissingSubject } from "../suite/results.ts";
@@ -49,10 +48,10 @@ function allocatorOf(file: string): BuiltAllocator {
 /** Which allocator a directory has the source of. */
 function allocatorOfSource(directory: string): BuiltAllocator {
   const problems: string[] = [];
-  for (const recipe of [JEMALLOC_RECIPE, MIMALLOC_RECIPE]) {
+  for (const name of BUILT_ALLOCATORS) {
     try {
-      recipe.version(directory);
-      return recipe.name === "jemalloc" ? "jemalloc" : "mimalloc";
+      ALLOCATOR_RECIPES[name].version(directory);
+      return name;
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
       problems.push(error.message);

@@ -26,7 +26,7 @@ import type {
 } from "../types.ts";
 
 /** The quick ones first. */
-const ALLOCATOR_RECIPES: Readonly<Record<BuiltAllocator, Recipe>> = {
+export const ALLOCATOR_RECIPES: Readonly<Record<BuiltAllocator, Recipe>> = {
   mimalloc: MIMALLOC_RECIPE,
   jemalloc: JEMALLOC_RECIPE,
 };
