@@ -1,6 +1,6 @@
 /**
  * `npm run bench:analysis`: writes the figures of documents from the results of one full run, which
- * lie in docs/development/benchmarks.
+ * are in docs/development/benchmarks.
  *
  * @module
  */

@@ -31,7 +31,7 @@ export interface Client {
   readonly programs: readonly string[];
   /** The end of the module that `import` leads to. */
   readonly module: string;
-  /** Whether packages lie in the project's `node_modules`. */
+  /** Whether packages are in the project's `node_modules`. */
   readonly local: boolean;
   /**
    * Which platforms' packages it fetches: this one's, also those for another C library, or all, of

@@ -57,7 +57,7 @@ const CODE: ReadonlyMap<string, string> = new Map(
   ["ffi", "lib", "packages", "scripts", "deploy"].flatMap((folder) =>
     readdirSync(`${ROOT}/${folder}`, { recursive: true, encoding: "utf8" })
       .filter((name) => /\.(?:ts|js|c|h|sh|yml|json|service)$/.test(name))
-      .filter((name) => !/^npm\b|\bpage\b.*\.ts$|node_modules/.test(name))
+      .filter((name) => !/\bpage\b.*\.ts$|node_modules/.test(name))
       .map((name) => `${folder}/${name}`)
   ).map((path) => [path, readFileSync(`${ROOT}/${path}`, "utf8")]),
 );
