@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { tmpdir } from "node:os";
@@ -20,6 +20,7 @@ import { askAgent } from "../lib/watch/agent/client.ts";
 import { positive } from "../tools/common.ts";
 import { cleanEnvironment } from "../tools/environment.ts";
 import { CLI } from "../tools/paths.ts";
+import { startUntil } from "../tools/processes.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
 const SOURCE = fileURLToPath(new URL("agent/first-thread.c", import.meta.url));
@@ -79,10 +80,6 @@ function request(port: number, path: string): Promise<number> {
   });
 }
 
-function portOf(child: ChildProcess): Promise<number> {
-  return new Promise((resolve) => child.stdout?.once("data", (text) => resolve(Number(text))));
-}
-
 async function notePurge(allocator: string, pid: number): Promise<void> {
   const { lastPurgeMilliseconds, returned } = await askAgent(pid, "stats");
   note(`${allocator}: the purge at rest, ms: with`, lastPurgeMilliseconds);
@@ -90,23 +87,23 @@ async function notePurge(allocator: string, pid: number): Promise<void> {
 }
 
 async function measureServer(allocator: string, way: string): Promise<void> {
-  const child = spawn(binary, launched(allocator, way, [binary, "-e", SERVER]), {
-    env,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const { found: port, pid, end } = await startUntil(
+    [binary, ...launched(allocator, way, [binary, "-e", SERVER])],
+    { env, stdio: ["ignore", "pipe", "ignore"] },
+    Number,
+  );
   try {
-    const port = await portOf(child);
     for (let i = 0; i < REQUESTS; i++) await request(port, "/");
     for (let i = 0; i < 3; i++) await request(port, "/burst");
     await new Promise((resolve) => setTimeout(resolve, 4000));
-    if (way === "with") await notePurge(allocator, child.pid ?? 0);
+    if (way === "with") await notePurge(allocator, pid);
     const times: number[] = [];
     for (let i = 0; i < REQUESTS; i++) times.push(await request(port, "/"));
     note(`${allocator}: request after a purge, p50 ms: ${way}`, median(times));
     note(`${allocator}: request after a purge, p99 ms: ${way}`, quantile(times, 0.99));
     note(`${allocator}: request after a purge, max ms: ${way}`, Math.max(...times));
   } finally {
-    child.kill("SIGKILL");
+    await end();
   }
 }
 

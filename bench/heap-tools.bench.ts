@@ -6,11 +6,10 @@
  *
  * @module
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { assembleProfile, lookAtProcess } from "../lib/watch/heap/assemble.ts";
 import { readDump } from "../lib/watch/heap/dump.ts";
@@ -21,6 +20,7 @@ import { cleanEnvironment } from "../tools/environment.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
 import { withPart } from "../tools/marked-text.ts";
 import { builtLibrary, CLI, ROOT } from "../tools/paths.ts";
+import { startUntil } from "../tools/processes.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 
 const GUIDE = join(ROOT, "docs", "user-guide", "heap-profiles.md");
@@ -53,23 +53,19 @@ const directory = mkdtempSync(join(tmpdir(), "offheap-heap-tools-"));
 
 /** Starts the program, waits until it has leaked, looks at it, and ends it. */
 async function whileLeaking<R>(
-  command: readonly [string, ...string[]],
+  command: readonly string[],
   variables: Readonly<Record<string, string>>,
   look: (pid: number) => Promise<R>,
 ): Promise<R> {
-  const [file, ...args] = command;
-  const child = spawn(file, args, {
-    env: cleanEnvironment(NODE, variables),
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const { found: pid, child, ended } = await startUntil(
+    command,
+    { env: cleanEnvironment(NODE, variables), stdio: ["pipe", "pipe", "inherit"] },
+    (text) => /^leaked (\d+) /m.exec(text)?.[1],
+  );
   try {
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (line.startsWith("leaked ")) return await look(Number(line.split(" ")[1]));
-    }
-    throw new Error(`${file} ended before it leaked`);
+    return await look(Number(pid));
   } finally {
-    child.stdin.end();
+    child.stdin?.end();
     await ended;
   }
 }
@@ -103,7 +99,7 @@ async function offheap(): Promise<Seen> {
     PROGRAM,
   ];
   return await whileLeaking(
-    command as [string, ...string[]],
+    command,
     {},
     async (pid) => seenBy("offheap", await takeHeapProfile(pid)),
   );

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { Command } from "commander";
 import { formatBytes } from "../lib/units.ts";
 import { libraryFileName } from "../lib/library/directories.ts";
 import { layoutTable } from "../tools/markdown-table.ts";
-import { howItEnded, runToEnd } from "../tools/processes.ts";
+import { howItEnded, runToEnd, startUntil } from "../tools/processes.ts";
 import { CLI } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames, type Runtime } from "../tools/runtimes.ts";
 
@@ -92,19 +92,16 @@ async function withCrowd<R>(count: number, work: (pids: number[]) => Promise<R>)
   mkdirSync(join(directory, "sockets"), { mode: 0o700 });
   writeFileSync(shim, new Uint8Array(4096));
   execFileSync("cc", ["-O2", "-pthread", "-o", program, CROWD]);
-  const child = spawn(program, [String(count), join(directory, "sockets"), shim], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const { child, pid, ended } = await startUntil(
+    [program, String(count), join(directory, "sockets"), shim],
+    { stdio: ["pipe", "pipe", "inherit"] },
+    (text) => text,
+  );
   try {
-    await new Promise((resolve, reject) => {
-      child.stdout.once("data", resolve);
-      child.once("exit", () => reject(new Error("the crowd ended")));
-    });
-    const path = `/proc/${child.pid}/task/${child.pid}/children`;
+    const path = `/proc/${pid}/task/${pid}/children`;
     return await work(readFileSync(path, "utf8").trim().split(" ").map(Number));
   } finally {
-    child.stdin.end();
+    child.stdin?.end();
     await ended;
     rmSync(directory, { recursive: true, force: true });
   }
@@ -134,17 +131,15 @@ async function measureExporter(
     "--pid",
     ...pids.map(String),
   ];
-  const child = spawn(binary, [...spec.run, CLI, ...words], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const { found: url, pid, end } = await startUntil(
+    [binary, ...spec.run, CLI, ...words],
+    {},
+    (text) => /^metrics: (\S+)\n/.exec(text)?.[1],
+  );
   try {
-    const line = await new Promise<string>((resolve) =>
-      child.stdout.setEncoding("utf8").once("data", resolve)
-    );
-    const url = line.trim().replace("metrics: ", "");
     const scrape = async (): Promise<string> => await (await fetch(url)).text();
     for (let warm = 0; warm < 5; warm++) await scrape();
-    const before = usageOf(child.pid ?? 0);
+    const before = usageOf(pid);
     const times: number[] = [];
     let text = "";
     for (let count = 0; count < SCRAPES; count++) {
@@ -152,7 +147,7 @@ async function measureExporter(
       text = await scrape();
       times.push(performance.now() - start);
     }
-    const after = usageOf(child.pid ?? 0);
+    const after = usageOf(pid);
     const series = text.split("\n").filter((each) => each !== "" && !each.startsWith("#")).length;
     const processor = (after.milliseconds - before.milliseconds) / SCRAPES;
     return [
@@ -166,7 +161,7 @@ async function measureExporter(
       formatBytes(after.resident),
     ];
   } finally {
-    child.kill("SIGTERM");
+    await end("SIGTERM");
   }
 }
 

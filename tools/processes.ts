@@ -1,6 +1,7 @@
 /**
- * Child processes that are run to their end: what they wrote is collected, a limit of time ends
- * them, and with a group of their own all that they started is ended with them.
+ * Child processes: those that are run to their end, whose output is collected and which a limit of
+ * time ends, and those that are used once they have said that they are ready. With a group of their
+ * own all that they started is ended with them.
  *
  * The packages that do this (execa, tinyexec, nano-spawn) end one process, not its group, and say
  * nothing of what it left running; both are what a test runner needs.
@@ -113,17 +114,88 @@ export function runToEnd(
   });
 }
 
+/** A command that runs, and has written what was waited for. */
+export interface Running<T> {
+  /** Its process ID. */
+  readonly pid: number;
+  /** The child itself. */
+  readonly child: ChildProcess;
+  /** What was found in its output. */
+  readonly found: T;
+  /** What it has written to standard error until now, where that is a pipe. */
+  standardError(): string;
+  /** Its exit status once it has ended; `null` after a signal. */
+  readonly ended: Promise<number | null>;
+  /** Ends it, or its group, and waits. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/**
+ * Starts a command and waits until it has written what is looked for. Standard error is inherited
+ * unless `stdio` says otherwise.
+ *
+ * @param find Looks at all that it has written to standard output until now.
+ * @throws {Error} when it cannot be started, or ends before.
+ */
+export async function startUntil<T>(
+  [file = "", ...args]: readonly string[],
+  { group = false, ...options }: SpawnOptions & { readonly group?: boolean },
+  find: (stdout: string) => T | undefined,
+): Promise<Running<T>> {
+  const child = spawn(file, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: group && POSIX,
+    ...options,
+  });
+  running.set(child, group);
+  let stdout = "";
+  let stderr = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text);
+  const ended = new Promise<number | null>((resolve) =>
+    child.once("close", (status) => {
+      running.delete(child);
+      resolve(status);
+    })
+  );
+  const found = await new Promise<T>((resolve, reject) => {
+    child.once("error", (error) => {
+      running.delete(child);
+      reject(error);
+    });
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      const value = find(stdout);
+      if (value !== undefined) resolve(value);
+    });
+    void ended.then((status) => {
+      const how = child.signalCode ?? `status ${status}`;
+      reject(new Error(`"${file}" ended with ${how} too early: ${stdout}${stderr}`));
+    });
+  });
+  return {
+    pid: child.pid ?? 0,
+    child,
+    found,
+    standardError: () => stderr,
+    ended,
+    end(signal) {
+      end(child, group, signal);
+      return ended;
+    },
+  };
+}
+
 /** How a command ended, in words. */
 export function howItEnded({ status, signal, late }: Ending): string {
   return late ? "took too long and was ended" : `ended with ${signal ?? `status ${status}`}`;
 }
 
 /** Ends a child, or its group; whether there was anything left of it. */
-function end(child: ChildProcess, group: boolean): boolean {
+function end(child: ChildProcess, group: boolean, signal: NodeJS.Signals = "SIGKILL"): boolean {
   if (child.pid === undefined) return false;
-  if (!group || !POSIX) return child.kill("SIGKILL");
+  if (!group || !POSIX) return child.kill(signal);
   try {
-    process.kill(-child.pid, "SIGKILL");
+    process.kill(-child.pid, signal);
     return true;
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;

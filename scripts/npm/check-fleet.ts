@@ -4,9 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import process from "node:process";
+import { startUntil } from "../../tools/processes.ts";
 import type { Project } from "./checks.ts";
 import { run } from "./process.ts";
 
@@ -30,26 +29,13 @@ export async function checkMetrics({ client, options }: Project): Promise<void> 
 /** `offheap serve`: the page's files are in the package, and figures need the token. */
 export async function checkServe({ client, options }: Project): Promise<void> {
   if (process.platform !== "linux") return;
-  const [file = "", ...words] = client.offheap;
-  const child = spawn(
-    file,
-    [...words, "serve", "--listen", "127.0.0.1:0", "--pid", String(process.pid)],
+  const { found: [url = "", token], end } = await startUntil(
+    [...client.offheap, "serve", "--listen", "127.0.0.1:0", "--pid", String(process.pid)],
     // What comes before it, as npx, may keep a signal to itself.
-    { cwd: options.cwd, env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: true },
+    { cwd: options.cwd, env: options.env, stdio: ["ignore", "pipe", "pipe"], group: true },
+    (text) => /^page: (\S+)\/#token=(\S+)$/m.exec(text)?.slice(1),
   );
-  const closed = once(child, "close");
-  let said = "";
   try {
-    const [url = "", token] = await new Promise<string[]>((resolve, reject) => {
-      child.stderr.setEncoding("utf8").on("data", (part: string) => said += part);
-      child.stdout.setEncoding("utf8").on("data", (part: string) => {
-        said += part;
-        const found = /^page: (\S+)\/#token=(\S+)$/m.exec(said);
-        if (found !== null) resolve(found.slice(1));
-      });
-      child.once("error", reject);
-      void closed.then(() => reject(new Error(`offheap serve ended: ${said}`)));
-    });
     for (const name of ["page.js", "page.css"]) {
       const answer = await fetch(`${url}/${name}`);
       assert.equal(answer.status, 200, name);
@@ -59,7 +45,6 @@ export async function checkServe({ client, options }: Project): Promise<void> {
     const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
     assert.match(await answer.text(), /^offheap_memory_resident_bytes\{pid="\d+",/m, client.title);
   } finally {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
-    await closed;
+    await end("SIGTERM");
   }
 }

@@ -2,7 +2,7 @@
  * The agent in launched programs: which of them have it, what it gives back, and what it survives.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -25,6 +25,7 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { askAgent } from "../../lib/watch/agent/client.ts";
 import { agentPlaces, agentProcess } from "../../lib/watch/agent/sockets.ts";
+import { during } from "../support/child.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import { effort } from "../support/effort.ts";
 import {
@@ -96,34 +97,6 @@ test("a program at rest gives its memory back, once", async () => {
 /** The program under `offheap run`. */
 function launched(options: readonly string[], words: readonly string[]): string[] {
   return offheapCommand("run", ...options, "--", program(), ...words);
-}
-
-interface DuringOptions {
-  readonly variables?: Readonly<Record<string, string>>;
-  readonly uid?: number;
-}
-
-/** Works while a command runs, from its first output on. */
-async function during<T>(
-  [file = "", ...args]: readonly string[],
-  work: (pid: number, child: ChildProcess) => Promise<T>,
-  { variables, uid }: DuringOptions = {},
-): Promise<T> {
-  const child = spawn(file, args, {
-    env: childEnvironment(variables),
-    stdio: ["ignore", "pipe", "inherit"],
-    ...(uid === undefined ? {} : { uid, gid: uid }),
-  });
-  const ended = new Promise((_, reject) =>
-    child.once("close", (status) => reject(new Error(`it ended with status ${status}`)))
-  );
-  ended.catch(() => {}); // also when it is ended, below
-  try {
-    await Promise.race([ended, new Promise((resolve) => child.stdout.once("data", resolve))]);
-    return await work(child.pid ?? 0, child);
-  } finally {
-    child.kill("SIGKILL");
-  }
 }
 
 const WAIT = ["thread", "sleep", "300", "say", "ready", "sleep", "60000"];

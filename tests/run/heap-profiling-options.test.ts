@@ -9,7 +9,7 @@ import { askAgent } from "../../lib/watch/agent/client.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
 import { readDump, takeDump } from "../support/heap-dump.ts";
 import {
-  during,
+  duringSampling,
   HAS_UNWINDER as able,
   launched,
   WITH_UNWINDER as here,
@@ -143,7 +143,7 @@ const WAIT = ["thread", "sleep", "300", "burst", "100", "say", "ready", "sleep",
 
 test("the agent starts, stops and forgets samples, and dumps what is live", here, async () => {
   const program = compileProgram("threads.c", "threads-profiling", ["-pthread", "-ldl"]);
-  await during(launched(["--heap-profiling=4KiB"], [program, ...WAIT]), async (pid) => {
+  await duringSampling(launched(["--heap-profiling=4KiB"], [program, ...WAIT]), async (pid) => {
     const state = (await askAgent(pid, "profile")).profile;
     assert.deepEqual(state, { prepared: true, active: false, interval: 4096, refused: null });
     assert.deepEqual(readDump(await takeDump(pid)), [], "nothing was sampled so far");
@@ -153,7 +153,7 @@ test("the agent starts, stops and forgets samples, and dumps what is live", here
     assert.match(wrong.profile.refused ?? "", /takes start, stop, reset and dump/);
   });
   const words = ["--heap-profiling=4KiB", "--active"];
-  await during(launched(words, [program, ...WAIT]), async (pid) => {
+  await duringSampling(launched(words, [program, ...WAIT]), async (pid) => {
     const text = await takeDump(pid);
     assert.match(text, /^heap_v2\/4096\n/);
     assert.match(text, /^MAPPED_LIBRARIES:\n.*^[0-9a-f]+-[0-9a-f]+ r.*\.so/ms);
@@ -168,7 +168,7 @@ test("the agent starts, stops and forgets samples, and dumps what is live", here
 
 test("without profiling the agent says what to do", here, async () => {
   const program = compileProgram("threads.c", "threads-profiling", ["-pthread", "-ldl"]);
-  await during(launched([], [program, ...WAIT]), async (pid) => {
+  await duringSampling(launched([], [program, ...WAIT]), async (pid) => {
     const { dump, refused, profile } = await askAgent(pid, "profile dump");
     assert.deepEqual([dump, profile.prepared, profile.interval], [null, false, null]);
     assert.match(refused ?? "", /start the program by "offheap run --heap-profiling"/);

@@ -8,7 +8,12 @@ import { askAgent } from "../../lib/watch/agent/client.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { effort } from "../support/effort.ts";
 import { readDump, shareThrough, takeDump } from "../support/heap-dump.ts";
-import { during, HAS_UNWINDER, launched, WITH_UNWINDER as here } from "../support/sampled.ts";
+import {
+  duringSampling,
+  HAS_UNWINDER,
+  launched,
+  WITH_UNWINDER as here,
+} from "../support/sampled.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -20,7 +25,7 @@ const LEAK = join(FIXTURES, "heap-leak.ts");
 test("what a function of JavaScript holds is found under its name", named, async () => {
   for (const kind of ["buffers", "worker", "blocks"]) {
     const words = ["--heap-profiling=64KiB", "--active"];
-    await during(launched(words, runtimeCommand(LEAK, kind)), async (pid) => {
+    await duringSampling(launched(words, runtimeCommand(LEAK, kind)), async (pid) => {
       const stacks = readDump(await takeDump(pid));
       const share = shareThrough(pid, stacks, /leakNamed/);
       assert.ok(share > 0.9, `${kind}: ${share}`);
@@ -39,7 +44,7 @@ test(
     writeFileSync(script, `import process from "node:process";\n${code}\n`);
     let dump = "";
     const command = launched(["--heap-profiling"], runtimeCommand(script));
-    await during(
+    await duringSampling(
       ["sh", "-c", 'cd "$0" && exec "$@"', directory, ...command],
       async (pid, child) => {
         const ended = new Promise((resolve) => child.once("close", resolve));
@@ -72,7 +77,7 @@ test(
   skipUnless(HAS_UNWINDER && runtime === "bun", "it is about Bun"),
   async () => {
     const words = ["--heap-profiling=64KiB", "--active"];
-    await during(launched(words, runtimeCommand(LEAK, "blocks")), async (pid) => {
+    await duringSampling(launched(words, runtimeCommand(LEAK, "blocks")), async (pid) => {
       const text = await takeDump(pid);
       const stacks = readDump(text).filter(({ bytes }) => bytes >= 1 << 20);
       const bytes = stacks.reduce((sum, each) => sum + each.bytes, 0);

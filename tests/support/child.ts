@@ -4,6 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { startUntil } from "../../tools/processes.ts";
 import { childEnvironment } from "./runtime.ts";
 
 /** The longest that a child may take to answer, in milliseconds. */
@@ -62,6 +63,28 @@ export async function withChild<R>(
   } finally {
     child.kill("SIGKILL");
     if (child.pid !== undefined) await ended;
+  }
+}
+
+/** How a command is started that is only looked at. */
+interface DuringOptions {
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+}
+
+/** Works while a command runs, from its first output on. */
+export async function during<T>(
+  command: readonly string[],
+  work: (pid: number, child: ChildProcess) => Promise<T>,
+  { variables, uid }: DuringOptions = {},
+): Promise<T> {
+  const user = uid === undefined ? {} : { uid, gid: uid };
+  const options = { env: childEnvironment(variables), ...user };
+  const { pid, child } = await startUntil(command, options, (text) => text);
+  try {
+    return await work(pid, child);
+  } finally {
+    child.kill("SIGKILL");
   }
 }
 

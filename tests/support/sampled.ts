@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { AgentError } from "../../lib/errors.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { askAgent } from "../../lib/watch/agent/client.ts";
-import { childEnvironment, offheapCommand } from "./runtime.ts";
+import { during } from "./child.ts";
+import { offheapCommand } from "./runtime.ts";
 import { skipUnless } from "./skip.ts";
 
 const { platform, libc, arch } = hostTarget();
@@ -45,24 +46,16 @@ async function whenListening(pid: number): Promise<void> {
 }
 
 /** Works while a command runs, once it has printed a line and its agent listens. */
-export async function during<T>(
-  [file = "", ...args]: readonly string[],
+export function duringSampling<T>(
+  command: readonly string[],
   work: (pid: number, child: ChildProcess) => Promise<T>,
 ): Promise<T> {
-  const child = spawn(file, args, {
-    env: childEnvironment(),
-    stdio: ["ignore", "pipe", "inherit"],
+  return during(command, async (pid, child) => {
+    try {
+      await whenListening(pid);
+      return await work(pid, child);
+    } finally {
+      rmSync(`/tmp/perf-${pid}.map`, { force: true });
+    }
   });
-  const ended = new Promise<never>((_, reject) =>
-    child.once("close", (status) => reject(new Error(`it ended with status ${status}`)))
-  );
-  ended.catch(() => {}); // also when it is ended, below
-  try {
-    await Promise.race([ended, new Promise((resolve) => child.stdout.once("data", resolve))]);
-    await whenListening(child.pid ?? 0);
-    return await work(child.pid ?? 0, child);
-  } finally {
-    child.kill("SIGKILL");
-    rmSync(`/tmp/perf-${child.pid}.map`, { force: true });
-  }
 }
