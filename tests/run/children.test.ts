@@ -148,7 +148,7 @@ async function started(
   return JSON.parse(stdout);
 }
 
-/** What is compared: Chromium's complaints hold times and numbers of processes. */
+/** What is compared: what Chromium writes has times and numbers of processes. */
 function ended(command: readonly string[], outcome: ChildOutcome): unknown {
   const { status, signal, stdout, stderr } = outcome;
   return { status, signal, stdout, stderr: command.includes("--headless") ? "" : stderr };

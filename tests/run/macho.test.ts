@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { LaunchError } from "../../lib/errors.ts";
 import { checkLaunch, readPreloadLibrary } from "../../lib/run/check.ts";
 import { MACH_O } from "../../lib/run/macho.ts";
 import { MACH_O_RULES } from "../../lib/run/macho-rules.ts";
@@ -19,6 +18,7 @@ import type {
   ProgramFile,
 } from "../../lib/run/types.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { refuses } from "../support/launch-fixtures.ts";
 import { signMachO, type SignOptions } from "../support/make-macho.ts";
 import { withZig, zigFixture } from "../support/zig.ts";
 
@@ -78,15 +78,6 @@ function universal(parts: readonly Uint8Array[]): Uint8Array {
 
 function follow(command: string, environment: Record<string, string> = {}): Launch {
   return followCommand({ command, args: ["a b"], environment, cwd: directory }, HOST);
-}
-
-function refuses(work: () => unknown, status: number, message: RegExp): void {
-  assert.throws(work, (error: unknown) => {
-    assert.ok(error instanceof LaunchError, String(error));
-    assert.match(error.message, message);
-    assert.equal(error.status, status, error.message);
-    return true;
-  });
 }
 
 function check(program: string, library: string, identity = USER): void {

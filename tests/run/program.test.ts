@@ -20,6 +20,7 @@ import {
   craftElf,
   type LaunchFixtures,
   launchFixtures,
+  refuses,
   replaceString,
 } from "../support/launch-fixtures.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -53,16 +54,6 @@ function follow(command: string, options: FollowOptions = {}): Launch {
   const { args = [], cwd = "/", host = PLAIN } = options;
   const path = "path" in options ? options.path : process.env.PATH;
   return followCommand({ command, args, environment: { PATH: path }, cwd }, host);
-}
-
-function refuses(work: () => unknown, status: number, message: RegExp): void {
-  assert.throws(work, (error: unknown) => {
-    assert.ok(error instanceof LaunchError, String(error));
-    assert.match(error.message, message);
-    assert.equal(error.status, status, error.message);
-    assert.equal(error.code, "ERR_OFFHEAP_LAUNCH");
-    return true;
-  });
 }
 
 /** A library that fits the fixtures' program. */

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { LaunchError } from "../../lib/errors.ts";
 import { compileTo } from "./built-once.ts";
 import { temporaryDirectory } from "./compile.ts";
 
@@ -135,4 +137,15 @@ export function craftElf(crafted: CraftedElf): Uint8Array {
   segment(0, 1, 0, bytes.length);
   segment(1, 3, at, text.length);
   return bytes;
+}
+
+/** That work refuses a launch, with an exit status and a message. */
+export function refuses(work: () => unknown, status: number, message: RegExp): void {
+  assert.throws(work, (error: unknown) => {
+    assert.ok(error instanceof LaunchError, String(error));
+    assert.match(error.message, message);
+    assert.equal(error.status, status, error.message);
+    assert.equal(error.code, "ERR_OFFHEAP_LAUNCH");
+    return true;
+  });
 }
