@@ -69,7 +69,7 @@ export interface MachOFile {
 }
 
 /**
- * Reads the Mach-O file at a path.
+ * Reads a Mach-O file.
  *
  * @param arch The processor whose slice is read, by Node's or Apple's name (`x64`, `arm64e`). When
  * absent, that of the running runtime where there is one, else the first.

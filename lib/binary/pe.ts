@@ -59,7 +59,7 @@ export interface PeFile {
 }
 
 /**
- * Reads the headers and imports of the PE file at a path.
+ * Reads the headers and imports of a PE file.
  *
  * @throws {PeError} when it is not a PE file of 64 bits, or is truncated or damaged. Errors of the
  * file system (missing, not readable) come as they are.
