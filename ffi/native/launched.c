@@ -1,10 +1,12 @@
 /*
  * Which process a launch meant. Systems with a preload have it.
  */
+#define _GNU_SOURCE
 #include "launched.h"
 
 #ifndef _WIN32
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,18 @@ const char *meant_for_this_process(const char *variable) {
     return is_start(own_start(), end + 1, (size_t)(colon - end - 1)) ? colon + 1 : NULL;
 }
 
+void set_variable(const char *name, const char *value) {
+    if (value != NULL) {
+        int (*set)(const char *, const char *, int);
+        *(void **)&set = dlsym(RTLD_NEXT, "setenv");
+        set(name, value, 1);
+    } else {
+        int (*unset)(const char *);
+        *(void **)&unset = dlsym(RTLD_NEXT, "unsetenv");
+        unset(name);
+    }
+}
+
 void name_this_process(const char *variable) {
     const char *rest = meant_for_this_process(variable);
     if (rest == NULL) return;
@@ -76,7 +90,7 @@ void name_this_process(const char *variable) {
     /* Without memory its children take the variable for theirs, too, which is the safe side. */
     if (value == NULL) return;
     snprintf(value, size, "%ld%s%s:%s", (long)getpid(), start->length > 0 ? "." : "", start->text, rest);
-    if (strcmp(value, getenv(variable)) != 0) setenv(variable, value, 1);
+    if (strcmp(value, getenv(variable)) != 0) set_variable(variable, value);
     free(value);
 }
 

@@ -31,6 +31,12 @@
 const char *meant_for_this_process(const char *variable);
 
 /*
+ * Sets a variable of the environment, or removes it where the value is NULL. Before main only: the
+ * program may have functions of its own for that, as bash has, whose variables do not exist yet.
+ */
+void set_variable(const char *name, const char *value);
+
+/*
  * Writes "PID.START:" before the text of a variable that is meant for this process: what it executes
  * in its own place finds it again, and its children do not.
  */

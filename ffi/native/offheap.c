@@ -179,12 +179,12 @@ static void restore(char *lines) {
         char *equals = strchr(line, '=');
         if (equals != NULL) {
             *equals = '\0';
-            setenv(line, equals + 1, 1);
+            set_variable(line, equals + 1);
         } else if (*line != '\0') {
-            unsetenv(line);
+            set_variable(line, NULL);
         }
     }
-    unsetenv(RESTORE);
+    set_variable(RESTORE, NULL);
     free_successors();
 }
 
@@ -202,7 +202,7 @@ static void count_down(const char *order) {
         char *next = malloc(size);
         if (next != NULL) {
             snprintf(next, size, "%.*s%ld%s", (int)(order - value), value, left - 1, lines);
-            setenv(RESTORE, next, 1);
+            set_variable(RESTORE, next);
             free(next);
         }
     }

@@ -53,9 +53,14 @@ for (const name of ["sh", "bash"]) {
 const TOUCHED = 'trap "" HUP USR2 PIPE; ulimit -S -n 300; umask 027; exec 9>"$LOCK"; flock -n 9; ' +
   "exec 0<&- 7</; ";
 
-/** Shows all that it has done, and the options that are for the program's runtime. */
-const SHOWN = 'exec sh -c \'ulimit -Sn; ulimit -Hn; umask; cut -d " " -f 4,7,19 /proc/$$/stat; ' +
-  'grep -E "^Sig(Ign|Blk)" /proc/$$/status; readlink /proc/$$/cwd; printenv NODE_OPTIONS; ' +
+/**
+ * Shows all that it has done, and the options that are for the program's runtime. Without starting
+ * anything where signals are shown: dash unblocks them at its start, and for as long as it starts
+ * something, it has all of them blocked.
+ */
+const SHOWN = 'exec bash -c \'while read -r line; do case $line in Sig[IB]*) echo "$line"; esac; ' +
+  'done < /proc/$$/status; ulimit -Sn; ulimit -Hn; umask; cut -d " " -f 4,7,19 /proc/$$/stat; ' +
+  "readlink /proc/$$/cwd; printenv NODE_OPTIONS; " +
   'cd /proc/$$/fd; for n in *; do test $n -lt 3 || echo "$n $(readlink $n)"; done; ' +
   'test -e 0 || echo closed; flock -n "$LOCK" true || echo held; exec grep -c libjemalloc /proc/$$/maps\'';
 
@@ -80,7 +85,9 @@ test(
     assert.equal(plain.pop(), "0");
     assert.match(String(under.pop()), /^[1-9]/);
     assert.deepEqual(under, plain);
-    assert.deepEqual(under.filter((line) => /^(300|0027|closed|held|--insp|7 |9 )/.test(line)), [
+    const wanted = /^(SigBlk|300|0027|closed|held|--insp|7 |9 )/;
+    assert.deepEqual(under.filter((line) => wanted.test(line)), [
+      `SigBlk:\t${"200".padStart(16, "0")}`,
       "300",
       "0027",
       variables.NODE_OPTIONS,
