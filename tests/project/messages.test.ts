@@ -158,3 +158,35 @@ test("each link between documents leads to a file, and to a heading that it has"
   });
   assert.deepEqual(broken.map(({ path, link }) => `${path}: ${link}`), []);
 });
+
+/** What the records name as it is in the code, but for the one of what went. */
+const RECORDS = DOCUMENTS.filter((path) =>
+  /development.(?:ARCHITECTURE|decisions.(?!house)[a-z-]+)\.md$/.test(path)
+);
+/** Of Node's module vm, and of V8. */
+const NOT_OURS: readonly string[] = ["runInContext", "ValueInputCount"];
+
+test("each name and each file in the architecture's records is one that there is", () => {
+  const words = new Set([...CODE.values()].flatMap((text) => text.match(/\w+/g) ?? []));
+  const files = ["ffi", "lib", "packages", "scripts", "tests", "tools", "bench", "deploy", "docs"]
+    .flatMap((folder) =>
+      readdirSync(`${ROOT}/${folder}`, { recursive: true, encoding: "utf8" })
+        .map((name) => `/${folder}/${name}`)
+    );
+  const names = RECORDS.flatMap((path) =>
+    [...withoutCode(path).matchAll(/`([^`\n]+)`/g)].map(([, name = ""]) => ({ path, name }))
+  );
+  const identifiers = names.filter(({ name }) => /^[A-Za-z]*[a-z][A-Z]\w*(?:\(\))?$/.test(name));
+  const paths = names.filter(({ name }) => /^[\w/-]+\.(?:test\.)?(?:ts|c|h)$/.test(name));
+  assert.ok(
+    identifiers.length >= 40 && paths.length > 100,
+    `${identifiers.length}, ${paths.length}`,
+  );
+  const gone = [
+    ...identifiers.filter(({ name }) =>
+      !words.has(name.replace("()", "")) && !NOT_OURS.includes(name)
+    ),
+    ...paths.filter(({ name }) => !files.some((file) => file.endsWith(`/${name}`))),
+  ];
+  assert.deepEqual(gone.map(({ path, name }) => `${path}: ${name}`), []);
+});
