@@ -53,7 +53,7 @@ const GROWTH_WORDS = {
 /** How to learn what the allocator keeps, where it is not said: an agent says all that is counted. */
 function haveItSaid({ allocator }: Observation, { command, hasAgent }: Patient): string {
   if (ALLOCATOR_FIGURES.some((name) => allocator.figures[name] !== undefined)) {
-    return `\`offheap run --allocator jemalloc -- ${command}\` runs it under an allocator that counts it`;
+    return `\`offheap run -- ${command}\` runs it under an allocator that counts it`;
   }
   return hasAgent
     ? "look again when its agent answers, which would say it"
