@@ -76,13 +76,17 @@ export interface IntegrityReport {
   readonly intact: boolean;
 }
 
-/** What a use is refused with; `null` when it is not. */
-function refusalOf(use: () => unknown): string | null {
+type Outcome<T> = { readonly value: T; readonly refusal: null } | {
+  readonly value: null;
+  readonly refusal: string;
+};
+
+/** What comes of a use, or the sentence with which it is refused. */
+function outcomeOf<T>(use: () => T): Outcome<T> {
   try {
-    use();
-    return null;
+    return { value: use(), refusal: null };
   } catch (error) {
-    if (error instanceof LibraryLoadError) return error.message;
+    if (error instanceof LibraryLoadError) return { value: null, refusal: error.message };
     throw error;
   }
 }
@@ -125,10 +129,10 @@ function examine(wanted: Wanted, place: Place, path: string): LibraryIntegrity {
   const real = realpathSync(path);
   const { beside, usable } = manifestBeside(path, real);
   const name = wanted.name ?? beside?.manifest.allocator ?? null;
-  const refusal = refusalOf(() => admit({ name: name ?? "offheap" }, place, path, []));
+  const { value, refusal } = outcomeOf(() => admit({ name: name ?? "offheap" }, place, path, []));
   let sha256: string;
   try {
-    sha256 = sha256OfFile(real);
+    sha256 = value?.sha256 ?? sha256OfFile(real);
   } catch (error) {
     if (refusal === null) throw error;
     return unreadable(wanted, place, real, refusal);
@@ -148,12 +152,9 @@ function examine(wanted: Wanted, place: Place, path: string): LibraryIntegrity {
 
 /** What is at one path; nothing when nothing is. */
 function lookAt(wanted: Wanted, place: Place, path: string): LibraryIntegrity[] {
-  let there = false;
-  const refusal = refusalOf(() => {
-    there = isThere(place, path, []);
-  });
-  if (refusal !== null) return [unreadable(wanted, place, path, refusal)];
-  return there ? [examine(wanted, place, path)] : [];
+  const there = outcomeOf(() => isThere(place, path, []));
+  if (there.refusal !== null) return [unreadable(wanted, place, path, there.refusal)];
+  return there.value ? [examine(wanted, place, path)] : [];
 }
 
 /** A file that somebody named has to be there. */
