@@ -318,7 +318,7 @@ test("its socket is in a directory that is this user's alone, and in no other", 
       : {}),
   };
   const runtime = temporaryDirectory();
-  await during(launched(SYSTEM, WAIT), (pid) => {
+  await during(launched(SYSTEM, ["title", ...WAIT]), (pid) => {
     const directory = join(runtime, "offheap");
     assert.equal(placeOf(pid), join(directory, `${pid}.sock`));
     assert.equal(statSync(directory).mode & 0o777, 0o700);

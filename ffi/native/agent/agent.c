@@ -124,6 +124,12 @@ static void read_settings(const char *text) {
     }
 }
 
+/* A variable's value, kept: a program that sets its title writes over its environment. */
+static const char *copy_of(const char *variable) {
+    const char *value = getenv(variable);
+    return value != NULL ? strdup(value) : NULL;
+}
+
 int prepare_agent(void) {
     const char *value = getenv(AGENT);
     if (value == NULL) return 0;
@@ -131,9 +137,9 @@ int prepare_agent(void) {
     else if (!is_runtime()) return 0;
     const char *settings = strchr(getenv(AGENT), ':');
     read_settings(settings != NULL ? settings + 1 : NULL);
-    agent_state.runtime_directory = getenv("XDG_RUNTIME_DIR");
-    agent_state.pressure_watch = getenv("MEMORY_PRESSURE_WATCH");
-    agent_state.pressure_write = getenv("MEMORY_PRESSURE_WRITE");
+    agent_state.runtime_directory = copy_of("XDG_RUNTIME_DIR");
+    agent_state.pressure_watch = copy_of("MEMORY_PRESSURE_WATCH");
+    agent_state.pressure_write = copy_of("MEMORY_PRESSURE_WRITE");
     __atomic_store_n(&waiting, getpid(), __ATOMIC_RELEASE);
     return 1;
 }
