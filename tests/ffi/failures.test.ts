@@ -12,7 +12,11 @@ import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
 import { compileTo } from "../support/built-once.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
-import { ADDRESS_SANITIZERS, runSanitized, sanitizersMissing } from "../support/sanitizers.ts";
+import {
+  ADDRESS_SANITIZERS,
+  SANITIZER_VARIABLES,
+  sanitizersMissing,
+} from "../support/sanitizers.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
@@ -46,8 +50,8 @@ test(
       after: ["-ldl"],
     });
     const libraries = ALLOCATORS.map((name) => builtLibrary(name));
-    const { status, stdout, stderr } = await runSanitized([program, ...libraries], {
-      variables: { ASAN_OPTIONS: "detect_leaks=1" },
+    const { status, stdout, stderr } = await runChild([program, ...libraries], {
+      variables: SANITIZER_VARIABLES,
     });
     assert.deepEqual([status, stderr], [0, ""]);
     const count = Number(/^(\d+) calls were made to fail\n$/.exec(stdout)?.[1]);

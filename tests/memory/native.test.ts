@@ -10,7 +10,7 @@ import { temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, FIXTURES, ROOT, runChild } from "../support/runtime.ts";
 import {
   ADDRESS_SANITIZERS,
-  runSanitized,
+  SANITIZER_VARIABLES,
   sanitizersMissing,
   THREAD_SANITIZER,
 } from "../support/sanitizers.ts";
@@ -60,12 +60,9 @@ for (
   test(`the shim's memory functions ${finding}`, sanitized(flags), async () => {
     const program = build("driver", flags, apart);
     const libraries = [builtLibrary("jemalloc"), builtLibrary("mimalloc")];
-    // The allocators are not instrumented: the thread sanitizer sees their memset, and not their locks.
-    const variables = {
-      ASAN_OPTIONS: "detect_leaks=1",
-      TSAN_OPTIONS: "ignore_noninstrumented_modules=1",
-    };
-    const { status, stdout, stderr } = await runSanitized([program, ...libraries], { variables });
+    const { status, stdout, stderr } = await runChild([program, ...libraries], {
+      variables: SANITIZER_VARIABLES,
+    });
     assert.equal(stderr, "");
     assert.equal(stdout, "done\n");
     assert.equal(status, 0);
@@ -81,9 +78,10 @@ test(
       "owned_failed = make_thread_key(&owned_key, thread_ends);",
       "(void)thread_ends; owned_failed = make_thread_key(&owned_key, NULL);",
     );
-    const { status, stderr } = await runChild([
-      build("forgetful", ADDRESS_SANITIZERS, "owned.c", source),
-    ]);
+    const { status, stderr } = await runChild(
+      [build("forgetful", ADDRESS_SANITIZERS, "owned.c", source)],
+      { variables: SANITIZER_VARIABLES },
+    );
     assert.notEqual(status, 0);
     assert.match(stderr, /LeakSanitizer: detected memory leaks/);
   },
@@ -96,9 +94,7 @@ test(
     const source = broken("heap.c", " lock(&spare_lock);", " (void)spare_lock;");
     const { status, stderr } = await runChild(
       [build("racing", THREAD_SANITIZER, "heap.c", source)],
-      {
-        variables: { TSAN_OPTIONS: "ignore_noninstrumented_modules=1" },
-      },
+      { variables: SANITIZER_VARIABLES },
     );
     assert.notEqual(status, 0);
     assert.match(stderr, /ThreadSanitizer: data race/);
