@@ -138,6 +138,8 @@ export interface Runtime {
   readonly variables?: Readonly<Record<string, string>>;
   /** Where its test files are as JavaScript, as they are in the root; it reads the sources without. */
   readonly bundle?: string;
+  /** What its programs call the repository's root, where that is another name: wine has drives. */
+  readonly root?: string;
 }
 
 /** A runtime that was looked for and not found. */

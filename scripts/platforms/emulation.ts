@@ -33,6 +33,8 @@ export interface Emulation {
   readonly variables: Readonly<Record<string, string>>;
   /** Where a runtime's binary has to be; a copy is made when it is elsewhere. */
   readonly place: (binary: string) => string;
+  /** What they call the repository's root, where that is another name. */
+  readonly root?: string;
   /** Remarks for the report. */
   readonly notes: readonly string[];
 }
@@ -153,6 +155,7 @@ function wine(): Emulation {
       npm_node_execpath: "",
     },
     place: (binary) => withRandomNumbers(binary, join(home, "bin")),
+    root: `Z:${ROOT}`,
     notes: ["Bun for Windows under Debian's wine, in a private namespace"],
   };
 }

@@ -135,7 +135,7 @@ async function start(
   way: Way,
   emulation: Emulation,
 ): Promise<FoundRuntime> {
-  const { prefix, variables } = emulation;
+  const { prefix, variables, root = ROOT } = emulation;
   const timeout = PROBE_MS[way === "native" ? "native" : "other"];
   const ending = await runBounded([...prefix, binary, "--version"], { variables, timeout });
   const version = /(\d+)\.(\d+)\.(\d+)/.exec(ending.stdout);
@@ -146,5 +146,5 @@ async function start(
   if (!spec.fits(Number(version[1]), Number(version[2]))) {
     return { outcome: "fail", reason: `${spec.title} is version ${version[0]}` };
   }
-  return { runtime: { spec, binary, version: version[0], prefix, variables }, emulation };
+  return { runtime: { spec, binary, version: version[0], prefix, variables, root }, emulation };
 }

@@ -35,7 +35,7 @@ export interface FileResult extends Totals {
   readonly output: string;
 }
 
-/** Where reports are written; their paths are given from the root, which every emulator has. */
+/** Where reports are written. */
 const REPORTS = join("build", "tests", "reports");
 
 /** Runs one file and judges how it ended. */
@@ -55,7 +55,8 @@ export async function runFile(
       ...(runtime.prefix ?? []),
       runtime.binary,
       ...spec.test,
-      `${spec.testReport}${relative(ROOT, report).replaceAll(sep, "/")}`,
+      // Bun for Windows opens no file by a relative path under wine.
+      `${spec.testReport}${join(runtime.root ?? ROOT, relative(ROOT, report))}`,
       ...(filter === undefined ? [] : [spec.testFilter, filter]),
       runtime.bundle === undefined
         ? `./${file}` // Bun takes an argument without ./ as a pattern
