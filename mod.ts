@@ -71,12 +71,12 @@ export {
 } from "./lib/allocators/mod.ts";
 export type { OptionValue } from "./lib/allocators/types.ts";
 export { type AllocatorInfo, getAllocatorInfo } from "./lib/watch/info/allocator-info.ts";
-export {
-  type HealthCheck,
-  type HealthCheckName,
-  type HealthReport,
-  type HealthStatus,
-  type HealthThresholds,
+export type {
+  HealthCheck,
+  HealthCheckName,
+  HealthReport,
+  HealthStatus,
+  HealthThresholds,
 } from "./lib/watch/info/health.ts";
 export { healthCheck } from "./lib/watch/info/health-check.ts";
 export { type Mallctl, mallctl, openMallctl } from "./lib/watch/memory/mallctl.ts";

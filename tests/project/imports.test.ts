@@ -107,3 +107,16 @@ test("no file of lib but an allocator's own compares its name", () => {
     );
   assert.deepEqual(wrong, []);
 });
+
+/** Names from other modules, as `deno fmt` writes them. */
+const NAMES = /^(?:import|export) \{([^}]*)\} from ("[^"]+");$/gm;
+
+test("a statement that names nothing but types says so itself: dnt drops it otherwise, and esbuild does not", () => {
+  const found = [...files.keys()].flatMap((file) =>
+    [...readFileSync(`${ROOT}/${file}`, "utf8").matchAll(NAMES)]
+      .map(([, names = "", from]) => ({ where: `${file}: from ${from}`, names: names.split(",") }))
+  );
+  assert.ok(found.length > 1000, "the statements are found");
+  const wrong = found.filter(({ names }) => names.every((name) => /^\s*(?:type |$)/.test(name)));
+  assert.deepEqual(wrong.map(({ where }) => where), []);
+});
