@@ -16,7 +16,6 @@ import { basename, dirname, join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { readElf } from "../../lib/binary/elf.ts";
 import { readElfImports } from "../../lib/binary/elf-relocations.ts";
 import { examineProcess } from "../../lib/watch/doctor/doctor.ts";
@@ -26,12 +25,11 @@ import { openProcess } from "../../lib/watch/doctor/process-source.ts";
 import { readPreload } from "../../lib/watch/doctor/preload.ts";
 import type { DoctorCheck, DoctorEvidence, ProcessReport } from "../../lib/watch/doctor/types.ts";
 import { DoctorError } from "../../lib/errors.ts";
-import { buildDirectory, libraryFileName } from "../../lib/library/directories.ts";
-import type { LibraryName } from "../../lib/library/manifest.ts";
 import { hostTarget } from "../../lib/library/target.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { compileProgram, compileShared, temporaryDirectory } from "../support/compile.ts";
 import { asArm64 } from "../support/launch-fixtures.ts";
+import { builtLibrary } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const IS_LINUX = process.platform === "linux";
@@ -41,12 +39,9 @@ const glibc = () => skipUnless(IS_LINUX && hostTarget().libc === "glibc", "needs
 const X64 = skipUnless(IS_LINUX && process.arch === "x64", "needs Linux on x64");
 const rootOnly = () => skipUnless(IS_LINUX && IS_ROOT, "only root can set this up");
 
-function library(name: LibraryName): string {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const file = libraryFileName(name, process.platform);
-  const path = join(buildDirectory(root, hostTarget().name, "preload"), file);
-  assert.ok(existsSync(path), `"${path}" is missing: npm run build:native makes it`);
-  return realpathSync(path);
+/** As the kernel lists it. */
+function library(name: string): string {
+  return realpathSync(builtLibrary(name, "preload"));
 }
 
 let script: string | undefined;

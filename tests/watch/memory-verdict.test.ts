@@ -338,6 +338,6 @@ test("what cannot be seen is named with its reason, and is no health", () => {
   assert.equal(answered.verdict, "cannot tell");
   assert.match(
     answered.next,
-    /^`offheap run --allocator jemalloc -- node server\.js` runs it under/,
+    /^`offheap run -- node server\.js` runs it under/,
   );
 });

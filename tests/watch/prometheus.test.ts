@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { test } from "node:test";
+import { type Running, startUntil } from "../../tools/processes.ts";
 import { findRuntimes, RUNTIMES } from "../../tools/runtimes.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { ask } from "../support/http.ts";
@@ -34,26 +35,14 @@ function quickRules(): string {
   return path;
 }
 
-interface Service {
-  readonly child: ChildProcess;
-  readonly port: string;
-}
-
-/** A service under `offheap run`, in a runtime, with a limit that it is near. */
-async function startService(command: readonly string[]): Promise<Service> {
-  const [file, ...args] = offheapCommand(
-    "run",
-    ...["--allocator", "jemalloc", "--memory-limit", "20MiB", "--", ...command],
+/** A service under `offheap run`, in a runtime, with a limit that it is near; its port. */
+async function startService(command: readonly string[]): Promise<Running<string>> {
+  const options = ["--allocator", "jemalloc", "--memory-limit", "20MiB"];
+  return await startUntil(
+    offheapCommand("run", ...options, "--", ...command),
+    { env: childEnvironment() },
+    (stdout) => /^(\d+) .*\n/.exec(stdout)?.[1],
   );
-  const child = spawn(file, args, {
-    env: childEnvironment(),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout.setEncoding("utf8").once("data", resolve);
-    child.once("exit", (status) => reject(new Error(`the service ended with ${status}`)));
-  });
-  return { child, port: line.split(" ")[0] ?? "" };
 }
 
 test(
@@ -61,7 +50,7 @@ test(
   prometheus(),
   async () => {
     const server = join(FIXTURES, "metrics-server.ts");
-    const services: Service[] = [];
+    const services: Running<string>[] = [];
     const comers: ChildProcess[] = [];
     const serving = await startServing("--metrics-only");
     // A name of its own: others may run cat, too.
@@ -97,7 +86,7 @@ test(
           { job_name: "offheap", static_configs: [target(new URL(serving.url).host)] },
           {
             job_name: "services",
-            static_configs: services.map(({ port }) => target(`127.0.0.1:${port}`)),
+            static_configs: services.map(({ found }) => target(`127.0.0.1:${found}`)),
           },
         ],
       };
@@ -159,7 +148,8 @@ test(
         assert.ok(!has("OffheapNearLimit", comers[1]?.pid));
       });
     } finally {
-      for (const child of [...comers, ...services.map((each) => each.child)]) child.kill("SIGKILL");
+      for (const child of comers) child.kill("SIGKILL");
+      for (const service of services) await service.end("SIGKILL");
       await serving.end();
     }
   },
