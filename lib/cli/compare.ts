@@ -25,7 +25,7 @@ import {
   parsePattern,
   parseTime,
   parseUrl,
-} from "./compare-values.ts";
+} from "./option-values.ts";
 import { liveLine } from "./live-line.ts";
 import { print, printJson } from "./print.ts";
 

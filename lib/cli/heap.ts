@@ -4,8 +4,7 @@
  * @module
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { readBytes } from "../run/agent.ts";
-import { parseCount } from "./compare-values.ts";
+import { parseBytes, parseCount, parsePid } from "./option-values.ts";
 import type { HeapArguments } from "./report-heap.ts";
 
 const DEFAULTS = { rows: 20, keep: 5, directory: "heap-profiles" } as const;
@@ -16,14 +15,8 @@ function parseSeconds(text: string): number {
   throw new InvalidArgumentError("It must be a number of seconds, such as 30.");
 }
 
-function parseBytes(text: string): number {
-  const bytes = readBytes(text);
-  if (bytes !== null && bytes > 0) return bytes;
-  throw new InvalidArgumentError("It must be a size such as 100MiB.");
-}
-
 /** Adds the command. */
-export function addHeap(program: Command, parsePid: (text: string) => number): void {
+export function addHeap(program: Command): void {
   program.command("heap")
     .description("find the functions, of JavaScript too, that hold native memory")
     .argument("[profile...]", "a profile to show, or: diff BEFORE AFTER")

@@ -4,12 +4,10 @@
  * @module
  */
 import process from "node:process";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { beMainThread } from "../../ffi/threads.ts";
 import { keepToStart, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
-import { readDuration, readMemoryLimit } from "../run/agent.ts";
-import { INTERVAL_RULE, readInterval } from "../run/heap-profiling.ts";
 import {
   type LaunchOptions,
   planLaunch,
@@ -33,6 +31,14 @@ import { addCompare } from "./compare.ts";
 import { addServe } from "./serve.ts";
 import { addHeap } from "./heap.ts";
 import { describe, REFUSED } from "./failure.ts";
+import {
+  parseDuration,
+  parseInterval,
+  parseMemoryLimit,
+  parsePath,
+  parsePid,
+  parseTime,
+} from "./option-values.ts";
 import { print } from "./print.ts";
 import { isForShell, SHELL_REFUSAL } from "./shell-refusal.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
@@ -88,35 +94,6 @@ function addLaunchOptions(command: Command): Command {
     .option("--active", "take those samples from the start, and not once one asks for a profile");
 }
 
-function parseInterval(text: string): number {
-  const interval = readInterval(text);
-  if (interval !== null) return interval;
-  throw new InvalidArgumentError(`It must be ${INTERVAL_RULE}. Write -- before the command.`);
-}
-
-function parseDuration(text: string): number {
-  const milliseconds = readDuration(text);
-  if (milliseconds !== null) return milliseconds;
-  throw new InvalidArgumentError("It must be like 500ms, 2s, 5m or 0.");
-}
-
-function parseMemoryLimit(text: string): number | `${number}%` {
-  const limit = readMemoryLimit(text);
-  if (limit !== null) return limit;
-  throw new InvalidArgumentError("It must be like 400MiB, 1.5GiB or 80%.");
-}
-
-function parsePath(text: string): string {
-  if (text !== "") return text;
-  throw new InvalidArgumentError("It must be the path of a file.");
-}
-
-function parsePid(text: string): number {
-  const pid = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return pid;
-  throw new InvalidArgumentError("It must be a process ID, such as 123.");
-}
-
 interface RunArguments extends LaunchOptions {
   readonly inherit: boolean;
 }
@@ -137,20 +114,6 @@ interface DoctorArguments {
   readonly watch?: number;
   readonly try?: "purge";
   readonly attach?: boolean;
-}
-
-const UNIT_MILLISECONDS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-function parseTime(text: string): number {
-  const [, count = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-  const milliseconds = Number(count) * (UNIT_MILLISECONDS[unit] ?? 0);
-  if (milliseconds > 0 && milliseconds <= 24 * 3_600_000) return milliseconds;
-  throw new InvalidArgumentError("It must be a time up to a day, such as 60s or 10m.");
 }
 
 /** The process that is meant, in whichever way it was named. */
@@ -288,7 +251,7 @@ function createProgram(setStatus: SetStatus): Command {
   addLaunching(program);
   addCompare(program, setStatus);
   addServe(program, setStatus);
-  addHeap(program, parsePid);
+  addHeap(program);
   addBuild(program);
   for (const command of program.commands) {
     command.exitOverride()

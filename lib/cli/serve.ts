@@ -8,6 +8,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { PermissionError } from "../../ffi/errors.ts";
 import { missingFlags } from "../../ffi/mod.ts";
 import { DEFAULT_LISTEN, type ListenAddress, readListen, urlHost } from "../watch/serve/listen.ts";
+import { parsePid } from "./option-values.ts";
 import { print } from "./print.ts";
 
 interface ServeArguments {
@@ -29,9 +30,7 @@ function parseListen(text: string): ListenAddress {
 }
 
 function parsePids(text: string, before: readonly number[] = []): readonly number[] {
-  const pid = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return [...before, pid];
-  throw new InvalidArgumentError("It must be a process ID, such as 123.");
+  return [...before, parsePid(text)];
 }
 
 const ENDING = ["SIGINT", "SIGTERM"] as const;
