@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Where V8 writes down the names of its code. */
+export const CODE_MAP_DIRECTORY = "/tmp";
+
 /**
  * V8 writes what it makes into `/tmp/perf-PID.map`. Interpreted functions get an entry of their own
  * there by the second flag; all of them run in one piece of code otherwise.

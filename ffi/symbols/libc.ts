@@ -52,6 +52,12 @@ export const CHILD_USAGE_SYMBOLS = {
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
 } as const satisfies SymbolTable;
 
+/** What this user may do with a file: unlike Deno's `node:fs`, the kernel knows a read-only mount. */
+export const ACCESS_SYMBOLS = {
+  // int access(const char *path, int mode); -1 fails
+  access: { parameters: ["cstring", "i32"], result: "i32" },
+} as const satisfies SymbolTable;
+
 /** Extended attributes, as Linux has them. */
 export const XATTR_SYMBOLS = {
   // ssize_t getxattr(const char *path, const char *name, void *value, size_t size); -1 fails

@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from "commander";
 import { beMainThread } from "../../ffi/threads.ts";
 import { keepToStart, startOrCurrentEnvironment } from "../environment.ts";
 import { LaunchError } from "../errors.ts";
+import { requireMapDirectory } from "../run/heap-profiling.ts";
 import {
   type LaunchOptions,
   planLaunch,
@@ -212,6 +213,7 @@ function addLaunching(program: Command): void {
     )
     .action(({ format, ...options }: EnvArguments) => {
       const plan = planLaunch(options, startOrCurrentEnvironment().variables);
+      requireMapDirectory(plan.profiling);
       for (const { path } of preloadedLibraries(plan).filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
         process.stderr.write(

@@ -5,8 +5,11 @@
  *
  * @module
  */
+import { constants } from "node:fs";
 import { inspect } from "node:util";
-import { RUNTIME_PROGRAMS } from "../../ffi/programs.ts";
+import { ffi } from "../../ffi/mod.ts";
+import { CODE_MAP_DIRECTORY, RUNTIME_PROGRAMS } from "../../ffi/programs.ts";
+import { ACCESS_SYMBOLS, libcLibrary } from "../../ffi/symbols/libc.ts";
 import { type AllocatorName, allocatorNamed, ALLOCATORS } from "../allocators/mod.ts";
 import type { HeapSampling } from "../allocators/heap-profiling.ts";
 import type { ProfileOption } from "../allocators/profiles.ts";
@@ -155,6 +158,22 @@ export function profilingSettings(
   });
   // A map that the user has asked for is the user's to remove.
   return { shim: asked ? "" : "map", flags: Object.fromEntries(flags) };
+}
+
+/**
+ * Refuses to have Node and Deno write a map where they cannot: V8 aborts at its start then.
+ *
+ * @throws {LaunchError} when this user may not write there.
+ */
+export function requireMapDirectory(profiling: ProfilingSettings | null): void {
+  if (profiling === null) return;
+  const { calls } = ffi().open(libcLibrary(), ACCESS_SYMBOLS);
+  if (calls.access(CODE_MAP_DIRECTORY, constants.W_OK | constants.X_OK) === 0) return;
+  refuse(
+    `has Node and Deno write the names of their code into ${CODE_MAP_DIRECTORY}, where this user ` +
+      "may not write, and they would be aborted. Give the program one that is writable, such as " +
+      "a tmpfs of its container",
+  );
 }
 
 /** What parts offheap's flags from the user's in a runtime's variable; `null` for other variables. */

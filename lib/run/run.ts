@@ -14,6 +14,7 @@ import { checkLaunch, readPreloadLibrary } from "./check.ts";
 import { requireUnchanged } from "./checked-file.ts";
 import { becomeProgram } from "./exec.ts";
 import { handProcessOn } from "./handover.ts";
+import { requireMapDirectory } from "./heap-profiling.ts";
 import { launchHost } from "./host.ts";
 import { currentIdentity, thisProcess } from "./identity.ts";
 import { REQUIRE_VARIABLE, RESTORE_VARIABLE, RUNTIMES, SHIM_VARIABLES } from "./own-variables.ts";
@@ -189,6 +190,7 @@ export function runCommand(options: RunOptions): never {
   requireFlag("run a command", "inherit", inherit);
   const start = startOrCurrentEnvironment();
   const plan = planLaunch(settings, start.variables);
+  requireMapDirectory(plan.profiling);
   return launchByShim(plan.shim.path, () => {
     const planned = runVariables(plan);
     const inherits = inherit ?? true;

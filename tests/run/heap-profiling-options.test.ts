@@ -1,5 +1,6 @@
 /** The options of heap profiling, who is refused, and what the agent does. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -14,7 +15,8 @@ import {
   launched,
   WITH_UNWINDER as here,
 } from "../support/sampled.ts";
-import { builtLibrary, offheapCommand, runChild } from "../support/runtime.ts";
+import { builtLibrary, type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
 
 test("the options become jemalloc's, the shim's and the runtimes' own", here, () => {
   const of = (options: LaunchOptions): Record<string, string> => {
@@ -85,6 +87,32 @@ test("a bad interval, and options that contradict, are refused", here, async () 
   assert.equal(eaten.status, 125);
   assert.match(eaten.stderr, /Write -- before the command/);
 });
+
+const canMount = spawnSync("unshare", ["-rm", "true"]).status === 0;
+
+test(
+  "where no map of code can be written, nothing is prepared",
+  skipUnless(
+    able && canMount,
+    "needs the unwinder and the right to make a mount namespace",
+  ),
+  async () => {
+    const script = 'mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp && exec "$@"';
+    for (const [command, ...words] of [["run", "--", "true"], ["env"]] as const) {
+      const within = (...option: string[]): Promise<ChildResult> => {
+        const offheap = offheapCommand(command, "-a", "jemalloc", ...option, ...words);
+        return runChild(["unshare", "-rm", "sh", "-c", script, "sh", ...offheap]);
+      };
+      const { status, stderr } = await within("--heap-profiling");
+      assert.equal(status, 125, command);
+      assert.match(
+        stderr,
+        /write the names of their code into \/tmp, where this user may not write/,
+      );
+      assert.equal((await within()).status, 0, "without profiles nothing is written");
+    }
+  },
+);
 
 test("systems without the unwinder are refused, each by its name", () => {
   for (

@@ -5,7 +5,7 @@
  */
 import { readdirSync, statfsSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { RuntimeProgram } from "../../../ffi/programs.ts";
+import { CODE_MAP_DIRECTORY, type RuntimeProgram } from "../../../ffi/programs.ts";
 import { linkText } from "../../system/files.ts";
 import { formatBytes } from "../../units.ts";
 
@@ -78,7 +78,7 @@ export function findCodeMap(
   process: MappingProcess,
 ): { readonly codeMap: CodeMap | null; readonly notes: readonly string[] } {
   const { directory, ownPid } = process;
-  const name = join("/tmp", `perf-${ownPid}.map`);
+  const name = join(CODE_MAP_DIRECTORY, `perf-${ownPid}.map`);
   const path = join(directory, "root", name);
   const status = statSync(path, { throwIfNoEntry: false });
   // Anybody can make a file of this name, and a process that was killed leaves its own.
