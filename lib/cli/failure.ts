@@ -4,11 +4,11 @@
  *
  * @module
  */
-import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import type { Permission } from "../../ffi/types.ts";
 import { LaunchError, OffheapError, PermissionError } from "../errors.ts";
 import { FIGURES, LIBRARIES, withPermissions } from "../permissions.ts";
+import { printError } from "./print.ts";
 
 /** The exit status of `run` and `env` for what is refused. */
 export const REFUSED = 125;
@@ -66,6 +66,6 @@ export function describe(failure: unknown, command = ""): string {
  * @returns The exit status.
  */
 export function failRun(error: unknown): number {
-  process.stderr.write(`offheap: ${describe(error, "run")}\n`);
+  printError(`offheap: ${describe(error, "run")}\n`);
   return error instanceof LaunchError ? error.status : REFUSED;
 }

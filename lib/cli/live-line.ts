@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { printError } from "./print.ts";
 
 /** The line. */
 export interface LiveLine {
@@ -18,11 +19,11 @@ export function liveLine(): LiveLine {
   const isLive = process.stderr.isTTY === true;
   return {
     show(text, isNews) {
-      if (isLive) process.stderr.write(`\r\x1b[K${text}`);
-      else if (isNews) process.stderr.write(`${text}\n`);
+      if (isLive) printError(`\r\x1b[K${text}`);
+      else if (isNews) printError(`${text}\n`);
     },
     end() {
-      if (isLive) process.stderr.write("\r\x1b[K");
+      if (isLive) printError("\r\x1b[K");
     },
   };
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { beMainThread } from "../../ffi/threads.ts";
 import { keepToStart, startOrCurrentEnvironment } from "../environment.ts";
@@ -40,7 +39,7 @@ import {
   parsePid,
   parseTime,
 } from "./option-values.ts";
-import { print } from "./print.ts";
+import { print, printError, printText } from "./print.ts";
 import { isForShell, SHELL_REFUSAL } from "./shell-refusal.ts";
 import { quietExperimentalWarnings } from "./warnings.ts";
 
@@ -216,11 +215,11 @@ function addLaunching(program: Command): void {
       requireMapDirectory(plan.profiling);
       for (const { path } of preloadedLibraries(plan).filter(({ path }) => needsLink(path))) {
         const { preloadVariable } = launchPlatform();
-        process.stderr.write(
+        printError(
           `offheap: ${preloadVariable} cannot hold "${path}": a link to it is used, in this user's cache\n`,
         );
       }
-      for (const note of plan.notes) process.stderr.write(`offheap: ${note}\n`);
+      for (const note of plan.notes) printError(`offheap: ${note}\n`);
       print(ENVIRONMENT_FORMATS[format](plannedVariables(plan)));
       const require = REQUIREMENTS[format];
       if (plan.library !== null && require !== undefined) print(require(requirementOf(plan)));
@@ -244,6 +243,7 @@ function createProgram(setStatus: SetStatus): Command {
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
+    .configureOutput({ writeOut: printText, writeErr: printError })
     .showHelpAfterError("(offheap --help lists the commands and options)")
     .addHelpText(
       "after",
@@ -294,7 +294,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
-      process.stderr.write(`offheap: ${describe(error, commandName(args))}\n`);
+      printError(`offheap: ${describe(error, commandName(args))}\n`);
     }
     const refused = statusOf(error, args);
     const forShell = commandName(args) === "env" && isForShell(args);

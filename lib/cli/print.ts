@@ -1,5 +1,5 @@
 /**
- * Printing on stdout. Apart from the tables, whose package `run` need not wait for.
+ * Printing on stdout and stderr. Apart from the tables, whose package `run` need not wait for.
  *
  * @module
  */
@@ -17,21 +17,42 @@ function endUnwritten(error: NodeJS.ErrnoException): void {
     seenEnough = true;
     return;
   }
-  process.stderr.write(`offheap: Cannot write the report: ${error.message}.\n`);
+  printError(`offheap: Cannot write the report: ${error.message}.\n`);
   process.exit(1);
 }
 
 /** Prints a line on stdout. */
 export function print(text: string): void {
+  printText(`${text}\n`);
+}
+
+/** Prints a text that has its line ends, such as commander's. */
+export function printText(text: string): void {
   if (seenEnough) return;
   if (!process.stdout.listeners("error").includes(endUnwritten)) {
     process.stdout.on("error", endUnwritten);
   }
   try {
-    process.stdout.write(encodeExact(`${text}\n`));
+    process.stdout.write(encodeExact(text));
   } catch (error) {
     // Deno throws where Node and Bun emit.
     endUnwritten(error as NodeJS.ErrnoException);
+  }
+}
+
+/** Whoever reads standard error has gone: that cannot be told, and changes no status. */
+function endUntold(): void {}
+
+/**
+ * Prints a text on stderr. Not before there is something to say: Node makes a pipe non-blocking when
+ * it opens the stream, also for the program that `run` becomes.
+ */
+export function printError(text: string): void {
+  if (!process.stderr.listeners("error").includes(endUntold)) process.stderr.on("error", endUntold);
+  try {
+    process.stderr.write(text);
+  } catch {
+    endUntold();
   }
 }
 

@@ -9,7 +9,7 @@ import { examineProcess, type ProcessReport } from "../watch/doctor/doctor.ts";
 import { diagnoseProcess } from "../watch/doctor/memory/diagnose.ts";
 import { formatAge } from "../units.ts";
 import { formatEvidence, formatVerdict, isTerminal, printable } from "./output.ts";
-import { print, printJson } from "./print.ts";
+import { print, printError, printJson } from "./print.ts";
 import { printDiagnosis } from "./report-diagnosis.ts";
 import type { ReportOptions } from "./report.ts";
 
@@ -31,7 +31,7 @@ export async function reportDoctor({ json, ...options }: DoctorOptions): Promise
   const memory = await untilInterrupted((signal) => {
     if (options.watch !== undefined && isTerminal()) {
       const time = formatAge(options.watch / 1000);
-      process.stderr.write(`Watching process ${report.pid} for ${time}; Ctrl+C ends it early.\n`);
+      printError(`Watching process ${report.pid} for ${time}; Ctrl+C ends it early.\n`);
     }
     return diagnoseProcess(report, { ...options, signal });
   });

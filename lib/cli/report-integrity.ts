@@ -5,7 +5,6 @@
  */
 import { BUILD_COMMAND } from "../build-command.ts";
 import { basename, dirname } from "node:path";
-import process from "node:process";
 import {
   type IntegrityReport,
   type LibraryIntegrity,
@@ -13,7 +12,7 @@ import {
 } from "../library/integrity.ts";
 import { platformPackage } from "../library/places.ts";
 import { formatTable, isTerminal, paint, type Tone } from "./output.ts";
-import { print, printJson } from "./print.ts";
+import { print, printError, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";
 
 const TONES: Readonly<Record<LibraryIntegrity["verdict"], Tone>> = {
@@ -75,7 +74,7 @@ export function reportIntegrity(options: ReportOptions): number {
   const refusals = report.libraries.map(({ refusal }) => refusal).filter((text) => text !== null);
   const unproven = refusals.length > 0 ? null : explainUnproven(report);
   for (const text of [...refusals, unproven ?? []].flat()) {
-    process.stderr.write(`offheap: ${text}\n`);
+    printError(`offheap: ${text}\n`);
   }
   return report.intact && unproven === null ? 0 : 1;
 }

@@ -10,7 +10,7 @@ import { arrangeTree, type TreeRow } from "../watch/processes/tree.ts";
 import type { ListedProcess } from "../watch/processes/types.ts";
 import { type Column, layOut } from "./columns.ts";
 import { isTerminal, printable, terminalWidth } from "./output.ts";
-import { print, printJson } from "./print.ts";
+import { print, printError, printJson } from "./print.ts";
 import type { ReportOptions } from "./report.ts";
 
 /** The options of `offheap ps`. */
@@ -55,7 +55,7 @@ export async function reportProcesses(options: ProcessesOptions): Promise<number
     : processes.map((entry) => ({ entry, branch: "" }));
   const width = isTerminal() ? terminalWidth() : null;
   for (const line of layOut(PROCESS_COLUMNS, rows, width)) print(line);
-  if (hidden > 0) process.stderr.write(`offheap: ${explainHidden(hidden)}\n`);
+  if (hidden > 0) printError(`offheap: ${explainHidden(hidden)}\n`);
   return 0;
 }
 

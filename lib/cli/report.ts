@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import {
   type AllocatorInfo,
   getAllocatorInfo,
@@ -26,7 +25,7 @@ import {
   paint,
   type Tone,
 } from "./output.ts";
-import { print, printJson } from "./print.ts";
+import { print, printError, printJson } from "./print.ts";
 import { printMemory } from "./report-memory.ts";
 
 /** What the reports' options have in common. */
@@ -169,10 +168,10 @@ export function reportVerification(options: VerifyCommandOptions): number {
   if (expect === undefined) {
     const unproven = explainUnproven(found);
     if (unproven === null) return 0;
-    process.stderr.write(`offheap: ${unproven}\n`);
+    printError(`offheap: ${unproven}\n`);
     return 1;
   }
   if (servesMalloc(found, expect)) return 0;
-  process.stderr.write(`offheap: ${explainMismatch(found, expect)}\n`);
+  printError(`offheap: ${explainMismatch(found, expect)}\n`);
   return 1;
 }

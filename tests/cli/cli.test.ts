@@ -210,7 +210,23 @@ test("a reader that has seen enough ends a report quietly, and a full disk with 
   const cut = await runChild(["sh", "-c", script, "sh", ...verify]);
   assert.match(cut.stdout, new RegExp(`^${RUNTIME} .*\n$`));
   assert.equal(cut.stderr, "status 0\n");
-  const full = await runChild(["sh", "-c", '"$@" > /dev/full', "sh", ...verify]);
-  assert.equal(full.status, 1);
-  assert.match(full.stderr, /^offheap: Cannot write the report: .*\.\n$/);
+  for (const words of [["verify"], ["--help"], ["run", "--help"], ["--version"]]) {
+    const command = ["sh", "-c", '"$@" > /dev/full', "sh", ...offheapCommand(...words)] as const;
+    const full = await runChild(command);
+    assert.equal(full.status, 1, `${words}`);
+    assert.match(full.stderr, /^offheap: Cannot write the report: .*\.\n$/);
+  }
+  // Nobody reads: the shell has closed the pipe's other end before the command begins.
+  const unread = 'exec 3>&1; { sleep 0.1; "$@" 2>&1; echo "status $?" >&3; } | true';
+  for (
+    const [words, status] of [
+      [["--help"], 0],
+      [["frob"], 2],
+      [["run", "--frob"], 125],
+      [["run", "--", "/nonexistent/program"], 127],
+    ] as const
+  ) {
+    const { stdout } = await runChild(["sh", "-c", unread, "sh", ...offheapCommand(...words)]);
+    assert.equal(stdout, `status ${status}\n`, `${words}`);
+  }
 });
