@@ -79,15 +79,14 @@ export interface RawLibrary {
 
 const encoder = new TextEncoder();
 
-/** A string as UTF-8 with a terminating NUL; refuses a string that itself contains a NUL. */
+/** A string as UTF-8 with a terminating NUL; refuses another type, and a string that has a NUL. */
 export function encodeCString(value: unknown): Uint8Array<ArrayBuffer> {
-  const text = String(value);
-  if (text.includes("\0")) {
+  if (typeof value !== "string" || value.includes("\0")) {
     throw new TypeError(
-      `Cannot pass a string to native code: it must not contain NUL; got ${JSON.stringify(text)}`,
+      `Cannot pass a string to native code: it must be a string without NUL; got ${inspect(value)}`,
     );
   }
-  return encoder.encode(text + "\0");
+  return encoder.encode(value + "\0");
 }
 
 /** Native code gets `NULL` for an empty view: runtimes disagree on the address of nothing. */

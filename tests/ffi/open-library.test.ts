@@ -85,3 +85,14 @@ test("an address is a number, and NULL is 0", () => {
   assert.equal(nothing, 0);
   assert.ok(libc.calls.getenv("PATH") > 0);
 });
+
+test("what is no string is not passed as one", () => {
+  const { calls } = openLibrary(null, { strlen: { parameters: ["cstring"], result: "usize" } });
+  assert.equal(calls.strlen("für"), 4);
+  for (const value of [5, null, undefined, "a\0b", new Uint8Array(1)]) {
+    assert.throws(() => calls.strlen(value as string), {
+      name: "TypeError",
+      message: /^Cannot pass a string to native code: it must be a string without NUL; got /,
+    });
+  }
+});

@@ -137,6 +137,10 @@ test("waiting ends by its signal, with the reason, and leaves the line", async (
   lease.release();
   (await second).release();
   await assert.rejects(pool.wait({ signal: 5 } as never), TypeError);
+  await assert.rejects(pool.wait(controller.signal as never), {
+    name: "TypeError",
+    message: /the signal must be in an object/,
+  });
   await assert.rejects(pool.wait({ limit: 5 } as never), TypeError);
   assert.equal(pool.statistics().idle, 1);
   memory.close();

@@ -226,6 +226,12 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   wait(options: WaitOptions = {}): Promise<Lease> {
     return new Promise((resolve, reject) => {
+      // A signal has no properties of its own that would give it away: nothing would end the wait.
+      if (options instanceof AbortSignal) {
+        throw new TypeError(
+          `Cannot ${WAIT}: the signal must be in an object, { signal }; got it alone`,
+        );
+      }
       const { signal } = ownOptions(WAIT, options, WAIT_OPTIONS);
       if (signal !== undefined && !(signal instanceof AbortSignal)) {
         throw new TypeError(
