@@ -647,3 +647,13 @@ test("the console shows of memory its size, its address and its state", async ()
   assert.deepEqual(told("got"), told("expected"));
   assert.ok(lines.length > 30);
 });
+
+test("what is no block is refused in one line, without the bytes of a view", () => {
+  using memory = openAllocator();
+  const block = memory.allocateFrom("secret".repeat(100));
+  assert.throws(() => memory.free(block.bytes as never), {
+    name: "TypeError",
+    message: /^Cannot free a block: it must be one of offheap's; got Uint8Array\(600\).*more items/,
+  });
+  block.free();
+});

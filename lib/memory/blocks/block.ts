@@ -299,7 +299,9 @@ export function ownBlock(store: Store, action: string, block: Block): NativeBloc
           "version. Its own methods free, release and transfer it.",
       );
     }
-    throw new TypeError(`Cannot ${action}: it must be one of offheap's; got ${inspect(block)}`);
+    // Without the bytes: what is often given is a view of a block.
+    const given = inspect(block, { depth: 0, maxArrayLength: 0 });
+    throw new TypeError(`Cannot ${action}: it must be one of offheap's; got ${given}`);
   }
   if (block.isOf(store)) return block;
   throw new BlockError(
