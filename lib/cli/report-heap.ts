@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
-import { AgentError } from "../errors.ts";
+import { AgentError, HeapProfileError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import { askAgent } from "../watch/agent/client.ts";
 import { profileDifference } from "../watch/heap/difference.ts";
@@ -89,7 +89,16 @@ async function show(profile: HeapProfile, options: HeapArguments): Promise<void>
 }
 
 function readProfile(path: string): Promise<HeapProfile> {
-  return decodeProfile(readFileSync(path), `"${path}"`);
+  let bytes;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    const process = /^\d+$/.test(path) ? ` A process is named by --pid ${path}.` : "";
+    const why = `Cannot read the heap profile in "${path}": ${error.message}.${process}`;
+    throw new HeapProfileError(why, { cause: error });
+  }
+  return decodeProfile(bytes, `"${path}"`);
 }
 
 /** The process's resident memory; `null` when it has ended. */

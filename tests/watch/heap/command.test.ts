@@ -123,7 +123,11 @@ test("files that are no profiles, and words that make no sense, are refused", as
   const file = join(directory, "none.pb.gz");
   writeFileSync(file, "no profile");
   assert.match(await refusedHeap(file), /Cannot read the heap profile in ".*none\.pb\.gz"/);
-  assert.match(await refusedHeap(join(directory, "missing")), /no such file|ENOENT/i);
+  const missing = join(directory, "missing");
+  const sentence =
+    /^offheap: Cannot read the heap profile in ".*missing": .*(no such file|ENOENT)/i;
+  assert.match(await refusedHeap(missing), sentence);
+  assert.match(await refusedHeap("4711"), /A process is named by --pid 4711\.$/m);
   for (
     const words of [[], ["diff", file], [file, file], ["--pid", "1", file], ["--seconds", "x"]]
   ) {
