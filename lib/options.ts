@@ -5,6 +5,11 @@
  */
 import { inspect } from "node:util";
 
+/** A value in one line, without what is in it: a view's bytes are many, and no message's business. */
+export function glance(value: unknown): string {
+  return inspect(value, { depth: 0, maxArrayLength: 0, breakLength: Infinity });
+}
+
 /**
  * A copy of an object's own properties, without a prototype: what a program, or somebody who
  * found a way to, has put on `Object.prototype` is no option.

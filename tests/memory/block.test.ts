@@ -655,5 +655,10 @@ test("what is no block is refused in one line, without the bytes of a view", () 
     name: "TypeError",
     message: /^Cannot free a block: it must be one of offheap's; got Uint8Array\(600\).*more items/,
   });
+  const large = new Uint8Array(1 << 26);
+  assert.throws(() => memory.claim(large as never), {
+    name: "TypeError",
+    message: /^Cannot claim a block: the handle must be what .* gave; got Uint8Array\(.*more items/,
+  });
   block.free();
 });

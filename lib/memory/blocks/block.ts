@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { inspect } from "node:util";
 import { ffi } from "../../../ffi/mod.ts";
 import { type Address, type NativePointer, NULL } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
+import { glance } from "../../options.ts";
 import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
 import { type ViewConstructor, type ViewOf, viewOf } from "../shared/views.ts";
 import type { Live } from "./live.ts";
@@ -299,9 +299,7 @@ export function ownBlock(store: Store, action: string, block: Block): NativeBloc
           "version. Its own methods free, release and transfer it.",
       );
     }
-    // Without the bytes: what is often given is a view of a block.
-    const given = inspect(block, { depth: 0, maxArrayLength: 0 });
-    throw new TypeError(`Cannot ${action}: it must be one of offheap's; got ${given}`);
+    throw new TypeError(`Cannot ${action}: it must be one of offheap's; got ${glance(block)}`);
   }
   if (block.isOf(store)) return block;
   throw new BlockError(

@@ -4,10 +4,9 @@
  * @module
  */
 import process from "node:process";
-import { inspect } from "node:util";
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { BlockError, type BlockErrorReason, OutOfMemoryError } from "../../errors.ts";
-import { ownProperties } from "../../options.ts";
+import { glance, ownProperties } from "../../options.ts";
 import type { Live } from "./live.ts";
 import type { Arrival, Store } from "./store.ts";
 
@@ -97,10 +96,13 @@ const REFUSALS: ReadonlyMap<number, readonly [BlockErrorReason, string]> = new M
  * @throws {TypeError} for anything else.
  */
 export function requireHandle(action: string, given: BlockHandle): BlockHandle {
-  const handle = typeof given === "object" && given !== null ? ownProperties(given) : null;
-  if (handle?.type === "offheap.block") return handle;
+  // The type first: a view, which is posted by mistake, has a property for each of its bytes.
+  if (typeof given === "object" && given !== null && Object.hasOwn(given, "type")) {
+    const handle = ownProperties(given);
+    if (handle.type === "offheap.block") return handle;
+  }
   throw new TypeError(
-    `Cannot ${action}: the handle must be what a block's transfer() gave; got ${inspect(given)}`,
+    `Cannot ${action}: the handle must be what a block's transfer() gave; got ${glance(given)}`,
   );
 }
 

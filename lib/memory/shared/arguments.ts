@@ -4,7 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
-import { requireFlag } from "../../options.ts";
+import { glance, requireFlag } from "../../options.ts";
 
 /** The largest size that can be asked for: the addresses of the supported systems end there. */
 export const MAX_SIZE: number = 2 ** 47;
@@ -82,6 +82,6 @@ export function bytesOf(
   }
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);
   throw new TypeError(
-    `Cannot ${action}: the data must be a string, a view or an ArrayBuffer; got ${inspect(data)}`,
+    `Cannot ${action}: the data must be a string, a view or an ArrayBuffer; got ${glance(data)}`,
   );
 }
