@@ -27,6 +27,7 @@ import {
   parseUrl,
 } from "./option-values.ts";
 import { liveLine } from "./live-line.ts";
+import { requireWritable } from "./output.ts";
 import { print, printJson } from "./print.ts";
 
 /** Progress on standard error: a line that is written over in a terminal, else one for each round. */
@@ -52,6 +53,7 @@ async function run(
 ): Promise<number> {
   const { plan, beginning, measured } = planOf(command, options);
   const file = options.save ?? options.resume;
+  requireWritable(file, options.html);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);

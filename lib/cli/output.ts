@@ -3,10 +3,25 @@
  *
  * @module
  */
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import process from "node:process";
 import { styleText } from "node:util";
 import Table from "cli-table3";
 import type { Evidence } from "../verify/types.ts";
+
+/**
+ * Refuses a file that cannot be written before what is to be in it is measured.
+ *
+ * @throws What the system says of it.
+ */
+export function requireWritable(...files: readonly (string | undefined)[]): void {
+  for (const file of files) {
+    if (file === undefined) continue;
+    const isNew = !existsSync(file);
+    closeSync(openSync(file, "a"));
+    if (isNew) rmSync(file);
+  }
+}
 
 /** How something came out, for its colour. */
 export type Tone = "good" | "bad" | "doubtful" | "quiet";

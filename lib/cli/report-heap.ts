@@ -20,7 +20,7 @@ import { switchSampling, takeHeapProfile } from "../watch/heap/take.ts";
 import type { HeapProfile } from "../watch/heap/types.ts";
 import { headline, percent, reliability, remarks } from "../watch/heap/words.ts";
 import { type Column, layOut } from "./columns.ts";
-import { isTerminal, printable, terminalWidth } from "./output.ts";
+import { isTerminal, printable, requireWritable, terminalWidth } from "./output.ts";
 import { print, printJson } from "./print.ts";
 
 /** What the command line gives. */
@@ -170,6 +170,7 @@ export async function reportHeap(
     );
   }
   if (atGrowth !== undefined) return await watchGrowth(pid, atGrowth, options);
+  requireWritable(options.output, options.html);
   const milliseconds = seconds === undefined ? undefined : seconds * 1000;
   await show(await takeHeapProfile(pid, { milliseconds }), options);
 }

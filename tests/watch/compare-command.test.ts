@@ -62,6 +62,16 @@ test(
     assert.match(html, /<polyline/);
     const again = await compare("--show", file);
     assert.equal(again.stdout, first.stdout);
+    for (const option of ["--html", "--save"]) {
+      const unwritten = join(directory, "none", "a");
+      const refused = await compare(option, unwritten, "--", "sh", "-c", "echo began >&2");
+      assert.equal(refused.status, 1);
+      assert.match(
+        refused.stderr,
+        /^offheap: .*(ENOENT|no such file).*\n$/i,
+        "before it is measured",
+      );
+    }
     const pair = await compare("--show", file, file);
     assert.equal(pair.status, 0, pair.stderr);
     assert.match(pair.stdout, /<b>&: time/);
