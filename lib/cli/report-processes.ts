@@ -61,8 +61,10 @@ export async function reportProcesses(options: ProcessesOptions): Promise<number
 
 /** Why processes are missing, and how to see them. */
 function explainHidden(count: number): string {
-  const which = count === 1 ? "1 more process is not shown: " : `${count} more are not shown: `;
+  const [which, them] = count === 1
+    ? ["1 more process is not shown", "it"]
+    : [`${count} more are not shown`, "them"];
   return process.getuid?.() === 0
-    ? `${which}root may not look at it without the capability SYS_PTRACE, as in a container.`
-    : `${which}this user may not look at it. Run offheap as root to see all.`;
+    ? `${which}: root may not look at ${them} without the capability SYS_PTRACE, as in a container.`
+    : `${which}: this user may not look at ${them}. Run offheap as root to see all.`;
 }

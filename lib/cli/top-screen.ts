@@ -115,7 +115,8 @@ export function drawTop(
   const first = Math.max(0, Math.min(row - (room >> 1), rows.length - room));
   const [head = "", ...body] = layOut(PROCESS_COLUMNS, rows.slice(first, first + room), columns);
   const hidden = list.hidden > 0 ? `, ${list.hidden} not shown` : "";
-  const status = message === "" ? `${list.processes.length} processes${hidden}` : message;
+  const count = list.processes.length;
+  const status = message === "" ? `${count} process${count === 1 ? "" : "es"}${hidden}` : message;
   const lines = [HELP, status, head, ...body].map((line) => cut(line, columns));
   return { lines, marked: rows.length === 0 ? null : OTHER_ROWS + row - first };
 }

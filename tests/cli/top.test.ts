@@ -76,6 +76,8 @@ test("the screen shows as much as fits, the selected process among it", () => {
   }
   const { lines } = drawTop(STATE, { columns: 80, rows: 12 });
   assert.equal(lines[1], "40 processes, 2 not shown");
+  const alone = { ...STATE, list: { processes: [listed(1, 0)], hidden: 0 } };
+  assert.equal(drawTop(alone, { columns: 80, rows: 12 }).lines[1], "1 process");
   const said = drawTop({ ...STATE, message: "it came back" }, { columns: 80, rows: 12 });
   assert.equal(said.lines[1], "it came back");
 });

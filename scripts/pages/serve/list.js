@@ -152,7 +152,7 @@ export function listView() {
       const hidden = answer.hidden === 0
         ? ""
         : `, ${answer.hidden} more that this user may not see`;
-      return `${processes.length} processes${hidden}`;
+      return `${processes.length} process${processes.length === 1 ? "" : "es"}${hidden}`;
     },
     close() {},
   };

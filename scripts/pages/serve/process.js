@@ -175,7 +175,7 @@ export function processView(pid) {
       charts.allocator.show(at, counted(allocator));
       charts.faults.show(at, faults);
       charts.used.show(at, used);
-      return `process ${pid}, ${at.length} looks`;
+      return `process ${pid}, ${at.length} look${at.length === 1 ? "" : "s"}`;
     },
     close() {
       for (const each of Object.values(charts)) each.close();
