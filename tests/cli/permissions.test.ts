@@ -379,7 +379,7 @@ test("a permission that a program gives back is missing from then on", inDeno(),
 test("Deno's missing flags are all named at once by each command", inDeno(), async () => {
   const cli = join(ROOT, "lib", "cli.ts");
   const libraries = "--allow-env --allow-read --allow-ffi";
-  const commands: readonly (readonly [string, string])[] = [
+  const commands: readonly (readonly [string, string, ...string[]])[] = [
     ["run -- true", "--allow-all"],
     ["run --library x -- true", "--allow-all"],
     ["env", libraries],
@@ -388,15 +388,16 @@ test("Deno's missing flags are all named at once by each command", inDeno(), asy
     ["info", "--allow-all"],
     ["serve --listen 127.0.0.1:0", "--allow-all"],
     ["ps", "--allow-all"],
+    ["compare -- true", "--allow-all", "--allow-env", "--allow-read"],
     // They fail where ps does.
     ...(THOROUGH ? [`doctor ${process.pid}`, `heap --pid ${process.pid}`, "compare -- true"] : [])
       .map((command) => [command, "--allow-all"] as const),
   ];
-  for (const [command, flags] of commands) {
+  for (const [command, flags, ...permitted] of commands) {
     // Deno gives a Deno that it starts what it may do itself, unless it does not see which one it is.
     const script = 'exec "$RUNTIME" run --no-prompt --no-check --quiet "$@"';
     const { status, stderr } = await runChild(
-      ["sh", "-c", script, "sh", cli, ...command.split(" ")],
+      ["sh", "-c", script, "sh", ...permitted, cli, ...command.split(" ")],
       { variables: { RUNTIME: process.execPath } },
     );
     assert.equal(status, /^(run|env)/.test(command) ? 125 : 1, `${command}: ${stderr}`);

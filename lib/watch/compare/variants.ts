@@ -9,7 +9,7 @@ import { inspect } from "node:util";
 import { ALLOCATOR_NAMES, type AllocatorName, BUILT_ALLOCATORS } from "../../allocators/mod.ts";
 import { PROFILE_NAMES, type ProfileName } from "../../allocators/profiles.ts";
 import { findElfExports } from "../../binary/elf.ts";
-import { CompareError, OffheapError } from "../../errors.ts";
+import { CompareError, OffheapError, PermissionError } from "../../errors.ts";
 import { ownOptions } from "../../options.ts";
 import { preloadEntries, withoutLaunch } from "../../run/own-variables.ts";
 import { type LaunchOptions, planLaunch } from "../../run/plan.ts";
@@ -244,7 +244,8 @@ export function prepareVariants(
     try {
       variants.push(prepareVariant(options, command, environment));
     } catch (error) {
-      if (!(error instanceof OffheapError)) throw error;
+      // What the runtime does not permit is no variant's fault.
+      if (!(error instanceof OffheapError) || error instanceof PermissionError) throw error;
       leftOut.push({ variant: options.name, reason: error.message });
     }
   }
