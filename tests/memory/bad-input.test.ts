@@ -299,7 +299,7 @@ const KEEP: readonly Refusal[] = [
       new RegExp(`${name} must be a whole number above 0; got `),
     ])
   ),
-  ...["SIGUSR1", "USR2", ""].map((atSignal): Refusal => [
+  ...["SIGUSR1", "USR2", "SIGFOO", ""].map((atSignal): Refusal => [
     { directory: "/tmp", atSignal },
     "RangeError",
     /atSignal must be a signal's name other than SIGUSR1, such as SIGUSR2; got /,

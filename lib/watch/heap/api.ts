@@ -5,7 +5,7 @@
  */
 import { inspect } from "node:util";
 import { HeapProfileError } from "../../errors.ts";
-import { ownOptions, requireFlag } from "../../options.ts";
+import { glance, ownOptions, requireFlag } from "../../options.ts";
 import { FIGURES, withPermissions } from "../../permissions.ts";
 import type { Session } from "./session.ts";
 import type { HeapProfile } from "./types.ts";
@@ -49,15 +49,32 @@ export interface HeapProfiler {
    * @throws {HeapProfileError} when it was not.
    */
   stop(): Promise<void>;
-  /** A profile as a file: gzipped pprof, for `go tool pprof`, Pyroscope and others, and `offheap heap FILE`. */
+  /**
+   * A profile as a file: gzipped pprof, for `go tool pprof`, Pyroscope and others, and `offheap heap FILE`.
+   *
+   * @throws {TypeError} for what is no profile.
+   */
   encode(profile: HeapProfile): Promise<Uint8Array<ArrayBuffer>>;
-  /** What the second profile has more than the first. */
+  /**
+   * What the second profile has more than the first.
+   *
+   * @throws {TypeError} for what is no profile.
+   */
   difference(before: HeapProfile, after: HeapProfile): Promise<HeapProfile>;
 }
 
 const ACTION = "start a heap profile";
 const LEAST_INTERVAL = 1024;
 const MOST_INTERVAL = 2 ** 30;
+
+function requireProfiles(action: string, ...profiles: readonly unknown[]): void {
+  for (const profile of profiles) {
+    if (typeof profile === "object" && profile !== null && "samples" in profile) continue;
+    throw new TypeError(
+      `Cannot ${action}: a profile must be what snapshot() gave; got ${glance(profile)}`,
+    );
+  }
+}
 
 function checkInterval(value: unknown): void {
   if (value === undefined) return;
@@ -114,11 +131,13 @@ class LazyProfiler implements HeapProfiler {
   }
 
   async encode(profile: HeapProfile): Promise<Uint8Array<ArrayBuffer>> {
+    requireProfiles("encode a heap profile", profile);
     const { encodeProfile } = await import("./pprof.ts");
     return new Uint8Array(await encodeProfile(profile));
   }
 
   async difference(before: HeapProfile, after: HeapProfile): Promise<HeapProfile> {
+    requireProfiles("compare heap profiles", before, after);
     return (await import("./difference.ts")).profileDifference(before, after);
   }
 }

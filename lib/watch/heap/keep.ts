@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { constants } from "node:os";
 import process from "node:process";
 import { inspect } from "node:util";
 import { ownOptions, requirePath } from "../../options.ts";
@@ -31,6 +32,7 @@ const OPTIONS: readonly (keyof KeepOptions)[] = [
   "atSignal",
   "interval",
 ];
+const SIGNALS = constants.signals;
 const DEFAULT_KEEP = 5;
 const DEFAULT_INTERVAL_MS = 1000;
 
@@ -48,7 +50,8 @@ function check({ directory, keep, atGrowth, atSignal, interval }: KeepOptions): 
   requirePositive("keep", keep);
   requirePositive("atGrowth", atGrowth);
   requirePositive("interval", interval);
-  if (atSignal === "SIGUSR1" || (atSignal !== undefined && !/^SIG[A-Z0-9]+$/.test(atSignal))) {
+  // A name that the system does not have is taken in silence by Node and Bun, and never comes.
+  if (atSignal === "SIGUSR1" || (atSignal !== undefined && !Object.hasOwn(SIGNALS, atSignal))) {
     throw new RangeError(
       `Cannot ${ACTION}: atSignal must be a signal's name other than SIGUSR1, such as SIGUSR2; got ` +
         inspect(atSignal),

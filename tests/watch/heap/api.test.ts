@@ -125,6 +125,11 @@ test("options that are malformed are refused", async () => {
   await assert.rejects(heapProfile.start({ sampleInterval: "64KiB" }), TypeError);
   // @ts-expect-error: no such option
   await assert.rejects(heapProfile.start({ interval: 1024 }), TypeError);
+  const refusal = { name: "TypeError", message: /a profile must be what snapshot\(\) gave; got / };
+  for (const none of [undefined, null, 5, {}, Promise.resolve()] as never[]) {
+    await assert.rejects(heapProfile.encode(none), refusal);
+    await assert.rejects(heapProfile.difference(none, none), refusal);
+  }
   const place = { directory: "/nonexistent" };
   assert.throws(() => keepHeapProfiles(place), TypeError);
   assert.throws(() => keepHeapProfiles({ ...place, atGrowth: 0 }), RangeError);
