@@ -40,7 +40,7 @@ export function printText(text: string): void {
   }
 }
 
-/** Whoever reads standard error has gone: that cannot be told, and changes no status. */
+/** The reader of standard error has gone: nobody is left to tell, and the status stays. */
 function endUntold(): void {}
 
 /**
