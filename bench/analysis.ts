@@ -14,7 +14,7 @@ import { PARTS } from "./analysis/parts.ts";
 import type { Results } from "./suite/results.ts";
 import { readResults, RESULTS_FILE, SCHEMA_FILE } from "./suite/results-file.ts";
 
-/** Where the committed results lie. */
+/** Where the committed results are. */
 export const COMMITTED: string = join(ROOT, "docs", "development", "benchmarks");
 
 /** The documents that have parts. */

@@ -20,7 +20,7 @@ export interface Bound {
   readonly metric: string;
   /** The one case that it is about; all of them without it. */
   readonly case?: string;
-  /** The side on which every ratio must lie, or one at least. */
+  /** The side on which every ratio must be, or one at least. */
   readonly side: "at least" | "at most";
   readonly limit: number;
   readonly of: "every case" | "some case";

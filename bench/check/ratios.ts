@@ -47,7 +47,7 @@ function wallOf(program: string, pattern: string, preload: string | null): numbe
   return metrics["wall"]?.value ?? NaN;
 }
 
-/** Half the distance of the quartiles, as a share: how far another run may lie away by chance. */
+/** Half the distance of the quartiles, as a share: how far off another run may be by chance. */
 function spreadOf(values: readonly number[]): number {
   return interquartileRange([...values]) / 2 / median([...values]);
 }

@@ -1,8 +1,8 @@
 /*
  * The pattern of alloc-test (OLogN Technologies, 2018; part of mimalloc-bench): a large table, half full
  * at first, and a turn that looks at a random place: a block there is read and freed, an empty place gets
- * one that is written whole. Places are drawn by the rule of 80 to 20, six times over; of two neighbouring
- * powers of two the smaller size is twice as likely, up to 1 KiB.
+ * one, and each of its bytes is written. Places are drawn by the rule of 80 to 20, six times over; of two
+ * neighbouring powers of two the smaller size is twice as likely, up to 1 KiB.
  */
 #include <string.h>
 

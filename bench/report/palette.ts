@@ -41,5 +41,5 @@ export const PART_LOOKS: Readonly<Record<SplitPart, { colour: string; title: str
   external: { colour: "var(--external)", title: "external: array buffers and the like" },
   live: { colour: "var(--live)", title: "live: handed out by the allocator otherwise" },
   held: { colour: "var(--held)", title: "held: kept back by the allocator" },
-  rest: { colour: "var(--rest)", title: "rest: code, stacks, what cannot be told apart" },
+  rest: { colour: "var(--rest)", title: "rest: code, stacks, what cannot be distinguished" },
 };

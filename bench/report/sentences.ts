@@ -73,7 +73,7 @@ function certain(rows: readonly RatioRow[], side: "above" | "below"): number {
 function certainty(rows: readonly RatioRow[]): string {
   const known = rows.filter(({ ratio }) => ratio.low !== null).length;
   if (known === 0) return "With one pair a case, no interval can be given.";
-  return `Of ${known} intervals ${certain(rows, "above")} lie above 1, ` +
+  return `Of ${known} intervals ${certain(rows, "above")} are above 1, ` +
     `${certain(rows, "below")} below.`;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Agents: crews of a planner, workers, tools, a memory and a reviewer, several at a time, with a
  * model in another process that streams its answers. The option `memory` says where embeddings
- * and pieces of text lie: `"arena"` (an arena a run, and blocks) or `"javascript"`.
+ * and pieces of text are: `"arena"` (an arena a run, and blocks) or `"javascript"`.
  *
  * Metrics besides the usual: `events`, how fast the model's events were read. Latencies are of a run
  * and of a request to the model, whose answer is read to its end.

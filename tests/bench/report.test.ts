@@ -162,7 +162,7 @@ test("the sentences are made of the figures", () => {
     ],
   });
   assert.match(throughput ?? "", /jemalloc, balanced comes first with 1\.20 times/);
-  assert.match(throughput ?? "", /\(in one case\)\. Of 1 intervals 1 lie above 1, 0 below/);
+  assert.match(throughput ?? "", /\(in one case\)\. Of 1 intervals 1 are above 1, 0 below/);
   assert.match(memory ?? "", /mimalloc, balanced has the least, 0\.50 times/);
   assert.match(builds ?? "", /no build of ours took more than 1\.03 times.*ratio is 1\.02/);
 });

@@ -427,7 +427,7 @@ test("damaged files end in a MachOError or a reading, never in another error", w
   };
   const header = readDamaged(bytesOf(library("arm64")), 1400, 400, read, MachOError);
   assert.ok(header > 0, "some of the damage must be noticed");
-  // The trie and the signature lie at the end: turned to the front for the damage.
+  // The trie and the signature are at the end: turned to the front for the damage.
   const original = bytesOf(library("arm64"));
   const tail = 1200;
   const start = original.length - tail;

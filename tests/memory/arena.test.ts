@@ -14,7 +14,7 @@ function withAllocator(use: (memory: Allocator) => void): void {
   }
 }
 
-test("allocations of an arena lie apart, aligned, and keep what is written to them", () => {
+test("allocations of an arena are apart, aligned, and keep what is written to them", () => {
   withAllocator((memory) => {
     const arena = memory.arena({ chunkSize: 1024 });
     const views: (readonly [Uint8Array, number])[] = [];

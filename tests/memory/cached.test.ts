@@ -52,7 +52,7 @@ test("the size classes cover every size with at most a quarter more, within thei
   assert.ok(CLASS_CAPACITIES.every((capacity) => capacity >= 2 && capacity <= 63));
 });
 
-test("blocks of all sizes lie apart and are as large as they have to be", () => {
+test("blocks of all sizes are apart and are as large as they have to be", () => {
   withAllocator(({ cached }) => {
     const sizes = [0, 1, 15, 16, 17, 100, 128, 129, 1024, 1025, 32_767, 32_768, 32_769, 1 << 20];
     const all: [Address, number][] = [];

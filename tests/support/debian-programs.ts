@@ -28,7 +28,7 @@ function libraryDirectories(root: string): string[] {
   return [...new Set(libraries.map((file) => join(root, "usr", "lib", dirname(file))))];
 }
 
-/** Where the packages lie, and what their programs need; or why they cannot be had. */
+/** Where the packages are, and what their programs need; or why they cannot be had. */
 let unpacked: { root: string; variables: DebianProgram["variables"] } | string | undefined;
 
 function unpack(): NonNullable<typeof unpacked> {

@@ -91,7 +91,7 @@ export interface Release {
 
 const VARIABLES = ["OFFHEAP_LIBRARY", "OFFHEAP_ALLOCATOR", "XDG_CACHE_HOME"] as const;
 
-/** Makes a copy. Packages lie there before anything is imported: Bun remembers which there are. */
+/** Makes a copy. Packages are there before anything is imported: Bun remembers which there are. */
 export function makeRelease(options: ReleaseOptions): Release {
   const root = realpathSync(copyCheckout());
   const modules = join(root, "node_modules");

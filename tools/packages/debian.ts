@@ -167,7 +167,7 @@ function unpack(names: readonly string[], target: string, options: DebianOptions
 }
 
 /**
- * Where Debian packages lie unpacked together; fetches them first when they are not there.
+ * Where Debian packages are unpacked together; fetches them first when they are not there.
  *
  * @param names Their names; with a colon and a processor for one of another, as `musl:arm64`.
  * @throws {Error} when they cannot be fetched.

@@ -1,5 +1,5 @@
 /**
- * Where embeddings and pieces of text lie: in native blocks and arenas, or in plain JavaScript.
+ * Where embeddings and pieces of text are: in native blocks and arenas, or in plain JavaScript.
  *
  * @module
  */

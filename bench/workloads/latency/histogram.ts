@@ -27,7 +27,7 @@ export function latencyOf(samples: readonly Float64Array[]): Latency {
   for (const own of samples) {
     for (const each of own) histogram.recordValue(Math.round(each * STEPS));
   }
-  // The histogram gives a bucket's upper end, which may lie above all samples.
+  // The histogram gives a bucket's upper end, which may be above all samples.
   const percentile = (percent: number): number =>
     Math.min(histogram.getValueAtPercentile(percent), histogram.maxValue) / STEPS;
   return {

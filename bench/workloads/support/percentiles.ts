@@ -38,7 +38,7 @@ export function recorder(): Recorder {
     },
     latency() {
       if (histogram.totalCount === 0) throw new RangeError("Cannot summarise: nothing was timed");
-      // The histogram gives a bucket's upper end, which may lie above all that was recorded.
+      // The histogram gives a bucket's upper end, which may be above all that was recorded.
       const percentile = (percent: number): number =>
         Math.min(histogram.getValueAtPercentile(percent), histogram.maxValue);
       return {

@@ -66,7 +66,7 @@ async function profileOfLeak(way: string, ...argument: readonly string[]): Promi
   return { profile, file, whole };
 }
 
-/** The part of a profile that lies under a function, in percent. */
+/** The part of a profile that is under a function, in percent. */
 function under(rows: readonly TopRow[], name: string): number {
   const own = rows.filter((row) => row.name === name || row.name.startsWith(`${name} `));
   assert.ok(own.length > 0, `${name} is not among ${rows.map((row) => row.name).join(", ")}`);
