@@ -8,7 +8,7 @@ import process from "node:process";
 import { z } from "zod";
 
 /** What a figure is: a ratio of times within one run, or instructions a call. */
-export const KINDS = ["ratio", "instructions"] as const;
+const KINDS = ["ratio", "instructions"] as const;
 
 const Accepted = z.object({
   /** The day, as `2026-11-25`. */

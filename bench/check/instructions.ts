@@ -17,7 +17,7 @@ const DRIVER = fileURLToPath(new URL("./driver.c", import.meta.url));
 const FIXED = fileURLToPath(new URL("./fixed-block.c", import.meta.url));
 
 /** The functions of the driver. */
-export const FUNCTIONS = ["pair", "block", "batch", "ticket"] as const;
+const FUNCTIONS = ["pair", "block", "batch", "ticket"] as const;
 
 /**
  * Allocators by the numbers that the shim has for them (lib/allocators). `none` hands out one

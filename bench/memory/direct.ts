@@ -21,7 +21,7 @@ export interface Direct {
 }
 
 /** The names of the two functions in an allocator's library. */
-export const NAMES: Readonly<Record<string, readonly [string, string]>> = {
+const NAMES: Readonly<Record<string, readonly [string, string]>> = {
   jemalloc: ["malloc", "free"],
   mimalloc: ["mi_malloc", "mi_free"],
 };

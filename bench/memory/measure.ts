@@ -80,7 +80,7 @@ interface Contender {
 }
 
 /** Runs a side until it is compiled; how often it goes in one turn. */
-export async function warmUp({ time }: Side, { turn, warmUp }: Effort): Promise<number> {
+async function warmUp({ time }: Side, { turn, warmUp }: Effort): Promise<number> {
   let count = 1;
   let spent = 0;
   let last = 0;

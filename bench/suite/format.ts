@@ -7,7 +7,7 @@
 import { z } from "zod";
 
 /** Units of {@linkcode Metric}; times in seconds, sizes in bytes. */
-export const UNITS = ["1/s", "s", "B", "B/s", "ns", "1"] as const;
+const UNITS = ["1/s", "s", "B", "B/s", "ns", "1"] as const;
 
 /** One figure of a run. */
 export const Metric = z.object({

@@ -82,7 +82,7 @@ export function summarise(
 const BUILD_METRIC = "wall";
 
 /** Our builds beside those of others. */
-export const COMPARISONS: readonly Comparison[] = SUBJECTS.flatMap(({ id, against }) =>
+const COMPARISONS: readonly Comparison[] = SUBJECTS.flatMap(({ id, against }) =>
   against === undefined ? [] : [{ subject: id, baseline: against, metric: BUILD_METRIC }]
 );
 

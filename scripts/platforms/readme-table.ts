@@ -18,7 +18,7 @@ import {
 } from "./types.ts";
 
 /** The committed results. */
-export const RESULTS: string = join(ROOT, "docs", "development", "platforms.json");
+const RESULTS: string = join(ROOT, "docs", "development", "platforms.json");
 const README: string = join(ROOT, "README.md");
 
 /** A report without what differs from machine to machine and run to run. */

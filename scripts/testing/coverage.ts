@@ -89,7 +89,7 @@ const NOTHING =
   /^(?:$|\/\/|\/?\*|(?:export )?(?:type|interface) |import |[\])};,]+$|readonly \w+\??:)/;
 
 /** Counts the lines of a text that have code, and those whose code ran. */
-export function linesOf(text: string, ran: Uint8Array | undefined): Lines {
+function linesOf(text: string, ran: Uint8Array | undefined): Lines {
   let offset = 0;
   let total = 0;
   let covered = 0;

@@ -18,6 +18,14 @@ const char *const FIGURE_NAMES[FIGURE_COUNT] = {
     [ARENAS] = "arenas",       [THREADS] = "threads",
 };
 
+/* The object that serves malloc, and a function of it, or NULL. */
+static struct definition server;
+
+static void *find_beside(const char *name) {
+    struct definition found;
+    return find_definition_in(&server, name, &found) ? found.address : NULL;
+}
+
 /* ---- mimalloc ---- */
 
 static int mimalloc_number(void) {
@@ -191,13 +199,6 @@ static const struct giver UNKNOWN = {
 
 static const struct giver *giver = &UNKNOWN;
 static void *function;
-/* The object that serves malloc. */
-static struct definition server;
-
-void *find_beside(const char *name) {
-    struct definition found;
-    return find_definition_in(&server, name, &found) ? found.address : NULL;
-}
 
 void find_giver(void) {
     if (!find_definition("malloc", &server)) return;

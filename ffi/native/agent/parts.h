@@ -151,9 +151,8 @@ int jemalloc_control(const char *name, void *old, size_t *length, void *new, siz
 void find_giver(void);
 /* Who it is; never NULL. */
 const struct giver *agent_giver(void);
-/* The function that gives back, and any other one of the same object, or NULL. */
+/* The function that gives back, or NULL. */
 void *giver_function(void);
-void *find_beside(const char *name);
 /* NULL, or why nothing can be given back. */
 const char *why_not_given(void);
 /* Gives back: NULL, or why nothing can be. */

@@ -17,7 +17,7 @@ import { launchPlatform } from "../../run/platforms.ts";
 import { childEnvironment } from "../../run/run.ts";
 
 /** What the plain program is called, without anything of offheap's. */
-export const SYSTEM = "system";
+const SYSTEM = "system";
 
 /** A variant as a user describes it. */
 export interface VariantOptions extends LaunchOptions {

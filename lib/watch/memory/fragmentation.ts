@@ -11,7 +11,7 @@ import { type Fragmentation, FRAGMENTATION_FIGURES, type FragmentationFigure } f
 type Known = number | string;
 
 /** What several allocators have together: known only where each of them counts it. */
-export function sumOf(all: readonly AllocatorFigures[], name: AllocatorFigure): Known {
+function sumOf(all: readonly AllocatorFigures[], name: AllocatorFigure): Known {
   let sum = 0;
   for (const { [name]: value, absent } of all) {
     if (value === undefined) return absent[name] ?? "it is not counted";

@@ -108,7 +108,7 @@ function readSpread(): ArenaSpread | string {
 }
 
 /** How unused memory is spread over arenas. */
-export function spreadOf(arenas: readonly ArenaFigures[]): ArenaSpread {
+function spreadOf(arenas: readonly ArenaFigures[]): ArenaSpread {
   const unused = arenas.map(({ figures: { allocated = 0, active, mapped = 0, dirty = 0 } }) =>
     Math.max(0, (active ?? mapped) - allocated) + dirty
   ).filter((bytes) => bytes >= LEAST_UNUSED);
