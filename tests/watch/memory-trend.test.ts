@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lowPoints, type Point, trendOf } from "../../lib/watch/doctor/memory/trend.ts";
+import { History, type Sighting } from "../../lib/watch/serve/history.ts";
 import { seeded } from "../../bench/workloads/support/random.ts";
 
 const MIB = 2 ** 20;
@@ -87,4 +88,32 @@ test("a long watch is joined to fewer values, with the same pace", () => {
   const { perSecond, change } = trendOf(series(5000, (second) => second * 3));
   assert.ok(Math.abs(perSecond - 3) < 1e-6);
   assert.ok(Math.abs(change - 3 * 4999) < 1e-6);
+});
+
+/** When a process was seen, in minutes, by what the page's server remembers of it. */
+function rememberedAt(history: History, key: string): number[] {
+  return history.of(key).map(({ observation: { at } }) => at / 60_000);
+}
+
+const seenAt = (minute: number): Sighting =>
+  ({ observation: { at: minute * 60_000 }, used: {} }) as unknown as Sighting;
+
+test("what was seen of a process is kept for half an hour, and not once it has ended", () => {
+  const history = new History();
+  for (let minute = 0; minute <= 40; minute++) {
+    history.add([["1", seenAt(minute)], ...(minute < 40 ? [["2", seenAt(minute)] as const] : [])]);
+  }
+  assert.deepEqual(rememberedAt(history, "1"), Array.from({ length: 31 }, (_, i) => 10 + i));
+  assert.deepEqual(rememberedAt(history, "2"), []);
+});
+
+test("of too much that was seen, the older half is thinned out, and reaches as far back", () => {
+  const history = new History();
+  const times = Array.from({ length: 241 }, (_, index) => index / 10);
+  for (const minute of times) history.add([["1", seenAt(minute)]]);
+  const [older, newer] = [times.slice(0, 121), times.slice(121)];
+  assert.deepEqual(
+    rememberedAt(history, "1").map((minute) => minute.toFixed(1)),
+    [...older.filter((_, index) => index % 2 === 0), ...newer].map((minute) => minute.toFixed(1)),
+  );
 });
