@@ -122,20 +122,23 @@ test("a pool at its limit refuses at once, and makes wait in turn", async () => 
   memory.close();
 });
 
-test("waiting ends by its signal, with the reason, and leaves the line", async () => {
+test("waiting ends by its signal, with the reason, and leaves the line", async (t) => {
   const memory = openAllocator();
   const pool = memory.pool({ blockSize: 64, max: 1 });
   const lease = pool.acquire();
   const reason = new Error("no patience");
   const controller = new AbortController();
   const first = pool.wait({ signal: controller.signal });
-  const second = pool.wait({ signal: new AbortController().signal });
+  const patient = new AbortController().signal;
+  const removed = t.mock.method(patient, "removeEventListener");
+  const second = pool.wait({ signal: patient });
   controller.abort(reason);
   await assert.rejects(first, reason);
   await assert.rejects(pool.wait({ signal: controller.signal }), reason, "aborted before");
   assert.equal(pool.statistics().waiting, 1);
   lease.release();
   (await second).release();
+  assert.equal(removed.mock.callCount(), 1, "a signal that goes on holds nothing of it");
   await assert.rejects(pool.wait({ signal: 5 } as never), TypeError);
   await assert.rejects(pool.wait(controller.signal as never), {
     name: "TypeError",

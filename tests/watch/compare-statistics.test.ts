@@ -109,6 +109,35 @@ test("too few rounds have no interval, and nothing can be told of them", () => {
   }
 });
 
+test("where nothing can be told, it is said how many rounds would be needed", () => {
+  const neededFor = (one: number, other: number): unknown[] => {
+    const runs = Array.from(
+      { length: 12 },
+      (_, round) =>
+        [["base", 1], [`base${AGAIN}`, 1], ["other", round % 2 === 0 ? one : other]] as const,
+    )
+      .flatMap((row, round) =>
+        row.map(([variant, wallSeconds]): Run => ({
+          variant,
+          round,
+          figures: { wallSeconds },
+          status: 0,
+          signal: null,
+        }))
+      );
+    return judge(runs, ["base", "other"], OPTIONS).judgements
+      .map(({ verdict, roundsNeeded }) => [verdict, roundsNeeded]);
+  };
+  // Half the interval is 0.08, and has to fit beside the middle, 0.9968, into the band of 0.02.
+  assert.deepEqual(neededFor(0.92, 1.08), [[
+    "cannot tell",
+    Math.ceil(12 * (0.08 / 0.016795) ** 2),
+  ]]);
+  // Half is 0.2, and must not reach from the middle, 1.0817, to 1.
+  assert.deepEqual(neededFor(0.9, 1.3), [["cannot tell", Math.ceil(12 * (0.2 / 0.081665) ** 2)]]);
+  assert.deepEqual(neededFor(0.5, 2), [["cannot tell", null]], "more than anybody would run");
+});
+
 test("with as many rounds as it takes all signs alike are found, with one less they are not", () => {
   for (const variants of [1, 3, 12]) {
     const least = (rounds: number): boolean =>

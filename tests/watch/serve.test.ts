@@ -292,7 +292,15 @@ test("a name that is not this server's is refused: DNS rebinding", linux(), asyn
     assert.ok([400, 421].includes(status), `${host}: ${status}`);
     assert.notEqual((await ask(`${url}/`, { headers: { host } })).status, 200, `the page, ${host}`);
   }
-  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, "[::1]", "10.1.2.3:80"]) {
+  for (
+    const host of [
+      `127.0.0.1:${port}`,
+      `localhost:${port}`,
+      `LocalHost.:${port}`,
+      "[::1]",
+      "10.1.2.3:80",
+    ]
+  ) {
     const { status } = await ask(`${url}/metrics`, { headers: { ...headers, host } });
     assert.equal(status, 200, host);
   }
