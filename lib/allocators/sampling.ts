@@ -5,6 +5,15 @@
  * @module
  */
 
+/** The bounds of an interval, in bytes. */
+export const SAMPLE_INTERVALS = { min: 1024, max: 2 ** 30 } as const;
+
+/** Whether a number of bytes may be an interval: a power of two within the bounds. */
+export function isSampleInterval(bytes: number): boolean {
+  const { min, max } = SAMPLE_INTERVALS;
+  return bytes >= min && bytes <= max && Number.isInteger(Math.log2(bytes));
+}
+
 /** How the sampling of an allocator is. */
 export interface SamplingState {
   /** Why it cannot be used in this process; `null` when it can. */

@@ -13,6 +13,7 @@ import { ACCESS_SYMBOLS, libcLibrary } from "../../ffi/symbols/libc.ts";
 import { type AllocatorName, allocatorNamed, ALLOCATORS } from "../allocators/mod.ts";
 import type { HeapSampling } from "../allocators/heap-profiling.ts";
 import type { ProfileOption } from "../allocators/profiles.ts";
+import { isSampleInterval } from "../allocators/sampling.ts";
 import { compareVersions } from "../allocators/version-order.ts";
 import { BUILD_COMMAND } from "../build-command.ts";
 import { LaunchError } from "../errors.ts";
@@ -39,8 +40,6 @@ export interface HeapProfilingOptions {
 export const HEAP_PROFILING_OPTION_NAMES = ["heapProfiling", "active"] as const;
 
 const DEFAULT_INTERVAL = 512 * 1024;
-const LEAST_INTERVAL = 1024;
-const MOST_INTERVAL = 2 ** 30;
 
 /** How an interval has to be. */
 export const INTERVAL_RULE = "a power of two from 1KiB to 1GiB, such as 512KiB";
@@ -50,14 +49,10 @@ const PROCESSORS: readonly string[] = ["x64", "arm64"];
 /** A runtime that can name the machine code that it makes, by flags in a variable. */
 const NAMING = RUNTIME_PROGRAMS.flatMap(({ codeNames }) => codeNames ?? []);
 
-function isInterval(value: number): boolean {
-  return value >= LEAST_INTERVAL && value <= MOST_INTERVAL && Number.isInteger(Math.log2(value));
-}
-
 /** An interval such as `512KiB`, in bytes; `null` for any other text. */
 export function readInterval(text: string): number | null {
   const bytes = readBytes(text);
-  return bytes !== null && isInterval(bytes) ? bytes : null;
+  return bytes !== null && isSampleInterval(bytes) ? bytes : null;
 }
 
 function refuse(why: string): never {
@@ -88,7 +83,7 @@ export function checkHeapProfiling(
     );
   }
   const interval = heapProfiling === true ? DEFAULT_INTERVAL : heapProfiling;
-  if (typeof interval !== "number" || !isInterval(interval)) {
+  if (typeof interval !== "number" || !isSampleInterval(interval)) {
     const Kind = typeof interval === "number" ? RangeError : TypeError;
     throw new Kind(
       `Cannot plan a launch: heapProfiling must be true, or a number of bytes that is ` +

@@ -4,6 +4,7 @@
  * @module
  */
 import { inspect } from "node:util";
+import { isSampleInterval, SAMPLE_INTERVALS } from "../../allocators/sampling.ts";
 import { HeapProfileError } from "../../errors.ts";
 import { glance, ownOptions, requireFlag } from "../../options.ts";
 import { FIGURES, withPermissions } from "../../permissions.ts";
@@ -64,8 +65,6 @@ export interface HeapProfiler {
 }
 
 const ACTION = "start a heap profile";
-const LEAST_INTERVAL = 1024;
-const MOST_INTERVAL = 2 ** 30;
 
 function requireProfiles(action: string, ...profiles: readonly unknown[]): void {
   for (const profile of profiles) {
@@ -79,12 +78,11 @@ function requireProfiles(action: string, ...profiles: readonly unknown[]): void 
 function checkInterval(value: unknown): void {
   if (value === undefined) return;
   const isNumber = typeof value === "number";
-  const fits = isNumber && value >= LEAST_INTERVAL && value <= MOST_INTERVAL;
-  if (fits && Number.isInteger(Math.log2(value))) return;
+  if (isNumber && isSampleInterval(value)) return;
   const Kind = isNumber ? RangeError : TypeError;
   throw new Kind(
-    `Cannot ${ACTION}: sampleInterval must be a power of two from ${LEAST_INTERVAL} to ` +
-      `${MOST_INTERVAL}; got ${inspect(value)}`,
+    `Cannot ${ACTION}: sampleInterval must be a power of two from ` +
+      `${SAMPLE_INTERVALS.min} to ${SAMPLE_INTERVALS.max}; got ${inspect(value)}`,
   );
 }
 
