@@ -76,7 +76,7 @@ export function readBaseline(path: string): Baseline {
   }
 }
 
-/** Writes a baseline, whole or not at all. */
+/** Writes a baseline, completely or not at all. */
 export function writeBaseline(path: string, baseline: Baseline): void {
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(Baseline.parse(baseline), null, 2)}\n`);

@@ -33,7 +33,7 @@ function isCurrent(path: string, sources: readonly string[]): boolean {
 function build(path: string, sources: readonly string[], flags: readonly string[]): string {
   if (isCurrent(path, sources)) return path;
   mkdirSync(dirname(path), { recursive: true });
-  // Whole or not at all: another process may be about to use it.
+  // Completely or not at all: another process may be about to use it.
   const made = `${path}.${process.pid}`;
   const code = sources.filter((source) => source.endsWith(".c"));
   try {

@@ -9,7 +9,7 @@ import type { Comparison } from "../../lib/watch/compare/comparison.ts";
 import { cleanEnvironment } from "../../tools/environment.ts";
 import { CLI } from "../../tools/paths.ts";
 
-const MOST_OUTPUT = 1 << 28;
+const MAX_OUTPUT = 1 << 28;
 
 /**
  * Compares; progress goes to standard error.
@@ -25,7 +25,7 @@ export function compareOnce(
 ): Comparison {
   const { status, stdout } = spawnSync(node, [CLI, "compare", "--json", ...words], {
     encoding: "utf8",
-    maxBuffer: MOST_OUTPUT,
+    maxBuffer: MAX_OUTPUT,
     stdio: ["ignore", "pipe", "inherit"],
     env: cleanEnvironment(node, { PATH: [...path, process.env.PATH ?? ""].join(":") }),
   });

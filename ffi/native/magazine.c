@@ -26,7 +26,7 @@ _Static_assert(sizeof(struct magazines) <= HEADER_BYTES, "the header holds it");
 _Static_assert(offsetof(struct magazines, owned) == 0, "what is owned is the whole");
 
 /* Of classes, and of slots of a class. */
-#define MOST ((size_t)1 << 20)
+#define MAX_COUNT ((size_t)1 << 20)
 
 static int32_t *counts_of(struct magazines *magazines) {
     return (int32_t *)((char *)magazines + HEADER_BYTES);
@@ -62,7 +62,7 @@ static void give_back(struct owned *owned) {
 EXPORT double offheap_magazines_open(double source, double classes, double capacity) {
     const struct source *from = to_source(source);
     size_t count = to_size(classes), slots = to_size(capacity);
-    if (count > MOST || slots > MOST) return 0;
+    if (count > MAX_COUNT || slots > MAX_COUNT) return 0;
     size_t bytes = HEADER_BYTES + counts_bytes((int32_t)count) + count * slots * sizeof(double);
     struct magazines *magazines = from->methods->allocate(from, bytes, HEADER_BYTES, 1);
     if (magazines == NULL) return 0;

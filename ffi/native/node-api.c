@@ -75,7 +75,7 @@ static napi_value wrap(napi_env env, napi_callback_info info) {
     return status == 0 ? buffer : NULL;
 }
 
-enum { MOST_ARGUMENTS = 6 };
+enum { MAX_ARGUMENTS = 6 };
 
 /* As C passes it in a register: a whole number, or the address of a typed array's first byte. */
 static bool to_register(napi_env env, napi_value value, int64_t *word) {
@@ -105,12 +105,12 @@ static napi_value address(napi_env env, napi_callback_info info) {
  * 32; undefined when there is no such function, or an argument is of another type.
  */
 static napi_value call(napi_env env, napi_callback_info info) {
-    napi_value arguments[1 + MOST_ARGUMENTS], answer = NULL;
-    size_t count = 1 + MOST_ARGUMENTS, length;
-    int64_t words[MOST_ARGUMENTS] = {0};
+    napi_value arguments[1 + MAX_ARGUMENTS], answer = NULL;
+    size_t count = 1 + MAX_ARGUMENTS, length;
+    int64_t words[MAX_ARGUMENTS] = {0};
     char name[64];
     if (node.get_cb_info(env, info, &count, arguments, NULL, NULL) != 0) return NULL;
-    if (count == 0 || count > 1 + MOST_ARGUMENTS) return NULL;
+    if (count == 0 || count > 1 + MAX_ARGUMENTS) return NULL;
     if (node.get_value_string_utf8(env, arguments[0], name, sizeof name, &length) != 0) return NULL;
     for (size_t i = 1; i < count; i++) {
         if (!to_register(env, arguments[i], &words[i - 1])) return NULL;

@@ -21,45 +21,45 @@ struct ticket {
 };
 
 /*
- * Those that wait, in rows by number, counting up: as long as there are as many rows as
+ * Those that wait, in buckets by number, counting up: as long as there are as many buckets as
  * tickets, each is found at once.
  */
-enum { FIRST_ROWS = 64 };
-static struct ticket *first_rows[FIRST_ROWS];
-static struct ticket **rows = first_rows;
-static size_t row_count = FIRST_ROWS, waiting;
+enum { FIRST_BUCKETS = 64 };
+static struct ticket *first_buckets[FIRST_BUCKETS];
+static struct ticket **buckets = first_buckets;
+static size_t bucket_count = FIRST_BUCKETS, waiting;
 static int64_t last;
 static lock_type waiting_lock = LOCK_FREE;
 
-_Static_assert((FIRST_ROWS & (FIRST_ROWS - 1)) == 0, "a number's last bits are its row");
+_Static_assert((FIRST_BUCKETS & (FIRST_BUCKETS - 1)) == 0, "a number's last bits are its bucket");
 
 #define EACH_WAITING(it)                                                       \
-    for (size_t row = 0; row < row_count; row++)                               \
-        for (struct ticket *it = rows[row]; it != NULL; it = it->next)
+    for (size_t bucket = 0; bucket < bucket_count; bucket++)                   \
+        for (struct ticket *it = buckets[bucket]; it != NULL; it = it->next)
 
-static struct ticket **row_of(struct ticket **all, size_t count, int64_t number) {
+static struct ticket **bucket_of(struct ticket **all, size_t count, int64_t number) {
     return &all[(size_t)number & (count - 1)];
 }
 
-static void put_into(struct ticket **row, struct ticket *ticket) {
-    ticket->next = *row;
-    *row = ticket;
+static void put_into(struct ticket **bucket, struct ticket *ticket) {
+    ticket->next = *bucket;
+    *bucket = ticket;
 }
 
-/* Twice as many rows. Without memory for them there are more tickets in each. */
-__attribute__((noinline, cold)) static void add_rows(void) {
-    size_t count = 2 * row_count;
+/* Twice as many buckets. Without memory for them there are more tickets in each. */
+__attribute__((noinline, cold)) static void add_buckets(void) {
+    size_t count = 2 * bucket_count;
     struct ticket **more = calloc(count, sizeof *more);
     if (more == NULL) return;
-    for (size_t i = 0; i < row_count; i++) {
-        for (struct ticket *each = rows[i], *next; each != NULL; each = next) {
+    for (size_t i = 0; i < bucket_count; i++) {
+        for (struct ticket *each = buckets[i], *next; each != NULL; each = next) {
             next = each->next;
-            put_into(row_of(more, count, each->number), each);
+            put_into(bucket_of(more, count, each->number), each);
         }
     }
-    if (rows != first_rows) free(rows);
-    rows = more;
-    row_count = count;
+    if (buckets != first_buckets) free(buckets);
+    buckets = more;
+    bucket_count = count;
 }
 
 /* Deposits a block; its ticket's number, or 0 without memory for one. */
@@ -75,16 +75,16 @@ EXPORT double offheap_ticket_put(double source, double secret, double block, dou
     ticket->release = release;
     ticket->depositor = depositor;
     lock(&waiting_lock);
-    if (waiting >= row_count) add_rows();
+    if (waiting >= bucket_count) add_buckets();
     waiting++;
     int64_t number = ticket->number = ++last;
-    put_into(row_of(rows, row_count, number), ticket);
+    put_into(bucket_of(buckets, bucket_count, number), ticket);
     unlock(&waiting_lock);
     return (double)number;
 }
 
 static struct ticket **find(int64_t number) {
-    struct ticket **link = row_of(rows, row_count, number);
+    struct ticket **link = bucket_of(buckets, bucket_count, number);
     while (*link != NULL && (*link)->number != number) link = &(*link)->next;
     return link;
 }

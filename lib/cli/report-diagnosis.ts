@@ -73,7 +73,7 @@ function saySure(verdict: MemoryVerdict, sure: number): string {
   return TONES[verdict] === "quiet" ? "" : ` (${Math.round(sure * 100)} % sure)`;
 }
 
-/** A line with a name: wrapped in a terminal, whole elsewhere. */
+/** A line with a name: wrapped in a terminal, on one line elsewhere. */
 function say(name: string, text: string): string[] {
   const line = `${name}: ${text}`;
   return isTerminal() ? wrapWords(line, terminalWidth()).split("\n") : [line];

@@ -62,9 +62,9 @@ export function setDecay(statistics: OpenedStatistics, milliseconds: number | nu
   const action = "set how long unused memory is kept";
   if (milliseconds !== null) {
     const Kind = typeof milliseconds === "number" ? RangeError : TypeError;
-    if (!Number.isSafeInteger(milliseconds) || milliseconds < 0 || milliseconds > MOST_MS) {
+    if (!Number.isSafeInteger(milliseconds) || milliseconds < 0 || milliseconds > MAX_MS) {
       throw new Kind(
-        `Cannot ${action}: it must be a whole number of milliseconds from 0 to ${MOST_MS}, or null ` +
+        `Cannot ${action}: it must be a whole number of milliseconds from 0 to ${MAX_MS}, or null ` +
           `for as long as at the start; got ${String(milliseconds)}`,
       );
     }
@@ -74,4 +74,4 @@ export function setDecay(statistics: OpenedStatistics, milliseconds: number | nu
 }
 
 /** A `long` has 32 bits on Windows. */
-const MOST_MS = 2 ** 31 - 1;
+const MAX_MS = 2 ** 31 - 1;

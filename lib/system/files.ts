@@ -11,7 +11,7 @@ import { SystemInfoError } from "../errors.ts";
 const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
 
 /**
- * Reads a text file whole; `null` when there is no such file.
+ * Reads all of a text file; `null` when there is no such file.
  *
  * @throws {PermissionError} when the runtime's permissions do not allow it.
  * @throws {SystemInfoError} when the system refuses.

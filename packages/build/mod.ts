@@ -17,7 +17,7 @@ export type { BuildOptions, BuildProgress, BuildResult, BuildStep, LibraryId } f
 const SILENT: BuildProgress = { step() {}, done() {}, ended() {}, note() {} };
 
 /**
- * Builds what is missing or out of date, checks each library, and moves it into place whole.
+ * Builds what is missing or out of date, checks each library, and moves it into place in one step.
  *
  * @returns One result for each library that was asked for: for each target and variant the shim,
  * then the allocators.

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* No group is deeper; what is above the eighth is left out. */
-#define MOST_LEVELS 8
+#define MAX_LEVELS 8
 /* Version 1 shows the largest multiple of a page below 2^63 where there is no limit. */
 #define UNLIMITED (UINT64_C(1) << 62)
 #define WHOLE 1000
@@ -138,7 +138,7 @@ static int part_of(uint64_t used, uint64_t limit) {
 static struct {
     size_t length;
     uint64_t limit;
-} limited[MOST_LEVELS];
+} limited[MAX_LEVELS];
 static size_t limited_count;
 /* The tightest of them, or the host's memory. */
 static uint64_t tightest;
@@ -159,7 +159,7 @@ static void read_limits(void) {
     limited_count = 0;
     tightest = UNLIMITED;
     size_t length = strlen(directory);
-    for (int level = 0; hierarchy != NULL && level < MOST_LEVELS; level++) {
+    for (int level = 0; hierarchy != NULL && level < MAX_LEVELS; level++) {
         uint64_t limit = limit_of(length, level == 0);
         tightest = least(tightest, limit);
         if (limit < UNLIMITED) {

@@ -18,7 +18,7 @@
 
 /* What the C runtime aligns to; no smaller alignment needs a note. */
 #define RUNTIME_ALIGNMENT 16
-#define NOTE_ROWS 16384
+#define NOTE_BUCKETS 16384
 
 /* Right before the block. */
 struct note {
@@ -27,19 +27,19 @@ struct note {
 };
 
 static lock_type notes_lock = LOCK_FREE;
-static struct note *notes[NOTE_ROWS];
+static struct note *notes[NOTE_BUCKETS];
 /* How many there are: at 0, no block is looked up. */
 static size_t noted;
 
-static struct note **row_of(const struct note *note) {
+static struct note **bucket_of(const struct note *note) {
     uintptr_t address = (uintptr_t)note;
-    return &notes[((address >> 5) ^ (address >> 19)) % NOTE_ROWS];
+    return &notes[((address >> 5) ^ (address >> 19)) % NOTE_BUCKETS];
 }
 
 /* Where a block's note is linked, or NULL for a block that has none. With the lock. */
 static struct note **link_of(const void *block) {
     const struct note *note = (const struct note *)block - 1;
-    for (struct note **link = row_of(note); *link != NULL; link = &(*link)->next) {
+    for (struct note **link = bucket_of(note); *link != NULL; link = &(*link)->next) {
         if (*link == note) return link;
     }
     return NULL;
@@ -71,7 +71,7 @@ void *system_aligned(size_t alignment, size_t size) {
     struct note *note = (struct note *)block - 1;
     note->whole = whole;
     lock(&notes_lock);
-    struct note **row = row_of(note);
+    struct note **row = bucket_of(note);
     note->next = *row;
     *row = note;
     __atomic_fetch_add(&noted, 1, __ATOMIC_RELEASE);

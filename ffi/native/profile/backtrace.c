@@ -65,13 +65,13 @@ struct walk {
 };
 
 /* As often a walk goes on in another stack: out of one for signals, and out of one for a foreign function. */
-enum { MOST_SWITCHES = 4 };
+enum { MAX_SWITCHES = 4 };
 
 /* A stack gets shorter with each frame, but where another one begins. */
 static int has_advanced(struct walk *walk, uintptr_t bottom) {
     uintptr_t now = walk->frame.registers[STACK_POINTER];
     if (now > bottom && now - bottom <= LARGEST_FRAME) return 1;
-    return walk->was_native && walk->switches++ < MOST_SWITCHES;
+    return walk->was_native && walk->switches++ < MAX_SWITCHES;
 }
 
 /* Goes to the caller; 0 at the outermost frame. */

@@ -41,7 +41,7 @@ enum {
 };
 
 /* As deep as compilers nest what they remember; they use one. */
-enum { MOST_REMEMBERED = 4 };
+enum { MAX_REMEMBERED = 4 };
 
 static struct rule *rule_of(struct row *row, uint64_t number) {
     for (size_t i = 0; i < RULE_COUNT; i++) {
@@ -74,7 +74,7 @@ struct run {
     uintptr_t address, pc;
     struct row row;
     const struct row *initial;
-    struct row remembered[MOST_REMEMBERED];
+    struct row remembered[MAX_REMEMBERED];
     unsigned remembered_count;
 };
 
@@ -131,7 +131,7 @@ static int follow_other(struct run *run, uint8_t code, const uint8_t **at) {
     case ADVANCE_2: run->address += read_fixed(at, 2) * run->rules->code_step; return 1;
     case ADVANCE_4: run->address += read_fixed(at, 4) * run->rules->code_step; return 1;
     case REMEMBER:
-        if (run->remembered_count == MOST_REMEMBERED) return 0;
+        if (run->remembered_count == MAX_REMEMBERED) return 0;
         run->remembered[run->remembered_count++] = run->row;
         return 1;
     case RECALL:

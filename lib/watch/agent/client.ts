@@ -29,7 +29,7 @@ const LIMIT_MS = 30_000;
 const STOPPED_LIMIT_MS = 1000;
 
 /** Far more than any answer has. */
-const MOST_BYTES = 65_536;
+const MAX_BYTES = 65_536;
 
 /**
  * How often a question is put. An agent waits for it a fifth of a second, as it has the program's
@@ -55,7 +55,7 @@ function exchange(path: string, line: string, milliseconds: number): Promise<str
     socket.on("connect", () => socket.write(`${line}\n`));
     socket.on("data", (part: string) => {
       text += part;
-      if (text.length > MOST_BYTES) socket.destroy(new Error("its answer is too long"));
+      if (text.length > MAX_BYTES) socket.destroy(new Error("its answer is too long"));
       // The line is all: waiting for the end would be waiting for the agent's next look.
       else if (text.endsWith("\n")) socket.destroy();
     });

@@ -50,7 +50,7 @@ export function ratioAxis(ratios: readonly Pick<Ratio, "median" | "low" | "high"
 
 /** Steps whose multiples people count by. */
 const STEPS = [1, 2, 5, 10] as const;
-const MOST_STEPS = 6;
+const MAX_STEPS = 6;
 
 /** Multiples are off in their last digits. */
 function rounded(value: number): number {
@@ -60,8 +60,8 @@ function rounded(value: number): number {
 /** An axis from 0 on. */
 export function linearAxis(most: number): Axis {
   const end = (most > 0 ? most : 1) * 1.02;
-  const power = 10 ** Math.floor(Math.log10(end / MOST_STEPS));
-  const step = (STEPS.find((each) => end / (each * power) <= MOST_STEPS) ?? 10) * power;
+  const power = 10 ** Math.floor(Math.log10(end / MAX_STEPS));
+  const step = (STEPS.find((each) => end / (each * power) <= MAX_STEPS) ?? 10) * power;
   const count = Math.floor(end / step);
   const place = (value: number): number => 100 * value / end;
   return { place, ticks: Array.from({ length: count + 1 }, (_, index) => rounded(index * step)) };

@@ -17,7 +17,7 @@ export interface DumpingProcess {
 }
 
 /** More than any process's samples have. */
-const MOST_BYTES = 512 * 2 ** 20;
+const MAX_BYTES = 512 * 2 ** 20;
 
 /**
  * Reads a dump and removes its file; a string in `refused` says why not.
@@ -54,7 +54,7 @@ function readOwn(file: string, uid: number): string | null {
   try {
     const status = fstatSync(descriptor);
     const isOwn = status.isFile() && status.uid === uid && status.nlink === 1;
-    return isOwn && status.size <= MOST_BYTES ? readFileSync(descriptor, "latin1") : null;
+    return isOwn && status.size <= MAX_BYTES ? readFileSync(descriptor, "latin1") : null;
   } finally {
     closeSync(descriptor);
   }

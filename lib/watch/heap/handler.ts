@@ -15,7 +15,7 @@ interface Answer {
 }
 
 const ACTION = "answer with a heap profile";
-const MOST_SECONDS = 3600;
+const MAX_SECONDS = 3600;
 
 function plain(status: number, body: string, headers = {}): Answer {
   return { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers }, body };
@@ -37,8 +37,8 @@ async function answer(method: string, url: string): Promise<Answer> {
   if (method !== "GET") return plain(405, "Only GET.\n", { allow: "GET" });
   const text = new URL(url, "http://localhost").searchParams.get("seconds");
   const seconds = text === null ? null : Number(text);
-  if (seconds !== null && !(seconds > 0 && seconds <= MOST_SECONDS)) {
-    return plain(400, `seconds must be a number up to ${MOST_SECONDS}; got ${text}\n`);
+  if (seconds !== null && !(seconds > 0 && seconds <= MAX_SECONDS)) {
+    return plain(400, `seconds must be a number up to ${MAX_SECONDS}; got ${text}\n`);
   }
   if (!await heapProfile.isActive()) return plain(403, INACTIVE);
   try {

@@ -28,7 +28,7 @@ export function keepProfile(
 ): string {
   makeDirectories(directory);
   const path = join(directory, nameOf(pid, at));
-  // Whoever looks for profiles sees whole ones.
+  // Whoever looks for profiles sees complete ones.
   writeFileSync(`${path}.part`, bytes, { mode: 0o600 });
   renameSync(`${path}.part`, path);
   const own = readdirSync(directory)

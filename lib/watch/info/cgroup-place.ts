@@ -16,7 +16,7 @@ export interface GroupPlace {
 
 /** The places by the texts that say them: hardly ever does a process move. */
 const places = new Map<string, GroupPlace | null>();
-const MOST_PLACES = 64;
+const MAX_PLACES = 64;
 
 /** The place, by the texts of `/proc/PID/cgroup` and `mountinfo`; `null` where nothing counts it. */
 export function placeOf(membership: string, mountinfo: string): GroupPlace | null {
@@ -24,7 +24,7 @@ export function placeOf(membership: string, mountinfo: string): GroupPlace | nul
   const known = places.get(key);
   if (known !== undefined) return known;
   const found = findPlace(parseMembership(membership), parseMounts(mountinfo));
-  if (places.size >= MOST_PLACES) places.clear();
+  if (places.size >= MAX_PLACES) places.clear();
   places.set(key, found);
   return found;
 }

@@ -24,7 +24,7 @@ import type { VerifyOptions } from "../../verify/options.ts";
 const COUNTED = /^stats\./;
 
 /** Numbers of arenas and size classes are below. */
-const MOST_INDEX = 4097;
+const MAX_INDEX = 4097;
 
 const ACTION = "use mallctl";
 
@@ -91,11 +91,11 @@ function requireKey(key: unknown, known: object, what: string): void {
 }
 
 function requireIndex(index: number): void {
-  if (Number.isSafeInteger(index) && index >= 0 && index < MOST_INDEX) return;
+  if (Number.isSafeInteger(index) && index >= 0 && index < MAX_INDEX) return;
   const Kind = typeof index === "number" ? RangeError : TypeError;
   throw new Kind(
     `Cannot ${ACTION}: the number of an arena or a size class must be a whole number from 0 to ` +
-      `${MOST_INDEX - 1}; got ${inspect(index)}`,
+      `${MAX_INDEX - 1}; got ${inspect(index)}`,
   );
 }
 

@@ -25,7 +25,7 @@ export interface PressureOptions {
 const ACTION = "watch for memory pressure";
 const OPTIONS: readonly (keyof PressureOptions)[] = ["memoryLimit", "interval"];
 const DEFAULT_INTERVAL_MS = 1000;
-const MOST_INTERVAL_MS = 2 ** 31 - 1;
+const MAX_INTERVAL_MS = 2 ** 31 - 1;
 
 function isLimit(value: unknown): boolean {
   if (typeof value === "number") return Number.isSafeInteger(value) && value > 0;
@@ -49,7 +49,7 @@ function check(callback: unknown, { memoryLimit, interval }: PressureOptions): v
     );
   }
   if (interval === undefined) return;
-  if (Number.isSafeInteger(interval) && interval > 0 && interval <= MOST_INTERVAL_MS) return;
+  if (Number.isSafeInteger(interval) && interval > 0 && interval <= MAX_INTERVAL_MS) return;
   const Kind = typeof interval === "number" ? RangeError : TypeError;
   throw new Kind(
     `Cannot ${ACTION}: interval must be a whole number of milliseconds; got ${inspect(interval)}`,

@@ -1,5 +1,5 @@
 /**
- * jemalloc's source, made whole: a tag's tree lacks what a release's archive has, `configure` and
+ * jemalloc's source, completed: a tag's tree lacks what a release's archive has, `configure` and
  * the file `VERSION`.
  *
  * @module

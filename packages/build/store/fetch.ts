@@ -99,7 +99,7 @@ function sourceOf(pin: Pin, origin: string, path: string, hash: string, reason: 
   return { version, commit, origin, path, name, sha256: hash, identity: hash, reason };
 }
 
-/** Fetches into the cache, whole and checked, or not at all. */
+/** Fetches into the cache, complete and checked, or not at all. */
 async function keep(
   context: SourceContext,
   archive: { readonly file: string; readonly sha256: string },

@@ -1,5 +1,5 @@
 /**
- * The output directory: what is up to date in it, and how finished libraries get there whole.
+ * The output directory: what is up to date in it, and how finished libraries get there in one step.
  *
  * @module
  */

@@ -28,7 +28,7 @@ const MODEL_VARIABLES = {
 const PROGRAMS = effort(5, 50);
 
 /** So many times what is wanted may be done until each kind of operation has come up. */
-const MOST_OPERATIONS = 5;
+const MAX_OPERATIONS = 5;
 
 /**
  * No seed takes longer than this, in milliseconds: it takes a few seconds, and the rest is for
@@ -143,7 +143,7 @@ export async function runModel(
   const before = nativeBytes(options);
   let operations = 0;
   const isEnough = () =>
-    operations >= wanted * (missingKinds(tally).length === 0 ? 1 : MOST_OPERATIONS);
+    operations >= wanted * (missingKinds(tally).length === 0 ? 1 : MAX_OPERATIONS);
   for (let round = 0; !isEnough(); round++) {
     await requireNoDifference(title, property, { ...start, seed: start.seed + round });
     operations = [...tally.values()].reduce((sum, count) => sum + count, 0);

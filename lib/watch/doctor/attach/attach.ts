@@ -39,7 +39,7 @@ const CLOSE = 'void setTimeout(() => process.getBuiltinModule("node:inspector").
  * after the first was obeyed. One that has been closed before that is opened again.
  */
 const SETTLE_MS = 250;
-const MOST_CLOSINGS = 3;
+const MAX_CLOSINGS = 3;
 
 /**
  * Opens the inspector of a process.
@@ -82,7 +82,7 @@ export async function attachHeap(pid: number): Promise<AttachedHeap> {
           await waitFor(isClosed);
           await wait(SETTLE_MS);
           if (isClosed() === true) return;
-          if (time === MOST_CLOSINGS) break;
+          if (time === MAX_CLOSINGS) break;
           session = await openSession(port);
         }
         throw refusal(

@@ -15,7 +15,7 @@ import type { MemoryFacts, MemoryFinding, MemoryReport, MemoryTrends, Patient } 
 const LEAST_RESIDENT = 24 * 2 ** 20;
 
 /** A test of figures is never wholly sure. */
-const MOST_SURE = 0.99;
+const MAX_SURE = 0.99;
 
 /**
  * Judges a process's memory.
@@ -38,7 +38,7 @@ export function judgeMemory(facts: MemoryFacts): MemoryReport {
     { sure, ...finding },
   ) => ({
     ...finding,
-    sure: Math.min(sure, MOST_SURE),
+    sure: Math.min(sure, MAX_SURE),
   }));
   const purge = purged?.outcome ?? null;
   return { ...first, parts, resident, also, trends, purge, notSeen: notSeen(last, trends) };

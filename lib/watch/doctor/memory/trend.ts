@@ -41,7 +41,7 @@ const SURE = 0.95;
 const STILL = 0.3;
 
 /** More values than that are joined: the number of pairs grows with the square. */
-const MOST_POINTS = 240;
+const MAX_POINTS = 240;
 
 /** The trend of a figure whose values are in the order of their times. */
 export function trendOf(points: readonly Point[]): Trend {
@@ -81,7 +81,7 @@ export function countFalls(points: readonly Point[]): number {
 }
 
 function join(points: readonly Point[]): Point[] {
-  const size = Math.ceil(points.length / MOST_POINTS);
+  const size = Math.ceil(points.length / MAX_POINTS);
   if (size === 1) return [...points];
   const joined: Point[] = [];
   for (let start = 0; start < points.length; start += size) {
