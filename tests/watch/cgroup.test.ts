@@ -49,6 +49,19 @@ test("a version 2 limit, usage and inactive cache are read from the process's ow
   });
 });
 
+test("no more can be reclaimed than is used, though the two were read at different times", () => {
+  const memory = readCgroupMemory({
+    root: tree({
+      ...self("0::/a", V2_MOUNT),
+      "sys/fs/cgroup/a/memory.max": `${100 * MIB}\n`,
+      "sys/fs/cgroup/a/memory.current": `${20 * MIB}\n`,
+      "sys/fs/cgroup/a/memory.stat": `inactive_file ${30 * MIB}\n`,
+    }),
+  });
+  assert.equal(memory?.reclaimable, 20 * MIB);
+  assert.equal(memory?.available, 100 * MIB);
+});
+
 test("a group's events are read by the names of each version", () => {
   const group = "sys/fs/cgroup/a";
   const newer = readCgroupMemory({

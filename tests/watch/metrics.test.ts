@@ -238,6 +238,8 @@ test("text that a process brings along cannot become another series", () => {
   const text = metricText(metric, [{ labels: { version: evil }, value: 1 }]);
   const samples = parseMetrics(text);
   assert.deepEqual(samples.map(({ labels }) => labels), [{ version: evil }]);
+  const helped = metricText({ ...metric, help: "one\ntwo \\" }, [{ labels: {}, value: 1 }]);
+  assert.match(helped, /^# HELP \S+ one\\ntwo \\\\$/m);
 });
 
 test("the guide's table is the table of metrics", () => {

@@ -76,6 +76,8 @@ test("samples are scaled by how likely they were, and come to what was allocated
   assert.ok(Math.abs(objects - 105.083) < 0.001 && Math.abs(bytes - 10508.3) < 0.1);
   const large = scaleSample({ objects: 1, bytes: 2 ** 30 }, 524288);
   assert.deepEqual(large, { objects: 1, bytes: 2 ** 30 });
+  const each = { objects: 10, bytes: 10 };
+  assert.deepEqual(scaleSample(each, 1), each, "each allocation is sampled");
   // A million allocations, sampled as jemalloc does.
   let state = 1;
   const random = (): number => (state = state * 48271 % 2147483647) / 2147483647;
