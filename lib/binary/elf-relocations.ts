@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { ByteReader, type ByteSource } from "./bytes.ts";
-import { ElfError } from "./elf.ts";
+import type { ByteReader } from "./bytes.ts";
+import { dynamicOffset, ElfError, type ElfImage, readElfImage } from "./elf.ts";
 import { DYNAMIC, MACHINES, SEGMENT } from "./elf-constants.ts";
-import { type NamedSource, withSource } from "./file-source.ts";
+import type { NamedSource } from "./file-source.ts";
 
 /** How a slot is used: by calls, which may be bound late, or by loading the address. */
 export type SlotKind = "JUMP_SLOT" | "GLOB_DAT";
@@ -49,19 +49,10 @@ const RELOCATION = {
   relativeCount: 0x6ffffff9,
 } as const;
 
-/** Sizes and offsets of `Elf64_Rela`, `Elf64_Sym`, `Elf64_Phdr` and `Elf64_Dyn`. */
+/** Sizes and offsets of `Elf64_Rela` and `Elf64_Sym`. */
 const ENTRY_BYTES = 24;
 const SYMBOL_BYTES = 24;
-const DYNAMIC_ENTRY_BYTES = 16;
 const TYPE_AND_SYMBOL = 8;
-
-interface Segment {
-  readonly type: number;
-  readonly offset: number;
-  readonly address: number;
-  readonly size: number;
-  readonly memorySize: number;
-}
 
 /**
  * Reads where the ELF file at a path has slots for some symbols. It may be a file that defines one
@@ -74,37 +65,21 @@ export function readElfImports(
   place: string | NamedSource,
   names: readonly string[],
 ): ElfImports {
-  try {
-    return withSource(place, (source, name) => parseImports(source, name, new Set(names)));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const name = typeof place === "string" ? place : place.name;
-    throw new ElfError(`Cannot read "${name}": the ELF file is truncated or damaged.`, {
-      cause: error,
-    });
-  }
+  return readElfImage(place, (image) => parseImports(image, new Set(names)));
 }
 
-function parseImports(
-  source: ByteSource,
-  name: string,
-  names: ReadonlySet<string>,
-): ElfImports {
-  const ident = source.read(0, 6);
-  const file = new ByteReader(source, true, 64);
-  // Magic number, then "64-bit" and "lowest byte first".
-  const fits = [0x7f, 0x45, 0x4c, 0x46, 2, 1].every((byte, index) => ident[index] === byte);
+function parseImports(image: ElfImage, names: ReadonlySet<string>): ElfImports {
+  const { file, segments, dynamic } = image;
+  const fits = file.bits === 64 && file.littleEndian;
   const kinds = fits ? SLOT_KINDS[MACHINES[file.u16(18)] ?? ""] : undefined;
   if (kinds === undefined) {
     throw new ElfError(
-      `Cannot read the relocations of "${name}": only 64-bit ELF files for x64 and arm64 are known.`,
+      "Cannot read relocations: only 64-bit ELF files for x64 and arm64 are known.",
     );
   }
-  const segments = readSegments(file);
-  const dynamic = readDynamic(file, segments);
-  const tag = (number: number): number => dynamic.get(number) ?? 0;
-  const symbols = toOffset(segments, tag(DYNAMIC.symbols));
-  const strings = toOffset(segments, tag(DYNAMIC.strings));
+  const sizeOf = (tag: number): number => dynamic.get(tag)?.[0] ?? 0;
+  const symbols = dynamicOffset(image, DYNAMIC.symbols);
+  const strings = dynamicOffset(image, DYNAMIC.strings);
   const known = new Map<number, string>();
 
   function nameOf(index: number): string {
@@ -118,15 +93,15 @@ function parseImports(
   const slots = new Map<number, ElfSlot>();
   const stubs = new Map<string, number>();
   // The relative ones, often most of them, come first and name no symbol.
-  const relative = tag(RELOCATION.relativeCount) * ENTRY_BYTES;
+  const relative = sizeOf(RELOCATION.relativeCount) * ENTRY_BYTES;
   const tables = [
-    { start: tag(RELOCATION.table), skip: relative, size: tag(RELOCATION.size) },
-    { start: tag(RELOCATION.calls), skip: 0, size: tag(RELOCATION.callsSize) },
+    { table: RELOCATION.table, skip: relative, size: sizeOf(RELOCATION.size) },
+    { table: RELOCATION.calls, skip: 0, size: sizeOf(RELOCATION.callsSize) },
   ];
-  for (const { start, skip, size } of tables) {
+  for (const { table, skip, size } of tables) {
+    const start = dynamicOffset(image, table);
     if (start === 0 || size <= skip) continue;
-    const bytes = source.read(toOffset(segments, start) + skip, size - skip);
-    if (bytes.length < size - skip) throw new RangeError("the relocations are truncated");
+    const bytes = file.bytes(start + skip, size - skip);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
       const kind = kinds[view.getUint32(at + TYPE_AND_SYMBOL, true)];
@@ -151,42 +126,4 @@ function readStub(file: ByteReader, at: number): number | null {
   const section = file.u16(at + 6);
   const value = file.word(at + 8);
   return section === 0 && value !== 0 ? value : null;
-}
-
-function readSegments(file: ByteReader): Segment[] {
-  const table = file.word(32);
-  const entrySize = file.u16(54);
-  return Array.from({ length: file.u16(56) }, (_, index): Segment => {
-    const at = table + index * entrySize;
-    return {
-      type: file.u32(at),
-      offset: file.word(at + 8),
-      address: file.word(at + 16),
-      size: file.word(at + 32),
-      memorySize: file.word(at + 40),
-    };
-  });
-}
-
-function readDynamic(file: ByteReader, segments: readonly Segment[]): Map<number, number> {
-  const entries = new Map<number, number>();
-  const segment = segments.find(({ type }) => type === SEGMENT.dynamic);
-  if (segment === undefined) return entries;
-  for (let at = 0; at < segment.size; at += DYNAMIC_ENTRY_BYTES) {
-    const tag = file.word(segment.offset + at);
-    if (tag === 0) break;
-    entries.set(tag, file.word(segment.offset + at + 8));
-  }
-  return entries;
-}
-
-/** The offset in the file of an address of the image. */
-function toOffset(segments: readonly Segment[], address: number): number {
-  if (address === 0) return 0;
-  const segment = segments.find((candidate) =>
-    candidate.type === SEGMENT.load && address >= candidate.address &&
-    address < candidate.address + candidate.size
-  );
-  if (segment === undefined) throw new RangeError(`address ${address} is in no segment`);
-  return address - segment.address + segment.offset;
 }

@@ -16,7 +16,7 @@ import {
   SEGMENT_ENTRY_SIZE,
   TYPES,
 } from "./elf-constants.ts";
-import { guardOf, type NamedSource, withFile, withSource } from "./file-source.ts";
+import { guardOf, type NamedSource, withSource } from "./file-source.ts";
 
 export type { ElfSymbol } from "./elf-symbols.ts";
 
@@ -79,7 +79,7 @@ interface Segment {
  * system (missing, not readable) come as they are.
  */
 export function readElf(place: string | NamedSource): ElfFile {
-  return withSource(place, (source, name) => guarded(name, () => parse(source, name)));
+  return readElfImage(place, parse);
 }
 
 /**
@@ -88,7 +88,7 @@ export function readElf(place: string | NamedSource): ElfFile {
  * @throws {ElfError} as {@linkcode readElf} does.
  */
 export function readElfExports(place: string | NamedSource): ElfSymbol[] {
-  return withSource(place, (source, name) => guarded(name, () => parseExports(source, name)));
+  return readElfImage(place, (image) => readSymbols(image.file, symbolTables(image)));
 }
 
 /**
@@ -100,23 +100,19 @@ export function findElfExports(
   place: string | NamedSource,
   names: Iterable<string>,
 ): ElfSymbol[] {
-  return withSource(
-    place,
-    (source, name) =>
-      guarded(name, () => {
-        const image = openImage(source, name);
-        return findSymbols(image.file, symbolTables(image), names);
-      }),
-  );
+  return readElfImage(place, (image) => findSymbols(image.file, symbolTables(image), names));
 }
 
 /**
- * Opens the ELF file at a path, for what a program itself has no use for.
+ * Opens an ELF file, for what else is to be read of it.
  *
  * @throws {ElfError} as {@linkcode readElf} does, also when `read` throws a RangeError.
  */
-export function readElfImage<T>(path: string, read: (image: ElfImage) => T): T {
-  return withFile(path, (source) => guarded(path, () => read(openImage(source, path))));
+export function readElfImage<T>(place: string | NamedSource, read: (image: ElfImage) => T): T {
+  return withSource(
+    place,
+    (source, name) => guarded(name, () => read(openImage(source, name))),
+  );
 }
 
 const guarded = guardOf("ELF", ElfError);
@@ -151,8 +147,7 @@ function openImage(source: ByteSource, name: string): ElfImage {
   return { file, segments, dynamic: readDynamic(file, segments) };
 }
 
-function parse(source: ByteSource, name: string): ElfFile {
-  const image = openImage(source, name);
+function parse(image: ElfImage): ElfFile {
   const { file, segments, dynamic } = image;
   const machine = file.u16(18);
   const type = file.u16(16);
@@ -179,11 +174,6 @@ function parse(source: ByteSource, name: string): ElfFile {
     pie: (flags1 & FLAGS_1.pie) !== 0,
     tlsBytes: tls?.memorySize ?? 0,
   };
-}
-
-function parseExports(source: ByteSource, name: string): ElfSymbol[] {
-  const image = openImage(source, name);
-  return readSymbols(image.file, symbolTables(image));
 }
 
 function symbolTables(image: ElfImage): SymbolTables {
