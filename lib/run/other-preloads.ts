@@ -16,7 +16,7 @@ import { parseMaps } from "../system/linux-maps.ts";
 import { MALLOC_SYMBOLS, OPERATORS } from "../../ffi/overrides.ts";
 
 /** The list that glibc's dynamic linker reads for every program. */
-const SYSTEM_PRELOAD = "/etc/ld.so.preload";
+export const SYSTEM_PRELOAD = "/etc/ld.so.preload";
 
 /** Where a name without a directory may be, beside what this process has mapped. */
 const DIRECTORIES: readonly string[] = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"];

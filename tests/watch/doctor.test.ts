@@ -6,6 +6,7 @@ import {
   chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
@@ -22,7 +23,7 @@ import { examineProcess } from "../../lib/watch/doctor/doctor.ts";
 import { examine } from "../../lib/watch/doctor/examine.ts";
 import { parseMaps } from "../../lib/system/linux-maps.ts";
 import { openProcess } from "../../lib/watch/doctor/process-source.ts";
-import { readPreload } from "../../lib/watch/doctor/preload.ts";
+import { readPreload, systemPreloads } from "../../lib/watch/doctor/preload.ts";
 import type { DoctorCheck, DoctorEvidence, ProcessReport } from "../../lib/watch/doctor/types.ts";
 import { DoctorError } from "../../lib/errors.ts";
 import { hostTarget } from "../../lib/library/target.ts";
@@ -559,6 +560,15 @@ test("LD_PRELOAD is split at colons and spaces, and is no other variable", () =>
   assert.deepEqual(readPreload(environment), ["/a", "b.so", "/c.so"]);
   assert.deepEqual(readPreload(["LD_PRELOAD="]), []);
   assert.deepEqual(readPreload([]), []);
+});
+
+test("the system's own list of preloads is read as the dynamic linker does, without comments", () => {
+  const directory = temporaryDirectory();
+  assert.deepEqual(systemPreloads(directory), []);
+  mkdirSync(join(directory, "root", "etc"), { recursive: true });
+  const list = "# not libjemalloc.so.2\n/a.so:/b.so # nor /c.so\n";
+  writeFileSync(join(directory, "root", "etc", "ld.so.preload"), list);
+  assert.deepEqual(systemPreloads(directory), ["/a.so", "/b.so"]);
 });
 
 test("maps are read with spaces, line feeds and deleted files", () => {

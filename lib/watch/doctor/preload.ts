@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, isAbsolute } from "node:path";
 import { LaunchError } from "../../errors.ts";
 import { ELF } from "../../run/elf.ts";
+import { readSystemPreload, SYSTEM_PRELOAD, systemPreloadNames } from "../../run/other-preloads.ts";
 import type { ProgramFile } from "../../run/types.ts";
 import { fileIdentity } from "../../system/files.ts";
 import { noexecMount } from "../../system/noexec.ts";
@@ -47,14 +48,8 @@ export function readPreload(environment: readonly string[]): string[] {
 }
 
 /** The names in `/etc/ld.so.preload`, as a process sees that file; empty where it has none. */
-export function readSystemPreload(directory: string): string[] {
-  try {
-    const names = readFileSync(`${directory}/root/etc/ld.so.preload`, "utf8").split(/[\s:]+/);
-    return names.filter((name) => name !== "");
-  } catch {
-    // Most systems have no such file.
-    return [];
-  }
+export function systemPreloads(directory: string): string[] {
+  return systemPreloadNames(readSystemPreload(`${directory}/root${SYSTEM_PRELOAD}`));
 }
 
 /** The mapped object that a name in `LD_PRELOAD` refers to. */
@@ -113,7 +108,7 @@ function describeBystander(object: LoadedObject | undefined): string {
 /** How an object came into the process, if not by `LD_PRELOAD`. */
 function originOf({ directory, objects }: PreloadContext, server: LoadedObject): string {
   if (server === objects[0]) return "is the program itself";
-  if (readSystemPreload(directory).some((name) => findPreloaded(directory, name, [server]))) {
+  if (systemPreloads(directory).some((name) => findPreloaded(directory, name, [server]))) {
     return "is named by /etc/ld.so.preload";
   }
   const user = objects.find(({ elf }) => elf?.needed.some((name) => isNamed(server, name)));

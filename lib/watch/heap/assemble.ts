@@ -6,6 +6,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { REPLACED } from "../../system/types.ts";
+import { environmentOf } from "../processes/launch.ts";
 import { programOf, runtimeOf } from "../processes/runtime.ts";
 import { findCodeMap } from "./code-map.ts";
 import type { Dump } from "./dump.ts";
@@ -28,14 +29,6 @@ export type ProcessFiles = Omit<AddressSpace, "mappings"> & {
   readonly notes: readonly string[];
 };
 
-function environmentOf(directory: string): Record<string, string> {
-  const entries = readFileSync(join(directory, "environ"), "utf8").split("\0");
-  return Object.fromEntries(
-    entries.filter((entry) => entry.includes("="))
-      .map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
-  );
-}
-
 /**
  * Looks at a process's files at the moment of a dump: code that is compiled later may have the place of
  * what was on the stacks.
@@ -45,7 +38,7 @@ export function lookAtProcess({ directory, ownPid }: SeenProcess): ProcessFiles 
   const link = readlinkSync(join(directory, "exe"));
   const program = link.endsWith(REPLACED) ? link.slice(0, -REPLACED.length) : link;
   const runtime = runtimeOf(join(directory, "exe"));
-  const environment = environmentOf(directory);
+  const environment = environmentOf(readFileSync(join(directory, "environ"), "utf8").split("\0"));
   const known = programOf(runtime);
   return {
     open: (file) => file === program ? join(directory, "exe") : join(root, file),

@@ -7,7 +7,7 @@
  */
 import type { Mapping } from "../../system/linux-maps.ts";
 import { claimOf, searchOrder } from "../doctor/objects.ts";
-import { findPreloaded, readPreload, readSystemPreload } from "../doctor/preload.ts";
+import { findPreloaded, readPreload, systemPreloads } from "../doctor/preload.ts";
 import { type ProcessSource, readStrings } from "../doctor/process-source.ts";
 import type { ExaminedAllocator } from "../doctor/types.ts";
 import type { FileKnowledge, MappedFile, ProgramFacts } from "./files.ts";
@@ -39,7 +39,7 @@ function firstOf(
   const own = files.find(({ path }) => path === executable);
   if (own === undefined) return undefined;
   const others = files.filter((file) => file !== own);
-  const names = [...readPreload(readStrings(source, "environ")), ...readSystemPreload(directory)];
+  const names = [...readPreload(readStrings(source, "environ")), ...systemPreloads(directory)];
   const preloaded = names.flatMap((name) => findPreloaded(directory, name, others) ?? []);
   return searchOrder(own, preloaded, others).find(({ exports }) => exports.has("malloc"));
 }
