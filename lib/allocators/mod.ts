@@ -42,7 +42,7 @@ export type BuiltAllocator = FromSource<"build">;
 export type LoadableAllocator = FromSource<"build"> | FromSource<"elsewhere">;
 
 /** What {@linkcode allocatorNamed} gives. */
-export type Descriptor<N extends KnownAllocator = KnownAllocator> = N extends LoadableAllocator
+type Descriptor<N extends KnownAllocator = KnownAllocator> = N extends LoadableAllocator
   ? AllocatorDescriptor<N, "build" | "elsewhere">
   : AllocatorDescriptor<N>;
 

@@ -34,7 +34,7 @@ export function openingFault(path: string, file: string, error: unknown): unknow
 }
 
 /** What to throw for a library whose file could not be opened. */
-export function libraryFault(path: string, error: unknown): unknown {
+export function preloadFault(path: string, error: unknown): unknown {
   const fault = LIBRARY_FAULTS[errorCode(error)];
   if (fault === undefined) return permission(path, error);
   return new LaunchError(`Cannot preload "${path}": ${fault}.`, 125, { cause: error });

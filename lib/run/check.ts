@@ -7,7 +7,8 @@ import { statSync } from "node:fs";
 import { LaunchError } from "../errors.ts";
 import { noexecMount } from "../system/noexec.ts";
 import { FORMATS } from "./formats.ts";
-import type { Launch, LibcName, PreloadLibrary, ProcessIdentity } from "./types.ts";
+import type { LibcName } from "../library/target.ts";
+import type { Launch, PreloadLibrary, ProcessIdentity } from "./types.ts";
 
 /**
  * Reads a library that is to be preloaded into a program. Static TLS is fine here: space for it is
@@ -21,7 +22,7 @@ import type { Launch, LibcName, PreloadLibrary, ProcessIdentity } from "./types.
 export function readPreloadLibrary(
   path: string,
   launch: Launch,
-  libc: LibcName = null,
+  libc: LibcName | null = null,
 ): PreloadLibrary {
   const library = FORMATS[launch.program.format].readLibrary(path, libc);
   requireLoadable(path);

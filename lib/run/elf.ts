@@ -6,14 +6,14 @@
 import { existsSync } from "node:fs";
 import { ElfError, type ElfFile, readElf } from "../binary/elf.ts";
 import { LaunchError } from "../errors.ts";
-import { libcOfInterpreter } from "../library/target.ts";
-import { libraryFault, requireRegularLibrary } from "./binary-faults.ts";
+import { type LibcName, libcOfInterpreter } from "../library/target.ts";
+import { preloadFault, requireRegularLibrary } from "./binary-faults.ts";
 import type { OpenedFile } from "./checked-file.ts";
 import { ELF_RULES } from "./elf-rules.ts";
-import type { BinaryFormat, LaunchHost, LibcName, PreloadLibrary, ProgramFile } from "./types.ts";
+import type { BinaryFormat, LaunchHost, PreloadLibrary, ProgramFile } from "./types.ts";
 
 /** The names under which libraries ask for each C library. */
-const LIBRARIES: readonly (readonly [RegExp, LibcName])[] = [
+const LIBRARIES: readonly (readonly [RegExp, LibcName | null])[] = [
   [/^libc\.musl-.+\.so\.\d+$/, "musl"],
   [/^libc\.so$/, "musl"],
   [/^libc\.so\.6(\.\d+)?$/, "glibc"],
@@ -56,7 +56,7 @@ function readProgramElf(path: string, { source }: OpenedFile): ElfFile {
   }
 }
 
-function readLibrary(path: string, libc: LibcName = null): PreloadLibrary {
+function readLibrary(path: string, libc: LibcName | null = null): PreloadLibrary {
   const elf = readLibraryElf(path);
   if (elf.type !== "shared" || !elf.dynamic) {
     throw new LaunchError(
@@ -87,11 +87,14 @@ function readLibraryElf(path: string): ElfFile {
         : "its ELF file is truncated or damaged. Build or install it again";
       throw new LaunchError(`Cannot preload "${path}": ${why}.`, 125, { cause: error });
     }
-    throw libraryFault(path, error);
+    throw preloadFault(path, error);
   }
 }
 
-function match(table: readonly (readonly [RegExp, LibcName])[], name: string): LibcName {
+function match(
+  table: readonly (readonly [RegExp, LibcName | null])[],
+  name: string,
+): LibcName | null {
   return table.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 

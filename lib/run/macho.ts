@@ -7,7 +7,7 @@ import { realpathSync } from "node:fs";
 import process from "node:process";
 import { MachOError, type MachOFile, readMachO } from "../binary/macho.ts";
 import { LaunchError } from "../errors.ts";
-import { libraryFault, openingFault, requireRegularLibrary } from "./binary-faults.ts";
+import { openingFault, preloadFault, requireRegularLibrary } from "./binary-faults.ts";
 import type { OpenedFile } from "./checked-file.ts";
 import { MACH_O_RULES } from "./macho-rules.ts";
 import type { BinaryFormat, DyldFacts, LaunchHost, PreloadLibrary, ProgramFile } from "./types.ts";
@@ -114,7 +114,7 @@ function readLibraryMachO(path: string): MachOFile {
     return readMachO(path);
   } catch (error) {
     if (error instanceof LaunchError) throw error;
-    if (!(error instanceof MachOError)) throw libraryFault(path, error);
+    if (!(error instanceof MachOError)) throw preloadFault(path, error);
     const why = error.message.includes("not a Mach-O file")
       ? "it is not a Mach-O shared library. Give the path of one"
       : error.message.includes("32 bits")

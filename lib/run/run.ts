@@ -27,7 +27,8 @@ import {
 } from "./plan.ts";
 import { FIRST_PROCESS, requirementOf } from "./requirement.ts";
 import { followCommand } from "./follow-command.ts";
-import type { Launch, LibcName } from "./types.ts";
+import type { LibcName } from "../library/target.ts";
+import type { Launch } from "./types.ts";
 import { refuseWrapper } from "./wrappers.ts";
 
 /** What to run, and how. */
@@ -38,7 +39,7 @@ export interface RunOptions extends LaunchOptions {
   readonly inherit?: boolean | undefined;
 }
 
-function manifestLibc(value: string | null | undefined): LibcName {
+function manifestLibc(value: string | null | undefined): LibcName | null {
   return value === "glibc" || value === "musl" ? value : null;
 }
 

@@ -4,11 +4,9 @@
  *
  * @module
  */
+import type { LibcName } from "../library/target.ts";
 import type { CheckedFile, OpenedFile } from "./checked-file.ts";
 import type { LaunchPlatform, ProgramFormat } from "./platforms.ts";
-
-/** A C library that a program or shared library is made for; `null` where it cannot be determined. */
-export type LibcName = "glibc" | "musl" | null;
 
 /** What a program's or library's binary is made for. */
 export interface BinaryTraits {
@@ -20,8 +18,8 @@ export interface BinaryTraits {
   readonly arch: string;
   /** Whether the lowest byte of a number comes first. */
   readonly littleEndian: boolean;
-  /** The C library that it is made for. */
-  readonly libc: LibcName;
+  /** The C library that it is made for; `null` where it cannot be determined. */
+  readonly libc: LibcName | null;
 }
 
 /** A program's file. */
@@ -124,7 +122,7 @@ export interface Launch {
   /** The program that runs in the end. */
   readonly program: ProgramFile;
   /** The C library of that program. */
-  readonly libc: LibcName;
+  readonly libc: LibcName | null;
 }
 
 /** What is to be launched. */
@@ -228,7 +226,7 @@ export interface BinaryFormat {
    *
    * @throws {LaunchError} status 125 when it is missing, unreadable, of another format or damaged.
    */
-  readLibrary(path: string, libc?: LibcName): PreloadLibrary;
+  readLibrary(path: string, libc?: LibcName | null): PreloadLibrary;
   /** Every reason to refuse, in the order in which they are asked. */
   readonly rules: readonly LaunchRule[];
 }

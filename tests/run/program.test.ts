@@ -7,14 +7,9 @@ import { test } from "node:test";
 import { LaunchError } from "../../lib/errors.ts";
 import { checkLaunch, readPreloadLibrary } from "../../lib/run/check.ts";
 import { currentIdentity } from "../../lib/run/identity.ts";
+import type { LibcName } from "../../lib/library/target.ts";
 import { followCommand } from "../../lib/run/follow-command.ts";
-import type {
-  Launch,
-  LaunchHost,
-  LibcName,
-  PreloadLibrary,
-  ProcessIdentity,
-} from "../../lib/run/types.ts";
+import type { Launch, LaunchHost, PreloadLibrary, ProcessIdentity } from "../../lib/run/types.ts";
 import {
   asArm64,
   craftElf,
@@ -57,7 +52,7 @@ function follow(command: string, options: FollowOptions = {}): Launch {
 }
 
 /** A library that fits the fixtures' program. */
-function fittingLibrary(libc: LibcName = "glibc"): PreloadLibrary {
+function fittingLibrary(libc: LibcName | null = "glibc"): PreloadLibrary {
   const { format, bits, arch, littleEndian } = follow(fixtures().program).program;
   return { path: "/x/libexample.so", format, bits, arch, littleEndian, libc };
 }
@@ -632,7 +627,7 @@ test(
 test("a library for another processor, word size or libc is refused by name", linux(), () => {
   const { interpreter, library, patched, program } = fixtures();
   const found = follow(program);
-  const fits = (path: string, under = found, libc: LibcName = null): void =>
+  const fits = (path: string, under = found, libc: LibcName | null = null): void =>
     checkLaunch(under, [readPreloadLibrary(path, under, libc)], USER);
   const arm64 = patched("libarm64.so", library, asArm64);
   refuses(

@@ -7,7 +7,7 @@
 import { findMapping, type Mapping } from "../../system/linux-maps.ts";
 import type { LoadedObject } from "./objects.ts";
 import type { ElfSlot } from "../../binary/elf-relocations.ts";
-import type { ProcessMemory } from "./process-source.ts";
+import type { OpenedMemory } from "./process-source.ts";
 
 /** What a slot holds. */
 export interface Binding {
@@ -30,7 +30,7 @@ export interface Binding {
 
 /** Reads the slots for `malloc` and its kin of all objects; the first one is the program. */
 export function readBindings(
-  memory: ProcessMemory,
+  memory: OpenedMemory,
   mappings: readonly Mapping[],
   objects: readonly LoadedObject[],
 ): Binding[] {
@@ -45,7 +45,7 @@ export function readBindings(
 }
 
 function follow(
-  memory: ProcessMemory,
+  memory: OpenedMemory,
   mappings: readonly Mapping[],
   objects: readonly LoadedObject[],
   from: LoadedObject,
@@ -90,7 +90,7 @@ function isDefinition(object: LoadedObject, name: string, pointer: number): bool
  * @throws {RangeError} when the memory cannot be read.
  */
 export function findForwarding(
-  memory: ProcessMemory,
+  memory: OpenedMemory,
   mappings: readonly Mapping[],
   objects: readonly LoadedObject[],
   keeper: LoadedObject,

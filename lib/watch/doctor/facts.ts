@@ -13,7 +13,7 @@ import { AUXILIARY, DEBUG_SYMBOLS, parseAuxiliary, readLinkMap } from "./linker-
 import { type Mapping, parseMaps } from "../../system/linux-maps.ts";
 import { listLinked, listMapped, type LoadedObject, type ObjectList } from "./objects.ts";
 import { findPreloaded, readPreload } from "./preload.ts";
-import { type ProcessMemory, type ProcessSource, readStrings, readText } from "./process-source.ts";
+import { type OpenedMemory, type ProcessSource, readStrings, readText } from "./process-source.ts";
 
 /** What was read of a process. */
 export interface Facts extends ObjectList {
@@ -42,7 +42,7 @@ export interface Facts extends ObjectList {
 /** What the memory of a process shows. */
 export interface Calls {
   /** The memory. */
-  readonly memory: ProcessMemory;
+  readonly memory: OpenedMemory;
   /** Where calls lead. */
   readonly bindings: readonly Binding[];
 }
@@ -55,7 +55,7 @@ const READABLE_ARCHES: readonly string[] = ["x64", "arm64"];
  * @param memory Its memory; a sentence on why that cannot be read.
  * @throws {DoctorError} when it ends meanwhile, is no program, or this user may not examine it.
  */
-export function gatherFacts(source: ProcessSource, memory: ProcessMemory | string): Facts {
+export function gatherFacts(source: ProcessSource, memory: OpenedMemory | string): Facts {
   const { directory } = source;
   const state = checkState(source);
   const executable = findExecutable(source);
@@ -105,9 +105,9 @@ export function gatherFacts(source: ProcessSource, memory: ProcessMemory | strin
  */
 export function withMemory<R>(
   source: ProcessSource,
-  use: (memory: ProcessMemory | string) => R,
+  use: (memory: OpenedMemory | string) => R,
 ): R {
-  let memory: ProcessMemory;
+  let memory: OpenedMemory;
   try {
     memory = source.openMemory();
   } catch (error) {

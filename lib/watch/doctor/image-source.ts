@@ -5,7 +5,7 @@
  * @module
  */
 import type { ByteSource } from "../../binary/bytes.ts";
-import type { ProcessMemory } from "./process-source.ts";
+import type { OpenedMemory } from "./process-source.ts";
 
 const HEADER_BYTES = 64;
 const HEADER = { table: 32, entrySize: 54, count: 56 } as const;
@@ -19,7 +19,7 @@ interface Segment {
   readonly size: number;
 }
 
-function readSegments(memory: ProcessMemory, base: number): Segment[] {
+function readSegments(memory: OpenedMemory, base: number): Segment[] {
   const header = new DataView(memory.read(base, HEADER_BYTES).buffer);
   const table = base + Number(header.getBigUint64(HEADER.table, true));
   const entrySize = header.getUint16(HEADER.entrySize, true);
@@ -52,7 +52,7 @@ function restoreDynamic(bytes: Uint8Array, at: number, dynamic: Segment, base: n
  * independent.
  * @throws {RangeError} when the memory cannot be read.
  */
-export function imageSource(memory: ProcessMemory, base: number): ByteSource {
+export function imageSource(memory: OpenedMemory, base: number): ByteSource {
   const segments = readSegments(memory, base);
   const dynamic = segments.find(({ type }) => type === SEGMENT.dynamic);
   return {

@@ -5,7 +5,7 @@
  * @module
  */
 import { type LinkEntry, readLinkEntries } from "../../system/link-map.ts";
-import type { ProcessMemory } from "./process-source.ts";
+import type { OpenedMemory } from "./process-source.ts";
 
 /** Entries of the auxiliary vector (`AT_*`). */
 export const AUXILIARY = { headers: 3, headerSize: 4, headerCount: 5, secure: 23 } as const;
@@ -53,7 +53,7 @@ export function parseAuxiliary(bytes: Uint8Array, bits: 32 | 64): Map<number, nu
  * @throws {RangeError} when the memory does not hold such a list (yet).
  */
 export function readLinkMap(
-  memory: ProcessMemory,
+  memory: OpenedMemory,
   auxiliary: ReadonlyMap<number, number>,
   exported: ReadonlyMap<string, number>,
 ): LinkEntry[] {
@@ -64,7 +64,7 @@ export function readLinkMap(
 }
 
 function findDebug(
-  memory: ProcessMemory,
+  memory: OpenedMemory,
   auxiliary: ReadonlyMap<number, number>,
   exported: ReadonlyMap<string, number>,
 ): number {

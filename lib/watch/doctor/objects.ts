@@ -17,7 +17,7 @@ import { type ElfImports, readElfImports } from "../../binary/elf-relocations.ts
 import { LEFT_TO_LIBC, LIBC_SYMBOL, MALLOC_SYMBOLS, OPERATORS } from "../../../ffi/overrides.ts";
 import type { NamedSource } from "../../binary/file-source.ts";
 import { imageSource } from "./image-source.ts";
-import type { ProcessMemory } from "./process-source.ts";
+import type { OpenedMemory } from "./process-source.ts";
 import { ALLOCATORS, type KnownAllocator } from "../../allocators/mod.ts";
 import type { LinkEntry } from "../../system/link-map.ts";
 import { findMapping, type Mapping } from "../../system/linux-maps.ts";
@@ -55,7 +55,7 @@ export function listLinked(
   directory: string,
   mappings: readonly Mapping[],
   entries: readonly LinkEntry[],
-  memory: ProcessMemory,
+  memory: OpenedMemory,
 ): ObjectList {
   const objects: LoadedObject[] = [];
   for (const { base, name, dynamic } of entries) {
@@ -152,7 +152,7 @@ function loadObject(
   mapping: Mapping,
   name: string | null,
   base: number | null,
-  memory: ProcessMemory | null = null,
+  memory: OpenedMemory | null = null,
 ): LoadedObject {
   const path = mapping.path ?? "";
   const object = { path, deleted: mapping.deleted, name, base };
@@ -190,7 +190,7 @@ const EXPORTS: readonly string[] = [
 function imageOf(
   name: string,
   base: number | null,
-  memory: ProcessMemory | null,
+  memory: OpenedMemory | null,
 ): NamedSource | null {
   if (memory === null || base === null || base === 0) return null;
   try {

@@ -13,7 +13,7 @@ import { type MemoryFile, openMemoryFile } from "../../system/linux-memory.ts";
 export type ProcessFile = "auxv" | "cmdline" | "environ" | "maps" | "stat" | "status";
 
 /** The memory of a process. */
-export interface ProcessMemory {
+export interface OpenedMemory {
   /**
    * The bytes at an address.
    *
@@ -47,7 +47,7 @@ export interface ProcessSource {
    *
    * @throws {DoctorError} when this user may not read it.
    */
-  openMemory(): ProcessMemory;
+  openMemory(): OpenedMemory;
 }
 
 const DECODER = new TextDecoder();
@@ -104,7 +104,7 @@ function memoryRefusal(pid: number): DoctorError {
   );
 }
 
-function openMemory(pid: number, path: string): ProcessMemory {
+function openMemory(pid: number, path: string): OpenedMemory {
   let file: MemoryFile;
   try {
     file = openMemoryFile(path);

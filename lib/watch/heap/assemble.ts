@@ -16,7 +16,7 @@ import { type AddressSpace, symbolize } from "./symbolize.ts";
 import type { HeapFrame, HeapMapping, HeapProfile, HeapSample } from "./types.ts";
 
 /** A process, as this one sees it. */
-export interface SeenProcess {
+export interface ProfiledProcess {
   /** Its directory in `/proc`. */
   readonly directory: string;
   /** Its process ID in its own namespace. */
@@ -33,7 +33,7 @@ export type ProcessFiles = Omit<AddressSpace, "mappings"> & {
  * Looks at a process's files at the moment of a dump: code that is compiled later may have the place of
  * what was on the stacks.
  */
-export function lookAtProcess({ directory, ownPid }: SeenProcess): ProcessFiles {
+export function lookAtProcess({ directory, ownPid }: ProfiledProcess): ProcessFiles {
   const root = join(directory, "root");
   const link = readlinkSync(join(directory, "exe"));
   const program = link.endsWith(REPLACED) ? link.slice(0, -REPLACED.length) : link;

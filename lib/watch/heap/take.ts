@@ -8,7 +8,7 @@ import { HeapProfileError } from "../../errors.ts";
 import { askAgent } from "../agent/client.ts";
 import { agentProcess } from "../agent/sockets.ts";
 import type { AgentProfileState } from "../agent/types.ts";
-import { assembleProfile, lookAtProcess, type SeenProcess } from "./assemble.ts";
+import { assembleProfile, lookAtProcess, type ProfiledProcess } from "./assemble.ts";
 import { profileDifference } from "./difference.ts";
 import { readDump } from "./dump.ts";
 import { takeDumpFile } from "./dump-file.ts";
@@ -48,7 +48,7 @@ export async function switchSampling(pid: number, to: "start" | "stop"): Promise
 }
 
 /** The process, as the agent's client sees it. */
-function seen(pid: number): SeenProcess {
+function seen(pid: number): ProfiledProcess {
   const { ownPid } = agentProcess(pid) ?? refuse(pid, "it has ended");
   return { directory: `/proc/${pid}`, ownPid };
 }
