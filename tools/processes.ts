@@ -19,7 +19,10 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null;
   /** Whether it was ended because it took too long. */
   readonly late: boolean;
-  /** Whether processes of its group were running two seconds after it had ended. */
+  /**
+   * Whether processes of its group were running two seconds after it had ended, and had its output.
+   * Others are ended, too, without a word.
+   */
   readonly leftovers: boolean;
   /** What it wrote to standard output. */
   readonly stdout: string;

@@ -95,7 +95,9 @@ function matches(name: string, filter: string): boolean {
 function findProblem(ending: Ending, totals: Summary | null, options: RunOptions): string | null {
   if (ending.late) return `took longer than ${options.timeout / 1000} s and was ended`;
   if (ending.signal !== null) return `crashed with ${ending.signal}`;
-  if (totals === null) return `ended with status ${ending.status} and its report is truncated`;
+  if (totals === null) {
+    return `ended with status ${ending.status} and its report is missing or truncated`;
+  }
   if (options.filter !== undefined && totals.failed === 0 && totals.passed === 0) {
     return null; // Bun's status is 1 when no name matches
   }

@@ -198,6 +198,10 @@ test("in debug mode a wrong address, a wrong size and a second free are errors",
     ) {
       assert.throws(attempt, { name: "BlockError", reason: "freed", message: /0x[0-9a-f]+/ });
     }
+    const large = cached.malloc(2 ** 20);
+    const larger = cached.realloc(large, 2 ** 20, 2 ** 26);
+    assert.equal(cached.statistics().live, 3, "what was moved is not in use where it was");
+    cached.free(larger, 2 ** 26);
     const foreignAddress = raw.malloc(100);
     assert.throws(() => cached.free(foreignAddress, 100), { reason: "freed" });
     raw.free(foreignAddress);

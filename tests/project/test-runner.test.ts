@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { LibcName } from "../../lib/library/target.ts";
 import { ROOT } from "../../tools/paths.ts";
-import { parseRuntimeNames, type RuntimeName, RUNTIMES } from "../../tools/runtimes.ts";
+import {
+  findRuntimes,
+  parseRuntimeNames,
+  type RuntimeName,
+  RUNTIMES,
+} from "../../tools/runtimes.ts";
 import { type Place, reasonToLeaveOut, RULES } from "../../scripts/testing/left-out.ts";
 import {
   differencesOf,
@@ -15,7 +20,7 @@ import {
   slowestFiles,
 } from "../../scripts/testing/report.ts";
 import { testFiles, testName } from "../../scripts/testing/files.ts";
-import type { FileResult } from "../../scripts/testing/run-file.ts";
+import { type FileResult, runFile } from "../../scripts/testing/run-file.ts";
 import { findAlone, inOrder, INSTALLS, type Job, runQueue } from "../../scripts/testing/queue.ts";
 import { readReport } from "../../scripts/testing/summary.ts";
 
@@ -114,6 +119,48 @@ test("what a filter leaves out is not skipped, though Deno and Bun report it so"
   const none = { skipped: 0, skips: [] };
   assert.deepEqual(readReport(BUN, "", chosen("ok")), { passed: 2, failed: 1, ...none });
   assert.equal(readReport(BUN, "", chosen("maps"))?.skipped, 1);
+});
+
+/** What a test file does beside a test that passes, and what the runner has to say of it. */
+const AILING: Readonly<Record<string, readonly [code: string, problem: RegExp | null]>> = {
+  well: ["", null],
+  killed: ['process.kill(process.pid, "SIGKILL");', /^crashed with SIGKILL$/],
+  "gone early": [
+    "process.exit(0);",
+    /^ended with status 0 and its report is missing or truncated$/,
+  ],
+  "failing late": [
+    'process.on("exit", () => process.exitCode = 3);',
+    /^ended with status 3, though no test failed$/,
+  ],
+  late: ["while (true) {}", /^took longer than 2 s and was ended$/],
+  leaving: [
+    'require("node:child_process").spawn("sleep", ["60"], { stdio: "inherit" }).unref();',
+    /^left processes running, which were ended$/,
+  ],
+};
+
+test("a file that crashes, hangs, ends early or leaves something running has failed", async (t) => {
+  const { found: [runtime] } = await findRuntimes(parseRuntimeNames(["node26"]));
+  assert.ok(runtime !== undefined);
+  mkdirSync(join(ROOT, "build", "tests"), { recursive: true });
+  const directory = mkdtempSync(join(ROOT, "build", "tests", "ailing-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const run = async (name: string, code: string): Promise<FileResult> => {
+    const path = join(directory, `${name.replace(" ", "-")}.test.cjs`);
+    writeFileSync(path, code);
+    return await runFile(runtime, path, { timeout: name === "late" ? 2000 : 60_000 });
+  };
+  await Promise.all(
+    Object.entries(AILING).map(async ([name, [code, problem]]) => {
+      const text = `require("node:test").test("passes", () => {${code}});`;
+      const result = await run(name, text);
+      if (problem === null) assert.deepEqual([result.passed, result.problem], [1, null], name);
+      else assert.match(result.problem ?? "", problem, name);
+      assert.equal(result.failed, problem === null ? 0 : 1, name);
+    }),
+  );
+  assert.match((await run("empty", "")).problem ?? "", /report is missing or truncated$/);
 });
 
 test("a report without tests has totals, of nothing", () => {
