@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import {
@@ -53,6 +53,12 @@ function hashesOf(root: string, target: ReleaseTarget): Record<string, string> {
 /** A library's hash, which its manifest has to say, too. */
 function checkedHash(directory: string, library: string, manifest: string): string {
   const path = join(directory, library);
+  for (const each of [path, join(directory, manifest)]) {
+    if (existsSync(each)) continue;
+    throw new Error(
+      `Cannot release: "${each}" is not built. Build it with "npm run build:native -- --target all".`,
+    );
+  }
   const hash = sha256File(path);
   const said: LibraryManifest = JSON.parse(readFileSync(join(directory, manifest), "utf8"));
   if (said.sha256 === hash) return hash;
@@ -98,5 +104,10 @@ export function writeReleaseHashes(root: string, hashes: ReleaseHashes): void {
 }
 
 if (import.meta.main) {
-  writeReleaseHashes(ROOT, process.argv.includes("--empty") ? {} : releaseHashes(ROOT));
+  try {
+    writeReleaseHashes(ROOT, process.argv.includes("--empty") ? {} : releaseHashes(ROOT));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }

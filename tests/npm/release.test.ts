@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { overLimit } from "../../scripts/npm/limits.ts";
 import { releaseChangelog, releaseNotes } from "../../scripts/release/changelog.ts";
 import { BUMPED_FILES, bumpVersion, nextVersion } from "../../scripts/release/version.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -169,4 +170,17 @@ test("the commands say how they are used, and what to do next", async () => {
   const wrong = await script("release-notes.ts", "--tag", "v99.0.0");
   assert.deepEqual([wrong.status, wrong.stdout], [1, ""]);
   assert.match(wrong.stderr, new RegExp(`the tag must be v${VERSION}; got "v99\\.0\\.0"`));
+});
+
+test("a package that takes longer than it may to import or open is named, the quicker clock counts", () => {
+  const times = (clock: number, cpu: number) => {
+    const both = { import: { clock, cpu }, open: { clock: 1, cpu: 1 } };
+    return { offheap: { least: both, median: both }, floor: { least: both, median: both } };
+  };
+  assert.deepEqual(overLimit("npm", times(29, 90), 1), []);
+  assert.deepEqual(overLimit("npm", times(90, 29), 1), []);
+  assert.deepEqual(overLimit("npm", times(40, 50), 2), []);
+  assert.deepEqual(overLimit("npm", times(50, 40), 1), [
+    "npm: import takes 40.0 ms at least, the limit is 30",
+  ]);
 });
