@@ -739,7 +739,7 @@ const IMPOSTOR = `
 process.title = "offheap";
 const { createServer } = require("net");
 const answer = JSON.parse(process.argv[1]);
-answer.pid = process.pid;
+answer.pid ??= process.pid;
 createServer((socket) => socket.end(JSON.stringify(answer) + "\\n"))
   .listen(process.argv[2] + "/" + process.pid + ".sock", () => console.log("ready"));
 process.stdin.resume();
@@ -780,6 +780,34 @@ test("what an agent may not answer is not taken over", once(), async () => {
   }
 });
 
+test(
+  "an agent whose answer has no end, or is another process's, is not believed",
+  once(),
+  async () => {
+    const { askAgent } = await import("../../lib/watch/agent/client.ts");
+    const node = join(ROOT, "node_modules", ".bin", "node");
+    for (
+      const [answer, why] of [
+        [{ offheap: 1, endless: "x".repeat(100_000) }, /its answer is too long\.$/],
+        [{ offheap: 1, pid: 1 }, /another process, 1, answers for it\.$/],
+        [{ offheap: 2 }, /it speaks version 2 of the protocol, and this offheap 1\.$/],
+      ] as const
+    ) {
+      const words = ["-e", IMPOSTOR, JSON.stringify(answer), temporaryDirectory()];
+      const child = spawn(node, words, { stdio: ["pipe", "pipe", "inherit"] });
+      try {
+        await new Promise((resolve) => child.stdout.once("data", resolve));
+        await assert.rejects(askAgent(child.pid ?? 0, "stats"), {
+          name: "AgentError",
+          message: why,
+        });
+      } finally {
+        child.kill("SIGKILL");
+      }
+    }
+  },
+);
+
 test("a dump that an agent names elsewhere is neither read nor removed", once(), async () => {
   const { takeHeapProfile } = await import("../../lib/watch/heap/take.ts");
   const root = temporaryDirectory();
@@ -800,8 +828,8 @@ test("a dump that an agent names elsewhere is neither read nor removed", once(),
     const answer = { offheap: 1, profile: state, refused: null, dump };
     // It answers with its own ID in the name.
     const program = IMPOSTOR.replace(
-      "answer.pid = process.pid;",
-      'answer.pid = process.pid; answer.dump = answer.dump.replace("PID", process.pid);',
+      "answer.pid ??= process.pid;",
+      'answer.pid ??= process.pid; answer.dump = answer.dump.replace("PID", process.pid);',
     );
     const child = spawn(node, ["-e", program, JSON.stringify(answer), places], {
       stdio: ["pipe", "pipe", "inherit"],
