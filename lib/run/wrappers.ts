@@ -8,10 +8,7 @@ import { LaunchError } from "../errors.ts";
 import type { ProgramFile } from "./types.ts";
 
 /** How many words there are between the program's name and the command's. */
-const WORDS_BEFORE: Readonly<Partial<Record<string, number>>> = {
-  "gosu": 1,
-  "su-exec": 1,
-};
+const WORDS_BEFORE: ReadonlyMap<string, number> = new Map([["gosu", 1], ["su-exec", 1]]);
 
 /** Programs whose command would run without the allocator, where children do not inherit it. */
 const WRAPPERS: ReadonlySet<string> = new Set([
@@ -42,7 +39,7 @@ export function refuseWrapper({ path }: ProgramFile): void {
  * @returns Its name and its arguments; nothing when the program is not one of them, or is given no command.
  */
 export function wrappedCommand(program: ProgramFile, argv: readonly string[]): readonly string[] {
-  const words = WORDS_BEFORE[basename(program.path)];
+  const words = WORDS_BEFORE.get(basename(program.path));
   const isStatic = program.format === "elf" && program.interpreter === null;
   return words === undefined || !isStatic ? [] : argv.slice(1 + words);
 }

@@ -414,6 +414,12 @@ test(
   },
 );
 
+test("a static program is no wrapper by a name that every object has", linux(), () => {
+  const program = join(fixtures().directory, "constructor");
+  copyFileSync(staticProgram(), program);
+  refuses(() => check(program), 125, /it is statically linked/);
+});
+
 test("an env in the #! line that could not take the preload is refused too", linux(), () => {
   const { directory, program, script } = fixtures();
   mkdirSync(join(directory, "odd"));
