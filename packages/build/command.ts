@@ -25,27 +25,13 @@ import { chosenAllocators } from "./plan/libraries.ts";
 import { ALLOCATOR_CHOICES, VARIANT_CHOICES } from "./plan/options.ts";
 
 /** The values of the options, as commander gives them. */
-interface BuildArguments {
-  /** `--allocator`. */
-  readonly allocator: NonNullable<BuildOptions["allocator"]>;
-  /** `--jemalloc-version`. */
-  readonly jemallocVersion?: string;
-  /** `--mimalloc-version`. */
-  readonly mimallocVersion?: string;
-  /** `--source`. */
-  readonly source?: string;
-  /** `--target`. */
-  readonly target?: string;
-  /** `--variant`. */
-  readonly variant?: Variant;
-  /** `--force`. */
-  readonly force?: boolean;
+interface BuildArguments
+  extends
+    Required<Pick<BuildOptions, "allocator" | "debian">>,
+    Pick<BuildOptions, "jemallocVersion" | "mimallocVersion" | "source" | "target" | "variant">,
+    Pick<BuildOptions, "force" | "upstream"> {
   /** `--out`. */
   readonly out?: string;
-  /** `--upstream`. */
-  readonly upstream?: string;
-  /** `--no-debian`. */
-  readonly debian: boolean;
 }
 
 /** Below this, and where a terminal does not know its width, a list that redraws itself is no help. */
