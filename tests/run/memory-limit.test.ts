@@ -3,12 +3,16 @@
  * was not given back, lives under `offheap run`.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { askAgent } from "../../lib/watch/agent/client.ts";
 import { readCgroupMemory } from "../../lib/watch/info/cgroup.ts";
-import { compileProgram } from "../support/compile.ts";
+import { compileProgram, temporaryDirectory } from "../support/compile.ts";
 import { type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -38,10 +42,13 @@ const skip = skipUnless(
   group instanceof Error ? `no control group can be made here: ${group.message}` : "",
 );
 
+function within(command: readonly string[]): [string, ...string[]] {
+  return ["sh", "-c", `echo $$ > '${group}/cgroup.procs' && exec "$@"`, "sh", ...command];
+}
+
 /** A command in the control group. */
 function limited(command: readonly string[]): Promise<ChildResult> {
-  const script = `echo $$ > '${group}/cgroup.procs' && exec "$@"`;
-  return runChild(["sh", "-c", script, "sh", ...command]);
+  return runChild(within(command));
 }
 
 /** 60 MiB are allocated and freed, and then 60 MiB are mapped: of both there is room for one only. */
@@ -82,3 +89,25 @@ test(
     assert.equal(signal, "SIGKILL", "without the agent it would live, too");
   },
 );
+
+test("files that the kernel can drop are no shortness, however many it keeps", skip, async () => {
+  const file = join(temporaryDirectory(), "file");
+  const threads = compileProgram("threads.c", "threads-limit", ["-pthread", "-ldl"]);
+  const script = 'dd if=/dev/zero of="$0" bs=1M count=92 conv=fsync && exec "$@"';
+  const words = ["sh", "-c", script, file, threads, "thread", "say", "ready", "sleep", "10000"];
+  const command = offheapCommand("run", "-a", "system", "--idle-trim", "0", "--", ...words);
+  const [shell = "", ...rest] = within(command);
+  const child = spawn(shell, rest, { stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once(child, "close");
+  try {
+    await once(child.stdout, "data");
+    // Several looks of the agent's, of which none may find memory short.
+    await setTimeout(1000);
+    const { usage = 0 } = readCgroupMemory({ pid: child.pid }) ?? {};
+    assert.ok((usage ?? 0) > 0.9 * LIMIT, `${usage} bytes are used`);
+    assert.equal((await askAgent(child.pid ?? 0, "stats")).pressures, 0);
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
+});
