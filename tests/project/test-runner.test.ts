@@ -133,9 +133,9 @@ const AILING: Readonly<Record<string, readonly [code: string, problem: RegExp | 
     'process.on("exit", () => process.exitCode = 3);',
     /^ended with status 3, though no test failed$/,
   ],
-  late: ["while (true) {}", /^took longer than 2 s and was ended$/],
+  late: ["setTimeout(() => {}, 20_000);", /^took longer than 2 s and was ended$/],
   leaving: [
-    'require("node:child_process").spawn("sleep", ["60"], { stdio: "inherit" }).unref();',
+    'require("node:child_process").spawn("sleep", ["20"], { stdio: "inherit" }).unref();',
     /^left processes running, which were ended$/,
   ],
 };
