@@ -42,6 +42,7 @@ export const SHIM_FILES: readonly string[] = [
   "background.c",
   "execute.c",
   "become.c",
+  "deep-binding.c",
   "launched.c",
   "node-api.c",
   "agent/agent.c",
@@ -97,8 +98,8 @@ const INTERPOSED: Readonly<Record<ObjectFormat, readonly string[]>> = {
   pe: [],
 };
 
-/** The same of glibc's alone, see `profile/engine-log.c`. */
-const INTERPOSED_IN_GLIBC: readonly string[] = ["fopen", "fopen64"];
+/** The same of glibc's alone, see `profile/engine-log.c` and `deep-binding.c`. */
+const INTERPOSED_IN_GLIBC: readonly string[] = ["fopen", "fopen64", "dlopen"];
 
 /** What Node looks for in an addon, see `node-api.c`. */
 const ADDON_ENTRY = "napi_register_module_v1";

@@ -1,0 +1,47 @@
+/*
+ * A library that is opened with RTLD_DEEPBIND, as PHP opens its extensions, finds the C library's
+ * malloc and free before the allocator's: the first block that crosses ends the program. Where
+ * another allocator serves malloc it is opened without that flag, as systems do that have none.
+ *
+ * The C library looks for a name by the run path of the library that calls dlopen, which it knows
+ * by the return address: so nothing may be called from here but by a jump, as the last thing.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#ifdef __GLIBC__
+
+#include "platform/platform.h"
+
+typedef void *(*dlopen_fn)(const char *, int);
+
+static dlopen_fn find_next(void) {
+    static dlopen_fn known;
+    dlopen_fn next = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (next == NULL) {
+        *(void **)&next = dlsym(RTLD_NEXT, "dlopen");
+        __atomic_store_n(&known, next, __ATOMIC_RELAXED);
+    }
+    return next;
+}
+
+/* Whether malloc is the C library's own, as under --allocator system. */
+static int is_own_malloc(dlopen_fn next) {
+    void *library = next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL) return 1;
+    int is_own = dlsym(library, "malloc") == dlsym(RTLD_DEFAULT, "malloc");
+    dlclose(library);
+    return is_own;
+}
+
+EXPORT void *dlopen(const char *path, int flags) {
+    dlopen_fn next = find_next();
+    if (next == NULL) return NULL;
+    if ((flags & RTLD_DEEPBIND) != 0 && !is_own_malloc(next)) flags &= ~RTLD_DEEPBIND;
+    return next(path, flags);
+}
+
+#else
+typedef int deep_binding_is_for_glibc;
+#endif

@@ -1,0 +1,24 @@
+// A library that is opened with RTLD_DEEPBIND, as PHP opens its extensions.
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { compileProgram, compileShared } from "../support/compile.ts";
+import { IS_MUSL } from "../support/libc.ts";
+import { offheapCommand, runChild } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
+
+const hasFlag = skipUnless(process.platform === "linux" && !IS_MUSL, "RTLD_DEEPBIND is glibc's");
+
+test("a library opened with RTLD_DEEPBIND has the allocator's malloc, too", hasFlag, async () => {
+  compileShared("deep-binding.c", "libdeep-binding.so", ["-DLIBRARY"]);
+  const program = compileProgram("deep-binding.c", "deep-binding", [
+    "-Wl,--enable-new-dtags,-rpath,$ORIGIN",
+    "-ldl",
+  ]);
+  const plain = await runChild([program]);
+  assert.deepEqual([plain.status, plain.stdout], [0, "exchanged\none malloc\n"], plain.stderr);
+  for (const allocator of ["jemalloc", "mimalloc", "system"]) {
+    const launched = await runChild(offheapCommand("run", "-a", allocator, "--", program));
+    assert.deepEqual(launched, plain, allocator);
+  }
+});
