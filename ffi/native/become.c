@@ -1,6 +1,7 @@
 /*
  * The launched process may become another program: a shell's exec, env, setpriv. What takes its place
- * without the preload, or without the requirement, would run unchecked: it is refused.
+ * without the preload, or without the requirement, or where this library cannot be read (chroot, another
+ * user), would run unchecked: it is refused.
  *
  * The functions interpose the C library's, in every process that has the preload, and look at
  * the environment in the launched one alone: children run as they are asked to.
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,8 +26,12 @@
 
 extern char **environ;
 
-/* The launched process; 0 in every other, and when its successors are free. */
-static pid_t bound;
+/*
+ * Holds the launched process; 0 in every other, and when its successors are free. In bind_successors it
+ * moves to a page that a fork clears: the number alone may be a child's in a namespace of its own.
+ */
+static pid_t here;
+static pid_t *bound = &here;
 /* By which name the preload variable knows this library. */
 static const char *own_name;
 static const char *required_variable;
@@ -58,11 +64,15 @@ void bind_successors(const char *variable) {
     identity[length] = '\0';
     own_name = self.dli_fname;
     required_variable = variable;
-    bound = getpid();
+#ifdef MADV_WIPEONFORK
+    void *page = mmap(NULL, sizeof *bound, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page != MAP_FAILED && madvise(page, sizeof *bound, MADV_WIPEONFORK) == 0) bound = page;
+#endif
+    *bound = getpid();
 }
 
 void free_successors(void) {
-    bound = 0;
+    *bound = 0;
 }
 
 /* Whether a variable is there, and holds each time: the linker takes the last, getenv the first. */
@@ -123,24 +133,48 @@ static int is_found(const char *name) {
 }
 
 static int is_bound(void) {
-    return bound != 0 && bound == getpid();
+    return *bound == getpid();
+}
+
+/*
+ * Why the dynamic linker cannot open this library, by an open: a sandbox may refuse access() alone.
+ * 0 where it can; out of descriptors nobody knows.
+ */
+static int library_failure(void) {
+    int before = errno;
+    int file = open(own_name, O_RDONLY | O_CLOEXEC);
+    int failure = file >= 0 || errno == EMFILE || errno == ENFILE ? 0 : errno;
+    if (file >= 0) close(file);
+    errno = before;
+    return failure;
 }
 
 /* Ends the launched process where a program is to take its place that nothing would check. */
 static void check(const char *program, char *const envp[]) {
     const char *lost = lost_in(envp);
-    /* The number may be that of a child in a namespace of its own. */
-    if (lost == NULL || !is_this_process(identity)) return;
-    char message[1536];
+    int failure = lost == NULL ? library_failure() : 0;
+    if (lost == NULL && failure == 0) return;
+    /* The number may be that of a child in a namespace of its own, which shares this memory. */
+    if (!is_this_process(identity)) return;
+    char message[2048];
     int length = snprintf(message, sizeof message,
                           "offheap: \"%.512s\" was not started: it was to replace this process, which has "
-                          "to stay under an allocator, and %s is not in its environment.\n"
-                          "offheap: Leave that variable as it is, put \"offheap run\" after the command "
-                          "that removes it, or use --no-inherit. If this is the last command of a "
-                          "sh -c '...', write \"; exit $?\" after it: the shell then starts it as a "
-                          "child, and children are free to leave the allocator.\n",
-                          program, lost);
-    if (length > 0 && write(STDERR_FILENO, message, (size_t)length) < 0) _exit(REFUSED);
+                          "to stay under an allocator, and ", program);
+    char *rest = message + length;
+    size_t left = sizeof message - (size_t)length;
+    length += lost != NULL
+        ? snprintf(rest, left,
+                   "%s is not in its environment.\n"
+                   "offheap: Leave that variable as it is, put \"offheap run\" after the command "
+                   "that removes it, or use --no-inherit. If this is the last command of a "
+                   "sh -c '...', write \"; exit $?\" after it: the shell then starts it as a "
+                   "child, and children are free to leave the allocator.\n", lost)
+        : snprintf(rest, left,
+                   "\"%.512s\" cannot be opened any more: %s.\n"
+                   "offheap: Have offheap where the new user may read it, and in the new root by the "
+                   "same path, or put \"offheap run\" after the command that changes them.\n",
+                   own_name, strerror(failure));
+    if (write(STDERR_FILENO, message, (size_t)length) < 0) _exit(REFUSED);
     _exit(REFUSED);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { copyFileSync, renameSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { compileProgram } from "../support/compile.ts";
 import { directory, refused, run, script } from "../support/launch.ts";
@@ -78,6 +79,45 @@ test("a program that cannot be executed ends nothing: the call fails as it does 
     assert.doesNotMatch(stderr, /offheap: /);
   }
 });
+
+test("what would start where the library cannot be read any more is refused", async () => {
+  const { stdout } = await runChild(offheapCommand("env", "-a", "jemalloc"));
+  const shim = stdout.match(/[^':]*liboffheap\.so/)?.[0] ?? "";
+  const copy = join(directory, "copy-of-shim.so");
+  copyFileSync(shim, copy);
+  const inside = (line: string): [string, ...string[]] => [
+    ...(["sh", "-c", 'eval "$0"; exec sh -c "$@"'] as const),
+    stdout.replaceAll(shim, copy),
+    line,
+    copy,
+  ];
+  // A child is its own master, as everywhere; then the launched process itself.
+  const lines = 'rm "$0"; /bin/echo child 2>&1; exec /bin/echo started';
+  const { status, stdout: printed, stderr } = await runChild(inside(lines));
+  assert.equal(status, 125, stderr);
+  assert.match(printed, /^(ERROR: ld.so: .*\n)?child\n$/);
+  assert.match(
+    stderr,
+    /"\/bin\/echo" was not started: .*shim\.so" cannot be opened any more: No such/,
+  );
+});
+
+const isRoot = skipUnless(process.getuid?.() === 0, "chroot needs root");
+
+test(
+  "what would start in a root without the library, and without /proc, is refused",
+  isRoot,
+  async () => {
+    const root = join(directory, "root");
+    mkdirSync(root);
+    copyFileSync("/bin/true", join(root, "true"));
+    const stderr = await refused(["-a", "jemalloc", "--", "chroot", root, "/true"]);
+    assert.match(
+      stderr,
+      /"\/true" was not started: .*liboffheap\.so" cannot be opened any more: No such/,
+    );
+  },
+);
 
 test("under the system's allocator there is nothing that a successor could lose", async () => {
   const command = ["sh", "-c", "unset LD_PRELOAD; exec /bin/echo started"] as const;
