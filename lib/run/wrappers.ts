@@ -14,6 +14,9 @@ const WORDS_BEFORE: ReadonlyMap<string, number> = new Map([["gosu", 1], ["su-exe
 const WRAPPERS: ReadonlySet<string> = new Set([
   ...["nice", "ionice", "nohup", "setsid", "chrt", "taskset", "numactl", "prlimit", "stdbuf"],
   ...["setarch", "timeout", "time", "flock", "setpriv", "runuser", "chroot", "unshare", "capsh"],
+  ...["nsenter", "bwrap", "su", "sudo", "choom", "faketime", "tini", "dumb-init", "catatonit"],
+  // runit's and daemontools'; s6 has its own of the same names.
+  ...["chpst", "setuidgid", "envuidgid", "envdir", "softlimit", "setlock", "pgrphack", "fghack"],
 ]);
 
 /**
@@ -24,7 +27,7 @@ const WRAPPERS: ReadonlySet<string> = new Set([
  */
 export function refuseWrapper({ path }: ProgramFile): void {
   const name = basename(path);
-  if (!WRAPPERS.has(name)) return;
+  if (!WRAPPERS.has(name.replace(/^s6-/, ""))) return;
   throw new LaunchError(
     `Cannot run "${name}" with --no-inherit: the command after it would run without the ` +
       `allocator. Put offheap between the two: ${name} … offheap run --no-inherit -- COMMAND`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { directory, refused, run } from "../support/launch.ts";
@@ -21,6 +21,12 @@ test("with --no-inherit a wrapper is refused, as the command after it would go w
     const stderr = await refused(["--no-inherit", "--", name, "5", "true"]);
     assert.ok(stderr.includes(`${name} … offheap run --no-inherit -- COMMAND`), stderr);
     assert.equal((await run(["--", name, ...(name === "timeout" ? ["5"] : []), "true"])).status, 0);
+  }
+  // What a supervisor or a container has, and this machine may not.
+  for (const name of ["chpst", "s6-setuidgid", "dumb-init"]) {
+    copyFileSync("/bin/true", join(directory, name));
+    const stderr = await refused(["--no-inherit", "--", join(directory, name), "true"]);
+    assert.ok(stderr.includes(`${name} … offheap run --no-inherit -- COMMAND`), stderr);
   }
 });
 
