@@ -7,10 +7,11 @@
  * by the return address: so nothing may be called from here but by a jump, as the last thing.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdlib.h>
+#include <stdlib.h> /* says which C library it is */
 
 #ifdef __GLIBC__
+
+#include <dlfcn.h>
 
 #include "platform/platform.h"
 
