@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LEFT_TO_LIBC, MALLOC_SYMBOLS, OPERATORS } from "../../ffi/overrides.ts";
 import { JEMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/jemalloc.ts";
 import { MIMALLOC_SHIM_SYMBOLS } from "../../ffi/symbols/mimalloc.ts";
 import { MEMORY_FILES } from "../../packages/build/recipe/shim.ts";
@@ -109,4 +110,16 @@ test("what the shim binds in the allocators is what the tables export for it", (
   const own = bound("JEMALLOC").filter((name) => name.endsWith("x"));
   assert.deepEqual(own, [...JEMALLOC_SHIM_SYMBOLS]);
   assert.deepEqual(bound("MIMALLOC"), [...MIMALLOC_SHIM_SYMBOLS]);
+});
+
+test("the shim asks the entry points that the launcher knows", () => {
+  const listed = (file: string, name: string): string[] => {
+    const text = readFileSync(join(NATIVE, "serving", file), "utf8");
+    const [, list = ""] = new RegExp(`\\b${name}\\[\\] = \\{([^}]*)\\}`).exec(text) ?? [];
+    return [...list.matchAll(/"(\w+)"/g)].map(([, symbol = ""]) => symbol).sort();
+  };
+  // malloc itself is by whom it goes.
+  assert.deepEqual(["malloc", ...listed("elf.c", "FUNCTIONS")].sort(), [...MALLOC_SYMBOLS].sort());
+  assert.deepEqual(listed("elf.c", "LEFT_TO_LIBC"), [...LEFT_TO_LIBC].sort());
+  assert.deepEqual(listed("elf-operators.c", "OPERATORS"), [...OPERATORS].sort());
 });

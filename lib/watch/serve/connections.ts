@@ -40,7 +40,6 @@ interface Waiting {
 export function limitConnections(server: Server): Connections {
   const sockets = new Set<Socket>();
   const waiting = new Map<ServerResponse, Waiting>();
-  server.maxConnections = CONNECTION_LIMITS.connections;
   server.on("connection", (socket: Socket) => {
     if (sockets.size >= CONNECTION_LIMITS.connections) {
       socket.destroy();
