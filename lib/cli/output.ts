@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, realpathSync, rmSync } from "node:fs";
 import process from "node:process";
 import { styleText } from "node:util";
 import Table from "cli-table3";
@@ -19,7 +19,7 @@ export function requireWritable(...files: readonly (string | undefined)[]): void
     if (file === undefined) continue;
     const isNew = !existsSync(file);
     closeSync(openSync(file, "a"));
-    if (isNew) rmSync(file);
+    if (isNew) rmSync(realpathSync(file));
   }
 }
 
