@@ -14,6 +14,8 @@
 #include <dlfcn.h>
 
 #include "platform/platform.h"
+#include "serving/elf-symbols.h"
+#include "serving/parts.h"
 
 typedef void *(*dlopen_fn)(const char *, int);
 
@@ -28,18 +30,16 @@ static dlopen_fn find_next(void) {
 }
 
 /* Whether malloc is the C library's own, as under --allocator system. */
-static int is_own_malloc(dlopen_fn next) {
-    void *library = next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    if (library == NULL) return 1;
-    int is_own = dlsym(library, "malloc") == dlsym(RTLD_DEFAULT, "malloc");
-    dlclose(library);
-    return is_own;
+static int is_own_malloc(void) {
+    struct definition libc, server;
+    if (!find_definition(SYSTEM_SYMBOL, &libc) || !find_definition("malloc", &server)) return 1;
+    return libc.base == server.base;
 }
 
 EXPORT void *dlopen(const char *path, int flags) {
     dlopen_fn next = find_next();
     if (next == NULL) return NULL;
-    if ((flags & RTLD_DEEPBIND) != 0 && !is_own_malloc(next)) flags &= ~RTLD_DEEPBIND;
+    if ((flags & RTLD_DEEPBIND) != 0 && !is_own_malloc()) flags &= ~RTLD_DEEPBIND;
     return next(path, flags);
 }
 
