@@ -50,11 +50,15 @@ export function parsePath(text: string): string {
   throw new InvalidArgumentError("It must be the path of a file.");
 }
 
+function parseWhole(text: string, what: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError(`It must be ${what}.`);
+}
+
 /** A process ID. */
 export function parsePid(text: string): number {
-  const pid = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return pid;
-  throw new InvalidArgumentError("It must be a process ID, such as 123.");
+  return parseWhole(text, "a process ID, such as 123");
 }
 
 /** A part of 1, as `3%` or `0.03`. */
@@ -67,9 +71,7 @@ export function parsePart(text: string): number {
 
 /** A whole number from 1 on. */
 export function parseCount(text: string): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError("It must be a whole number from 1 on.");
+  return parseWhole(text, "a whole number from 1 on");
 }
 
 /** A URL of a server. */
