@@ -139,7 +139,7 @@ export interface Runtime {
   /** Where its test files are as JavaScript, as they are in the root; it reads the sources without. */
   readonly bundle?: string;
   /** What its programs call the repository's root, where that is another name: wine has drives. */
-  readonly root?: string;
+  readonly root?: string | undefined;
 }
 
 /** A runtime that was looked for and not found. */

@@ -135,7 +135,7 @@ async function start(
   way: Way,
   emulation: Emulation,
 ): Promise<FoundRuntime> {
-  const { prefix, variables, root = ROOT } = emulation;
+  const { prefix, variables, root } = emulation;
   const timeout = PROBE_MS[way === "native" ? "native" : "other"];
   const ending = await runBounded([...prefix, binary, "--version"], { variables, timeout });
   const version = /(\d+)\.(\d+)\.(\d+)/.exec(ending.stdout);
