@@ -76,6 +76,26 @@ test(
   },
 );
 
+/** It closes before its own answer is sent, as a busy machine can have it with one that waits a moment. */
+const CLOSE_AT_ONCE = 'process.getBuiltinModule("node:inspector").close()';
+
+test("an inspector that closes before it answers has closed", inspected(), async () => {
+  const [command, ...args] = sourceCommand(script);
+  await withChild(command, args, {}, async (child) => {
+    const heap = await attachHeap(child.pid);
+    const session = await openSession([...listeningPorts(child.pid)][0] ?? 0);
+    await session.evaluateLast(CLOSE_AT_ONCE);
+    await session.ended();
+    await assert.rejects(session.evaluate("6 * 7"), /^RangeError: ended the session$/);
+    await assert.rejects(heap.read(), (error: unknown) => {
+      assert.ok(error instanceof DoctorError, String(error));
+      assert.match(error.message, /its inspector, on port \d+, ended the session\.$/);
+      return true;
+    });
+    await assertLives(child);
+  });
+});
+
 const [BUN] = (await findRuntimes(parseRuntimeNames(["bun"]))).found;
 
 test(

@@ -17,9 +17,17 @@ import { listeningPorts, openSession, waitFor } from "./inspector.ts";
 
 /** A process's heap that is read from outside. */
 export interface AttachedHeap {
-  /** Reads what the runtime counts. */
+  /**
+   * Reads what the runtime counts.
+   *
+   * @throws {DoctorError} when it does not answer.
+   */
   read(): Promise<JavaScriptFigures>;
-  /** Closes the inspector. */
+  /**
+   * Closes the inspector.
+   *
+   * @throws {DoctorError} when it is still open then.
+   */
   close(): Promise<void>;
 }
 
@@ -65,36 +73,38 @@ export async function attachHeap(pid: number): Promise<AttachedHeap> {
     );
   }
   const isClosed = (): true | undefined => ports().has(port) ? undefined : true;
-  try {
+  /** With what was wrong in one message, wherever it comes from. */
+  const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw refusal(pid, `its inspector, on port ${port}, ${error.message}`, error);
+    }
+  };
+  let session = await explained(async () => {
     await wait(SETTLE_MS);
-    let session = await openSession(port);
-    return {
-      async read() {
-        return parseUsage(await session.evaluate(READ));
-      },
-      async close() {
-        for (let time = 1;; time++) {
-          try {
-            await session.evaluate(CLOSE);
-          } finally {
-            await session.ended();
-          }
-          await waitFor(isClosed);
-          await wait(SETTLE_MS);
-          if (isClosed() === true) return;
-          if (time === MAX_CLOSINGS) break;
-          session = await openSession(port);
-        }
-        throw refusal(
-          pid,
-          `its inspector is still open on port ${port}, as it was asked to close it`,
-        );
-      },
-    };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw refusal(pid, `its inspector is open on port ${port}, and ${error.message}`, error);
-  }
+    return await openSession(port);
+  });
+  const close = async (): Promise<void> => {
+    for (let time = 1;; time++) {
+      try {
+        await session.evaluateLast(CLOSE);
+      } finally {
+        await session.ended();
+      }
+      await waitFor(isClosed);
+      await wait(SETTLE_MS);
+      if (isClosed() === true) return;
+      if (time === MAX_CLOSINGS) break;
+      session = await openSession(port);
+    }
+    throw new RangeError("is still open, as it was asked to close");
+  };
+  return {
+    read: () => explained(async () => parseUsage(await session.evaluate(READ))),
+    close: () => explained(close),
+  };
 }
 
 /** SIGUSR1 ends what does not expect it, Bun among others: nothing is sent unless all of it fits. */

@@ -13,15 +13,22 @@ const PATIENCE = 5000;
 /** How often it is looked whether something has come about, and for how long. */
 const LOOK = { every: 20, times: 150 };
 
-/** A session with an inspector. */
+/** A session with an inspector. Its errors say what the inspector does: "does not answer". */
 export interface InspectorSession {
   /**
    * Has an expression evaluated.
    *
    * @returns Its value, as JSON can hold it.
-   * @throws {RangeError} when no answer comes in time, or the expression throws.
+   * @throws {RangeError} when no answer comes in time, the session ends first, or the expression throws.
    */
   evaluate(expression: string): Promise<unknown>;
+  /**
+   * Has an expression evaluated that closes the inspector. On a busy machine its answer may come or not:
+   * the session's end is as good.
+   *
+   * @throws {RangeError} when neither comes in time, or the expression throws.
+   */
+  evaluateLast(expression: string): Promise<void>;
   /**
    * Waits until the inspector has ended the session. Ending it from here while it does so itself can
    * end the program: Node (26.10) then uses a session after it was freed, of the frame that says so.
@@ -73,9 +80,9 @@ export async function waitFor<T>(look: () => T | undefined): Promise<T | null> {
 export async function openSession(port: number): Promise<InspectorSession> {
   const socket = new WebSocket(await findAddress(port));
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new RangeError("it accepts no session")), PATIENCE);
+    const timer = setTimeout(() => reject(new RangeError("accepts no session")), PATIENCE);
     socket.onopen = () => (clearTimeout(timer), resolve());
-    socket.onerror = () => (clearTimeout(timer), reject(new RangeError("it refuses a session")));
+    socket.onerror = () => (clearTimeout(timer), reject(new RangeError("refuses a session")));
   });
   const waiting = new Map<number, (answer: Answer) => void>();
   socket.onmessage = ({ data }) => {
@@ -84,30 +91,42 @@ export async function openSession(port: number): Promise<InspectorSession> {
   };
   const closed = new Promise<void>((resolve) => socket.onclose = () => resolve());
   let last = 0;
+  /** `null` when the session ended before the answer. */
+  const ask = async (expression: string): Promise<{ value?: unknown } | null> => {
+    const id = ++last;
+    const { promise, resolve, reject } = Promise.withResolvers<Answer | null>();
+    const timer = setTimeout(
+      () => reject(new RangeError("does not answer: the program computes without a pause")),
+      PATIENCE,
+    );
+    waiting.set(id, resolve);
+    void closed.then(() => resolve(null));
+    socket.send(JSON.stringify({
+      id,
+      method: "Runtime.evaluate",
+      params: { expression, returnByValue: true },
+    }));
+    try {
+      const answer = await promise;
+      if (answer === null) return null;
+      const { result } = answer;
+      if (result?.exceptionDetails === undefined && result?.result !== undefined) {
+        return result.result;
+      }
+      throw new RangeError("cannot evaluate what it is asked");
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(id);
+    }
+  };
   return {
     async evaluate(expression) {
-      const id = ++last;
-      const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-      const timer = setTimeout(
-        () => reject(new RangeError("it does not answer: the program computes without a pause")),
-        PATIENCE,
-      );
-      waiting.set(id, resolve);
-      socket.send(JSON.stringify({
-        id,
-        method: "Runtime.evaluate",
-        params: { expression, returnByValue: true },
-      }));
-      try {
-        const { result } = await promise;
-        if (result?.exceptionDetails === undefined && result?.result !== undefined) {
-          return result.result.value;
-        }
-        throw new RangeError("it cannot evaluate what it is asked");
-      } finally {
-        clearTimeout(timer);
-        waiting.delete(id);
-      }
+      const answer = await ask(expression);
+      if (answer === null) throw new RangeError("ended the session");
+      return answer.value;
+    },
+    async evaluateLast(expression) {
+      await ask(expression);
     },
     async ended() {
       const timer = setTimeout(() => socket.close(), PATIENCE); // a program that is busy
@@ -132,6 +151,6 @@ async function findAddress(port: number): Promise<string> {
   });
   const targets: unknown = await response.json();
   const url = Array.isArray(targets) ? targets[0]?.webSocketDebuggerUrl : undefined;
-  if (typeof url !== "string") throw new RangeError("it lists nothing that can be inspected");
+  if (typeof url !== "string") throw new RangeError("lists nothing that can be inspected");
   return url;
 }
