@@ -145,6 +145,28 @@ test("a process that its parent has not waited for is named as ended", linux(), 
   });
 });
 
+test("a process that ends while it is examined is no finding", linux(), async () => {
+  await withChild("/bin/cat", [], { env: { LD_PRELOAD: library("jemalloc") } }, async (child) => {
+    await child.ask("ready");
+    const source = openProcess(child.pid);
+    assert.ok(examine(source).verified);
+    let isEnding = false;
+    const ending = {
+      ...source,
+      openMemory: () => ({
+        ...source.openMemory(),
+        read(): never {
+          isEnding = true;
+          throw new RangeError("the memory is gone");
+        },
+      }),
+      executable: () => isEnding ? null : source.executable(),
+    };
+    assert.throws(() => examine(ending), { name: "DoctorError", message: /that just ended/ });
+    assert.ok(isEnding);
+  });
+});
+
 test(
   "a process of another user is refused with what to do",
   skipUnless(IS_ROOT && process.seteuid !== undefined, "only root can become another user"),

@@ -12,7 +12,7 @@ import {
   mappingEvidence,
   searchEvidence,
 } from "./checks.ts";
-import { type Facts, gatherFacts, withMemory } from "./facts.ts";
+import { type Facts, findExecutable, gatherFacts, withMemory } from "./facts.ts";
 import { claimOf, type LoadedObject } from "./objects.ts";
 import { examineEnvironment, findLost } from "./preload.ts";
 import type { ProcessSource } from "./process-source.ts";
@@ -24,7 +24,11 @@ import type { DoctorEvidence, ExaminedAllocator, ProcessReport } from "./types.t
  * @throws {DoctorError} when it ends meanwhile, is no program, or this user may not examine it.
  */
 export function examine(source: ProcessSource): ProcessReport {
-  return withMemory(source, (memory) => report(source, gatherFacts(source, memory)));
+  return withMemory(source, (memory) => {
+    const found = report(source, gatherFacts(source, memory));
+    findExecutable(source); // what could not be read of a process that was ending is no finding
+    return found;
+  });
 }
 
 function report(source: ProcessSource, facts: Facts): ProcessReport {

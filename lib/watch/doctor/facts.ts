@@ -130,7 +130,12 @@ function checkState(source: ProcessSource): string | undefined {
   );
 }
 
-function findExecutable(source: ProcessSource): string {
+/**
+ * The path of the program. A process that is ending has none, and that before its memory goes.
+ *
+ * @throws {DoctorError} when there is none.
+ */
+export function findExecutable(source: ProcessSource): string {
   const executable = source.executable();
   if (executable !== null) return executable;
   throw new DoctorError(
