@@ -227,7 +227,8 @@ function report(
   });
   slowest.push(...slowestFiles(byRuntime));
   console.log(`\n${slowest.toString()}`);
-  for (const line of explainSkips(byRuntime)) console.log(line);
+  const { lines: skips, unexplained } = explainSkips(byRuntime);
+  for (const line of skips) console.log(line);
   const left = results.map(({ runtime, leftOut }) => ({ title: runtime.spec.title, leftOut }));
   for (const line of explainLeftOut(left)) console.log(line);
   if (options.filter === undefined) {
@@ -236,6 +237,10 @@ function report(
     }
   }
   for (const line of explainFailures(byRuntime)) console.log(line);
+  if (unexplained > 0 && options.filter === undefined) {
+    total.failed += unexplained;
+    console.log(`\nFAILED: ${unexplained} tests were skipped without a printed reason`);
+  }
   if (lacksTests(total, 0)) {
     total.failed = 1;
     console.log("\nFAILED: no tests ran: every file that has one was left out");

@@ -20,7 +20,9 @@ export interface RuntimeFiles {
  * One line for each test that was skipped, with the reason and the runtimes. A reason that one
  * reporter keeps to itself is taken from another that skipped the same test.
  */
-export function explainSkips(results: readonly RuntimeFiles[]): string[] {
+export function explainSkips(
+  results: readonly RuntimeFiles[],
+): { lines: string[]; unexplained: number } {
   const tests = new Map<string, { titles: string[]; reason: string | null }>();
   for (const { title, files } of results) {
     for (const { file, skips } of files) {
@@ -32,9 +34,13 @@ export function explainSkips(results: readonly RuntimeFiles[]): string[] {
       }
     }
   }
-  return [...tests].map(([key, { titles, reason }]) =>
-    `skipped: ${key} (${titles.join(", ")}): ${reason ?? "no reason was printed"}`
-  );
+  const all = [...tests];
+  return {
+    lines: all.map(([key, { titles, reason }]) =>
+      `skipped: ${key} (${titles.join(", ")}): ${reason ?? "no reason was printed"}`
+    ),
+    unexplained: all.filter(([, { reason }]) => reason === null).length,
+  };
 }
 
 /**

@@ -6,10 +6,9 @@ import { openAllocator } from "../../mod.ts";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { inTurn } from "../support/effort.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
-import { skipUnless } from "../support/skip.ts";
+import { type Skipping, skipUnless } from "../support/skip.ts";
 
-const onLinux = (): { skip: string | false } =>
-  skipUnless(process.platform === "linux", "prlimit is Linux's");
+const onLinux = (): Skipping => skipUnless(process.platform === "linux", "prlimit is Linux's");
 const SIZE = 512 * 2 ** 20;
 
 for (const allocator of inTurn("jemalloc", "mimalloc", "system")) {

@@ -129,55 +129,60 @@ function borrowText(memory: Allocator): Address {
   return memory.allocateFrom("text", { terminated: true, managed: true }).address;
 }
 
-test("a block is adopted with the function that frees it, which is called once", {
-  skip: LINUX ? false : "it compiles a library for Linux",
-}, () => {
-  const path = compileShared("other-library.c", "other-library.so");
-  const { calls } = openLibrary(path, {
-    make: { parameters: ["usize"], result: "pointer" },
-    count_freed: { parameters: [], result: "i32" },
-    unmaker: { parameters: [], result: "pointer" },
-  });
-  const free = calls.unmaker();
-  let wanted = 0;
-  for (const allocator of NAMES) {
-    const memory = openAllocator({ allocator, leaks: "off" });
-    const ends: Record<string, () => void> = {
-      free: () => memory.adopt(calls.make(100), 100, { free }).free(),
-      dispose: () => memory.adopt(calls.make(100), 100, { free })[Symbol.dispose](),
-      "transfer, claim, free": () =>
-        memory.claim(memory.adopt(calls.make(100), 100, { free }).transfer()).free(),
-      "close": () => {
-        const other = openAllocator({ allocator, leaks: "off" });
-        const { bytes } = other.adopt(calls.make(100), 100, { free });
-        other.close();
-        assert.equal(bytes.length, 0);
-      },
-    };
-    for (const [how, end] of Object.entries(ends)) {
-      end();
-      assert.equal(calls.count_freed(), ++wanted, `${allocator}: ${how}`);
-    }
-    const block = memory.adopt(calls.make(100), 100, { free });
-    block.bytes.fill(5);
-    assert.equal(block.usableSize, 100);
-    assert.throws(() => memory.adopt(block.address, 100, { free }), { reason: "in use" });
-    assert.throws(() => memory.reallocate(block, 200), {
-      name: "BlockError",
-      reason: "foreign",
-      message: /it was adopted with a function that frees it/,
+test(
+  "a block is adopted with the function that frees it, which is called once",
+  skipUnless(LINUX, "it compiles a library for Linux"),
+  () => {
+    const path = compileShared("other-library.c", "other-library.so");
+    const { calls } = openLibrary(path, {
+      make: { parameters: ["usize"], result: "pointer" },
+      count_freed: { parameters: [], result: "i32" },
+      unmaker: { parameters: [], result: "pointer" },
     });
-    const address = block.release();
-    assert.equal(calls.count_freed(), wanted, "what was released is the caller's");
-    memory.adopt(address, 100, { free }).free();
-    wanted++;
-    for (const wrong of [0, -1, 0.5, "free", {}]) {
-      assert.throws(() => memory.adopt(address, 1, { free: wrong } as never), /the free function/);
+    const free = calls.unmaker();
+    let wanted = 0;
+    for (const allocator of NAMES) {
+      const memory = openAllocator({ allocator, leaks: "off" });
+      const ends: Record<string, () => void> = {
+        free: () => memory.adopt(calls.make(100), 100, { free }).free(),
+        dispose: () => memory.adopt(calls.make(100), 100, { free })[Symbol.dispose](),
+        "transfer, claim, free": () =>
+          memory.claim(memory.adopt(calls.make(100), 100, { free }).transfer()).free(),
+        "close": () => {
+          const other = openAllocator({ allocator, leaks: "off" });
+          const { bytes } = other.adopt(calls.make(100), 100, { free });
+          other.close();
+          assert.equal(bytes.length, 0);
+        },
+      };
+      for (const [how, end] of Object.entries(ends)) {
+        end();
+        assert.equal(calls.count_freed(), ++wanted, `${allocator}: ${how}`);
+      }
+      const block = memory.adopt(calls.make(100), 100, { free });
+      block.bytes.fill(5);
+      assert.equal(block.usableSize, 100);
+      assert.throws(() => memory.adopt(block.address, 100, { free }), { reason: "in use" });
+      assert.throws(() => memory.reallocate(block, 200), {
+        name: "BlockError",
+        reason: "foreign",
+        message: /it was adopted with a function that frees it/,
+      });
+      const address = block.release();
+      assert.equal(calls.count_freed(), wanted, "what was released is the caller's");
+      memory.adopt(address, 100, { free }).free();
+      wanted++;
+      for (const wrong of [0, -1, 0.5, "free", {}]) {
+        assert.throws(
+          () => memory.adopt(address, 1, { free: wrong } as never),
+          /the free function/,
+        );
+      }
+      assert.throws(() => memory.adopt(address, 1, { release: free } as never), TypeError);
+      memory.close();
     }
-    assert.throws(() => memory.adopt(address, 1, { release: free } as never), TypeError);
-    memory.close();
-  }
-});
+  },
+);
 
 test("an allocator's functions are its own, by their addresses", () => {
   for (const allocator of NAMES) {
@@ -337,22 +342,24 @@ for (const [name, open, reason] of CODECS) {
   );
 }
 
-test("libraries that pass a context are served, in the forms that are common", {
-  skip: LINUX ? false : "it compiles a library for Linux",
-}, () => {
-  const path = compileShared("other-library.c", "other-library.so");
-  const pointers = Array<"pointer">(6).fill("pointer");
-  const { calls } = openLibrary(path, { try_all: { parameters: pointers, result: "i32" } });
-  for (const allocator of NAMES) {
-    const memory = openAllocator({ allocator });
-    const given = memory.functions.withContext;
-    const { context, malloc, calloc, free, alignedMalloc, alignedRealloc } = given;
-    memory.close();
-    // They are there as long as the process.
-    const status = calls.try_all(context, malloc, calloc, free, alignedMalloc, alignedRealloc);
-    assert.equal(status, 0, allocator);
-  }
-});
+test(
+  "libraries that pass a context are served, in the forms that are common",
+  skipUnless(LINUX, "it compiles a library for Linux"),
+  () => {
+    const path = compileShared("other-library.c", "other-library.so");
+    const pointers = Array<"pointer">(6).fill("pointer");
+    const { calls } = openLibrary(path, { try_all: { parameters: pointers, result: "i32" } });
+    for (const allocator of NAMES) {
+      const memory = openAllocator({ allocator });
+      const given = memory.functions.withContext;
+      const { context, malloc, calloc, free, alignedMalloc, alignedRealloc } = given;
+      memory.close();
+      // They are there as long as the process.
+      const status = calls.try_all(context, malloc, calloc, free, alignedMalloc, alignedRealloc);
+      assert.equal(status, 0, allocator);
+    }
+  },
+);
 
 const SQLITE = {
   sqlite3_config: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },

@@ -8,7 +8,7 @@ import { ffi } from "../../ffi/mod.ts";
 import { type Allocator, openAllocator } from "../../mod.ts";
 import { effort } from "../support/effort.ts";
 import { builtLibrary, FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
-import { skipUnless } from "../support/skip.ts";
+import { type Skipping, skipUnless } from "../support/skip.ts";
 
 const SIZE = 2 ** 20;
 const PAGES = SIZE / 4096;
@@ -51,7 +51,7 @@ function faultsAreCounted(): boolean {
 }
 
 const COUNTED = faultsAreCounted();
-const counted = (): { skip: string | false } =>
+const counted = (): Skipping =>
   skipUnless(COUNTED, "the system counts no page fault for each page here");
 
 test("calloc gives zeros again where memory was used before, below, at and above its limit", () => {
@@ -83,7 +83,7 @@ test(
 );
 
 /** Whether the built jemalloc has the option; 5.3.0 has a limit of its own in its place. */
-const hasThreshold = (): { skip: string | false } =>
+const hasThreshold = (): Skipping =>
   skipUnless(
     COUNTED &&
       readFileSync(builtLibrary("jemalloc")).includes("calloc_madvise_threshold"),

@@ -237,12 +237,18 @@ test("every file for which something is installed is there, and asks for it", ()
 
 test("a reason that one runtime keeps to itself is taken from another", () => {
   const silent = [result({ skips: [{ name: "group > one", reason: null }] })];
-  const lines = explainSkips([
+  const explained = explainSkips([
     { title: "Deno", files: silent },
     { title: "Node 26", files: [result({ skips: [{ name: "one", reason: "why" }] })] },
     { title: "Bun", files: silent },
   ]);
-  assert.deepEqual(lines, ["skipped: tests/a.test.ts: one (Deno, Node 26, Bun): why"]);
+  assert.deepEqual(explained, {
+    lines: ["skipped: tests/a.test.ts: one (Deno, Node 26, Bun): why"],
+    unexplained: 0,
+  });
+  const alone = explainSkips([{ title: "Deno", files: silent }]);
+  assert.match(alone.lines[0] ?? "", /one \(Deno\): no reason was printed$/);
+  assert.equal(alone.unexplained, 1);
 });
 
 test("what failed is printed at the end: the output without what passed, then a line a file", () => {

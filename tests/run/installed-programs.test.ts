@@ -11,14 +11,14 @@ import { launchEnvironment } from "../../mod.ts";
 import { temporaryDirectory } from "../support/compile.ts";
 import { installedProgram } from "../support/debian-programs.ts";
 import { childEnvironment, offheapCommand, runChild } from "../support/runtime.ts";
-import { skipUnless } from "../support/skip.ts";
+import { type Skipping, skipUnless } from "../support/skip.ts";
 
 const directory = temporaryDirectory();
 const man = installedProgram("man-db", "usr/bin/man");
 const firejail = installedProgram("firejail", "usr/bin/firejail");
 const supervisord = installedProgram("supervisor", "usr/bin/supervisord");
 
-function there(program: typeof man): ReturnType<typeof skipUnless> {
+function there(program: typeof man): Skipping {
   return typeof program === "string" ? skipUnless(false, program) : skipUnless(true, "");
 }
 

@@ -16,7 +16,7 @@ import {
   runChild,
   runtimeCommand,
 } from "../support/runtime.ts";
-import { skipUnless } from "../support/skip.ts";
+import { NOT_SKIPPED, skipUnless } from "../support/skip.ts";
 
 const ALLOCATORS = ["jemalloc", "mimalloc"] as const;
 const ONCE = onceInBun(
@@ -210,7 +210,7 @@ test("options after the command are the command's", ONCE, async () => {
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  const where = signal === "SIGTERM" ? { skip: false } as const : ONCE;
+  const where = signal === "SIGTERM" ? NOT_SKIPPED : ONCE;
   test(`${signal} reaches the program exactly once`, where, async () => {
     const counter = join(FIXTURES, "count-signals.ts");
     const command = offheapCommand("run", "--", ...runtimeCommand(counter, signal));

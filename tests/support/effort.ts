@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { runtimeInfo } from "../../ffi/mod.ts";
-import { skipUnless } from "./skip.ts";
+import { NOT_SKIPPED, type Skipping, skipUnless } from "./skip.ts";
 
 /** Whether `npm test` was called with `--everywhere`, as it is each night. */
 export const THOROUGH: boolean = process.env.OFFHEAP_TEST_EVERYWHERE === "1";
@@ -29,9 +29,6 @@ export const IS_CHOSEN: boolean = ALL || (name === "node" && Number.parseInt(ver
 /** Whether this is where what starts many processes is tried: on a push in Bun, the quickest to start. */
 export const IS_QUICKEST: boolean = ALL || name === "bun";
 
-/** A test's options, as `skipUnless()` gives them. */
-type Options = ReturnType<typeof skipUnless>;
-
 /**
  * One of several on a push, another in the next runtime, where each of them goes the same way in all;
  * each night all of them.
@@ -49,15 +46,15 @@ export function inTurn<const T>(...all: readonly T[]): readonly T[] {
  * @param reason Why it goes the same way.
  * @param options What the test needs besides: where that skips it, that is the reason.
  */
-export function onceAPush(reason: string, options: Options = { skip: false }): Options {
+export function onceAPush(reason: string, options: Skipping = NOT_SKIPPED): Skipping {
   return onlyWhere(IS_CHOSEN, `${reason}; on a push Node 26 tries it, each night all do`, options);
 }
 
 /** The same of a test that starts many processes: on a push it runs in Bun. */
-export function onceInBun(reason: string, options: Options = { skip: false }): Options {
+export function onceInBun(reason: string, options: Skipping = NOT_SKIPPED): Skipping {
   return onlyWhere(IS_QUICKEST, `${reason}; on a push Bun tries it, each night all do`, options);
 }
 
-function onlyWhere(isHere: boolean, reason: string, options: Options): Options {
-  return options.skip === false ? skipUnless(isHere, reason) : options;
+function onlyWhere(isHere: boolean, reason: string, options: Skipping): Skipping {
+  return options.reason === null ? skipUnless(isHere, reason) : options;
 }

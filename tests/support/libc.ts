@@ -5,12 +5,12 @@
  */
 import process from "node:process";
 import { system } from "../../lib/system/mod.ts";
-import { skipUnless } from "./skip.ts";
+import { type Skipping, skipUnless } from "./skip.ts";
 
 /** Whether this process's C library is musl. */
 export const IS_MUSL: boolean = process.platform === "linux" && system().libc().name === "musl";
 
 /** The options of a test that looks whether a library was unloaded. */
-export function unloading(): { skip: string | false } {
+export function unloading(): Skipping {
   return skipUnless(!IS_MUSL, "musl keeps a library until the process ends");
 }

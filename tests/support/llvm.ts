@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { dirname } from "node:path";
 import process from "node:process";
 import { debianFile } from "../../tools/packages/debian.ts";
-import { skipUnless } from "./skip.ts";
+import { type Skipping, skipUnless } from "./skip.ts";
 
 /** A tool of LLVM: its output for some arguments. */
 export type LlvmTool = (...args: string[]) => string;
@@ -46,12 +46,12 @@ export interface FoundTool {
   /** Calls it. */
   readonly tool: LlvmTool;
   /** Skips where it is not there, or where something else is missing. */
-  readonly options: { skip: string | false };
+  readonly options: Skipping;
 }
 
 /** Finds a tool such as `llvm-readobj`. */
-export function llvmTool(name: string, others: { skip: string | false }): FoundTool {
-  const found = others.skip === false ? findTool(name) : others.skip;
+export function llvmTool(name: string, others: Skipping): FoundTool {
+  const found = others.reason ?? findTool(name);
   return typeof found === "string"
     ? { tool: () => "", options: skipUnless(false, found) }
     : { tool: found, options: others };

