@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { ROOT } from "../../tools/paths.ts";
 import type { RuntimeName } from "../../tools/runtimes.ts";
 
@@ -45,5 +46,7 @@ export function keepSeconds(
     kept[keyOf(name, runtime)] = Math.round(milliseconds / 100) / 10;
   }
   mkdirSync(dirname(LAST), { recursive: true });
-  writeFileSync(LAST, `${JSON.stringify(kept, null, 1)}\n`);
+  const made = `${LAST}.${process.pid}`; // another run may read it at this moment
+  writeFileSync(made, `${JSON.stringify(kept, null, 1)}\n`);
+  renameSync(made, LAST);
 }
