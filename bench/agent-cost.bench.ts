@@ -39,7 +39,7 @@ createServer((request, response) => {
 }).listen(0, "127.0.0.1", function () { console.log(this.address().port); });
 `;
 
-const { rounds, json } = new Command()
+const { rounds, json } = new Command("npm run bench:agent-cost --")
   .option("--rounds <number>", "how often each is run", positive, 5)
   .option("--json <file>", "where the figures go")
   .parse().opts<{ rounds: number; json?: string }>();

@@ -8,6 +8,7 @@
  * @module
  */
 import process from "node:process";
+import { Command } from "commander";
 import { type Address, type Allocator, openAllocator } from "../mod.ts";
 import { type Collector, findCollector } from "./workloads/support/garbage.ts";
 
@@ -34,6 +35,9 @@ interface Dropped {
   found(): boolean;
 }
 
+new Command("npm run bench:external --")
+  .description("What the collector knows of native memory, in the runtime that runs this.")
+  .parse();
 const collect: Collector = findCollector("plain");
 
 function turn(): Promise<void> {

@@ -36,7 +36,7 @@ const WORKLOADS = ["documents", "agents", "service"] as const;
 const METRICS = ["throughput", "cpu", "peakResident"] as const;
 type Ratios = Readonly<Record<(typeof METRICS)[number], number>>;
 
-const { rounds, scale, json, workloads, steady } = new Command()
+const { rounds, scale, json, workloads, steady } = new Command("npm run bench:heap-profiling --")
   .option("--rounds <number>", "how often each is run", positive, 5)
   .option("--scale <name>", "how much is done: test, quick or full", "quick")
   .option("--workloads <names...>", "which of them; none with an empty name", [...WORKLOADS])

@@ -30,7 +30,7 @@ const LEAK = "rememberRequest";
 const LEAKED_MIB = 100;
 const MIB = 2 ** 20;
 
-const { write = false } = new Command("bench:heap-tools")
+const { write = false } = new Command("npm run bench:heap-tools --")
   .description("shows which tools name the line of JavaScript that holds native memory")
   .option("--write", "write the table into the guide")
   .parse().opts<{ readonly write?: boolean }>();

@@ -92,7 +92,7 @@ function measure(cases: readonly Case[], rounds: number): (one: Case) => number 
   return ({ name }) => medianOf(times.get(name) ?? []);
 }
 
-const { rounds, json } = new Command()
+const { rounds, json } = new Command("npm run bench:launch --")
   .option("--rounds <n>", "how many rounds", positive, 40)
   .option("--json <file>", "write the results")
   .parse().opts<{ rounds: number; json?: string }>();

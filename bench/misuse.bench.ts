@@ -20,7 +20,7 @@ import { costTable, DEFINITION, misuseTable } from "./misuse/tables.ts";
 
 const GUIDE = join(ROOT, "docs", "user-guide", "memory-management.md");
 
-const options = new Command("bench:misuse")
+const options = new Command("npm run bench:misuse --")
   .description("tries misuse of the heap under each allocator, and measures what guards cost")
   .option("--times <n>", "how often each case is tried", positive, 3)
   .option("--rounds <n>", "rounds of the measurement", positive, 5)

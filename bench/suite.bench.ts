@@ -42,7 +42,7 @@ function say(line: string): void {
   console.error(line);
 }
 
-const options = new Command("bench")
+const options = new Command("npm run bench --")
   .description("measure workloads under each allocator, and write a report")
   .addOption(new Option("--quick", "in under five minutes (the default)").conflicts("full"))
   .option("--full", "everything, in about an hour")

@@ -5,6 +5,8 @@
  *
  * @module
  */
+import { Command } from "commander";
 import { makePages } from "./pages/make.ts";
 
+new Command("npm run build:pages --").description("Makes what runs in the pages.").parse();
 for (const path of await makePages()) console.log(`made ${path}`);

@@ -4,17 +4,17 @@
  * @module
  */
 import process from "node:process";
+import { Command } from "commander";
 import { BUMPED_FILES, bumpVersion } from "./release/version.ts";
 import { ROOT } from "../tools/paths.ts";
 
-const [asked, ...surplus] = process.argv.slice(2);
-if (asked === undefined || surplus.length > 0) {
-  console.error("usage: npm run bump -- <patch|minor|major|x.y.z>");
-  process.exitCode = 2;
-} else {
-  try {
-    const version = bumpVersion(ROOT, asked, new Date().toISOString().slice(0, 10));
-    console.log(`The version is ${version}. Look at it with "git diff", then:
+const { args: [asked = ""] } = new Command("npm run bump --")
+  .description("Writes a new version into every file that has it.")
+  .argument("<version>", "patch, minor, major or x.y.z")
+  .parse();
+try {
+  const version = bumpVersion(ROOT, asked, new Date().toISOString().slice(0, 10));
+  console.log(`The version is ${version}. Look at it with "git diff", then:
 
   npm run ok
   git commit -m "chore(release): ${version}" ${BUMPED_FILES.join(" ")}
@@ -22,8 +22,7 @@ if (asked === undefined || surplus.length > 0) {
   git push --follow-tags
 
 The tag starts .github/workflows/release.yml.`);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 }

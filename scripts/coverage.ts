@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
+import { Command } from "commander";
 import { hostTarget } from "../lib/library/target.ts";
 import { buildMissing } from "../tools/common.ts";
 import { endRunning } from "../tools/processes.ts";
@@ -35,13 +36,16 @@ const OTHERS = /^(?:bench|build|npm)\//;
 /** Files that are listed by name: those with the most lines that did not run. */
 const LISTED = 15;
 
+const { args: words } = new Command("npm run coverage --")
+  .description("Runs the tests of lib and ffi in Node 26, and counts the lines that ran.")
+  .argument("[files...]", "parts of file names; all without any")
+  .parse();
 process.on("exit", endRunning);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 buildMissing(["secure", "debug"]);
 const { found: [runtime], missing } = await findRuntimes(parseRuntimeNames(["node26"]));
 if (runtime === undefined) throw new Error(`Cannot count lines: ${missing[0]?.reason}`);
 const place = { target: hostTarget(), runtime: "node26", pinned: true, everywhere: true } as const;
-const words = process.argv.slice(2);
 const chosen = testFiles().filter((path) =>
   reasonToLeaveOut(path, place) === null &&
   !OTHERS.test(testName(path)) &&

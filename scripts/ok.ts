@@ -8,6 +8,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import Table from "cli-table3";
+import { Command } from "commander";
 import { ROOT } from "../tools/paths.ts";
 
 /** One check. */
@@ -27,8 +28,13 @@ const STEPS: readonly Step[] = [
   { name: "JSR dry run", script: "jsr:dry-run" },
 ];
 
+const program: Command = new Command("npm run ok --")
+  .description("Runs each check in turn, up to the first that fails.")
+  .argument("[arguments...]", "for npm test")
+  .allowUnknownOption()
+  .parse();
 const table = new Table({ head: ["check", "result", "time"], style: { head: [], border: [] } });
-const failed: string | null = runSteps(process.argv.slice(2));
+const failed: string | null = runSteps(program.args);
 console.log(`\n${table.toString()}`);
 console.log(failed === null ? "ok" : `FAILED: ${failed}`);
 process.exitCode = failed === null ? 0 : 1;

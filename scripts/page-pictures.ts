@@ -6,6 +6,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { Command } from "commander";
 import sharp from "sharp";
 import { ROOT } from "../tools/paths.ts";
 
@@ -19,6 +20,7 @@ const ROWS = [
   { from: "phone-process", to: "serve-phone", width: 390, height: 844 },
 ] as const;
 
+new Command("npm run build:pictures --").description("Makes the guide's pictures.").parse();
 mkdirSync(PICTURES, { recursive: true });
 for (const { from, to, width, height } of ROWS) {
   const file = join(PICTURES, `${to}.png`);

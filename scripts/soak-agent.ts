@@ -24,7 +24,7 @@ const EVERY_MS = 1000 / FORKS_A_SECOND;
 /** What resident memory may be more at the end than after the beginning: 2 MiB of noise. */
 const NOISE = 2 << 20;
 
-const { minutes, allocator } = new Command()
+const { minutes, allocator } = new Command("node scripts/soak-agent.ts")
   .option("--minutes <number>", "how long", positive, 5)
   .option("--allocator <name>", "as for offheap run", "jemalloc")
   .parse().opts<{ minutes: number; allocator: string }>();

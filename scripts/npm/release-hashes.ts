@@ -8,6 +8,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { Command } from "commander";
 import {
   buildDirectory,
   libraryFileName,
@@ -104,8 +105,12 @@ export function writeReleaseHashes(root: string, hashes: ReleaseHashes): void {
 }
 
 if (import.meta.main) {
+  const { empty = false } = new Command("npm run release:hashes --")
+    .description("Writes the table of a release's hashes.")
+    .option("--empty", "the checkout's empty table")
+    .parse().opts<{ empty?: boolean }>();
   try {
-    writeReleaseHashes(ROOT, process.argv.includes("--empty") ? {} : releaseHashes(ROOT));
+    writeReleaseHashes(ROOT, empty ? {} : releaseHashes(ROOT));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;

@@ -193,3 +193,19 @@ test("each name and each file in the architecture's records is one that there is
   ];
   assert.deepEqual(gone.map(({ path, name }) => `${path}: ${name}`), []);
 });
+
+test("each of npm's scripts explains itself, and refuses what it does not know", () => {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+    readFileSync(join(ROOT, "package.json"), "utf8"),
+  );
+  const own = Object.entries(scripts).filter(([name, command]) =>
+    name !== "prepare" && /^node \S+\.ts$/.test(command)
+  );
+  assert.ok(own.length > 25, String(own.length));
+  const without = own.filter(([name, command]) => {
+    const usage = ["test", "start"].includes(name) ? `npm ${name} --` : `npm run ${name} --`;
+    const text = readFileSync(join(ROOT, command.slice("node ".length)), "utf8");
+    return !text.includes(`Command("${usage}")`);
+  });
+  assert.deepEqual(without, []);
+});
