@@ -30,6 +30,16 @@ export const ELF_RULES: readonly LaunchRule[] = [
         : null,
   },
   {
+    name: "sanitizer",
+    about: "program",
+    status: 125,
+    refusal: ({ program, called }) =>
+      program.sanitizer === undefined
+        ? null
+        : `${called} was built with -fsanitize=${program.sanitizer}, whose malloc has to serve it. ` +
+          "Run it without offheap, or build it without the sanitizer.",
+  },
+  {
     name: "word-size",
     about: "library",
     status: 125,

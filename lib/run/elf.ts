@@ -13,11 +13,19 @@ import { ELF_RULES } from "./elf-rules.ts";
 import type { BinaryFormat, LaunchHost, PreloadLibrary, ProgramFile } from "./types.ts";
 
 /** The names under which libraries ask for each C library. */
-const LIBRARIES: readonly (readonly [RegExp, LibcName | null])[] = [
+const LIBRARIES: readonly (readonly [RegExp, LibcName])[] = [
   [/^libc\.musl-.+\.so\.\d+$/, "musl"],
   [/^libc\.so$/, "musl"],
   [/^libc\.so\.6(\.\d+)?$/, "glibc"],
   [/^ld-musl-.+\.so\.\d+$/, "musl"],
+];
+
+/** The sanitizers that serve `malloc`, as gcc and clang name them, by their libraries. */
+const SANITIZERS: readonly (readonly [RegExp, string])[] = [
+  [/^lib(?:clang_rt\.)?asan\b/, "address"],
+  [/^lib(?:clang_rt\.)?hwasan\b/, "hwaddress"],
+  [/^lib(?:clang_rt\.)?lsan\b/, "leak"],
+  [/^lib(?:clang_rt\.)?tsan\b/, "thread"],
 ];
 
 function recognises(head: Uint8Array): boolean {
@@ -40,6 +48,7 @@ function readProgram(path: string, opened: OpenedFile, host: LaunchHost): Progra
     uid,
     gid,
     fileCapabilities: host.fileCapabilities(opened.file),
+    sanitizer: findFirst(SANITIZERS, elf.needed),
   };
 }
 
@@ -64,14 +73,13 @@ function readLibrary(path: string, libc: LibcName | null = null): PreloadLibrary
         "Give the path of a shared library.",
     );
   }
-  const asked = elf.needed.map((name) => match(LIBRARIES, name)).find((name) => name !== null);
   return {
     path,
     format: "elf",
     bits: elf.bits,
     arch: elf.arch,
     littleEndian: elf.littleEndian,
-    libc: asked ?? libc,
+    libc: findFirst(LIBRARIES, elf.needed) ?? libc,
   };
 }
 
@@ -91,11 +99,13 @@ function readLibraryElf(path: string): ElfFile {
   }
 }
 
-function match(
-  table: readonly (readonly [RegExp, LibcName | null])[],
-  name: string,
-): LibcName | null {
-  return table.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+/** What a table has for the first of these names that it knows. */
+function findFirst<T>(
+  table: readonly (readonly [RegExp, T])[],
+  names: readonly string[],
+): T | undefined {
+  const rows = names.map((name) => table.find(([pattern]) => pattern.test(name)));
+  return rows.find((row) => row !== undefined)?.[1];
 }
 
 /** ELF: Linux, and the other Unix systems but macOS. */

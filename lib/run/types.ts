@@ -38,6 +38,8 @@ export interface ProgramFile extends BinaryTraits {
   readonly gid: number;
   /** Whether the file carries capabilities. */
   readonly fileCapabilities: boolean;
+  /** The sanitizer whose library it asks for, which has a `malloc` of its own; absent elsewhere. */
+  readonly sanitizer?: string | undefined;
   /** What macOS's dynamic linker goes by; absent elsewhere. */
   readonly dyld?: DyldFacts | undefined;
 }

@@ -10,6 +10,7 @@ import { currentIdentity } from "../../lib/run/identity.ts";
 import type { LibcName } from "../../lib/library/target.ts";
 import { followCommand } from "../../lib/run/follow-command.ts";
 import type { Launch, LaunchHost, PreloadLibrary, ProcessIdentity } from "../../lib/run/types.ts";
+import { compileProgram, compileShared } from "../support/compile.ts";
 import {
   asArm64,
   craftElf,
@@ -418,6 +419,19 @@ test("a static program is no wrapper by a name that every object has", linux(), 
   const program = join(fixtures().directory, "constructor");
   copyFileSync(staticProgram(), program);
   refuses(() => check(program), 125, /it is statically linked/);
+});
+
+test("a program with a sanitizer's own malloc is refused", linux(), () => {
+  // By their names: a real one would have to be installed.
+  const libraries = [["libtsan.so.2", "thread"], ["libclang_rt.asan-x86_64.so", "address"]];
+  for (const [name = "", sanitizer = ""] of libraries) {
+    const library = compileShared("other-library.c", name, [`-Wl,-soname,${name}`]);
+    const flags = ["-Wl,--no-as-needed", library];
+    const program = compileProgram("hello.c", `needs-${sanitizer}`, flags);
+    refuses(() => check(program), 125, new RegExp(`built with -fsanitize=${sanitizer}, whose`));
+  }
+  const library = compileShared("other-library.c", "libubsan.so.1", ["-Wl,-soname,libubsan.so.1"]);
+  check(compileProgram("hello.c", "needs-ubsan", ["-Wl,--no-as-needed", library]));
 });
 
 test("an env in the #! line that could not take the preload is refused too", linux(), () => {
