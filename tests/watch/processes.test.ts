@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -12,7 +19,7 @@ import { formatAge } from "../../lib/units.ts";
 import { listProcesses } from "../../lib/watch/processes/list.ts";
 import { arrangeTree } from "../../lib/watch/processes/tree.ts";
 import type { ListedProcess, ProcessList } from "../../lib/watch/processes/types.ts";
-import { withChild } from "../support/child.ts";
+import { during, withChild } from "../support/child.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, offheapCommand, runChild, sourceCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
@@ -60,6 +67,15 @@ test("a preloaded allocator is found by the mapped files", linux(), async () => 
       assert.deepEqual(found, { allocator: name, verified: false, runtime: null });
     });
   }
+});
+
+test("it is found where the program has written over its environment", linux(), async () => {
+  const program = compileProgram("threads.c", "listed-title", ["-pthread", "-ldl"]);
+  const variables = { LD_PRELOAD: builtLibrary("jemalloc", "preload") };
+  await during([program, "title", "say", "ready", "sleep", "60000"], async (pid) => {
+    assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, "utf8"), /LD_PRELOAD/);
+    assert.equal(find(await listProcesses(), pid).allocator, "jemalloc");
+  }, { variables });
 });
 
 test(

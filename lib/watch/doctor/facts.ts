@@ -152,7 +152,9 @@ function exportedDebug(directory: string, program: ProgramFile): Map<string, num
 }
 
 /** Why slots cannot be read in a program of this kind; `null` when they can. */
-function readability({ arch, bits, littleEndian }: ProgramFile): string | null {
+export function readability(
+  { arch, bits, littleEndian }: Pick<ProgramFile, "arch" | "bits" | "littleEndian">,
+): string | null {
   return READABLE_ARCHES.includes(arch) && bits === 64 && littleEndian
     ? null
     : `offheap reads them in 64-bit programs for ${READABLE_ARCHES.join(" and ")} only, and this ` +

@@ -19,8 +19,8 @@ export interface MappedFile {
   readonly path: string;
   /** The name by which the dynamic linker loaded it, which is not known from outside. */
   readonly name: null;
-  /** What its file needs and calls itself; `null` when it is no readable ELF file. */
-  readonly elf: Pick<ElfFile, "needed" | "soname"> | null;
+  /** What its file is, needs and calls itself; `null` when it is no readable ELF file. */
+  readonly elf: ElfFile | null;
   /** Those of the allocators' symbols, and of `malloc`, that it defines for others. */
   readonly exports: ReadonlySet<string>;
 }

@@ -5,10 +5,12 @@
  *
  * @module
  */
-import type { Mapping } from "../../system/linux-maps.ts";
+import { findMapping, type Mapping, parseMaps } from "../../system/linux-maps.ts";
+import { readability, withMemory } from "../doctor/facts.ts";
+import { parseAuxiliary, readLinkMap } from "../doctor/linker-list.ts";
 import { claimOf, searchOrder } from "../doctor/objects.ts";
 import { findPreloaded, readPreload, systemPreloads } from "../doctor/preload.ts";
-import { type ProcessSource, readStrings } from "../doctor/process-source.ts";
+import { type ProcessSource, readStrings, readText } from "../doctor/process-source.ts";
 import type { ExaminedAllocator } from "../doctor/types.ts";
 import type { FileKnowledge, MappedFile, ProgramFacts } from "./files.ts";
 
@@ -39,7 +41,34 @@ function firstOf(
   const own = files.find(({ path }) => path === executable);
   if (own === undefined) return undefined;
   const others = files.filter((file) => file !== own);
-  const names = [...readPreload(readStrings(source, "environ")), ...systemPreloads(directory)];
+  const named = readPreload(readStrings(source, "environ"));
+  // A program that writes its title over its environment leaves no LD_PRELOAD there: nginx, PostgreSQL.
+  const linked = named.length === 0 ? linkedFiles(source, own, files) : [];
+  const names = [...named, ...systemPreloads(directory)];
   const preloaded = names.flatMap((name) => findPreloaded(directory, name, others) ?? []);
-  return searchOrder(own, preloaded, others).find(({ exports }) => exports.has("malloc"));
+  return [...linked, ...searchOrder(own, preloaded, others)]
+    .find(({ exports }) => exports.has("malloc"));
+}
+
+/** The files in the order of the dynamic linker's list; none where that cannot be read. */
+function linkedFiles(
+  source: ProcessSource,
+  { elf }: MappedFile,
+  files: readonly MappedFile[],
+): MappedFile[] {
+  if (elf === null || readability(elf) !== null) return [];
+  const auxiliary = parseAuxiliary(source.read("auxv"), elf.bits);
+  return withMemory(source, (memory) => {
+    if (typeof memory === "string") return [];
+    const mappings = parseMaps(readText(source, "maps"));
+    try {
+      return readLinkMap(memory, auxiliary, new Map()).flatMap(({ dynamic }) => {
+        const mapped = findMapping(mappings, dynamic)?.path;
+        return files.find(({ path }) => path === mapped) ?? [];
+      });
+    } catch (error) {
+      if (error instanceof RangeError) return [];
+      throw error;
+    }
+  });
 }
