@@ -455,6 +455,24 @@ test("its failure to start is told, and never fails the program", async () => {
   assert.match(verify.stdout, /^agent: does not run: its thread could not be made$/m);
 });
 
+test("of a child that gets none, nobody waits for its answer", async () => {
+  const threads = ["thread", "say", "ready", "sleep", "60000"];
+  for (const words of [["fork", ...threads], ["fork", "exec", program(), ...threads]]) {
+    await during(launched(SYSTEM, ["thread", ...words]), async (pid) => {
+      const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"));
+      try {
+        const message = /: it has none, or none that this user may see\. .*Node, Deno or Bun/;
+        await assert.rejects(askAgent(child, "hello"), { name: "AgentError", message });
+        const { stdout } = await runChild(offheapCommand("doctor", `${child}`));
+        assert.match(stdout, /^malloc: /m);
+        assert.doesNotMatch(stdout, /^agent: |when its agent answers/m);
+      } finally {
+        process.kill(child, "SIGKILL");
+      }
+    });
+  }
+});
+
 test("of a process that is stopped so much is said, and what is seen from outside", async () => {
   await during(launched(["-a", "jemalloc"], WAIT), async (pid, child) => {
     child.kill("SIGSTOP");

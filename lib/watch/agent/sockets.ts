@@ -10,6 +10,7 @@ import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
 import { readVariable } from "../../environment.ts";
 import { AGENT_VARIABLE } from "../../run/agent.ts";
 import { errorCode } from "../../system/files.ts";
+import { runtimeOf } from "../processes/runtime.ts";
 
 /** What Linux reports of a process that has or may have an agent. */
 interface AgentProcess {
@@ -63,12 +64,28 @@ export function agentProcess(pid: number): AgentProcess | null {
 }
 
 /**
- * Whether a process was started with the variable that asks for an agent; whether it is one that gets it
- * is the shim's to say.
+ * Whether a process was started to have an agent: it is the one that the variable names, or a runtime.
+ * What else a launched program starts has the variable, too, and no agent.
  */
 export function wantsAgent(pid: number): boolean {
   const environment = readText(`/proc/${pid}/environ`) ?? "";
-  return environment.split("\0").some((entry) => entry.startsWith(`${AGENT_VARIABLE}=`));
+  const name = `${AGENT_VARIABLE}=`;
+  const entry = environment.split("\0").find((each) => each.startsWith(name));
+  return entry !== undefined && (isNamed(entry.slice(name.length), pid) || isRuntime(pid));
+}
+
+/** Whether a value names a process, as `ffi/native/launched.c` reads it. */
+function isNamed(value: string, pid: number): boolean {
+  const [, first, id, start] = /^(?:(\*)|(\d+)(?:\.(\d+))?):/.exec(value) ?? [];
+  if (first !== undefined) return true;
+  if (id === undefined || Number(id) !== agentProcess(pid)?.ownPid) return false;
+  const stat = readText(`/proc/${pid}/stat`) ?? "";
+  return start === undefined || start === stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+function isRuntime(pid: number): boolean {
+  const program = `/proc/${pid}/exe`;
+  return attempt(program, () => runtimeOf(program)) !== null;
 }
 
 /** The nodes of the sockets that the agent's thread has; it may have descriptors of its own. */

@@ -7,7 +7,7 @@
 import { findAllocator, type ProcessAllocator } from "../../allocators/mod.ts";
 import { figures, noFigures } from "../../allocators/statistics.ts";
 import { SystemInfoError } from "../../errors.ts";
-import { boundSockets } from "../agent/sockets.ts";
+import { boundSockets, wantsAgent } from "../agent/sockets.ts";
 import type { AgentStats } from "../agent/types.ts";
 import type { Observation } from "../doctor/memory/observation.ts";
 import { observeKernel } from "../doctor/memory/observe.ts";
@@ -30,7 +30,7 @@ export interface WatchedProcess {
   readonly listed: ListedProcess;
   /** How it is called in metrics. */
   readonly program: string;
-  /** Whether an agent was asked for when it was started. */
+  /** Whether it was started to have an agent. */
   readonly hasAgent: boolean;
   /** What its metrics are read of. */
   readonly reading: MetricReading;
@@ -150,7 +150,7 @@ function watch(
     // As the parts add up to it.
     listed: { ...listed, resident: rss },
     program: programName(listed),
-    hasAgent: facts.launch.agent,
+    hasAgent: facts.launch.agent && (facts.runtime !== null || wantsAgent(pid)),
     reading: {
       serving: {
         name: listed.allocator,
