@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { examineProcess } from "../../lib/watch/doctor/doctor.ts";
 import { mountOf, parseMounts } from "../../lib/system/linux-mounts.ts";
@@ -116,10 +117,34 @@ test(
     assert.equal(verified.stderr, "");
     assert.match(verified.stdout, /^process's malloc: \w+ [\d.]+ verified$/m);
     assert.match(verified.stdout, /^process +mapping +unavailable +.*there is no \/proc here/m);
-    for (const args of [["info"], ["doctor", "1"]]) {
+    for (const args of [["info"], ["doctor", "1"], ["ps"], ["heap", "--pid", "1"]]) {
       const { status, stderr } = await withoutProc(offheapCommand(...args));
       assert.doesNotMatch(stderr, /^\s+at /m);
       if (status !== 0) assert.match(stderr, /^offheap: Cannot .*there is no \/proc here\. /);
+    }
+  },
+);
+
+/** What gives up root for a user that nobody has. */
+const STRANGER = ["setpriv", "--reuid=65531", "--regid=65531", "--clear-groups"] as const;
+
+const canHide = canMount && process.getuid?.() === 0 &&
+  spawnSync(STRANGER[0], [...STRANGER.slice(1), ...offheapCommand("--version")]).status === 0;
+
+test(
+  "a process that /proc hides is not said to have ended",
+  skipUnless(canHide, "needs root, and another user who may read offheap"),
+  async () => {
+    const script = `mount -t proc -o hidepid=2 proc /proc && exec ${STRANGER.join(" ")} "$@"`;
+    for (const args of [["doctor"], ["heap", "--pid"]]) {
+      const look = (pid: number) => {
+        const command = offheapCommand(...args, `${pid}`);
+        return runChild(["unshare", "-m", "sh", "-c", script, "sh", ...command]);
+      };
+      const { status, stderr } = await look(process.pid);
+      assert.equal(status, 1);
+      assert.match(stderr, /^offheap: Cannot .*: \/proc hides it from this user \(hidepid\)\. /);
+      assert.match((await look(4_194_300)).stderr, /^offheap: Cannot .*: there is no such process/);
     }
   },
 );

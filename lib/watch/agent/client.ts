@@ -8,6 +8,7 @@ import { connect } from "node:net";
 import process from "node:process";
 import { AgentError } from "../../errors.ts";
 import { errorCode } from "../../system/files.ts";
+import { whyUnseen } from "../doctor/process-source.ts";
 import {
   type AgentPlace,
   agentPlaces,
@@ -135,7 +136,7 @@ export async function askAgent<Q extends AgentQuestion>(
   const isOwn = pid === process.pid;
   const known = isOwn && ownPlace !== null
     ? OWN_PROCESS
-    : agentProcess(pid) ?? fail("there is no such process");
+    : agentProcess(pid) ?? fail(whyUnseen(pid));
   const places = isOwn && ownPlace !== null ? [ownPlace] : agentPlaces(pid, known, bound);
   const limit = known.stopped ? Math.min(milliseconds, STOPPED_LIMIT_MS) : milliseconds;
   const failures: string[] = [];

@@ -4,6 +4,7 @@
  * @module
  */
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import process from "node:process";
 import { isPermissionRefusal, permissionError } from "../../../ffi/errors.ts";
 import { DoctorError } from "../../errors.ts";
 import { errorCode } from "../../system/files.ts";
@@ -148,24 +149,37 @@ export function attempt<R>(pid: number, path: string, action: () => R): R {
   }
 }
 
+/** What is said where there is no `/proc`. */
+export const NO_PROC = "there is no /proc here. Mount it (mount -t proc proc /proc)";
+
+/** Why `/proc` shows nothing of a process, as a clause, with what to do. */
+export function whyUnseen(pid: number): string {
+  if (!existsSync("/proc/self")) return NO_PROC;
+  return isHidden(pid)
+    ? "/proc hides it from this user (hidepid). Run offheap as the user who runs it, or as root"
+    : "there is no such process, or it has ended. " +
+      "Give the process ID of a running one, as ps shows it";
+}
+
+/** Whether a process is there, and `/proc` does not have it. */
+function isHidden(pid: number): boolean {
+  if (existsSync(`/proc/${pid}`)) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return errorCode(error) === "EPERM" && !isPermissionRefusal(error);
+  }
+}
+
 /** Turns an error of the file system into a sentence about the process. */
 function translate(pid: number, path: string, error: unknown): unknown {
   if (isPermissionRefusal(error)) {
     return permissionError(`read "${path}"`, "--allow-read", error);
   }
   const code = errorCode(error);
-  if (GONE.includes(code) && !existsSync("/proc/self")) {
-    return new DoctorError(
-      `Cannot examine process ${pid}: there is no /proc here. Mount it (mount -t proc proc /proc).`,
-      { cause: error },
-    );
-  }
   if (GONE.includes(code)) {
-    return new DoctorError(
-      `Cannot examine process ${pid}: there is no such process, or it has ended. ` +
-        "Give the process ID of a running one, as ps shows it.",
-      { cause: error },
-    );
+    return new DoctorError(`Cannot examine process ${pid}: ${whyUnseen(pid)}.`, { cause: error });
   }
   if (REFUSED.includes(code)) {
     return new DoctorError(

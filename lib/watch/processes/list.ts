@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import process from "node:process";
 import { DoctorError, SystemInfoError } from "../../errors.ts";
@@ -13,6 +13,7 @@ import { parseMaps } from "../../system/linux-maps.ts";
 import {
   attempt,
   isRefused,
+  NO_PROC,
   openProcess,
   type ProcessSource,
   readStrings,
@@ -64,6 +65,7 @@ export function lookAtProcesses({ pids, knowledge = learnFiles() }: LookOptions 
         `${process.platform}.`,
     );
   }
+  if (!existsSync("/proc/self")) throw new DoctorError(`Cannot list processes: ${NO_PROC}.`);
   const uptime = readUptime();
   const measured = new Map<string, CgroupMemory | null>();
   const seen: SeenProcess[] = [];
