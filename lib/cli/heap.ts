@@ -7,6 +7,9 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseBytes, parseCount, parsePid } from "./option-values.ts";
 import type { HeapArguments } from "./report-heap.ts";
 
+/** What is done with a profile, of which a switch takes none. */
+const OUTPUTS = ["output", "html", "json", "top"];
+
 const DEFAULTS = { rows: 20, keep: 5, directory: "heap-profiles" } as const;
 
 function parseSeconds(text: string): number {
@@ -24,9 +27,13 @@ export function addHeap(program: Command): void {
     .option("-o, --output <file>", "write gzipped pprof, as for go tool pprof")
     .option("--seconds <number>", "what is allocated within that time and stays", parseSeconds)
     .addOption(
-      new Option("--start", "sample the process from now on").conflicts(["stop", "seconds"]),
+      new Option("--start", "sample the process from now on")
+        .conflicts(["stop", "seconds", "atGrowth", ...OUTPUTS]),
     )
-    .option("--stop", "end the sampling of the process")
+    .addOption(
+      new Option("--stop", "end the sampling of the process")
+        .conflicts(["seconds", "atGrowth", ...OUTPUTS]),
+    )
     .option("--top", "print the table of functions, also where a file is written")
     .option("--rows <number>", "how many functions it has", parseCount, DEFAULTS.rows)
     .option("--runtime", "show the functions of the runtime and the C library, too")
@@ -35,7 +42,7 @@ export function addHeap(program: Command): void {
     .option("--json", "print JSON")
     .addOption(
       new Option("--at-growth <size>", "take one now, and each time it has grown by, say, 100MiB")
-        .argParser(parseBytes).conflicts(["seconds", "output", "html", "json"]),
+        .argParser(parseBytes).conflicts(["seconds", ...OUTPUTS]),
     )
     .option("--directory <path>", "where those are kept", DEFAULTS.directory)
     .option("--keep <number>", "how many of them", parseCount, DEFAULTS.keep)

@@ -41,6 +41,9 @@ export interface HeapArguments {
   readonly keep: number;
 }
 
+/** What is asked of a process, and not of a profile that was kept. */
+const OF_PROCESSES = ["seconds", "start", "stop", "atGrowth"] as const;
+
 /** How often memory is looked at for growth. */
 const LOOK_MS = 1000;
 
@@ -157,6 +160,11 @@ export async function reportHeap(
   if (pid === undefined) {
     if (words.length === 0) {
       command.error('error: name a process or a profile, as in "offheap heap --pid 123"');
+    }
+    const [option] = OF_PROCESSES.filter((name) => options[name] !== undefined);
+    if (option !== undefined) {
+      const flag = command.options.find((each) => each.attributeName() === option)?.long;
+      command.error(`error: ${flag} is about a process: name it by --pid`);
     }
     return await show(await named(words, command), options);
   }

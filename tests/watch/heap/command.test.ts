@@ -136,3 +136,19 @@ test("files that are no profiles, and words that make no sense, are refused", as
     assert.match(stderr, /^error: /);
   }
 });
+
+test("what would be left out in silence is refused", async () => {
+  const wanted = [
+    ["--pid", "1", "--start", "-o", "x"],
+    ["--pid", "1", "--stop", "--html", "x"],
+    ["--pid", "1", "--start", "--at-growth", "1MiB"],
+    ["--pid", "1", "--at-growth", "1MiB", "--top"],
+    ["a.pb.gz", "--seconds", "3"],
+    ["diff", "a.pb.gz", "b.pb.gz", "--start"],
+  ];
+  for (const words of wanted) {
+    const { status, stderr } = await runChild(offheapCommand("heap", ...words));
+    assert.equal(status, 2, `${words}: ${stderr}`);
+    assert.match(stderr, /cannot be used with|is about a process: name it by --pid/);
+  }
+});
