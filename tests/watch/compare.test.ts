@@ -46,6 +46,19 @@ test(
   },
 );
 
+test(
+  "a run that ends before its memory can be seen has none, and that is said",
+  onLinux,
+  async () => {
+    const words = ["--rounds", "1", "--", "true"];
+    const { runs } = await compared(...words);
+    // One look after its start sees some pages of a program that has not loaded its libraries.
+    for (const { figures } of runs) assert.ok((figures.peakBytes ?? 1e6) > 1e5);
+    assert.ok(runs.some(({ figures }) => !("peakBytes" in figures || "endBytes" in figures)));
+    assert.match((await compare(...words)).stdout, /^note: runs .* too short to see their memory/m);
+  },
+);
+
 test("a program against itself shows no difference", onLinux, async () => {
   const variants = variantsFile([PLAIN, { ...PLAIN, name: "x" }, { ...PLAIN, name: "y" }]);
   const { outcome: { judgements } } = await compared(

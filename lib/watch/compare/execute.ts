@@ -28,6 +28,8 @@ export interface RunResult {
 
 /** How long a server may take from SIGTERM to its end before it is killed, in milliseconds. */
 const END_PATIENCE_MS = 10_000;
+/** The first look comes before a program has loaded its libraries: one or two show how it starts. */
+const LEAST_LOOKS = 3;
 /** The status by which offheap's shim ends a process that another allocator serves, and its words. */
 const REFUSED = 125;
 const REFUSAL = /^offheap: .*$/m;
@@ -141,9 +143,10 @@ export async function execute(
     const seconds = (at - begin) / 1000;
     const usage = usageBetween(served?.mark ?? before, childUsage());
     const samples = sampler.samples();
-    // A program that ended before the first look has no memory that was seen.
     const last = samples.at(-1)?.[1];
-    const peak = last === undefined ? {} : { peakBytes: sampler.peakBytes(), endBytes: last };
+    const peak = last === undefined || samples.length < LEAST_LOOKS
+      ? {}
+      : { peakBytes: sampler.peakBytes(), endBytes: last };
     const figures = {
       ...peak,
       ...(served === null ? { wallSeconds: seconds } : served.figures),

@@ -80,6 +80,11 @@ export function remarks(comparison: Comparison): string[] {
     ...statuses.map((text) => `THE PROGRAMS DID NOT END ALIKE: ${text}`),
     ...leftOut.map(({ variant, reason }) => `left out: ${variant}: ${reason}`),
     ...notes.map((note) => `note: ${note}`),
+    ...(runs.some(({ figures }) => figures.peakBytes === undefined)
+      ? [
+        "note: runs that end within some 40 ms are too short to see their memory: give it more to do",
+      ]
+      : []),
     ...(loadAverage > BUSY * cores
       ? [
         `note: the machine was busy at the start, with a load of ${loadAverage.toFixed(1)} on ` +
