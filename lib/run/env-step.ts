@@ -15,8 +15,19 @@ import type { Arrival, Execution, LaunchStep } from "./types.ts";
  * follows the links: a directory on the way may have a name that is no text.
  */
 function isEnv(path: string, cwd: string): boolean {
-  return basename(path) === "env" ||
-    basename(realpathSync.native(fromDirectory(cwd, path))) === "env";
+  if (basename(path) === "env") return true;
+  try {
+    return basename(realpathSync.native(fromDirectory(cwd, path))) === "env";
+  } catch (error) {
+    // Deno's, which has no other mark.
+    if (!(error instanceof Error && error.name === "InvalidData")) throw error;
+    throw new LaunchError(
+      `Cannot check "${path}" before it is run: it leads to a path that is not UTF-8, which Deno ` +
+        "does not read. Start offheap in Node or Bun.",
+      126,
+      { cause: error },
+    );
+  }
 }
 
 /**
