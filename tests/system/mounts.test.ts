@@ -117,7 +117,8 @@ test(
     assert.equal(verified.stderr, "");
     assert.match(verified.stdout, /^process's malloc: \w+ [\d.]+ verified$/m);
     assert.match(verified.stdout, /^process +mapping +unavailable +.*there is no \/proc here/m);
-    for (const args of [["info"], ["doctor", "1"], ["ps"], ["heap", "--pid", "1"]]) {
+    const serve = ["serve", "--listen", "127.0.0.1:0"];
+    for (const args of [["info"], ["doctor", "1"], ["ps"], ["heap", "--pid", "1"], serve]) {
       const { status, stderr } = await withoutProc(offheapCommand(...args));
       assert.doesNotMatch(stderr, /^\s+at /m);
       if (status !== 0) assert.match(stderr, /^offheap: Cannot .*there is no \/proc here\. /);

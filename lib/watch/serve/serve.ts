@@ -55,7 +55,7 @@ async function requireProcesses(machine: Machine, pids: readonly number[]): Prom
  *
  * @throws {UnsupportedOperationError} on another system than Linux, for a file that cannot be used, or where
  * others could reach it without a token and without TLS.
- * @throws {DoctorError} when a process that was named is not there.
+ * @throws {DoctorError} when a process that was named is not there, or no `/proc`.
  * @throws {SystemInfoError} when it cannot listen there.
  */
 export async function serve(
@@ -71,7 +71,7 @@ export async function serve(
   const certificate = tls === undefined ? null : readCertificate(tls);
   requireProtection(listen, { token, tls: certificate !== null });
   const machine = new Machine(pids, !metricsOnly);
-  if (pids !== undefined) await requireProcesses(machine, pids);
+  await requireProcesses(machine, pids ?? []);
   const server = await startServer(
     { listen, metricsOnly, token, tls: certificate !== null, certificate, names },
     { machine, profiles: metricsOnly ? null : new Profiles() },
