@@ -89,9 +89,21 @@ export function encodeCString(value: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(value + "\0");
 }
 
-/** Native code gets `NULL` for an empty view: runtimes disagree on the address of nothing. */
-export function viewOrNull(value: unknown): unknown {
-  return ArrayBuffer.isView(value) && value.byteLength > 0 ? value : null;
+/**
+ * A view as native code gets it: `NULL` for an empty one, as runtimes disagree on the address of
+ * nothing. Refuses what is no view, and a view whose memory has ended.
+ */
+export function viewOrNull(value: unknown): ArrayBufferView | null {
+  if (value === null) return null;
+  const refused = "Cannot pass a buffer to native code";
+  if (!ArrayBuffer.isView(value)) {
+    const got = inspect(value, { depth: 0, maxArrayLength: 0 });
+    throw new TypeError(`${refused}: it must be a view, or null; got ${got}`);
+  }
+  if ("detached" in value.buffer && value.buffer.detached) {
+    throw new TypeError(`${refused}: it must be a view of memory that has not ended`);
+  }
+  return value.byteLength > 0 ? value : null;
 }
 
 /** `transfer` of the language, whatever a program has made of a buffer's own. */

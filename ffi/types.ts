@@ -73,9 +73,15 @@ export interface ResultTypes {
 
 /** JavaScript's side of each native type that a function may take. */
 export interface ParameterTypes extends Omit<ResultTypes, "void"> {
-  /** A pointer to the bytes of a view, valid during the call only; `null` and an empty view pass `NULL`. */
+  /**
+   * A pointer to the bytes of a view, valid during the call only; `null` and an empty view pass
+   * `NULL`. Anything else is a `TypeError`, and so is a view whose memory has ended.
+   */
   buffer: ArrayBufferView | null;
-  /** A `const char *`: the string as UTF-8 with a terminating NUL, valid during the call only. */
+  /**
+   * A `const char *`: the string as UTF-8 with a terminating NUL, valid during the call only. What is
+   * no string, or has a NUL in it, is a `TypeError`.
+   */
   cstring: string;
 }
 

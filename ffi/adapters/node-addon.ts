@@ -17,6 +17,7 @@ import {
   refusePointer,
   type ResultConversions,
   toExactNumber,
+  viewOrNull,
 } from "../bind-library.ts";
 import { isUnmarked, markAsUntransferable } from "../threads.ts";
 import type { Adapter, Address, NativePointer, RuntimeInfo } from "../types.ts";
@@ -113,10 +114,7 @@ const PARAMETERS: ParameterConversions = {
   i64: WHOLE,
   long: WHOLE,
   usize: WHOLE,
-  buffer: {
-    native: "register",
-    convert: (view) => ArrayBuffer.isView(view) && view.byteLength > 0 ? view : 0,
-  },
+  buffer: { native: "register", convert: (view) => viewOrNull(view) ?? 0 },
   cstring: { native: "register", convert: encodeCString },
 };
 

@@ -96,3 +96,31 @@ test("what is no string is not passed as one", () => {
     });
   }
 });
+
+test("what is no view is not passed as a buffer, and no view whose memory has ended", () => {
+  const { calls } = openLibrary(null, {
+    strnlen: { parameters: ["buffer", "usize"], result: "usize" },
+  });
+  const text = new TextEncoder().encode("..text").subarray(2);
+  assert.equal(calls.strnlen(text, text.length), 4);
+  assert.equal(calls.strnlen(new DataView(text.buffer, 2), 4), 4);
+  for (const nothing of [null, new Uint8Array(0)]) assert.equal(calls.strnlen(nothing, 0), 0);
+  for (const value of [5, undefined, "text", text.buffer, [1], {}]) {
+    assert.throws(() => calls.strnlen(value as unknown as Uint8Array, 0), {
+      name: "TypeError",
+      message: /^Cannot pass a buffer to native code: it must be a view, or null; got /,
+    });
+  }
+  const memory = openAllocator();
+  const block = memory.allocateFrom("text");
+  const ended = [block.bytes, block.as(DataView)];
+  block.free();
+  for (const view of ended) {
+    assert.throws(() => calls.strnlen(view, 4), {
+      name: "TypeError",
+      message:
+        "Cannot pass a buffer to native code: it must be a view of memory that has not ended",
+    });
+  }
+  memory.close();
+});
