@@ -217,6 +217,24 @@ test("an arena refuses bad sizes and alignments, foreign views, and use after it
   });
 });
 
+test("an arena refuses a size of another type in its own words", () => {
+  const memory = openAllocator();
+  const arena = memory.arena();
+  arena.allocate(8);
+  for (const bad of [8n, "8", Symbol("8"), null, undefined, true, {}]) {
+    for (
+      const use of [() => arena.allocate(bad as number), () => arena.view(Int8Array, bad as 8)]
+    ) {
+      assert.throws(use, {
+        name: "TypeError",
+        message: /^Cannot allocate in an arena: the .*; got /,
+      });
+    }
+  }
+  arena.free();
+  memory.close();
+});
+
 test("an arena's buffer that something else detached is not used again", () => {
   const memory = openAllocator({ leaks: "off" });
   const arena = memory.arena();

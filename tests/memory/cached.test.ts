@@ -158,6 +158,19 @@ test("the C functions have no memory of a size that is no size, and leave a bloc
   });
 });
 
+test("cached memory refuses a size of another type in its own words", () => {
+  withAllocator(({ cached }) => {
+    const address = cached.malloc(48);
+    for (const bad of [48n, "48", Symbol("48"), null, undefined, true, {}]) {
+      const size = bad as number;
+      for (const use of [() => cached.malloc(size), () => cached.free(address, size)]) {
+        assert.throws(use, { name: "TypeError", message: /^Cannot .* the size must be .*; got / });
+      }
+    }
+    cached.free(address, 48);
+  });
+});
+
 test("aligned memory is aligned, and may go through a magazine when it is freed", () => {
   withAllocator(({ cached, raw }) => {
     for (const alignment of [16, 64, 4096, 65_536]) {

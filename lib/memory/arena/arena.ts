@@ -233,12 +233,14 @@ export class BumpArena extends Cursor implements Arena, Owner {
   }
 
   allocate(size: number, options?: ArenaAllocateOptions): Uint8Array<ArrayBuffer> {
-    const offset = (this.offset + ALIGNMENT - 1) & -ALIGNMENT;
-    const end = offset + size;
-    if (end <= this.limit && (size | 0) === size && size >= 0 && options === undefined) {
-      this.offset = end;
-      this.allocations++;
-      return new Uint8Array(this.buffer as ArrayBuffer, offset, size);
+    if (typeof size === "number" && options === undefined) {
+      const offset = (this.offset + ALIGNMENT - 1) & -ALIGNMENT;
+      const end = offset + size;
+      if (end <= this.limit && (size | 0) === size && size >= 0) {
+        this.offset = end;
+        this.allocations++;
+        return new Uint8Array(this.buffer as ArrayBuffer, offset, size);
+      }
     }
     requireSize(ACTION, size);
     const [buffer, at] = this.#place(size, options, 1);
@@ -250,17 +252,19 @@ export class BumpArena extends Cursor implements Arena, Owner {
     length: number,
     options?: ArenaAllocateOptions,
   ): ViewOf<C> {
-    const size = elementSize(ACTION, type) * length;
-    const offset = (this.offset + ALIGNMENT - 1) & -ALIGNMENT;
-    const end = offset + size;
-    if (options === undefined && end <= this.limit && (length | 0) === length && length >= 0) {
-      this.offset = end;
-      this.allocations++;
-      return new type(this.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
+    const element = elementSize(ACTION, type);
+    if (typeof length === "number" && options === undefined) {
+      const offset = (this.offset + ALIGNMENT - 1) & -ALIGNMENT;
+      const end = offset + element * length;
+      if (end <= this.limit && (length | 0) === length && length >= 0) {
+        this.offset = end;
+        this.allocations++;
+        return new type(this.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
+      }
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);
-    requireSize(ACTION, size);
-    const [buffer, at] = this.#place(size, options, elementSize(ACTION, type));
+    requireSize(ACTION, element * length);
+    const [buffer, at] = this.#place(element * length, options, element);
     return new type(buffer, at, length) as ViewOf<C>;
   }
 

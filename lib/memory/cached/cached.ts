@@ -151,7 +151,7 @@ export class CachedMemory implements CachedAllocator {
   }
 
   malloc(size: number): Address {
-    if (size <= SMALL && size >>> 0 === size) {
+    if (typeof size === "number" && size <= SMALL && size >>> 0 === size) {
       const index = (size + ROUND) >>> QUANTUM_SHIFT;
       const count = this.#counts[index] as number;
       if (count > 0) {
@@ -163,7 +163,7 @@ export class CachedMemory implements CachedAllocator {
   }
 
   free(address: Address, size: number): void {
-    if (size <= SMALL && size >>> 0 === size && address !== NULL) {
+    if (typeof size === "number" && size <= SMALL && size >>> 0 === size && address !== NULL) {
       const index = (size + ROUND) >>> QUANTUM_SHIFT;
       const count = this.#counts[index] as number;
       if (count < FULL) {
