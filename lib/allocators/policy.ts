@@ -98,7 +98,7 @@ export interface AllocatorSelection {
  * @example
  * ```ts
  * import process from "node:process";
- * import { selectAllocator } from "./policy.ts";
+ * import { selectAllocator } from "@offheap/offheap";
  *
  * const { allocator, reason } = selectAllocator({
  *   platform: process.platform,

@@ -196,7 +196,7 @@ test("each @example of memory and of what watches it runs without a complaint", 
   const ffi = ["adapters/native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
   const watch = ["memory/act", "memory/mallctl", "memory/process-memory", "pressure/watch"]
     .map((name) => `lib/watch/${name}.ts`);
-  const others = ["mod.ts", "lib/errors.ts", ...ffi, ...watch];
+  const others = ["mod.ts", "lib/errors.ts", "lib/allocators/policy.ts", ...ffi, ...watch];
   const files = [...others, ...sources].map(examplesOf).filter((examples) => examples.length > 0);
   for (const [{ name }, text] of await outputsOf(files)) {
     assert.notEqual(text, "", `${name} shows something`);
