@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { inspect } from "node:util";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { ffi } from "../../ffi/mod.ts";
 import { NULL } from "../../ffi/types.ts";
@@ -136,7 +137,7 @@ export function openAllocator(options: OpenOptions = {}): Allocator {
   const own = ownOptions(ACTION, options, OPTIONS);
   requireFlag(ACTION, "debug", own.debug);
   if (own.onLeak !== undefined && typeof own.onLeak !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${String(own.onLeak)}`);
+    throw new TypeError(`Cannot ${ACTION}: onLeak must be a function; got ${inspect(own.onLeak)}`);
   }
   return withPermissions(LIBRARIES, () => open(own));
 }

@@ -121,7 +121,9 @@ const OPEN: readonly Refusal[] = [
     ["", "x", "All", "constructor"],
     /leaks must be one of off, sampled, all; got /,
   ),
-  ...badValues("onLeak", [5, null, "x", true, {}], [], /onLeak must be a function; got /),
+  ...badValues("onLeak", [5, null, "x", true], [], /onLeak must be a function; got /),
+  ...badValues("onLeak", [{}], [], /onLeak must be a function; got \{\}$/),
+  ...badValues("onLeak", [[]], [], /onLeak must be a function; got \[\]$/),
   ...badValues("debug", [0, 1, "", "yes", null, {}], [], /debug must be true or false; got /),
   [{ allocator: "system", library: "/x.so" }, "TypeError", /library must be left out/],
 ];
