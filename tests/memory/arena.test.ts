@@ -239,7 +239,12 @@ test("an arena's buffer that something else detached is not used again", () => {
   const memory = openAllocator({ leaks: "off" });
   const arena = memory.arena();
   const view = arena.allocate(100).fill(7);
+  const [first, second] = [arena.allocate(8), arena.view(DataView, 8)];
+  assert.equal(arena.addressOf(second) - arena.addressOf(first), 8);
   const stolen = view.buffer.transfer();
+  for (const lost of [view, first, second]) {
+    assert.throws(() => arena.addressOf(lost), { name: "BlockError", reason: "detached" });
+  }
   assert.throws(() => arena.reset(), { name: "BlockError", reason: "detached" });
   assert.throws(() => arena.free(), { reason: "detached" });
   assert.deepEqual(memory.close().map(({ kind }) => kind), ["arena"]);

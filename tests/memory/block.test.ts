@@ -437,6 +437,33 @@ for (const name of NAMES) {
   });
 }
 
+test("bytes whose memory has ended are not copied", () => {
+  const memory = openAllocator();
+  const [arena, heap, pool] = [
+    memory.arena(),
+    memory.heap(),
+    memory.pool({ blockSize: 8, max: 1 }),
+  ];
+  const block = memory.allocate(8);
+  const lease = pool.acquire();
+  const ended = [block.bytes, block.as(DataView), block.buffer, arena.allocate(8), lease.bytes];
+  block.free();
+  arena.reset();
+  pool.close();
+  for (const data of ended) {
+    for (const source of [memory, heap, arena]) {
+      assert.throws(() => source.allocateFrom(data), {
+        name: "TypeError",
+        message: /^Cannot allocate .*: the data must be memory that has not ended; got a detached /,
+      });
+    }
+  }
+  assert.equal(arena.statistics().allocations, 0);
+  arena.free();
+  assert.equal(memory.statistics().blocks, 0);
+  memory.close();
+});
+
 test("a managed block is a block like any other while it is used", () => {
   const memory = openAllocator({ leaks: "all", onLeak: () => assert.fail("it is no leak") });
   const block = memory.allocate(100, { managed: true, alignment: 64, zeroed: true });

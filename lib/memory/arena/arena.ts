@@ -18,13 +18,14 @@ import {
   requireSize,
   requireWhole,
 } from "../shared/arguments.ts";
+import { isDetached } from "../shared/buffers.ts";
 import { heldError, Holds, holdUntil } from "../shared/holds.ts";
 import { INSPECT, shownAddress, summarize } from "../shared/inspection.ts";
 import type { Owner, Owners } from "../shared/owners.ts";
 import { unwatch, watch } from "../shared/reclaim.ts";
 import { elementSize, type ViewConstructor, type ViewOf } from "../shared/views.ts";
 import { Chunks } from "./chunks.ts";
-import { Cursor, type Position, START } from "./cursor.ts";
+import { Cursor, DETACHED, type Position, START } from "./cursor.ts";
 
 /** How an arena grows. */
 export interface ArenaOptions {
@@ -129,7 +130,8 @@ export interface Arena extends Disposable {
   /**
    * A copy of bytes, or of a string as UTF-8, with a zero byte after it if asked.
    *
-   * @throws As {@linkcode Arena.allocate}.
+   * @throws As {@linkcode Arena.allocate}, and a `TypeError` for what is neither, and for bytes whose
+   * memory has ended.
    */
   allocateFrom(
     data: string | ArrayBufferView | ArrayBufferLike,
@@ -139,7 +141,9 @@ export interface Arena extends Disposable {
    * The address of a view's first byte, for native code. It holds until the reset, the rewinding
    * or the freeing that ends the view.
    *
-   * @throws {BlockError} for a view that is not of this arena, or has ended.
+   * @throws {BlockError} for a view that is not of this arena, or has ended, or whose buffer
+   * something else has detached.
+   * @throws {TypeError} for what is not a view.
    */
   addressOf(view: ArrayBufferView): Address;
   /**
@@ -292,8 +296,14 @@ export class BumpArena extends Cursor implements Arena, Owner {
       throw new TypeError(`Cannot ${action}: it must be a view; got ${inspect(view)}`);
     }
     const address = this.segmentAddress(view.buffer);
-    if (address !== undefined) return address + view.byteOffset as Address;
-    throw new BlockError("foreign", `Cannot ${action}: it is not of this arena, or has ended.`);
+    if (address === undefined) {
+      throw new BlockError("foreign", `Cannot ${action}: it is not of this arena, or has ended.`);
+    }
+    // Such a view no longer says where in the buffer it was.
+    if (isDetached(view.buffer)) {
+      throw new BlockError("detached", `Cannot ${action}: ${DETACHED}`);
+    }
+    return address + view.byteOffset as Address;
   }
 
   hold<T>(call: PromiseLike<T>): Promise<T> {

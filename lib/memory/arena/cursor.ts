@@ -12,6 +12,11 @@ import { BlockError } from "../../errors.ts";
 import { detach, wrapBytes } from "../shared/buffers.ts";
 import { type Chunk, CHUNK_ALIGNMENT, type Chunks } from "./chunks.ts";
 
+/** Why an arena cannot go on, as it completes an error's message. */
+export const DETACHED =
+  "one of its buffers was detached by something else, such as a transfer list, and may be in use " +
+  "there.";
+
 /** A chunk's largest size in bytes, unless the first one is larger. */
 const GROWN_CHUNK = 1024 * 1024;
 
@@ -128,8 +133,7 @@ export class Cursor {
     if (this.#segments.slice(position.segments).some(isElsewhere)) {
       throw new BlockError(
         "detached",
-        "Cannot end allocations of an arena: one of its buffers was detached by something else, " +
-          "such as a transfer list, and may be in use there.",
+        `Cannot end allocations of an arena: ${DETACHED}`,
       );
     }
     for (const { buffer, single } of this.#segments.splice(position.segments)) {

@@ -117,7 +117,8 @@ export interface BlockAllocator {
   /**
    * A block with a copy of these bytes, or of this string as UTF-8.
    *
-   * @throws As {@linkcode BlockAllocator.allocate}.
+   * @throws As {@linkcode BlockAllocator.allocate}, and a `TypeError` for what is neither, and for
+   * bytes whose memory has ended.
    */
   allocateFrom(
     data: string | ArrayBufferView | ArrayBufferLike,

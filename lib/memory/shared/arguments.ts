@@ -5,6 +5,7 @@
  */
 import { inspect } from "node:util";
 import { glance, requireFlag } from "../../options.ts";
+import { isDetached } from "./buffers.ts";
 
 /** The largest size that can be asked for: the addresses of the supported systems end there. */
 export const MAX_SIZE: number = 2 ** 47;
@@ -77,6 +78,12 @@ export function bytesOf(
   data: string | ArrayBufferView | ArrayBufferLike,
 ): Uint8Array {
   if (typeof data === "string") return new TextEncoder().encode(data);
+  if (isDetached(ArrayBuffer.isView(data) ? data.buffer : data)) {
+    throw new TypeError(
+      `Cannot ${action}: the data must be memory that has not ended; got a detached buffer, or a ` +
+        "view of one",
+    );
+  }
   if (ArrayBuffer.isView(data)) {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }

@@ -15,6 +15,11 @@ export function detach(buffer: ArrayBuffer): void {
   transfer.call(buffer, 0);
 }
 
+/** Whether a buffer was detached: what it had has ended, or is elsewhere. */
+export function isDetached(buffer: ArrayBufferLike): boolean {
+  return buffer instanceof ArrayBuffer && buffer.detached;
+}
+
 /**
  * A buffer over native memory; of its own kind for an empty one, which runtimes cannot wrap.
  *
