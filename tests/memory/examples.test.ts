@@ -192,12 +192,15 @@ test("each @example of memory and of what watches it runs without a complaint", 
     path
   );
   assert.ok(sources.length > 10);
-  for (const path of sources) assert.notEqual(examplesOf(path).length, 0, `${path} has an example`);
   const ffi = ["adapters/native-pointer", "open-library", "types"].map((name) => `ffi/${name}.ts`);
   const watch = ["memory/act", "memory/mallctl", "memory/process-memory", "pressure/watch"]
     .map((name) => `lib/watch/${name}.ts`);
   const others = ["mod.ts", "lib/errors.ts", "lib/allocators/policy.ts", ...ffi, ...watch];
-  const files = [...others, ...sources].map(examplesOf).filter((examples) => examples.length > 0);
+  const files = [...others, ...sources].map((path) => {
+    const examples = examplesOf(path);
+    assert.notEqual(examples.length, 0, `${path} has an example that imports ${PACKAGE}`);
+    return examples;
+  });
   for (const [{ name }, text] of await outputsOf(files)) {
     assert.notEqual(text, "", `${name} shows something`);
   }
