@@ -88,3 +88,21 @@ export function requirePath(action: string, what: string, value: unknown): void 
     `Cannot ${action}: ${what} must be a path that is not empty; got ${inspect(value)}`,
   );
 }
+
+/**
+ * Refuses a signal that is none, and options that are a signal themselves: it has no properties of
+ * its own that would give it away, and nothing would end what it was to end.
+ *
+ * @throws {TypeError} for either.
+ */
+export function requireSignal(action: string, options: object, signal: unknown): void {
+  if (options instanceof AbortSignal) {
+    throw new TypeError(
+      `Cannot ${action}: the signal must be in an object, { signal }; got it alone`,
+    );
+  }
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new TypeError(
+    `Cannot ${action}: the signal must be an AbortSignal; got ${inspect(signal)}`,
+  );
+}

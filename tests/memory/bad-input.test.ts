@@ -257,6 +257,12 @@ const CALLBACK: readonly Refusal[] = [undefined, null, 5, "x", {}, []]
 
 const DIAGNOSE: readonly Refusal[] = [
   ...NO_OPTIONS,
+  [
+    new AbortController().signal,
+    "TypeError",
+    /the signal must be in an object, \{ signal \}; got /,
+  ],
+  ...badValues("signal", [5, null, {}, "abort"], [], /the signal must be an AbortSignal; got /),
   ...unknownNames("watch, try, signal", "pid", "Watch", "toString"),
   ...[-1, NaN, Infinity].map((watch): Refusal => [
     { watch },

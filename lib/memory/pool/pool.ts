@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { inspect } from "node:util";
 import type { Address } from "../../../ffi/types.ts";
 import { BlockError, ClosedError, PoolExhaustedError } from "../../errors.ts";
-import { ownOptions } from "../../options.ts";
+import { ownOptions, requireSignal } from "../../options.ts";
 import { claimBlock, NativeBlock } from "../blocks/block.ts";
 import type { Collectable } from "../blocks/live.ts";
 import type { Store } from "../blocks/store.ts";
@@ -226,18 +225,8 @@ export class BlockPool implements Pool, Owner, Collectable {
 
   wait(options: WaitOptions = {}): Promise<Lease> {
     return new Promise((resolve, reject) => {
-      // A signal has no properties of its own that would give it away: nothing would end the wait.
-      if (options instanceof AbortSignal) {
-        throw new TypeError(
-          `Cannot ${WAIT}: the signal must be in an object, { signal }; got it alone`,
-        );
-      }
       const { signal } = ownOptions(WAIT, options, WAIT_OPTIONS);
-      if (signal !== undefined && !(signal instanceof AbortSignal)) {
-        throw new TypeError(
-          `Cannot ${WAIT}: the signal must be an AbortSignal; got ${inspect(signal)}`,
-        );
-      }
+      requireSignal(WAIT, options, signal);
       signal?.throwIfAborted();
       const lease = this.#lease(this.wait);
       if (lease !== null) return resolve(lease);

@@ -8,7 +8,7 @@ import { inspect } from "node:util";
 import { runtimeInfo } from "../../../../ffi/mod.ts";
 import { findAllocator, type ProcessAllocator } from "../../../allocators/mod.ts";
 import { AgentError } from "../../../errors.ts";
-import { ownOptions } from "../../../options.ts";
+import { ownOptions, requireSignal } from "../../../options.ts";
 import { askAgent } from "../../agent/client.ts";
 import { wantsAgent } from "../../agent/sockets.ts";
 import { purgeProcess } from "../../memory/act.ts";
@@ -60,6 +60,7 @@ export async function diagnoseMemory(options: DiagnoseOptions = {}): Promise<Mem
   const action = "look at memory";
   const { watch = 0, try: tried, signal } = ownOptions(action, options, ["watch", "try", "signal"]);
   checkWatch(watch);
+  requireSignal(action, options, signal);
   if (tried !== undefined && tried !== "purge") {
     throw new RangeError(`Cannot ${action}: try must be "purge"; got ${inspect(tried)}`);
   }
