@@ -27,6 +27,14 @@ export class VerificationError extends OffheapError {
   }
 }
 
+/** What jemalloc means by the error numbers that it answers on every system. */
+const MALLCTL_REASONS: Readonly<Record<number, string>> = {
+  1: "it cannot be written, or not now",
+  2: "this jemalloc has no such key or number, or was built or started without what it is about",
+  14: "jemalloc could not do it",
+  22: "the value is not one that it takes",
+};
+
 /** A `mallctl` call failed. */
 export class MallctlError extends OffheapError {
   static {
@@ -40,7 +48,12 @@ export class MallctlError extends OffheapError {
 
   /** Makes the error for a key and the error number that it answered. */
   constructor(key: string, errno: number, options?: ErrorOptions) {
-    super("ERR_OFFHEAP_MALLCTL", `mallctl("${key}") failed with error number ${errno}.`, options);
+    const why = MALLCTL_REASONS[errno] ?? "jemalloc refused it";
+    super(
+      "ERR_OFFHEAP_MALLCTL",
+      `Cannot use mallctl: "${key}": ${why} (error number ${errno}).`,
+      options,
+    );
     this.key = key;
     this.errno = errno;
   }
