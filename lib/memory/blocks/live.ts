@@ -162,6 +162,16 @@ export class LiveList {
     for (const live of all) if (live.state === "live") yield live;
   }
 
+  /** The first entry that is meant; `null` when there is none. */
+  find(meant: (live: Live) => boolean): Live | null {
+    for (const ring of [this.#young, this.#old]) {
+      for (let link = ring.next; link !== ring; link = link.next) {
+        if (meant(link as Live)) return link as Live;
+      }
+    }
+    return null;
+  }
+
   #schedule(): void {
     this.#scheduled = true;
     queueMicrotask(() => this.#age());

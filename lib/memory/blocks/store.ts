@@ -273,10 +273,9 @@ export class Store implements LiveOwner {
 
   /** The allocation that an address is in; `null` when this store has no such allocation. */
   find(address: Address): Live | null {
-    for (const live of this.#list) {
-      if (address >= live.address && address < live.address + Math.max(1, live.size)) return live;
-    }
-    return null;
+    return this.#list.find((live) =>
+      address >= live.address && address < live.address + Math.max(1, live.size)
+    );
   }
 
   /** Frees the allocations that are meant, with their buffers; what is in use elsewhere stays. */
