@@ -71,8 +71,14 @@ const WATCHFUL: ReadonlySet<Variant | undefined> = new Set<Variant | undefined>(
 /** How long a message of the shim's may be. */
 const MESSAGE_BYTES = 512;
 
+/** What was opened in this thread: Bun never gives back what it has bound of a library. */
+const kinds = new WeakMap<object, AllocatorKind>();
+
 function openKind({ openMemory, resolved }: OwnBlocks, calls: MemoryCalls): AllocatorKind {
-  return openMemory(resolved ?? { path: "", manifest: null }, calls);
+  const key = resolved ?? openMemory;
+  const kind = kinds.get(key) ?? openMemory(resolved ?? { path: "", manifest: null }, calls);
+  kinds.set(key, kind);
+  return kind;
 }
 
 function requireProof({ name, verified, evidence, resolved }: OwnBlocks): void {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { openAllocator } from "../../mod.ts";
-import { runtimeInfo } from "../../ffi/mod.ts";
+import { ffi, runtimeInfo } from "../../ffi/mod.ts";
 import { inTurn } from "../support/effort.ts";
 import { FIXTURES, runChild, runtimeCommand } from "../support/runtime.ts";
 import { type Skipping, skipUnless } from "../support/skip.ts";
@@ -80,5 +80,22 @@ test("a size that this runtime's buffers cannot have is refused, and a block sta
     }
     assert.deepEqual(memory.close(), []);
     assert.equal(memory.statistics().bytes, 0);
+  }
+});
+
+test("an allocator that is opened again binds nothing of its library again", (t) => {
+  for (const allocator of ["jemalloc", "mimalloc", "system"] as const) {
+    const use = (): void => {
+      const memory = openAllocator({ allocator });
+      memory.allocate(8).free();
+      if (allocator !== "system") memory.heap().destroy();
+      memory.collect();
+      memory.close();
+    };
+    use();
+    const open = t.mock.method(ffi(), "open");
+    use();
+    assert.deepEqual(open.mock.calls.map((call) => call.arguments[0]), [], allocator);
+    open.mock.restore();
   }
 });
