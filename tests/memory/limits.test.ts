@@ -63,9 +63,14 @@ test("a size that this runtime's buffers cannot have is refused, and a block sta
   const limited = runtimeInfo().name === "bun";
   for (const allocator of ["jemalloc", "mimalloc"] as const) {
     const memory = openAllocator({ allocator });
+    const arena = memory.arena();
     for (const size of [2 ** 32, 2 ** 33]) {
       const block = memory.allocateFrom("kept");
-      const tries = [() => memory.allocate(size).free(), () => memory.reallocate(block, size)];
+      const tries = [
+        () => memory.allocate(size).free(),
+        () => arena.allocate(size),
+        () => memory.reallocate(block, size),
+      ];
       for (const attempt of tries) {
         if (!limited || size === 2 ** 32) attempt();
         else {
@@ -77,7 +82,13 @@ test("a size that this runtime's buffers cannot have is refused, and a block sta
       }
       assert.equal(new TextDecoder().decode(block.bytes.subarray(0, 4)), "kept");
       block.free();
+      arena.reset();
     }
+    arena.free();
+    const { peakBytes, allocations } = memory.statistics();
+    // The first block, which tells whether all is permitted, then three for each size that is had.
+    assert.equal(allocations, limited ? 1 + 3 + 1 : 1 + 6, "what was refused does not count");
+    assert.equal(peakBytes, limited ? 2 ** 33 : 2 ** 34, "the arena's and the block's at once");
     assert.deepEqual(memory.close(), []);
     assert.equal(memory.statistics().bytes, 0);
   }

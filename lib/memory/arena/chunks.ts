@@ -12,6 +12,9 @@ import type { Store } from "../blocks/store.ts";
 /** Every chunk begins at a multiple of it, in bytes. */
 export const CHUNK_ALIGNMENT = 64;
 
+/** What one is called when there is no memory for it. */
+const CHUNK = "an arena's chunk";
+
 /** One chunk. */
 export interface Chunk {
   /** Its first byte. */
@@ -60,7 +63,16 @@ export class Chunks implements Reclaimable {
 
   /** One more. */
   take(size: number, alignment: number): Chunk {
-    const address = this.#store.take("an arena's chunk", size, alignment, false);
+    return this.#add(this.#store.take(CHUNK, size, alignment, false), size);
+  }
+
+  /** One more, of any size, with a buffer over it. */
+  takeWrapped(size: number, alignment: number): [Chunk, ArrayBuffer] {
+    const [address, buffer] = this.#store.takeWrapped(CHUNK, size, alignment, false);
+    return [this.#add(address, size), buffer];
+  }
+
+  #add(address: Address, size: number): Chunk {
     const chunk = { address, size };
     this.#chunks.add(chunk);
     this.size += size;

@@ -162,14 +162,7 @@ export class Cursor {
   }
 
   #placeSingle(size: number, alignment: number): ArrayBuffer {
-    const single = this.#chunks.take(size, Math.max(alignment, CHUNK_ALIGNMENT));
-    let buffer;
-    try {
-      buffer = wrapBytes(single.address, size);
-    } catch (error) {
-      this.#chunks.give(single);
-      throw error;
-    }
+    const [single, buffer] = this.#chunks.takeWrapped(size, Math.max(alignment, CHUNK_ALIGNMENT));
     this.#push({ buffer, address: single.address, single });
     this.#before += size;
     this.allocations++;

@@ -89,6 +89,31 @@ export class Store implements LiveOwner {
 
   /** Native memory without a buffer: an address that {@linkcode Store.give} gives back. */
   take(what: string, size: number, alignment: number, zeroed: boolean): Address {
+    const address = this.#obtain(what, size, alignment, zeroed);
+    this.#count(size);
+    return address;
+  }
+
+  /** The same with a buffer over it. What the runtime cannot wrap was never in use, nor counts. */
+  takeWrapped(
+    what: string,
+    size: number,
+    alignment: number,
+    zeroed: boolean,
+  ): [Address, ArrayBuffer] {
+    const address = this.#obtain(what, size, alignment, zeroed);
+    let buffer;
+    try {
+      buffer = wrapBytes(address, size);
+    } catch (error) {
+      this.release(address, NULL);
+      throw error;
+    }
+    this.#count(size);
+    return [address, buffer];
+  }
+
+  #obtain(what: string, size: number, alignment: number, zeroed: boolean): Address {
     const { calls, source, trim } = this.parts;
     const zero = zeroed ? 1 : 0;
     let address = calls.offheap_allocate(source, size, alignment, zero);
@@ -97,7 +122,6 @@ export class Store implements LiveOwner {
       address = calls.offheap_allocate(source, size, alignment, zero);
       if (address === NULL) throw new OutOfMemoryError(what, size, alignment);
     }
-    this.#count(size);
     return address;
   }
 
@@ -141,14 +165,7 @@ export class Store implements LiveOwner {
       const { taken } = this.#freed;
       return [this.#enter(taken, size, alignment, kind, kept, trace, managed), kept];
     }
-    const address = this.take(`a ${kind}`, size, alignment, zeroed);
-    let buffer;
-    try {
-      buffer = wrapBytes(address, size);
-    } catch (error) {
-      this.give(address, size);
-      throw error;
-    }
+    const [address, buffer] = this.takeWrapped(`a ${kind}`, size, alignment, zeroed);
     return [this.#enter(address, size, alignment, kind, buffer, trace, managed), buffer];
   }
 
