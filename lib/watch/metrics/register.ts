@@ -106,7 +106,8 @@ function has<T extends object>(value: unknown, methods: readonly (keyof T)[]): v
  * add up to RSS. What prom-client's default metrics have, such as the JavaScript heap, is left to them.
  *
  * @param registry A `Registry` of prom-client's, or a `Meter` of OpenTelemetry's.
- * @returns A function that takes them out again.
+ * @returns A function that takes them out again. Nothing is read from then on; OpenTelemetry's SDK goes on
+ * exporting the last values where its temporality is cumulative.
  * @throws {TypeError} when it is neither.
  * @throws {Error} prom-client's, when one of the names is taken.
  * @example
