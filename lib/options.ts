@@ -90,7 +90,7 @@ export function requirePath(action: string, what: string, value: unknown): void 
 }
 
 /**
- * Refuses a signal that is none, and options that are a signal themselves: it has no properties of
+ * Refuses what is no signal, and options that are a signal themselves: it has no properties of
  * its own that would give it away, and nothing would end what it was to end.
  *
  * @throws {TypeError} for either.
