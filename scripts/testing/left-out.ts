@@ -190,7 +190,7 @@ export const RULES: readonly Rule[] = [
     files: [
       ...within("ffi", "failures", "shim"),
       ...within("memory", "native"),
-      ...within("run", "agent", "agent-native", "agent-rules", "memory-limit"),
+      ...within("run", "agent", "agent-limits", "agent-native", "agent-rules", "memory-limit"),
       ...within("run", "heap-profiling-options", "unwinder"),
       ...within("verify", "operators"),
     ],

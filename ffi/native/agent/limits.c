@@ -87,7 +87,7 @@ void find_limits(void) {
         /* A group outside of what is mounted shows as the mount itself. */
         size_t prefix = strcmp(search.root, "/") == 0 ? 0 : strlen(search.root);
         const char *inside = strncmp(search.group, search.root, prefix) == 0 ? search.group + prefix : "";
-        if (strcmp(inside, "/") == 0) inside = "";
+        if (*inside != '/' || inside[1] == '\0') inside = "";
         int length = snprintf(directory, sizeof directory, "%s%s", search.point, inside);
         if (length < 0 || (size_t)length >= sizeof directory) continue;
         mount_length = strlen(search.point);
