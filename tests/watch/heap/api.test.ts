@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { runtimeInfo } from "../../../ffi/mod.ts";
 import { hostTarget } from "../../../lib/library/target.ts";
@@ -115,6 +116,31 @@ test("a process that was not prepared says so, and its handler forbids", async (
   assert.equal(status, 403);
   await assert.rejects(heapProfile.snapshot(), { code: "ERR_OFFHEAP_HEAP_PROFILE" });
   await assert.rejects(heapProfile.stop(), { code: "ERR_OFFHEAP_HEAP_PROFILE" });
+});
+
+test("what asks for a profile while one is taken asks for nothing new", async (t) => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const snapshot = t.mock.method(heapProfile, "snapshot", () => promise);
+  const warned = Promise.withResolvers<string>();
+  const onWarning = ({ name, message }: Error) => {
+    if (name === "OffheapHeapProfile") warned.resolve(message);
+  };
+  process.on("warning", onWarning);
+  const stop = keepHeapProfiles({ directory, atSignal: "SIGINT" });
+  try {
+    process.emit("SIGINT", "SIGINT");
+    process.emit("SIGINT", "SIGINT");
+    assert.equal(snapshot.mock.callCount(), 1);
+    reject(new Error("nothing is sampled"));
+    assert.equal(await warned.promise, "A heap profile was not taken: nothing is sampled");
+    process.emit("SIGINT", "SIGINT");
+    assert.equal(snapshot.mock.callCount(), 2, "afterwards another one is taken");
+  } finally {
+    stop();
+    process.off("warning", onWarning);
+  }
+  process.emit("SIGINT", "SIGINT");
+  assert.equal(snapshot.mock.callCount(), 2, "none is taken once it has ended");
 });
 
 test("options that are malformed are refused", async () => {
