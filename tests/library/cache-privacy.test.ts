@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -24,7 +25,7 @@ import { temporaryDirectory } from "../support/compile.ts";
 import { THOROUGH } from "../support/effort.ts";
 import { compilerWithShim, fakeMimalloc } from "../support/fake-allocator.ts";
 import { fileOf, fill, makeRelease, type Release } from "../support/release.ts";
-import { ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
+import { childEnvironment, FIXTURES, ROOT, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 // What a group may write to is not taken from the cache.
@@ -269,6 +270,44 @@ test("a user who is not root loads from their own cache, and from one of root's"
     Object.defineProperty(process, "geteuid", { value: effective, configurable: true });
   }
 });
+
+/** A user of a namespace in which nobody is root: what is root's shows another number. */
+const ROOTLESS: readonly [string, ...string[]] = [
+  ...(process.getuid?.() === 0
+    ? ["setpriv", `--reuid=${SOMEBODY}`, `--regid=${SOMEBODY}`, "--clear-groups"] as const
+    : ["env"] as const),
+  ...["unshare", "--user", "--map-user=1000"],
+];
+const EXPOSURE = runtimeCommand(join(FIXTURES, "cache-exposure.ts"));
+const hasRootless = () => {
+  const [file, ...args] = [...ROOTLESS, ...EXPOSURE, "/"] as const;
+  const { status } = spawnSync(file, args, { env: childEnvironment({ DENO_DIR: "/nonexistent" }) });
+  return skipUnless(
+    status === 0,
+    "no user namespace can be made here, or others may not read the checkout",
+  );
+};
+
+test(
+  "in a user namespace without root, root's directories above the cache are root's",
+  hasRootless(),
+  async () => {
+    // Below /tmp, which is root's.
+    const above = temporaryDirectory();
+    const cache = join(above, "offheap");
+    const exposure = async () => {
+      const variables = { DENO_DIR: "/nonexistent" };
+      const { stdout, stderr } = await runChild([...ROOTLESS, ...EXPOSURE, cache], { variables });
+      assert.notEqual(stdout, "", stderr);
+      return JSON.parse(stdout);
+    };
+    if (process.getuid?.() === 0) {
+      assert.match((await exposure()).why, /belongs to user 65534, .* the rights of user 1000$/);
+      chownSync(above, SOMEBODY, SOMEBODY);
+    }
+    assert.equal(await exposure(), null);
+  },
+);
 
 test(
   "a build refuses a cache that others may write to before it looks at anything in it",
