@@ -33,6 +33,8 @@ test("bytes that are no UTF-8 come back as they were, wherever they stand", () =
     decodeExact(Uint8Array.of(0x61, 0xff, 0x62)).replace(/[\uDC80-\uDCFF]/u, "?"),
     "a?b",
   );
+  const among = Uint8Array.of(0xff, ...new TextEncoder().encode("ü木🐋"), 0xff);
+  assert.equal(decodeExact(among).slice(1, -1), "ü木🐋", "characters between them are characters");
 });
 
 test("any bytes whatever come back", () => {

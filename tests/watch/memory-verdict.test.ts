@@ -108,6 +108,14 @@ test("dirty pages are held back, and a purge is what to type", () => {
   const report = judge([{ kernel: KERNEL, heap: HEAP, allocator }]);
   assert.equal(report.verdict, "held back after a burst");
   assert.equal(report.figures["heldBack"], 130 * MIB);
+  const because = "130.0 MiB are unused, 43 % of what is resident, and kept by the allocator";
+  assert.equal(report.because, because);
+  // A purge that brings next to nothing is not what it is known by.
+  const after = observe({ kernel: KERNEL, heap: HEAP, allocator });
+  const outcome = { milliseconds: 3, refused: null, residentBefore: 301 * MIB };
+  const purged = { outcome: { ...outcome, residentAfter: 300 * MIB }, after };
+  const fruitless = judge([{ kernel: KERNEL, heap: HEAP, allocator }], { purged });
+  assert.deepEqual([fruitless.verdict, fruitless.because], [report.verdict, because]);
   assert.match(report.next, /^`offheap doctor 123 --try purge` brings it back; `offheap run /);
 });
 
@@ -116,6 +124,7 @@ test("unused memory in pages in use is fragmentation", () => {
   const report = judge([{ kernel: KERNEL, heap: HEAP, allocator }]);
   assert.equal(report.verdict, "fragmentation");
   assert.equal(report.figures["fragmentation"], 105 * MIB);
+  assert.match(report.because, /^105\.0 MiB are unused, 35 % of what is resident, in pages/);
 });
 
 /** glibc counts blocks, not pages. */
@@ -175,6 +184,9 @@ test("huge pages that nobody counts are named, and those in use are not", () => 
   const report = judge([{ kernel, heap: HEAP, allocator: WELL }]);
   assert.equal(report.verdict, "huge pages");
   assert.match(report.next, /`MALLOC_CONF=thp:never node server\.js` keeps/);
+  const withoutHeap = judge([{ kernel, allocator: WELL }]);
+  assert.equal(withoutHeap.verdict, "huge pages");
+  assert.ok(withoutHeap.sure < report.sure, "JavaScript's heap may be in them, uncounted");
   const used = judge([{ kernel: { ...KERNEL, anonHugePages: 200 }, heap: HEAP, allocator: WELL }]);
   assert.equal(used.verdict, "healthy");
 });
