@@ -14,9 +14,9 @@ export interface FunctionRow {
   readonly own: number;
   /** Bytes that were allocated by it and by what it calls. */
   readonly total: number;
-  /** The same as parts of all bytes. */
+  /** The same as parts of all bytes; of a difference, of all that grew and all that shrank. */
   readonly ownShare: number;
-  /** The same as parts of all bytes. */
+  /** The same of `total`. */
   readonly totalShare: number;
 }
 
@@ -73,7 +73,7 @@ export function functionTable(profile: HeapProfile, options: ViewOptions = {}): 
   let all = 0;
   for (const sample of shownSamples(profile, options)) {
     const { bytes } = sample.inUse;
-    all += bytes;
+    all += Math.abs(bytes);
     const frames = shownFrames(sample, options);
     const keys = frames.map((frame) => {
       const key = functionKey(frame);

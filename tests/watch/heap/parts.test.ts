@@ -333,6 +333,15 @@ test("a difference has what grew and what shrank, whatever the addresses are", (
     ["leak app/leak.js:7", 3000, 3000],
     ["main app/main.js:7", -200, 2800],
   ]);
+  const sharesOf = (profile: HeapProfile) =>
+    functionTable(profile).map(({ ownShare, totalShare }) => [ownShare, totalShare]);
+  assert.deepEqual(sharesOf(difference), [[3000 / 3200, 3000 / 3200], [-200 / 3200, 2800 / 3200]]);
+  // What grew has a share of its own where as much has shrunk, or more.
+  assert.deepEqual(sharesOf(profileOf([sample(100, [LEAK]), sample(-300, [MAIN])])), [
+    [-0.75, -0.75],
+    [0.25, 0.25],
+  ]);
+  assert.deepEqual(sharesOf(profileOf([sample(0, [MAIN])])), [[0, 0]]);
 });
 
 test("blocks that malloc's samples have are left out, and the others are scaled", () => {
