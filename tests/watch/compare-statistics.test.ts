@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AGAIN, judge } from "../../lib/watch/compare/judge.ts";
+import { AGAIN, judge, type Outcome, widestInterval } from "../../lib/watch/compare/judge.ts";
 import { orderOf, seeded } from "../../lib/watch/compare/order.ts";
 import { pairedRatios } from "../../lib/watch/compare/pairs.ts";
 import { recommend } from "../../lib/watch/compare/recommend.ts";
@@ -52,6 +52,32 @@ test("nothing is found where nothing differs, in at least 95 of 100 comparisons"
   const calm = Array.from({ length: SEEDS }, (_, seed) => judgementsOf(seed, 1, 1))
     .filter((all) => all.every(({ verdict }) => verdict === "same" || verdict === "cannot tell"));
   assert.ok(calm.length >= 95, `${calm.length} of ${SEEDS}`);
+});
+
+test("where the baseline did not run twice its noise is unknown, and nothing differs for certain", () => {
+  const runs = simulate(1, 1.5, 2);
+  const judged = (some: readonly Run[]) => judge(some, ["base", "other", "equal"], OPTIONS);
+  assert.ok(judged(runs).judgements.some(({ verdict }) => verdict === "worse"));
+  const { judgements, noise } = judged(runs.filter(({ variant }) => variant !== `base${AGAIN}`));
+  assert.deepEqual(noise, []);
+  assert.deepEqual(judgements.filter(({ verdict }) => /better|worse/.test(verdict)), []);
+});
+
+test("the widest interval is that of the figures asked for, by its farther end", () => {
+  const judgement = (figure: Judgement["figure"], low: number | null, high: number | null) => ({
+    variant: "other",
+    figure,
+    value: 1,
+    ratio: { median: 2, low, high, rounds: 6 },
+    verdict: "same" as const,
+    roundsNeeded: null,
+  });
+  const widest = (...judgements: Outcome["judgements"]) =>
+    widestInterval({ judgements, noise: [] }, ["wallSeconds"]);
+  assert.equal(widest(), 0);
+  assert.equal(widest(judgement("wallSeconds", 1.5, 2.1), judgement("peakBytes", 0, 9)), 0.25);
+  assert.equal(widest(judgement("wallSeconds", 1.9, 2.5), judgement("wallSeconds", 2, 2)), 0.25);
+  assert.equal(widest(judgement("wallSeconds", null, null)), Infinity);
 });
 
 test("5 % more time and 10 % more memory are found in at least 90 of 100 comparisons", () => {
