@@ -6,7 +6,7 @@ import { isLoadable, KNOWN_ALLOCATORS } from "../../lib/allocators/mod.ts";
 import { ROOT } from "../support/runtime.ts";
 
 /** The folders whose files are looked at. */
-const FOLDERS = ["ffi", "lib", "packages", "tools", "examples", "scripts", "bench"];
+const FOLDERS = ["ffi", "lib", "packages", "tools", "examples", "scripts", "bench", "tests"];
 
 /** Imports and exports from other files, as `deno fmt` writes them, and imports at run time. */
 const IMPORT =
@@ -75,6 +75,7 @@ const LAYERS: readonly (readonly [name: string, fits: RegExp])[] = [
   ["tools", /^tools\//],
   ["scripts", /^scripts\//],
   ["bench", /^bench\//],
+  ["tests", /^tests\//],
 ];
 
 function layerOf(file: string): number {

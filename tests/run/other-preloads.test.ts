@@ -49,6 +49,7 @@ test("what takes over no entry point is ignored, wherever it is", elf(), () => {
 });
 
 test("each entry point that is taken over is refused by its name", elf(), () => {
+  const harmless = compileShared("decoy-version.c", "other-first.so");
   for (
     const [part, symbol] of [["FREE", "free"], ["CALLOC", "calloc"], ["ALIGNED", "posix_memalign"]]
   ) {
@@ -61,6 +62,7 @@ test("each entry point that is taken over is refused by its name", elf(), () => 
       assert.match(error.message, /Take it out of LD_PRELOAD\.$/);
       return true;
     });
+    assert.throws(() => refuse({ names: [harmless, decoy, LIBRARY] }), /"[^"]*", which defines/);
     refuse({ names: [LIBRARY, decoy] });
   }
 });

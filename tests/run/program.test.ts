@@ -218,7 +218,7 @@ test("env that only prints, or finds nothing, is reported as what it is", linux(
   refuses(
     () => follow(script("env-quote", "#!/usr/bin/env -S sh 'open\n")),
     125,
-    /an open quote/,
+    /an open quote ' in -S/,
   );
   refuses(() => follow(script("env-self", "#!/usr/bin/env -S FOO=1\n")), 125, /scripts themselves/);
 });
