@@ -17,7 +17,7 @@ import { endRunning } from "../tools/processes.ts";
 import { ROOT } from "../tools/paths.ts";
 import { findRuntimes, parseRuntimeNames } from "../tools/runtimes.ts";
 import { Coverage, type Lines } from "./testing/coverage.ts";
-import { testFiles, testName } from "./testing/files.ts";
+import { chosenTests, testName } from "./testing/files.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
 import { withoutSystemPreload } from "./testing/own-system.ts";
 import { inOrder, runQueue } from "./testing/queue.ts";
@@ -46,11 +46,10 @@ buildMissing(["secure", "debug"]);
 const { found: [runtime], missing } = await findRuntimes(parseRuntimeNames(["node26"]));
 if (runtime === undefined) throw new Error(`Cannot count lines: ${missing[0]?.reason}`);
 const place = { target: hostTarget(), runtime: "node26", pinned: true, everywhere: true } as const;
-const chosen = testFiles().filter((path) =>
-  reasonToLeaveOut(path, place) === null &&
-  !OTHERS.test(testName(path)) &&
-  (words.length === 0 || words.some((word) => path.includes(word)))
+const chosen = chosenTests(words).filter((path) =>
+  reasonToLeaveOut(path, place) === null && !OTHERS.test(testName(path))
 );
+if (chosen.length === 0) throw new Error("Cannot count lines: no such file is about lib or ffi");
 const coverage = new Coverage();
 const prefix = withoutSystemPreload();
 let failed = 0;

@@ -6,7 +6,7 @@
  */
 
 import { availableParallelism } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import process from "node:process";
 import Table from "cli-table3";
 import { Command } from "commander";
@@ -21,7 +21,7 @@ import {
   type Runtime,
 } from "../tools/runtimes.ts";
 import { bundlePrograms } from "./testing/bundle.ts";
-import { testFiles, testName } from "./testing/files.ts";
+import { chosenTests, testName } from "./testing/files.ts";
 import { reasonToLeaveOut } from "./testing/left-out.ts";
 import { makePages } from "./pages/make.ts";
 import { withoutSystemPreload } from "./testing/own-system.ts";
@@ -91,7 +91,7 @@ try {
 
 async function main(args: readonly string[], options: Options): Promise<void> {
   const specs = parseRuntimeNames(options.runtime);
-  const files = findFiles(args);
+  const files = chosenTests(args);
   process.on("exit", endRunning);
   process.on("SIGINT", () => process.exit(130));
   process.on("SIGTERM", () => process.exit(143));
@@ -119,15 +119,6 @@ async function main(args: readonly string[], options: Options): Promise<void> {
   const start = performance.now();
   const results = await runAll(plan(runtimes, files, options), options);
   report(results, missing, options, (performance.now() - start) / 1000);
-}
-
-/** The test files whose path contains one of the arguments. */
-function findFiles(args: readonly string[]): string[] {
-  const chosen = testFiles().filter((path) =>
-    args.length === 0 || args.some((arg) => path.includes(arg) || path === resolve(arg))
-  );
-  if (chosen.length > 0) return chosen;
-  throw new Error(`Cannot run tests: no file in tests/ matches ${args.join(" ")}`);
 }
 
 /** The jobs of all runtimes, and what each leaves out. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { readdirSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { ROOT } from "../../tools/paths.ts";
 
 const TESTS: string = join(ROOT, "tests");
@@ -16,6 +16,23 @@ export function testFiles(): string[] {
     .filter((name) => name.endsWith(SUFFIX))
     .sort()
     .map((name) => join(TESTS, name));
+}
+
+/**
+ * The test files whose path in the checkout contains one of the words, or that are what a word is the
+ * path of; all without words. The checkout's own path says nothing of a file.
+ *
+ * @throws {Error} when there is none.
+ */
+export function chosenTests(words: readonly string[]): string[] {
+  const chosen = testFiles().filter((path) => {
+    const name = relative(ROOT, path).replaceAll(sep, "/");
+    const isNamed = (word: string): boolean =>
+      name.includes(word) || `${path}${sep}`.startsWith(`${resolve(word)}${sep}`);
+    return words.length === 0 || words.some(isNamed);
+  });
+  if (chosen.length > 0) return chosen;
+  throw new Error(`Cannot run tests: no file in tests/ matches ${words.join(" ")}`);
 }
 
 /** What a test file is called: `memory/arena` for `tests/memory/arena.test.ts`. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { LibcName } from "../../lib/library/target.ts";
 import { ROOT } from "../../tools/paths.ts";
@@ -19,7 +19,7 @@ import {
   lacksTests,
   slowestFiles,
 } from "../../scripts/testing/report.ts";
-import { testFiles, testName } from "../../scripts/testing/files.ts";
+import { chosenTests, testFiles, testName } from "../../scripts/testing/files.ts";
 import { type FileResult, runFile } from "../../scripts/testing/run-file.ts";
 import { findAlone, inOrder, INSTALLS, type Job, runQueue } from "../../scripts/testing/queue.ts";
 import { readReport } from "../../scripts/testing/summary.ts";
@@ -349,6 +349,16 @@ test("what would build the pinned versions is left out where another version is 
   assert.match(reason ?? "", /the pinned versions in place of the one to be tested/);
   assert.equal(reasonToLeaveOut(path("build/build"), where), null);
   assert.equal(reasonToLeaveOut(path("memory/block"), { ...where, pinned: false }), null);
+});
+
+test("words choose files by their paths in the checkout, wherever that is", () => {
+  const names = (...words: string[]) => chosenTests(words).map(testName);
+  assert.deepEqual(names(), testFiles().map(testName));
+  assert.deepEqual(names("memory/bl"), ["memory/block"]);
+  assert.deepEqual(names("memory/block", "run/run."), ["memory/block", "run/run"]);
+  assert.deepEqual(names(path("memory/block")), ["memory/block"]);
+  assert.deepEqual(names(join(ROOT, "tests", "ffi")), names("tests/ffi/"));
+  assert.throws(() => names(`${basename(ROOT)}/tests`), /no file in tests\/ matches/);
 });
 
 test("every file that a rule names is there", () => {
