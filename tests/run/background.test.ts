@@ -136,6 +136,15 @@ test("a runtime is known by its program's name, and no other program by a part o
   }
 });
 
+test("a runtime is known by its name where its file has gone, as after an update", async () => {
+  const path = join(directory, "node");
+  copyFileSync(program(), path);
+  const preload = [builtLibrary("jemalloc"), builtLibrary("offheap")].join(":");
+  const script = 'exec 3<"$0"; rm "$0"; OFFHEAP_BACKGROUND=runtimes LD_PRELOAD="$1" ' +
+    "exec /proc/self/fd/3 thread ask";
+  assert.match((await printed(["sh", "-c", script, path, preload])).join(), /^on /);
+});
+
 test("the process ID alone is not enough where its start is named", async () => {
   const jemalloc = [builtLibrary("jemalloc")];
   const start = '$(cut -d " " -f 22 /proc/$$/stat)';
