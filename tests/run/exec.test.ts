@@ -45,14 +45,16 @@ test("a program that is gone has status 127, one that cannot be executed 126, wi
       name: "LibraryLoadError",
     },
   );
+  // Were it executed after all, this process would fail.
+  const program = "/bin/false";
   for (
     const change of [{ inode: 1 }, { device: 1 }, { size: 1 }, { mode: 1 }, { capabilities: true }]
   ) {
-    const other = { ...checked("/bin/true"), ...change };
-    assert.throws(() => becomeProgram(shim, "/bin/true", ["true"], [], other), {
+    const other = { ...checked(program), ...change };
+    assert.throws(() => becomeProgram(shim, program, [program], [], other), {
       name: "LaunchError",
       status: 125,
-      message: 'Cannot run "/bin/true": another file has taken its place while it was checked. ' +
+      message: 'Cannot run "/bin/false": another file has taken its place while it was checked. ' +
         "Run it again.",
     });
   }
