@@ -366,6 +366,16 @@ test("every file that a rule names is there", () => {
   for (const name of RULES.flatMap((rule) => rule.files)) assert.ok(names.includes(name), name);
 });
 
+test("each file of which a push tries less is named where that is documented", () => {
+  const guide = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8");
+  const [, section = ""] = /### What a push leaves out\n([^]*?)\n### /.exec(guide) ?? [];
+  const less = testFiles().filter((file) =>
+    /from "[./]+support\/effort\.ts"/.test(readFileSync(file, "utf8"))
+  ).map(testName);
+  assert.ok(less.length > 30, "they are found");
+  assert.deepEqual(less.filter((name) => !section.includes(`\`${name}\``)), []);
+});
+
 test("a runtime without any test is a fault, unless files were left out in it", () => {
   const none = { passed: 0, failed: 0, skipped: 0 };
   assert.equal(lacksTests(none, 0), true);
