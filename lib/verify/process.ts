@@ -187,7 +187,8 @@ function askAllocator(
 /**
  * Finds out who serves `malloc` here, and gathers the evidence.
  *
- * @param shim The path of offheap's shim, which reads glibc's counters; `null` without.
+ * @param shim The path of offheap's shim, which reads glibc's counters and tries the entry points;
+ *   `null` without.
  * @param controls Addresses that the allocator must deny.
  */
 export function verifyProcess(
