@@ -122,10 +122,16 @@ function typedOptions(): Map<string, Map<string, string>> {
   return found;
 }
 
-test("each command and each option in the guides is one that there is", async () => {
+/** What every command has, and what is so without being asked for. */
+const OF_COURSE: ReadonlySet<string> = new Set(["--help", "--version", "--inherit"]);
+
+test("each command and each option in the guides is one that there is, and each is in them", async () => {
   const found = typedOptions();
   const options = [...found.values()].reduce((sum, { size }) => sum + size, 0);
   assert.ok(found.size >= 9 && options >= 30, `${found.size} commands, ${options} options`);
+  const guides = [...GUIDES, "packages/build/README.md"]
+    .map((path) => readFileSync(`${ROOT}/${path}`, "utf8")).join("\n");
+  const named = new Set(guides.match(/(?<![\w-])--[a-z][a-z-]*/g));
   for (const [command, typed] of found) {
     const words = command === ""
       ? runtimeCommand(`${ROOT}/packages/build/main.ts`, "--help")
@@ -134,6 +140,9 @@ test("each command and each option in the guides is one that there is", async ()
     assert.equal(status, 0, `offheap ${command}: ${stderr}`);
     const known = new Set(stdout.match(/(?<=[ ,])--?[a-z][a-z-]*/g));
     for (const [option, line] of typed) assert.ok(known.has(option), `${line}: ${option}`);
+    for (const [, option = ""] of stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)) {
+      assert.ok(OF_COURSE.has(option) || named.has(option), `offheap ${command} ${option}`);
+    }
   }
 });
 
