@@ -1,6 +1,16 @@
 /** What samples of a launched program's heap say of its JavaScript. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
@@ -60,6 +70,35 @@ test(
     );
     if (runtime === "bun") rmSync(dump);
     assert.deepEqual(readdirSync(directory), ["exit.mjs"]);
+  },
+);
+
+test(
+  "a dump takes the place of what an earlier process of this number left, and follows no link",
+  here,
+  async () => {
+    const command = launched(["--heap-profiling"], runtimeCommand(LEAK, "buffers"));
+    await duringSampling(command, async (pid) => {
+      const dump = () => askAgent(pid, "profile dump");
+      const first = (await dump()).dump ?? "";
+      const next = (number: number) => first.replace(/\.1\.heap$/, `.${number}.heap`);
+      writeFileSync(next(2), "left", { mode: 0o644 });
+      const other = join(temporaryDirectory(), "other");
+      writeFileSync(other, "another's");
+      symlinkSync(other, next(3));
+      for (const number of [2, 3]) {
+        assert.deepEqual([(await dump()).dump], [next(number)]);
+        const status = lstatSync(next(number));
+        assert.deepEqual([status.isFile(), status.mode & 0o777], [true, 0o600]);
+        assert.match(readFileSync(next(number), "utf8"), /^heap_v2\//);
+      }
+      assert.equal(readFileSync(other, "utf8"), "another's");
+      mkdirSync(next(4));
+      assert.match((await dump()).refused ?? "", /^no file could be made in the agent's directory/);
+      rmdirSync(next(4));
+      assert.equal((await dump()).dump, next(4));
+      for (const number of [1, 2, 3, 4]) rmSync(next(number));
+    });
   },
 );
 
