@@ -196,6 +196,22 @@ test("what is no ELF file is refused by name", () => {
     );
   }
   assert.throws(() => readElf(join(directory, "missing")), { code: "ENOENT" });
+  const options = { bits: 64, littleEndian: true, machine: 62, interpreter: "/lib/ld.so" } as const;
+  for (const at of [0, 1, 2, 3]) {
+    const bytes = makeElf(options);
+    bytes[at] = 1;
+    assert.throws(() => parseElf(bytes), /it is not an ELF file/, `byte ${at}`);
+  }
+});
+
+test("entries of the program header that are too short for their fields are refused", () => {
+  for (const [bits, at] of [[64, 54], [32, 42]] as const) {
+    const options = { bits, littleEndian: true, machine: 62, interpreter: "/lib/ld.so" };
+    const bytes = makeElf(options);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(at, view.getUint16(at, true) - 1, true);
+    assert.throws(() => parseElf(bytes), ElfError, `${bits} bits`);
+  }
 });
 
 test("a library that is truncated anywhere is refused", onLinux, () => {

@@ -346,6 +346,8 @@ test("what is no regular file is refused at once, and so is what cannot be exami
     [root, /is not a regular file/],
     ["/dev/null", /is not a regular file/],
     [loop, /cannot be examined \(ELOOP\)/],
+    // A regular file, which has nothing at 0.
+    ["/proc/self/mem", /cannot be read \(EIO\)/],
     [`/${"x".repeat(5000)}`, /cannot be examined \(ENAMETOOLONG\)/],
   ];
   for (const [path, why] of cases) {

@@ -324,7 +324,7 @@ const REFUSED: readonly {
   {
     what: "a program for another processor",
     make: () => fixtures().patched("arm64", fixtures().program, asArm64),
-    message: /is made for arm64, and ".*" for /,
+    message: /is made for arm64, and ".*" for .* Build the library for arm64 and \w+\.$/,
   },
   {
     what: "a 32-bit program",
