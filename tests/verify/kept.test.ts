@@ -49,16 +49,15 @@ function countOpened(action: () => void): number {
   return openedBy(action).length;
 }
 
-test("a verification opens its library once, and an allocator that is opened later asks no more", () => {
+test("a verification opens its library once, and an allocator that is opened later asks and binds no more", () => {
   for (const allocator of ALLOCATORS) {
     const library = realpathSync(builtLibrary(allocator));
     const opened = openedBy(() => verifyAllocator({ allocator, library, refresh: true }));
     assert.equal(opened.filter((path) => path === library).length, 1);
-    const first = openAllocator({ allocator, library });
-    const second = openedBy(() => openAllocator({ allocator, library }).close());
-    first.close();
-    // Its functions for memory; no questions.
-    assert.equal(second.filter((path) => path === library).length, 1);
+    const opening = () => openedBy(() => openAllocator({ allocator, library }).close());
+    // Its functions for memory, once; no questions.
+    assert.equal(opening().filter((path) => path === library).length, 1);
+    assert.deepEqual(opening(), []);
   }
 });
 
