@@ -6,8 +6,8 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
+import { environmentWithout } from "../../tools/environment.ts";
 import { type Ending, runToEnd } from "../../tools/processes.ts";
 import { ROOT } from "../../tools/paths.ts";
 import type { Runtime } from "../../tools/runtimes.ts";
@@ -63,7 +63,8 @@ export async function runFile(
         : join(runtime.bundle, file.replace(/ts$/, "js")),
     ], {
       cwd: ROOT,
-      env: { ...process.env, ...runtime.variables, NO_COLOR: "1" },
+      // Node writes no report in a process that its own test runner has started, as it takes this for.
+      env: environmentWithout(/^NODE_TEST_CONTEXT$/, { ...runtime.variables, NO_COLOR: "1" }),
       limit: options.timeout,
       group: true,
     });
