@@ -29,18 +29,30 @@ static dlopen_fn find_next(void) {
     return next;
 }
 
-/* Whether malloc is the C library's own, as under --allocator system. */
-static int is_own_malloc(void) {
+/* The flags without RTLD_DEEPBIND, where malloc is not the C library's own, as under --allocator
+   system. Not inlined: with the addresses of its locals about, dlopen below could not end in a jump. */
+static __attribute__((noinline)) int flags_to_open(int flags) {
     struct definition libc, server;
-    if (!find_definition(SYSTEM_SYMBOL, &libc) || !find_definition("malloc", &server)) return 1;
-    return libc.base == server.base;
+    if ((flags & RTLD_DEEPBIND) == 0) return flags;
+    if (!find_definition(SYSTEM_SYMBOL, &libc) || !find_definition("malloc", &server)) return flags;
+    return libc.base == server.base ? flags : flags & ~RTLD_DEEPBIND;
 }
+
+/* Ends in a jump, or is not compiled; gcc before 15 has no word for it, and a test. */
+#if defined(__has_attribute)
+#if __has_attribute(musttail)
+#define MUST_JUMP __attribute__((musttail))
+#endif
+#endif
+#ifndef MUST_JUMP
+#define MUST_JUMP
+#endif
 
 EXPORT void *dlopen(const char *path, int flags) {
     dlopen_fn next = find_next();
     if (next == NULL) return NULL;
-    if ((flags & RTLD_DEEPBIND) != 0 && !is_own_malloc()) flags &= ~RTLD_DEEPBIND;
-    return next(path, flags);
+    flags = flags_to_open(flags);
+    MUST_JUMP return next(path, flags);
 }
 
 #else
