@@ -156,9 +156,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     files: ["cli/doctor-memory"],
-    fits: isQuickestOrNode,
-    reason:
-      "it is about figures that the agent and an inspector say; watch/attach attaches in each",
+    fits: isQuickest,
+    reason: "it is about figures that the agent and /proc have; watch/attach attaches in each",
   },
   {
     files: ["watch/heap/code-map"],

@@ -7,7 +7,7 @@ import { system } from "../../lib/system/mod.ts";
 import type { MemoryReport } from "../../lib/watch/doctor/memory/types.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
 import { compileShared } from "../support/compile.ts";
-import { onceAPush, onceInBun } from "../support/effort.ts";
+import { onceInBun } from "../support/effort.ts";
 import { FIXTURES, offheapCommand, runChild, runtimeCommand } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -67,22 +67,6 @@ test("a purge is tried from outside, and what came back is said", once(), async 
     assert.match(text, /^next: it comes again with the next burst; `offheap run /m);
   });
 });
-
-test(
-  "the JavaScript heap is seen by --attach, and the inspector is closed again",
-  onceAPush(
-    "watch/attach attaches in each runtime",
-    skipUnless(IS_GLIBC && runtimeInfo().name !== "bun", "Bun opens no inspector by a signal"),
-  ),
-  async () => {
-    await withDisease("JavaScript leak", null, async ({ pid, ask }) => {
-      const { verdict, parts } = await diagnosis(pid, "--watch", "8s", "--attach");
-      assert.equal(verdict, "JavaScript heap growth");
-      assert.ok((parts.javaScriptHeap ?? 0) > 2 ** 20);
-      await ask("ready");
-    });
-  },
-);
 
 test(
   "Bun is left alone by --attach, and lives",

@@ -6,12 +6,19 @@ import { test } from "node:test";
 import { runtimeInfo } from "../../ffi/mod.ts";
 import { DoctorError } from "../../lib/errors.ts";
 import { attachHeap } from "../../lib/watch/doctor/attach/attach.ts";
+import type { MemoryReport } from "../../lib/watch/doctor/memory/types.ts";
 import { listeningPorts, openSession } from "../../lib/watch/doctor/attach/inspector.ts";
 import { findRuntimes, parseRuntimeNames } from "../../tools/runtimes.ts";
 import { type AnsweringChild, withChild } from "../support/child.ts";
-import { temporaryDirectory } from "../support/compile.ts";
-import { effort } from "../support/effort.ts";
-import { sourceCommand } from "../support/runtime.ts";
+import { compileShared, temporaryDirectory } from "../support/compile.ts";
+import { effort, onceAPush } from "../support/effort.ts";
+import {
+  FIXTURES,
+  offheapCommand,
+  runChild,
+  runtimeCommand,
+  sourceCommand,
+} from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const IS_LINUX = process.platform === "linux";
@@ -95,6 +102,27 @@ test("an inspector that closes before it answers has closed", inspected(), async
     await assertLives(child);
   });
 });
+
+// Here, as no file runs twice at a time, and all open their inspector at one port.
+test(
+  "offheap doctor --attach sees the JavaScript heap grow, and closes the inspector again",
+  onceAPush("the command attaches as the function does", inspected()),
+  async () => {
+    const library = compileShared("diseases.c", "libdiseases-attach.so");
+    const program = runtimeCommand(join(FIXTURES, "diseases.ts"), "JavaScript leak", library);
+    const [command, ...args] = program;
+    await withChild(command, args, {}, async ({ pid, ask }) => {
+      const words = ["doctor", `${pid}`, "--json", "--watch", "8s", "--attach"];
+      const { status, stdout, stderr } = await runChild(offheapCommand(...words));
+      assert.deepEqual([status, stderr], [0, ""]);
+      const { memory: { verdict, parts } } = JSON.parse(stdout) as { memory: MemoryReport };
+      assert.equal(verdict, "JavaScript heap growth");
+      assert.ok((parts.javaScriptHeap ?? 0) > 2 ** 20);
+      assert.deepEqual(listeningPorts(pid), new Set());
+      await ask("ready");
+    });
+  },
+);
 
 const [BUN] = (await findRuntimes(parseRuntimeNames(["bun"]))).found;
 
