@@ -474,8 +474,8 @@ test("of a child that gets none, nobody waits for its answer", async () => {
 });
 
 test("of a process that is stopped so much is said, and what is seen from outside", async () => {
-  await during(launched(["-a", "jemalloc"], WAIT), async (pid, child) => {
-    child.kill("SIGSTOP");
+  await during(launched(["-a", "jemalloc"], WAIT), async (pid) => {
+    process.kill(pid, "SIGSTOP");
     await until(() => agentProcess(pid)?.stopped === true);
     const stopped = `the process is stopped, by a signal or a debugger\\. \`kill -CONT ${pid}\``;
     await assert.rejects(askAgent(pid, "hello"), {
@@ -487,7 +487,7 @@ test("of a process that is stopped so much is said, and what is seen from outsid
     assert.match(stdout, /^malloc: jemalloc verified$/m);
     assert.match(stdout, new RegExp(`^agent: does not answer\\. .*${stopped}`, "m"));
     assert.match(stdout, new RegExp(`^not seen: what jemalloc has given out: .*${stopped}`, "m"));
-    child.kill("SIGCONT");
+    process.kill(pid, "SIGCONT"); // Deno's child.kill() sends a child one signal only
     await until(() => agentProcess(pid)?.stopped === false);
     assert.equal((await askAgent(pid, "hello")).pid, pid);
   });
