@@ -72,9 +72,9 @@ test("a program against itself shows no difference", onLinux, async () => {
     "sleep 0.1; ls /",
   );
   const found = judgements.filter(({ verdict }) => verdict === "better" || verdict === "worse");
-  // A figure in a hundred may be found by chance.
+  // A figure in a hundred may be found by chance, and of all variants then: they have one baseline.
   assert.ok(judgements.length >= 8, `${judgements.length} judgements`);
-  assert.ok(found.length <= 1, JSON.stringify(found));
+  assert.ok(new Set(found.map(({ figure }) => figure)).size <= 1, JSON.stringify(found));
 });
 
 test(
