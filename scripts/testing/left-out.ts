@@ -110,10 +110,12 @@ export const RULES: readonly Rule[] = [
       ...within("watch", "memory-trend", "memory-verdict", "heap/parts"),
       ...within("allocators", "mimalloc-statistics"),
       ...within("cli", "top"),
+      ...within("memory", "address-index"),
       ...within("project", "deploy"),
     ],
     fits: isUsual,
-    reason: "it is about functions of bytes and text, alike in all runtimes; each night tries them",
+    reason:
+      "it is about functions of numbers, bytes and text, alike in all runtimes; each night tries them",
   },
   {
     files: within(

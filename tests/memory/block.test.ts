@@ -483,6 +483,37 @@ test("a managed block is a block like any other while it is used", () => {
   assert.equal(bytes.length, 0);
 });
 
+test("memory within a block is in use as long as the block has it there", async () => {
+  const memory = openAllocator({ allocator: "system", leaks: "off" });
+  const free = memory.functions.free;
+  const isUsed = (address: number): boolean => {
+    try {
+      memory.adopt(address as Address, 1, { free }).release();
+      return false;
+    } catch (error) {
+      assert.equal((error as { reason?: string }).reason, "in use");
+      return true;
+    }
+  };
+  const blocks = [1, 100, 5000, 1 << 20].map((size) => memory.allocate(size));
+  const within = (): number[] =>
+    blocks.flatMap(({ address, size }) => [address, address + (size >> 1), address + size - 1]);
+  for (const _ of ["young", "old"]) {
+    assert.ok(within().every(isUsed));
+    assert.equal(isUsed(blocks[3]!.address + (1 << 20)), false);
+    await Promise.resolve();
+  }
+  const before = blocks[3]!.address;
+  memory.reallocate(blocks[3]!, 1 << 25);
+  assert.ok(within().every(isUsed));
+  // The C library may make it larger where it is.
+  if (blocks[3]!.address !== before) assert.equal(isUsed(before + 5000), false);
+  const last = within();
+  for (const block of blocks) memory.reallocate(block, block.size).free();
+  assert.ok(!last.slice(-3).some(isUsed));
+  memory.close();
+});
+
 test("what another allocator of this thread uses, or has freed, cannot be adopted", () => {
   for (const name of NAMES) {
     withAllocator(name, (memory) => {

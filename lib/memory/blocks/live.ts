@@ -6,6 +6,7 @@
  */
 import { type Address, NULL } from "../../../ffi/types.ts";
 import type { LeakKind } from "../leaks.ts";
+import { AddressIndex } from "./address-index.ts";
 import { Holds } from "../shared/holds.ts";
 import { type Reclaimable, unwatch, watch } from "../shared/reclaim.ts";
 
@@ -130,6 +131,8 @@ export interface Collectable {
 export class LiveList {
   readonly #young = new Link();
   readonly #old = new Link();
+  /** The old ones, from the first time that an address is asked for. */
+  #index: AddressIndex<Live> | null = null;
   #scheduled = false;
 
   /** Adds an entry. */
@@ -141,14 +144,19 @@ export class LiveList {
   /** Takes an entry out. */
   remove(live: Live): void {
     live.unlink();
-    if (live.buffer === null) unwatch(live);
+    if (live.buffer === null) {
+      unwatch(live);
+      this.#index?.remove(live);
+    }
     live.buffer = null;
     live.reference = null;
   }
 
-  /** An entry's buffer is another one now. */
-  renew(live: Live, buffer: ArrayBuffer): void {
+  /** An entry's buffer is another one now, and its memory may be. */
+  renew(live: Live, buffer: ArrayBuffer, address: Address, size: number): void {
     this.remove(live);
+    live.address = address;
+    live.size = size;
     live.buffer = buffer;
     this.add(live);
   }
@@ -162,23 +170,25 @@ export class LiveList {
     for (const live of all) if (live.state === "live") yield live;
   }
 
-  /** The first entry that is meant; `null` when there is none. */
-  find(meant: (live: Live) => boolean): Live | null {
-    for (const ring of [this.#young, this.#old]) {
-      for (let link = ring.next; link !== ring; link = link.next) {
-        if (meant(link as Live)) return link as Live;
-      }
+  /** The entry that an address is in; `null` when there is none. */
+  at(address: Address): Live | null {
+    this.#age();
+    if (this.#index === null) {
+      this.#index = new AddressIndex();
+      for (const live of this) this.#index.add(live);
     }
-    return null;
+    return this.#index.at(address);
   }
 
   #schedule(): void {
     this.#scheduled = true;
-    queueMicrotask(() => this.#age());
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#age();
+    });
   }
 
   #age(): void {
-    this.#scheduled = false;
     for (let link = this.#young.next; link !== this.#young; link = this.#young.next) {
       const live = link as Live;
       if (live.buffer !== null) {
@@ -188,6 +198,7 @@ export class LiveList {
       live.buffer = null;
       live.unlink();
       this.#old.insert(live);
+      this.#index?.add(live);
     }
   }
 }

@@ -202,9 +202,7 @@ export class Store implements LiveOwner {
     }
     detach(buffer);
     const next = wrapBytes(address, size);
-    live.address = address;
-    live.size = size;
-    this.#list.renew(live, next);
+    this.#list.renew(live, next, address, size);
     this.#discount(old);
     this.#count(size, 0);
     if (zeroed && size > old) new Uint8Array(next).fill(0, old);
@@ -215,7 +213,7 @@ export class Store implements LiveOwner {
   rewrap(live: Live, buffer: ArrayBuffer): ArrayBuffer {
     requireUsable("release", live, buffer);
     const next = ffi().rewrap(buffer);
-    this.#list.renew(live, next);
+    this.#list.renew(live, next, live.address, live.size);
     return next;
   }
 
@@ -290,9 +288,7 @@ export class Store implements LiveOwner {
 
   /** The allocation that an address is in; `null` when this store has no such allocation. */
   find(address: Address): Live | null {
-    return this.#list.find((live) =>
-      address >= live.address && address < live.address + Math.max(1, live.size)
-    );
+    return this.#list.at(address);
   }
 
   /** Frees the allocations that are meant, with their buffers; what is in use elsewhere stays. */
