@@ -75,7 +75,8 @@ test(
     assert.notEqual(changed, text);
     writeFileSync(path, changed);
     const { stderr } = await runChild([build("agent-racy", THREAD_SANITIZER, path), ROUNDS]);
-    assert.match(stderr, /WARNING: ThreadSanitizer: data race/);
+    // A process that ends meanwhile prints only how many there were.
+    assert.match(stderr, /ThreadSanitizer: (data race|reported \d+ warnings)/);
   },
 );
 

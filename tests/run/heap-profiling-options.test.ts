@@ -97,7 +97,7 @@ test(
     "needs the unwinder and the right to make a mount namespace",
   ),
   async () => {
-    const script = 'mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp && exec "$@"';
+    const script = 'mount --rbind /tmp /tmp && mount -o remount,bind,ro /tmp && exec "$@"';
     for (const [command, ...words] of [["run", "--", "true"], ["env"]] as const) {
       const within = (...option: string[]): Promise<ChildResult> => {
         const offheap = offheapCommand(command, "-a", "jemalloc", ...option, ...words);
