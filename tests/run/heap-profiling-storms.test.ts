@@ -67,7 +67,8 @@ async function storm(command: readonly string[], signals: boolean): Promise<Stor
       try {
         const stacks = readDump(await takeDump(pid));
         longest = Math.max(longest, ...stacks.map(({ frames }) => frames.length));
-        dumps++;
+        // What was dumped before its first line is no part of the storm.
+        if (output !== "") dumps++;
         if (dumps % 10 === 0) await askAgent(pid, "profile reset");
         if (dumps % 25 === 0) await askAgent(pid, "profile stop");
         if (dumps % 25 === 1) await askAgent(pid, "profile start");
