@@ -18,6 +18,7 @@ import {
 import {
   MAX_SIZE,
   MIN_ALIGNMENT,
+  requireAddress,
   requireAlignment,
   requireSize,
   requireWhole,
@@ -127,6 +128,7 @@ const FULL = 63;
 
 const ACTION = "allocate cached memory";
 const REALLOC = "reallocate cached memory";
+const FREE = "free cached memory";
 
 /** An allocator's magazines. What is slow about them is in {@linkcode Magazines}. */
 export class CachedMemory implements CachedAllocator {
@@ -163,7 +165,8 @@ export class CachedMemory implements CachedAllocator {
   }
 
   free(address: Address, size: number): void {
-    if (typeof size === "number" && size <= SMALL && size >>> 0 === size && address !== NULL) {
+    // NaN, into which a slot makes what is no address, is not above 0.
+    if (typeof size === "number" && size <= SMALL && size >>> 0 === size && address > NULL) {
       const index = (size + ROUND) >>> QUANTUM_SHIFT;
       const count = this.#counts[index] as number;
       if (count < FULL) {
@@ -195,6 +198,7 @@ export class CachedMemory implements CachedAllocator {
     requireSize(REALLOC, oldSize);
     requireSize(REALLOC, size);
     if (address === NULL) return this.malloc(size);
+    requireAddress(REALLOC, address);
     this.#requireOpen();
     if (oldSize > MAX_CACHED && size > MAX_CACHED) {
       const moved = this.#calls.offheap_realloc(this.#source, address, size);
@@ -221,6 +225,7 @@ export class CachedMemory implements CachedAllocator {
   }
 
   usableSize(address: Address): number {
+    if (address !== NULL) requireAddress("measure cached memory", address);
     this.#requireOpen();
     return this.#calls.offheap_usable_size(this.#source, address);
   }
@@ -283,7 +288,8 @@ export class CachedMemory implements CachedAllocator {
 
   /** Frees a block whose magazine is full, of a class that is not small, or of no class. */
   #release(address: Address, size: number): void {
-    requireSize("free cached memory", size);
+    requireSize(FREE, size);
+    if (address !== NULL) requireAddress(FREE, address);
     this.#requireOpen();
     if (size > MAX_CACHED || address === NULL) {
       return this.#calls.offheap_free(this.#source, address);

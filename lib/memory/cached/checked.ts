@@ -5,6 +5,7 @@
  */
 import { type Address, NULL } from "../../../ffi/types.ts";
 import { BlockError } from "../../errors.ts";
+import { requireAddress } from "../shared/arguments.ts";
 import { hexadecimal } from "../shared/inspection.ts";
 import { CachedMemory, type CachedStatistics } from "./cached.ts";
 
@@ -52,6 +53,7 @@ export class CheckedMemory extends CachedMemory {
   }
 
   #require(action: string, address: Address, size: number | undefined): void {
+    requireAddress(`${action} cached memory`, address);
     const known = this.#live.get(address);
     const at = hexadecimal(address);
     if (known === undefined) {
