@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Address, openAllocator } from "../../mod.ts";
+import { type Address, openAllocator, type ViewConstructor } from "../../mod.ts";
 
 const NO_ADDRESS = [undefined, NaN, -1, "x", {}];
 
@@ -34,4 +34,51 @@ test("the C functions refuse what is no address, and no magazine keeps it", () =
     assert.ok(cached.malloc(48) > 0);
     memory.close();
   }
+});
+
+test("an arena whose buffer something else has says so at every allocation", () => {
+  const memory = openAllocator({ leaks: "off" });
+  const arena = memory.arena();
+  arena.allocate(8).buffer.transfer();
+  for (
+    const call of [
+      () => arena.allocate(8),
+      () => arena.allocate(8, { zeroed: true }),
+      () => arena.view(Float64Array, 1),
+      () => arena.view(Float64Array, 1, {}),
+      () => arena.allocateFrom("x"),
+    ]
+  ) assert.throws(call, { name: "BlockError", reason: "detached" });
+  memory.close();
+});
+
+test("a view's type may throw an error of its own in an arena", () => {
+  class Failing extends Uint8Array {
+    constructor() {
+      super(0);
+      throw new Error("its own");
+    }
+  }
+  const memory = openAllocator({ leaks: "off" });
+  const arena = memory.arena();
+  arena.allocate(8);
+  assert.throws(() => arena.view(Failing, 1), /^Error: its own$/);
+  memory.close();
+});
+
+test("a type whose elements have no size does not move an arena's position", () => {
+  const memory = openAllocator({ leaks: "off" });
+  const arena = memory.arena();
+  arena.allocate(8);
+  const { used } = arena.statistics();
+  for (const size of [-8, 0, 0.5, NaN, "8", null]) {
+    class Odd extends Uint8Array {
+      static override readonly BYTES_PER_ELEMENT = size as 1;
+    }
+    const type: ViewConstructor = Odd;
+    refused(() => arena.view(type, 0), "view");
+    refused(() => memory.allocate(64, { managed: true }).as(type), "as");
+  }
+  assert.equal(arena.statistics().used, used);
+  memory.close();
 });

@@ -243,7 +243,11 @@ export class BumpArena extends Cursor implements Arena, Owner {
       if (end <= this.limit && (size | 0) === size && size >= 0) {
         this.offset = end;
         this.allocations++;
-        return new Uint8Array(this.buffer as ArrayBuffer, offset, size);
+        try {
+          return new Uint8Array(this.buffer as ArrayBuffer, offset, size);
+        } catch (error) {
+          throw this.explain(error);
+        }
       }
     }
     requireSize(ACTION, size);
@@ -263,7 +267,11 @@ export class BumpArena extends Cursor implements Arena, Owner {
       if (end <= this.limit && (length | 0) === length && length >= 0) {
         this.offset = end;
         this.allocations++;
-        return new type(this.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
+        try {
+          return new type(this.buffer as ArrayBuffer, offset, length) as ViewOf<C>;
+        } catch (error) {
+          throw this.explain(error);
+        }
       }
     }
     requireWhole(ACTION, "the length", length, 0, MAX_SIZE);

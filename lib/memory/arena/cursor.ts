@@ -17,6 +17,10 @@ export const DETACHED =
   "one of its buffers was detached by something else, such as a transfer list, and may be in use " +
   "there.";
 
+function detachedError(): BlockError {
+  return new BlockError("detached", `Cannot allocate in an arena: ${DETACHED}`);
+}
+
 /** A chunk's largest size in bytes, unless the first one is larger. */
 const GROWN_CHUNK = 1024 * 1024;
 
@@ -106,9 +110,16 @@ export class Cursor {
       }
       at = this.#fit(size, alignment);
     }
+    const buffer = this.buffer as ArrayBuffer;
+    if (buffer.detached) throw detachedError();
     this.offset = at + size;
     this.allocations++;
-    return [this.buffer as ArrayBuffer, at];
+    return [buffer, at];
+  }
+
+  /** Why the buffer gave no view: something else may have detached it. */
+  explain(error: unknown): unknown {
+    return this.buffer?.detached === true ? detachedError() : error;
   }
 
   /** This position. What is placed from now on is in other segments than what was placed before. */

@@ -43,7 +43,7 @@ export type ViewOf<C extends ViewConstructor> = C extends
  */
 export function elementSize(action: string, type: ViewConstructor): number {
   const size = typeof type === "function" ? type.BYTES_PER_ELEMENT : undefined;
-  if (size !== undefined) return size;
+  if (size === 1 || size === 2 || size === 4 || size === 8) return size;
   if (Object.is(type, DataView)) return 1;
   throw new TypeError(
     `Cannot ${action}: the type must be a typed array's constructor or DataView; ` +
