@@ -5,6 +5,7 @@
  */
 import type { OpenedStatistics } from "../allocators/statistics.ts";
 import { UnsupportedOperationError } from "../errors.ts";
+import { glance } from "../options.ts";
 import { readResident } from "../system/resident.ts";
 
 /**
@@ -65,7 +66,7 @@ export function setDecay(statistics: OpenedStatistics, milliseconds: number | nu
     if (!Number.isSafeInteger(milliseconds) || milliseconds < 0 || milliseconds > MAX_MS) {
       throw new Kind(
         `Cannot ${action}: it must be a whole number of milliseconds from 0 to ${MAX_MS}, or null ` +
-          `for as long as at the start; got ${String(milliseconds)}`,
+          `for as long as at the start; got ${glance(milliseconds)}`,
       );
     }
   }

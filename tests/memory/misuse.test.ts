@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Address, openAllocator, type ViewConstructor } from "../../mod.ts";
+import { type Address, type BlockHandle, openAllocator, type ViewConstructor } from "../../mod.ts";
 
 const NO_ADDRESS = [undefined, NaN, -1, "x", {}];
 
@@ -80,5 +80,28 @@ test("a type whose elements have no size does not move an arena's position", () 
     refused(() => memory.allocate(64, { managed: true }).as(type), "as");
   }
   assert.equal(arena.statistics().used, used);
+  memory.close();
+});
+
+test("a handle whose numbers are none is refused, and can still be claimed", () => {
+  const memory = openAllocator();
+  const pool = memory.pool({ blockSize: 8 });
+  const handle = memory.allocate(8).transfer();
+  for (const name of ["ticket", "secret", "process", "size"] as const) {
+    for (const bad of [String(handle[name]), BigInt(handle[name]), Symbol("s"), {}, undefined]) {
+      const given = { ...handle, [name]: bad } as unknown as BlockHandle;
+      for (const claimer of [memory, pool]) refused(() => claimer.claim(given), name);
+    }
+  }
+  memory.claim(handle).free();
+  pool.close();
+  assert.deepEqual(memory.close(), []);
+});
+
+test("what is no time for unused pages is shown in one line", () => {
+  const memory = openAllocator();
+  for (const bad of ["", [], Object.create(null), new Uint8Array(8)]) {
+    refused(() => memory.decay(bad as number), "decay");
+  }
   memory.close();
 });

@@ -99,7 +99,9 @@ export function requireHandle(action: string, given: BlockHandle): BlockHandle {
   // The type first: a view, which is posted by mistake, has a property for each of its bytes.
   if (typeof given === "object" && given !== null && Object.hasOwn(given, "type")) {
     const handle = ownProperties(given);
-    if (handle.type === "offheap.block") return handle;
+    const numbers = [handle.ticket, handle.secret, handle.process, handle.size];
+    const isWhole = numbers.every((each) => typeof each === "number");
+    if (handle.type === "offheap.block" && isWhole) return handle;
   }
   throw new TypeError(
     `Cannot ${action}: the handle must be what a block's transfer() gave; got ${glance(given)}`,
@@ -114,8 +116,7 @@ function ask(
   out: Float64Array,
 ): number {
   const { ticket, secret, size } = handle;
-  const numbers = [ticket, secret, size].map(Number) as [number, number, number];
-  return calls.offheap_ticket_take(source, ...numbers, take ? 1 : 0, out);
+  return calls.offheap_ticket_take(source, ticket, secret, size, take ? 1 : 0, out);
 }
 
 /** Whether nobody has claimed a handle of this process yet. */
