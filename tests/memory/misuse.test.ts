@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import { type Address, type BlockHandle, openAllocator, type ViewConstructor } from "../../mod.ts";
 
 const NO_ADDRESS = [undefined, NaN, -1, "x", {}];
@@ -95,6 +96,31 @@ test("a handle whose numbers are none is refused, and can still be claimed", () 
   }
   memory.claim(handle).free();
   pool.close();
+  assert.deepEqual(memory.close(), []);
+});
+
+test("bytes of another realm are copied as those of this one", () => {
+  const memory = openAllocator();
+  const arena = memory.arena();
+  const parts = runInNewContext(
+    "const b = new Uint8Array([1, 2]).buffer; const gone = new Uint8Array(2);" +
+      "structuredClone(gone.buffer, { transfer: [gone.buffer] });" +
+      "[b, new Uint8Array(b), gone, gone.buffer]",
+    { structuredClone },
+  ) as [ArrayBuffer, Uint8Array, Uint8Array, ArrayBuffer];
+  const [buffer, view, gone, goneBuffer] = parts;
+  for (const source of [memory, arena]) {
+    for (const data of [buffer, view]) {
+      const copy = source.allocateFrom(data);
+      assert.deepEqual([..."bytes" in copy ? copy.bytes : copy], [1, 2]);
+      if ("bytes" in copy) copy.free();
+    }
+    for (const data of [gone, goneBuffer]) refused(() => source.allocateFrom(data), "detached");
+    for (const shape of [new Proxy(buffer, {}), Object.create(ArrayBuffer.prototype)]) {
+      refused(() => source.allocateFrom(shape), "no buffer");
+    }
+  }
+  arena.free();
   assert.deepEqual(memory.close(), []);
 });
 

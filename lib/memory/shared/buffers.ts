@@ -17,7 +17,7 @@ export function detach(buffer: ArrayBuffer): void {
 
 /** Whether a buffer was detached: what it had has ended, or is elsewhere. */
 export function isDetached(buffer: ArrayBufferLike): boolean {
-  return buffer instanceof ArrayBuffer && buffer.detached;
+  return "detached" in buffer && buffer.detached;
 }
 
 /**
