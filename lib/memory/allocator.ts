@@ -328,8 +328,9 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
     requireSize(action, size);
     const own = ownOptions(action, options, ADOPT_OPTIONS);
     const managed = flagOption(action, "managed", own.managed);
-    const { free = NULL } = own;
-    if (own.free !== undefined) requireAddress(action, free, "the free function");
+    const { free: given } = own;
+    if (given !== undefined) requireAddress(action, given, "the free function");
+    const free = given ?? NULL;
     this.#store.requireOpen(action);
     if (free === NULL) this.#requireOwn(action, address);
     requireUnused(action, address, this.#parts.calls);

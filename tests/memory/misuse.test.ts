@@ -124,6 +124,62 @@ test("bytes of another realm are copied as those of this one", () => {
   assert.deepEqual(memory.close(), []);
 });
 
+test("a property that is read is the one that was checked, and is read before memory is", () => {
+  const memory = openAllocator();
+  const address = memory.raw.malloc(8);
+  let reads = 0;
+  const twoFaced = {
+    get free() {
+      return reads++ === 0 ? "x" as unknown as Address : undefined;
+    },
+  };
+  refused(() => memory.adopt(address, 8, twoFaced));
+  memory.raw.free(address);
+  const block = memory.allocateFrom("text", { terminated: true });
+  const ending = {
+    get zeroed() {
+      block.bytes.set([65, 0]);
+      return false;
+    },
+  };
+  const copy = memory.blockFrom(block.address, ending);
+  assert.equal(copy.size, 2);
+  copy.free();
+  block.free();
+  assert.deepEqual(memory.close(), []);
+});
+
+test("a promise that cannot be asked holds nothing", () => {
+  const memory = openAllocator();
+  const block = memory.allocate(8);
+  const promise = Promise.resolve();
+  Object.defineProperty(promise, "constructor", {
+    get() {
+      throw new Error("its own");
+    },
+  });
+  assert.throws(() => block.hold(promise), /its own/);
+  memory.raw.free(block.release());
+  assert.deepEqual(memory.close(), []);
+});
+
+test("a held lease whose buffer was taken leaves its place to who waits", async () => {
+  const memory = openAllocator({ leaks: "off" });
+  const pool = memory.pool({ blockSize: 64, max: 1, zeroed: true });
+  const lease = pool.acquire();
+  const { buffer } = lease;
+  const call = Promise.withResolvers<string>();
+  const held = lease.hold(call.promise);
+  lease.release();
+  const waiting = pool.wait({ signal: AbortSignal.timeout(5000) });
+  buffer.transfer();
+  call.resolve("done");
+  assert.equal(await held, "done");
+  (await waiting).release();
+  assert.equal(pool.statistics().leased, 0);
+  memory.close();
+});
+
 test("what is no time for unused pages is shown in one line", () => {
   const memory = openAllocator();
   for (const bad of ["", [], Object.create(null), new Uint8Array(8)]) {

@@ -184,8 +184,10 @@ export class StoreAllocator implements BlockAllocator {
   }
 
   blockFrom(address: Address, options: AllocateOptions = NO_OPTIONS): Block {
+    // They are read before the string is: a property may be a function that ends its memory.
+    const place = options === NO_OPTIONS ? options : { ...ownOptions(ACTION, options, OPTIONS) };
     const size = cStringLength(address) + 1;
-    const [live, buffer] = this.#allocate(this.blockFrom, size, options);
+    const [live, buffer] = this.#allocate(this.blockFrom, size, place);
     this.#store.parts.calls.offheap_move(live.address, address, size);
     return new NativeBlock(this.#store, live, buffer);
   }

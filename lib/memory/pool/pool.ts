@@ -235,9 +235,10 @@ export class BlockPool implements Pool, Owner, Collectable {
     });
   }
 
-  claim(handle: BlockHandle): Lease {
+  claim(given: BlockHandle): Lease {
     const action = "claim a lease";
     this.#requireOpen(action);
+    const handle = requireHandle(action, given);
     // It is looked at before it is taken: what is not this pool's is left for its claimer.
     const { address, size } = claim(this.#store, handle, false);
     if (!this.#away.has(address) || size !== this.#blockSize) {
@@ -330,7 +331,11 @@ export class BlockPool implements Pool, Owner, Collectable {
     const { extra } = block.record;
     if (extra === null || !extra.holds.any) return this.#passOn(block);
     // The pool may have been closed when the call has ended.
-    extra.holds.whenOver(() => block.live && this.#passOn(block));
+    extra.holds.whenOver(() => {
+      if (!block.live) return;
+      if (this.#isOwn(block)) this.#passOn(block);
+      else this.#placeIsFree();
+    });
   }
 
   /** A block is for whoever waits, or for the next lease. */

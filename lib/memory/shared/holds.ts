@@ -54,10 +54,12 @@ export function holdUntil<T>(
   if (typeof promise?.then !== "function") {
     throw new TypeError(`Cannot ${action}: the call must be a promise; got ${inspect(promise)}`);
   }
+  // What a promise has of its own may throw: nothing is held then.
+  const settled = Promise.resolve(promise);
   const entry = { memory };
   kept.add(entry);
   for (const each of holds) each.begin();
-  return Promise.resolve(promise).finally(() => {
+  return settled.finally(() => {
     kept.delete(entry);
     for (const each of holds) each.end();
   });
