@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { AgentError } from "../../errors.ts";
-import { askAgent } from "../agent/client.ts";
 import { quoteCommand } from "../doctor/advice.ts";
 import { judgeMemory } from "../doctor/memory/judge.ts";
 import type { Observation } from "../doctor/memory/observation.ts";
@@ -145,27 +143,4 @@ function perSecond(
     const seconds = (observation.at - before.at) / 1000;
     return seconds > 0 ? Math.max(0, to - from) / seconds : null;
   });
-}
-
-/** What came of having memory given back. */
-export interface ApiPurge {
-  /** Resident memory before. */
-  readonly residentBefore: number;
-  /** Resident memory afterwards. */
-  readonly residentAfter: number;
-  /** How long it took. */
-  readonly milliseconds: number;
-  /** Why nothing was given back; `null` when something was. */
-  readonly refused: string | null;
-}
-
-/** Has the agent of a process give memory back; a string says why it cannot be asked. */
-export async function purgeOf(pid: number): Promise<ApiPurge | string> {
-  try {
-    const { residentBefore, residentAfter, milliseconds, refused } = await askAgent(pid, "purge");
-    return { residentBefore, residentAfter, milliseconds, refused };
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    return error.message;
-  }
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { purgeOther } from "../doctor/memory/diagnose.ts";
 import { METRICS_TYPE } from "../metrics/text.ts";
 import type { Answer } from "./answer.ts";
-import { describeProcess, detailProcess, purgeOf } from "./api.ts";
+import { describeProcess, detailProcess } from "./api.ts";
 import type { Machine, MachineLook, WatchedProcess } from "./machine.ts";
 import { scrapeText } from "./metrics.ts";
 import { PAGE_FILES } from "./page/files.ts";
@@ -122,7 +123,7 @@ const ROUTES: readonly Route[] = [
     metrics: false,
     answer: (sources, words) =>
       withProcess(sources, words, async ({ listed }) => {
-        const purged = await purgeOf(listed.pid);
+        const purged = await purgeOther(listed.pid);
         return typeof purged === "string" ? problem(409, purged) : json(purged);
       }),
   },

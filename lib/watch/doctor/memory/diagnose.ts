@@ -110,7 +110,14 @@ export async function diagnoseProcess(
     const observe = (full: boolean) => observeOther({ pid, allocator, heap }, full);
     const observations = await watchMemory(observe, { milliseconds: watch, signal });
     if (tried === undefined) return judgeMemory({ patient, observations, purged: null });
-    const outcome = await purgeOther(pid, observations.at(-1)?.kernel.rss ?? 0);
+    const resident = observations.at(-1)?.kernel.rss ?? 0;
+    const purged = await purgeOther(pid);
+    const outcome = typeof purged !== "string" ? purged : {
+      residentBefore: resident,
+      residentAfter: resident,
+      milliseconds: 0,
+      refused: purged.replace(/\.$/, ""),
+    };
     return judgeMemory({
       patient,
       observations,
@@ -129,13 +136,13 @@ function whyNoHeap({ runtime }: Patient): string {
     : `${program.title}'s can be seen from inside only, by diagnoseMemory()`;
 }
 
-async function purgeOther(pid: number, resident: number): Promise<PurgeOutcome> {
+/** Has the agent of a process give memory back; a string says why it cannot be asked. */
+export async function purgeOther(pid: number): Promise<PurgeOutcome | string> {
   try {
     const { residentBefore, residentAfter, milliseconds, refused } = await askAgent(pid, "purge");
     return { residentBefore, residentAfter, milliseconds, refused };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    const refused = error.message.replace(/\.$/, "");
-    return { residentBefore: resident, residentAfter: resident, milliseconds: 0, refused };
+    return error.message;
   }
 }
