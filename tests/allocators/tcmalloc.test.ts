@@ -8,13 +8,21 @@ import { debianFile } from "../../tools/packages/debian.ts";
 import { callApi } from "../support/api.ts";
 import { compileShared, temporaryDirectory } from "../support/compile.ts";
 import { IS_MUSL } from "../support/libc.ts";
-import { type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
+import {
+  type ChildResult,
+  FIXTURES,
+  offheapCommand,
+  runChild,
+  runtimeCommand,
+} from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
 const FOUND = IS_MUSL
   ? { missing: "Debian's libraries are made for glibc" }
   : debianFile("libtcmalloc-minimal4", "/libtcmalloc_minimal.so.4");
 const LIBRARY = "path" in FOUND ? FOUND.path : "";
+
+const MIB = 2 ** 20;
 
 const withTcmalloc = () => skipUnless(LIBRARY !== "", "missing" in FOUND ? FOUND.missing : "");
 
@@ -57,6 +65,16 @@ test("info says which of tcmalloc's options are in force", withTcmalloc(), async
   assert.equal(absent.threads, "tcmalloc does not count it");
   // offheap's own blocks do not come from it.
   assert.equal(info.allocator.name, "jemalloc");
+});
+
+test("tcmalloc's figures are the same by its agent", withTcmalloc(), async () => {
+  const command = runtimeCommand(join(FIXTURES, "agent-figures.ts"));
+  const { inside, counted } = JSON.parse(await printed(...command));
+  assert.ok(inside.retained >= 64 * MIB, "a block that was freed is given back");
+  assert.deepEqual(Object.keys(counted), Object.keys(inside));
+  for (const [name, bytes] of Object.entries<number>(inside)) {
+    assert.ok(Math.abs(counted[name] - bytes) < 16 * MIB, `${name}: ${bytes}, ${counted[name]}`);
+  }
 });
 
 test(

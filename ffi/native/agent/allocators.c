@@ -112,22 +112,42 @@ static void tcmalloc_give(int (*go_on)(void)) {
 }
 
 static void tcmalloc_count(struct figures *figures) {
+    enum { IN_BLOCKS, HEAP, RETURNED, FREE_PAGES, PHYSICAL, PROPERTIES };
+    static const char *const NAMES[PROPERTIES] = {
+        [IN_BLOCKS] = "generic.current_allocated_bytes",
+        [HEAP] = "generic.heap_size",
+        [RETURNED] = "tcmalloc.pageheap_unmapped_bytes",
+        [FREE_PAGES] = "tcmalloc.pageheap_free_bytes",
+        [PHYSICAL] = "generic.total_physical_bytes",
+    };
+    /* The same sums are in lib/allocators/tcmalloc/statistics.ts. */
     static const struct {
         enum figure figure;
-        const char *property;
-    } PROPERTIES[] = {
-        {ALLOCATED, "generic.current_allocated_bytes"},
-        {MAPPED, "generic.heap_size"},
-        {DIRTY, "tcmalloc.pageheap_free_bytes"},
-        {RETAINED, "tcmalloc.pageheap_unmapped_bytes"},
+        int signs[PROPERTIES];
+    } SUMS[] = {
+        {ALLOCATED, {[IN_BLOCKS] = 1}},
+        {ACTIVE, {[HEAP] = 1, [RETURNED] = -1, [FREE_PAGES] = -1}},
+        {RESIDENT, {[PHYSICAL] = 1}},
+        {MAPPED, {[HEAP] = 1, [RETURNED] = -1}},
+        {RETAINED, {[RETURNED] = 1}},
+        {METADATA, {[PHYSICAL] = 1, [HEAP] = -1, [RETURNED] = 1}},
+        {DIRTY, {[FREE_PAGES] = 1}},
     };
     int (*property)(const char *, size_t *);
     *(void **)&property = find_beside("MallocExtension_GetNumericProperty");
-    for (size_t i = 0; property != NULL && i < COUNT_OF(PROPERTIES); i++) {
-        size_t value = 0;
-        if (property(PROPERTIES[i].property, &value)) {
-            count_figure(figures, PROPERTIES[i].figure, value);
+    if (property == NULL) return;
+    size_t values[PROPERTIES] = {0};
+    int known[PROPERTIES];
+    for (size_t i = 0; i < PROPERTIES; i++) known[i] = property(NAMES[i], &values[i]);
+    for (size_t i = 0; i < COUNT_OF(SUMS); i++) {
+        int counted = 1;
+        int64_t bytes = 0;
+        for (size_t j = 0; j < PROPERTIES; j++) {
+            counted &= SUMS[i].signs[j] == 0 || known[j];
+            bytes += SUMS[i].signs[j] * (int64_t)values[j];
         }
+        /* Other threads allocate between one property and the next. */
+        if (counted) count_figure(figures, SUMS[i].figure, bytes > 0 ? (uint64_t)bytes : 0);
     }
 }
 
