@@ -7,7 +7,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";
 import { dirname, resolve } from "node:path";
-import { errorCode } from "../../system/files.ts";
 import { pathOfSource } from "./code-names.ts";
 
 /** A place in a file; lines and columns from 1. */
@@ -30,8 +29,8 @@ const LARGEST_BYTES = 2 ** 27;
 
 interface OpenMap {
   readonly map: SourceMap;
+  /** Where its sources are. */
   readonly directory: string;
-  readonly root: string;
 }
 
 /** The maps of the files of one process, each read once. */
@@ -58,11 +57,10 @@ export class SourceMaps {
     const found = this.#mapOf(place.file);
     if (found === null) return place;
     const entry = found.map.findEntry(place.line - 1, Math.max(0, place.column - 1));
-    if (!("originalSource" in entry)) return place;
+    // A map need not say of which source a place is.
+    if (!("originalSource" in entry) || entry.originalSource === "") return place;
     const source = pathOfSource(entry.originalSource);
-    const file = /^[a-z][\w+.-]+:/.test(source)
-      ? source
-      : resolve(found.directory, found.root, source);
+    const file = /^[a-z][\w+.-]+:/.test(source) ? source : resolve(found.directory, source);
     return { file, line: entry.originalLine + 1, column: entry.originalColumn + 1 };
   }
 
@@ -81,7 +79,7 @@ export class SourceMaps {
       const compiled = this.#compiled === null ? null : this.#mapIn(`${this.#compiled}${file}.js`);
       return compiled ?? this.#mapIn(file);
     } catch (error) {
-      if (!(error instanceof SyntaxError) && errorCode(error) === "") throw error;
+      // A map is any program's: what is wrong with it shows in the readers as errors of any kind.
       this.faults.set(file, error instanceof Error ? error.message : String(error));
       return null;
     }
@@ -102,11 +100,10 @@ export class SourceMaps {
     const text = inline === undefined
       ? readFileSync(this.#open(path), "utf8")
       : Buffer.from(inline, "base64").toString();
-    const payload: SourceMapPayload = JSON.parse(text);
-    return {
-      map: new SourceMap(payload),
-      directory: dirname(inline === undefined ? path : file),
-      root: payload.sourceRoot ?? "",
-    };
+    // Sources without a name are null, which the runtimes read in three ways.
+    const payload: SourceMapPayload = JSON.parse(text, (_key, value) => value ?? "");
+    const map = new SourceMap(payload);
+    const root = payload.sourceRoot ?? "";
+    return { map, directory: resolve(dirname(inline === undefined ? path : file), root) };
   }
 }

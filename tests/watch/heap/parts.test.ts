@@ -232,6 +232,31 @@ test("places are those of the sources, by a map in the file or beside it", () =>
   assert.deepEqual([...maps.faults.keys()], [broken], "and what cannot be read is said");
 });
 
+test("a source map that is damaged, or names no source, leaves a place as it is", () => {
+  const maps = new SourceMaps((path) => path);
+  const sources = ["a.ts"];
+  const mappings = "AAAA";
+  const damaged = [null, 3, [], { version: 3, sources, mappings, sourceRoot: 5 }];
+  const unnamed = [{ version: 3, sources: [null], mappings }, {
+    version: 3,
+    sections: [{ offset: { line: 0, column: 0 }, map: { version: 3, sources: [null], mappings } }],
+  }];
+  const urls = [
+    "%E0%A4%A.map",
+    "a%00b.map",
+    ...[...damaged, ...unnamed, {}].map((map) =>
+      `data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString("base64")}`
+    ),
+  ];
+  for (const [index, url] of urls.entries()) {
+    const file = join(directory, `damaged-${index}.js`);
+    writeFileSync(file, `x\n//# sourceMappingURL=${url}\n`);
+    const place = { file, line: 1, column: 1 };
+    assert.deepEqual(maps.find(place), place, url);
+  }
+  assert.ok(maps.faults.size >= 2 + damaged.length, "and what cannot be read is said");
+});
+
 function frame(kind: HeapFrame["kind"], name: string, more: Partial<HeapFrame> = {}): HeapFrame {
   return { kind, name, file: `/srv/app/${name}.js`, line: 7, column: 3, address: 0, ...more };
 }
