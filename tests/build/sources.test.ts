@@ -8,7 +8,8 @@ import { BuildError } from "../../lib/errors.ts";
 import { deriveDeb822, deriveList } from "../../packages/build/store/apt-sources.ts";
 import { DownloadError } from "../../packages/build/store/download.ts";
 import { fetchPinned } from "../../packages/build/store/fetch.ts";
-import { sha256 } from "../../packages/build/store/hashes.ts";
+import { hashDirectory, sha256 } from "../../packages/build/store/hashes.ts";
+import { unpack } from "../../packages/build/store/unpack.ts";
 import { versionScript } from "../../packages/build/recipe/link.ts";
 import { type Pin, pinnedVersions, pinsFor } from "../../packages/build/plan/pins.ts";
 import type { Source, SourceContext } from "../../packages/build/types.ts";
@@ -252,4 +253,20 @@ test("the version script names what must be there and globs what may be", () => 
     versionScript({ required: ["malloc"], optional: ["cfree"] }),
     "{\n  global:\n    malloc;\n    [c]free;\n  local: *;\n};\n",
   );
+});
+
+test("what is no source in a directory is neither copied nor hashed, a worktree's file .git too", async () => {
+  const directory = temporaryDirectory();
+  const source = join(directory, "build");
+  mkdirSync(join(source, "src"), { recursive: true });
+  writeFileSync(join(source, "src", "a.c"), "");
+  const before = hashDirectory(source);
+  writeFileSync(join(source, ".git"), "gitdir: elsewhere");
+  for (const name of ["build", "out", "src/build"]) {
+    mkdirSync(join(source, name));
+    writeFileSync(join(source, name, "b.c"), "");
+  }
+  assert.equal(hashDirectory(source), before);
+  const copy = await unpack(source, join(directory, "copy"), {});
+  assert.deepEqual(readdirSync(copy, { recursive: true }).sort(), ["src", join("src", "a.c")]);
 });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { BuildError } from "../../../lib/errors.ts";
 import { runTool } from "../toolchain/shell.ts";
 import { requirePrograms } from "../toolchain/compiler.ts";
+import { isSource } from "./hashes.ts";
 
 interface Compression {
   readonly program: string;
@@ -21,8 +22,6 @@ const COMPRESSIONS: readonly Compression[] = [
   { program: "bzip2", magic: [0x42, 0x5a, 0x68], option: "--bzip2" },
   { program: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], option: "--xz" },
 ];
-
-const IGNORED = /(^|\/)(\.git|build|out)$/;
 
 /**
  * Unpacks an archive, or copies a directory, into a directory that is made for it.
@@ -40,7 +39,7 @@ export async function unpack(
   if (statSync(path).isDirectory()) {
     cpSync(path, directory, {
       recursive: true,
-      filter: (from) => from === path || !IGNORED.test(from),
+      filter: (from) => from === path || isSource(from),
     });
     return directory;
   }
