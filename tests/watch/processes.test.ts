@@ -16,9 +16,10 @@ import { layOut } from "../../lib/cli/columns.ts";
 import { printable } from "../../lib/cli/output.ts";
 import { system } from "../../lib/system/mod.ts";
 import { formatAge } from "../../lib/units.ts";
+import { learnFiles } from "../../lib/watch/processes/files.ts";
 import { listProcesses } from "../../lib/watch/processes/list.ts";
 import { arrangeTree } from "../../lib/watch/processes/tree.ts";
-import type { ListedProcess, ProcessList } from "../../lib/watch/processes/types.ts";
+import type { ListedProcess, ProcessList, ServingFacts } from "../../lib/watch/processes/types.ts";
 import { during, withChild } from "../support/child.ts";
 import { compileProgram, temporaryDirectory } from "../support/compile.ts";
 import { builtLibrary, offheapCommand, runChild, sourceCommand } from "../support/runtime.ts";
@@ -205,6 +206,22 @@ test("a static program is named as one", linux(), async () => {
   await withChild(program, [], {}, async ({ pid }) => {
     assert.equal(find(await listProcesses(), pid).allocator, "static");
   });
+});
+
+test("what is known of a process is kept once it has settled, as long as it is asked for", () => {
+  const knowledge = learnFiles();
+  let looks = 0;
+  const looksAfter = (isSettled: boolean): number => {
+    knowledge.serving("a process", isSettled, () => {
+      looks++;
+      return {} as ServingFacts;
+    });
+    knowledge.forgetEnded();
+    return looks;
+  };
+  assert.deepEqual([false, false, true, true].map(looksAfter), [1, 2, 3, 3]);
+  knowledge.forgetEnded();
+  assert.equal(looksAfter(true), 4);
 });
 
 test("the largest process comes first", linux(), async () => {
