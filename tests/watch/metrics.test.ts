@@ -12,6 +12,8 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { runtimeInfo } from "../../ffi/mod.ts";
+import type { AgentStats } from "../../lib/watch/agent/types.ts";
+import { limitsOf } from "../../lib/watch/metrics/limits.ts";
 import { launchOf } from "../../lib/watch/processes/launch.ts";
 import { metricText } from "../../lib/watch/metrics/text.ts";
 import { openTelemetryName, prometheusName } from "../../lib/watch/metrics/names.ts";
@@ -35,6 +37,19 @@ async function ownText(): Promise<string> {
 function sumOf(samples: readonly ParsedSample[]): number {
   return samples.reduce((sum, { value }) => sum + value, 0);
 }
+
+test("limits are the tighter one of the control groups, and the program's own", () => {
+  const kernel = { rss: 50, anonymous: 40, absent: {} };
+  const group = { limit: 100, high: 80, available: 30, absent: {} };
+  const agent = { limit: 60 } as AgentStats;
+  const own = { source: "program", used: 50, limit: 60 };
+  assert.deepEqual(limitsOf({ kernel, group }, agent), [
+    { source: "group", used: 50, limit: 80 },
+    own,
+  ]);
+  assert.deepEqual(limitsOf({ kernel, group: { available: 30, absent: {} } }, agent), [own]);
+  assert.deepEqual(limitsOf({ kernel, group: "why not" }, null), []);
+});
 
 test("each metric has a name of its own, and its labels' names", () => {
   for (const nameOf of [prometheusName, openTelemetryName]) {

@@ -16,6 +16,8 @@ import { layOut } from "../../lib/cli/columns.ts";
 import { printable } from "../../lib/cli/output.ts";
 import { system } from "../../lib/system/mod.ts";
 import { formatAge } from "../../lib/units.ts";
+import type { AgentStats } from "../../lib/watch/agent/types.ts";
+import { withAgent } from "../../lib/watch/processes/agents.ts";
 import { learnFiles } from "../../lib/watch/processes/files.ts";
 import { listProcesses } from "../../lib/watch/processes/list.ts";
 import { arrangeTree } from "../../lib/watch/processes/tree.ts";
@@ -121,6 +123,19 @@ test("a process's agent proves its allocator, and says what it holds back", linu
     assert.ok((allocated ?? 0) > 0 && (heldBack ?? -1) >= 0, `${allocated}, ${heldBack}`);
     assert.equal(limit, 900 << 20);
   });
+});
+
+test("unused memory is what an agent counts as such, else the difference, else a reason", () => {
+  const stats = (counted: AgentStats["counted"], absent: AgentStats["absent"] = {}) =>
+    ({ allocator: "glibc", limit: null, counted, absent }) as AgentStats;
+  const listed = { limit: null, absent: {} } as ListedProcess;
+  const heldBack = (answer: AgentStats): unknown => {
+    const { heldBack: bytes, absent } = withAgent(listed, answer);
+    return bytes ?? absent.heldBack;
+  };
+  assert.equal(heldBack(stats({ allocated: 10, mapped: 100, dirty: 7 })), 7);
+  assert.equal(heldBack(stats({ allocated: 10, mapped: 100 })), 90);
+  assert.equal(heldBack(stats({ allocated: 10 }, { dirty: "a reason" })), "a reason");
 });
 
 /** Has this process look for sockets in a directory of its own meanwhile. */
