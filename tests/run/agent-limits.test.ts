@@ -152,4 +152,7 @@ test("without a group's limit the host's memory counts, and the user's limit", o
   assert.deepEqual(found({ ...limited, [`${V2}/a/memory.current`]: "0\n" }, "50%").used, 500);
   const { "proc/meminfo": _, ...nothing } = files;
   assert.equal(found(nothing).used, -1);
+  // As some containers have it, whose total alone is their own.
+  const strange = { "proc/meminfo": "MemTotal: 1000 kB\nMemAvailable: 2000 kB\n" };
+  assert.equal(found({ ...files, ...strange }).used, -1);
 });

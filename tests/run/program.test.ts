@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, mkdirSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { LaunchError } from "../../lib/errors.ts";
 import { checkLaunch, readPreloadLibrary } from "../../lib/run/check.ts";
+import { requireUnchanged } from "../../lib/run/checked-file.ts";
 import { currentIdentity } from "../../lib/run/identity.ts";
 import type { LibcName } from "../../lib/library/target.ts";
 import { followCommand } from "../../lib/run/follow-command.ts";
@@ -708,4 +719,24 @@ test("a symbolic link is followed, and the command keeps the link's name", linux
   assert.equal(follow(link).program.path, link);
   symlinkSync("loop", join(directory, "loop"));
   refuses(() => follow(join(directory, "loop")), 126, /cannot be examined \(ELOOP\)/);
+});
+
+test("a file that was checked may not be another one when it is executed", linux(), () => {
+  const { script } = fixtures();
+  const text = "#!/bin/sh\n";
+  const path = script("checked", text);
+  const { dev, ino, size, mode } = statSync(path);
+  const file = { path, device: dev, inode: ino, size, mode, capabilities: false, program: false };
+  requireUnchanged([file]);
+  const changes: readonly (() => void)[] = [
+    () => writeFileSync(path, `${text}other\n`),
+    () => chmodSync(path, 0o700),
+    () => renameSync(script("other", text), path),
+    () => rmSync(path),
+  ];
+  for (const change of changes) {
+    script("checked", text);
+    change();
+    assert.throws(() => requireUnchanged([file]), /another file has taken its place/);
+  }
 });

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { ffi } from "../../ffi/mod.ts";
 import { type Address, NULL } from "../../ffi/types.ts";
 import { findGlibcSymbol } from "../../lib/system/glibc-symbols.ts";
+import { readLinkEntries } from "../../lib/system/link-map.ts";
 import { mappedFiles, parseMaps } from "../../lib/system/linux-maps.ts";
 import { system } from "../../lib/system/mod.ts";
 import { type Claim, identifyObject } from "../../lib/verify/identify.ts";
@@ -184,4 +185,24 @@ test("an object is known by an allocator's symbol, and a C library also by its f
     assert.equal(claim.symbol, expected);
     assert.equal(claim.location?.object ?? null, expected === null ? null : object);
   }
+});
+
+test("the linker's list is read up to the end of a page, and not past it", () => {
+  const start = 0x10_000;
+  const page = new Uint8Array(4096);
+  const name = "/usr/lib/libx.so";
+  page.set(new TextEncoder().encode(name), page.length - name.length - 1);
+  const entry = new DataView(page.buffer);
+  // l_addr, l_name and l_ld; nothing is next.
+  [0x7000, start + page.length - name.length - 1, 0x7100].forEach((value, index) =>
+    entry.setBigUint64(8 * index, BigInt(value), true)
+  );
+  const read = (address: number, length: number): Uint8Array => {
+    const at = address - start;
+    if (at < 0 || at + length > page.length) throw new RangeError("not mapped");
+    return page.subarray(at, at + length);
+  };
+  assert.deepEqual(readLinkEntries(read, start), [{ base: 0x7000, name, dynamic: 0x7100 }]);
+  page[page.length - 1] = 1;
+  assert.throws(() => readLinkEntries(read, start), /not mapped/, "a name without an end");
 });
