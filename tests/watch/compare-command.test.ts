@@ -96,6 +96,7 @@ test(
       [["--show", bad], /must be what "offheap compare --save" has written/],
       [["--metric", "no group", "--", "true"], /with a group around the number/],
       [["--until", "3", "--", "true"], /must be a part such/],
+      [["--band", "100%", "--", "true"], /must be a part such/],
       [["--higher-is-better", "--", "true"], /--higher-is-better is for --metric/],
       [["--rate", "5", "--", "true"], /--rate and --duration are for --requests/],
       [["--", "offheap-no-such-command"], /not found|no such/i],
