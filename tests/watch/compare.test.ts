@@ -190,7 +190,7 @@ test(
       preloading("decoy", compileShared("decoy-malloc.c", "compare-decoy.so")),
     ]);
     const result = await compared(
-      ...["--rounds", "1", "--variants", variants, "--", "sh", "-c", "sleep 0.5"],
+      ...["--rounds", "1", "--variants", variants, "--", "sh", "-c", "sleep 2"],
     );
     assert.deepEqual(result.leftOut.map(({ variant }) => variant), ["decoy"]);
     assert.match(result.leftOut[0]?.reason ?? "", /^Not seen to be served by ".*decoy\.so": \S/);
@@ -220,6 +220,7 @@ test("a library is proven by the last look that could examine its process", () =
   };
   assert.doesNotThrow(proof("starting", "forwards", "proven", "ended"));
   assert.throws(proof("starting"), { message: /unavailable\.$/ });
+  assert.throws(proof("ended"), { message: /: It has ended\.$/ });
   assert.throws(proof("proven", "forwards"), { message: /fail\.$/ });
   assert.throws(proof("proven", "other"), { message: /"\/other\.so" serves it\.$/ });
   assert.throws(proof(), { message: /ended before it could be examined\.$/ });

@@ -39,7 +39,7 @@ export function outsideProof(library: string, examine: Examine = examineProcess)
           `"${object ?? "nothing that is known"}" serves it`;
       } catch (error) {
         if (!(error instanceof DoctorError)) throw error;
-        why = error.message; // it is about to start, or to end
+        why = error.message.replace(/\.$/, ""); // it is about to start, or to end
       }
     },
     require() {
