@@ -11,7 +11,7 @@ import {
   type OpenedStatistics,
   readOrWhy,
 } from "../allocators/statistics.ts";
-import { BlockError } from "../errors.ts";
+import { BlockError, ClosedError } from "../errors.ts";
 import { ownOptions } from "../options.ts";
 import type { Evidence, LibraryReport } from "../verify/types.ts";
 import type { OwnBlocks } from "../verify/own-blocks.ts";
@@ -418,7 +418,10 @@ export class NativeAllocator extends StoreAllocator implements Allocator {
   }
 
   close(): readonly LeakReport[] {
-    this.#store.requireOpen("close an allocator");
+    const action = "close an allocator";
+    this.#store.requireOpen(action);
+    // What is reported while heaps end may come back here.
+    if (!this.#open) throw new ClosedError(action, `this ${this.name} allocator is being closed`);
     this.#open = false;
     const open = [...this.#owners.end(), ...this.#store.close(true)];
     unregister(this.#reference);

@@ -10,9 +10,9 @@ import { argumentError } from "./shared/arguments.ts";
 
 /**
  * The C functions of the allocator, as thin as the runtime's FFI allows. Nothing is counted, and
- * nothing checked but that an address was given: a double free, a foreign address or a use after free is what it is in C.
- * Whoever allocates frees, by {@linkcode RawAllocator.free} of the same allocator or by native code
- * that calls the allocator's own. `NULL` is 0.
+ * nothing checked but that an address was given: a double free, a foreign address or a use after
+ * free is what it is in C. Whoever allocates frees, by {@linkcode RawAllocator.free} of the same
+ * allocator or by native code that calls the allocator's own. `NULL` is 0.
  *
  * @example
  * ```ts

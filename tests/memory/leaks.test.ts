@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { runtimeInfo } from "../../ffi/mod.ts";
 import { LeakTracker } from "../../lib/memory/leaks.ts";
 import { type AllocatorStatistics, type LeakReport, openAllocator } from "../../mod.ts";
 import { bundleProgram, installedDirectory } from "../support/bundle.ts";
@@ -15,6 +16,7 @@ import {
   runChild,
   runtimeCommand,
 } from "../support/runtime.ts";
+import { skipUnless } from "../support/skip.ts";
 
 interface Printed {
   readonly reported: readonly LeakReport[];
@@ -256,3 +258,21 @@ test("what was open at the end is reported with its article, and with how to lea
     /detached:\n {2}An arena of 64 bytes was not freed\.\nOFFHEAP_LEAKS=all shows where each was allocated\.$/,
   );
 });
+
+test(
+  "a hook that is called while an allocator closes cannot close it again",
+  skipUnless(
+    runtimeInfo().name === "node",
+    "only in Node is it certain that what was collected is not reported before",
+  ),
+  async () => {
+    const { stdout, stderr } = await runChild(
+      collectingCommand(join(FIXTURES, "nested-close.ts")),
+      { variables: { OFFHEAP_LEAKS: undefined } },
+    );
+    const lines = ["is being closed", "was closed"].map((state) =>
+      `ClosedError: Cannot close an allocator: this jemalloc allocator ${state}.\n`
+    );
+    assert.deepEqual([stdout, stderr], [lines.join(""), ""]);
+  },
+);
