@@ -33,6 +33,7 @@ export const JEMALLOC: AllocatorDescriptor<"jemalloc", "build"> = {
     // One that is made for linking cannot be loaded at run time, so its file is read.
     readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
     needsConstructor: false,
+    callsAtStart: ["clock_gettime", "syscall"],
     open: openJemalloc,
     tuning: JEMALLOC_TUNING,
   },

@@ -60,6 +60,7 @@ export const MIMALLOC: AllocatorDescriptor<"mimalloc", "build"> = {
     installation: null,
     readVersion,
     needsConstructor: false,
+    callsAtStart: ["syscall"],
     open: openMimalloc,
     tuning: MIMALLOC_TUNING,
   },

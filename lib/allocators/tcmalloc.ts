@@ -114,6 +114,7 @@ export const TCMALLOC: AllocatorDescriptor<"tcmalloc", "elsewhere"> = {
     installation: "Install gperftools' (Debian's package is libtcmalloc-minimal4)",
     readVersion: (path) => VERSION.exec(readFileSync(path, "latin1"))?.[1] ?? null,
     needsConstructor: true,
+    callsAtStart: [],
     open,
     tuning: null,
   },

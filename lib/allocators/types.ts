@@ -78,6 +78,11 @@ export interface AllocatorLibrary {
    * which asks it about them before `main`, then has to come after.
    */
   readonly needsConstructor: boolean;
+  /**
+   * The functions of the C library that it calls while it cannot serve yet, and a preload may have in
+   * that one's place. Where such a function asks for memory in turn, both wait for ever.
+   */
+  readonly callsAtStart: readonly string[];
   /** Loads it, and opens what it answers about itself together with its blocks. */
   open(path: string): OpenedLibrary;
   /** How it is tuned by the environment; `null` when offheap knows no profiles for it. */

@@ -137,3 +137,22 @@ export function refuseOtherAllocators({ library, variable, names, system }: Othe
     refuse(library, entry, why);
   }
 }
+
+/**
+ * What has a function in place of the C library's that an allocator calls while it cannot serve yet:
+ * the name of each, and the function.
+ */
+export function interposedCalls(
+  { variable, names, system }: Omit<OtherPreloads, "library">,
+  calls: readonly string[],
+): (readonly [what: string, symbol: string])[] {
+  const entries = [
+    ...names.map((name) => readEntry(variable, name)),
+    ...systemPreloadNames(system).map((name) => readEntry(SYSTEM_PRELOAD, name)),
+  ];
+  return entries.flatMap((entry) => {
+    const symbol = entry === null ? undefined : firstOf(calls, entry);
+    if (entry === null || symbol === undefined) return [];
+    return [[`${entry.where} names "${entry.name}", which`, symbol] as const];
+  });
+}

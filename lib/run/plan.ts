@@ -40,7 +40,7 @@ import {
   requireSampling,
   samplingOptions,
 } from "./heap-profiling.ts";
-import { readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
+import { type OtherPreloads, readSystemPreload, refuseOtherAllocators } from "./other-preloads.ts";
 import { preloadEntries, recordSettings, RUNTIMES, withoutLaunch } from "./own-variables.ts";
 import { type LaunchPlatform, launchPlatform } from "./platforms.ts";
 import { preloadName } from "./preload-path.ts";
@@ -52,6 +52,7 @@ import {
   type ProfileOption,
 } from "../allocators/profiles.ts";
 import { profileEnvironment } from "./tuning.ts";
+import { preloadWarnings } from "./waiting.ts";
 
 /** How a program is to be launched. */
 export interface LaunchOptions extends AgentOptions, HeapProfilingOptions {
@@ -153,17 +154,17 @@ function requireGuards({ path, manifest }: ResolvedLibrary): void {
   );
 }
 
-/** Another allocator in front, or another copy of the same, would be what serves. */
-function refuseOthers(
+/** What else is preloaded; `null` where offheap does not look. */
+function otherPreloads(
   library: ResolvedLibrary | null,
   before: Readonly<Record<string, string>>,
   platform: LaunchPlatform,
-): void {
+): OtherPreloads | null {
   const { format, preloadVariable: variable } = platform;
-  if (format !== "elf") return;
+  if (format !== "elf") return null;
   const names = preloadEntries(before[variable], platform);
   const system = hostTarget().libc === "glibc" ? readSystemPreload() : "";
-  refuseOtherAllocators({ library: library?.path ?? null, variable, names, system });
+  return { library: library?.path ?? null, variable, names, system };
 }
 
 function checkOptions(given: LaunchOptions): LaunchOptions {
@@ -259,11 +260,13 @@ export function planLaunch(
     : null;
   if (library !== null && options.secure === true) requireGuards(library);
   if (library !== null && sampling !== null) requireSampling(sampling, library);
-  refuseOthers(library, before, platform);
+  const others = otherPreloads(library, before, platform);
+  // Another allocator in front, or another copy of the same, would be what serves.
+  if (others !== null) refuseOtherAllocators(others);
   const shim = resolveLibrary({ name: "offheap" });
   const more = samplingOptions(sampling, options.active);
   const { variables, ...merged } = tuneAllocator(allocator, options, library, before, more);
-  const notes = notesOn(merged, library);
+  const notes = [...notesOn(merged, library), ...preloadWarnings(allocator, others)];
   const agent = agentSettings(options, platform);
   const profiling = profilingSettings(sampling, before);
   const tuned = library !== null && allocatorNamed(allocator).library?.tuning !== null;

@@ -29,6 +29,7 @@ import { FIRST_PROCESS, requirementOf } from "./requirement.ts";
 import { followCommand } from "./follow-command.ts";
 import type { LibcName } from "../library/target.ts";
 import type { Launch } from "./types.ts";
+import { commandWarnings } from "./waiting.ts";
 import { refuseWrapper } from "./wrappers.ts";
 
 /** What to run, and how. */
@@ -198,7 +199,7 @@ export function runCommand(options: RunOptions): never {
     const launch = checkCommand(plan, startArguments(words), Object.keys(planned), inherits);
     const variables = commandEnvironment(plan, planned, launch, inherits, start);
     if (launch.directory !== null) process.chdir(launch.directory);
-    printNotes(plan.notes);
+    printNotes([...plan.notes, ...commandWarnings(plan.allocator, launch)]);
     const { path, argv, executed } = launch;
     requireUnchanged(launch.files);
     handProcessOn();
