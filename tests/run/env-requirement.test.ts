@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { ENVIRONMENT_FORMATS } from "../../lib/cli/environment-formats.ts";
 import { isForShell } from "../../lib/cli/shell-refusal.ts";
 import { temporaryDirectory } from "../support/compile.ts";
+import { IS_MUSL } from "../support/libc.ts";
 import { builtLibrary, type ChildResult, offheapCommand, runChild } from "../support/runtime.ts";
 import { skipUnless } from "../support/skip.ts";
 
@@ -223,3 +224,23 @@ test("which format is asked for is seen in every way of writing it", () => {
   const others = [["-a", "system", "-fjson"], ...formats.map((format) => ["--format", format])];
   for (const options of others) assert.ok(!isForShell(options), options.join(" "));
 });
+
+test(
+  "with too little memory for the allocator the program ends with 125, and the limit is named",
+  skipUnless(process.platform === "linux" && !IS_MUSL, "needs glibc, and ulimit -v"),
+  async () => {
+    const script = 'ulimit -v "$1"; OFFHEAP_REQUIRE="$$:$2" LD_PRELOAD="$3" exec true';
+    for (const allocator of ["jemalloc", "mimalloc"] as const) {
+      const preload = `${builtLibrary(allocator, "preload")}:${builtLibrary("offheap")}`;
+      const said: string[] = [];
+      for (let kilobytes = 4000; kilobytes <= 40_000; kilobytes += 2000) {
+        const command = ["sh", "-c", script, "sh", String(kilobytes), allocator, preload] as const;
+        const { status, stderr } = await runChild([...command]);
+        // 127 is the dynamic linker's, which had no memory for the libraries themselves.
+        assert.ok([0, 125, 127].includes(status ?? -1), `${kilobytes}: ${status}: ${stderr}`);
+        if (status === 125) said.push(stderr);
+      }
+      assert.match(said.join(""), /ended before its main: there is no memory for it .* ulimit -v,/);
+    }
+  },
+);

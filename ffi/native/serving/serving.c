@@ -154,10 +154,24 @@ static int check_malloc(const struct allocator *it, void *function, const struct
     return 1;
 }
 
+/* An allocator that gives nothing has proven nothing, and C++'s operators would end the process. */
+static int check_memory(size_t size, const struct answer *why) {
+    void *volatile block = malloc(size);
+    if (block == NULL) {
+        return no(why,
+                  "there is no memory for it (%zu bytes were asked for); a limit on this process, such as that "
+                  "of ulimit -v, is too low",
+                  size);
+    }
+    free(block);
+    return 1;
+}
+
 static int check_entries(const struct allocator *it, void *function, const struct entry *entries,
                          const struct answer *why) {
     for (const struct entry *each = entries; each->name != NULL; each++) {
         for (size_t i = 0; i < COUNT_OF(OTHER_SIZES); i++) {
+            if (!check_memory(OTHER_SIZES[i], why)) return 0;
             if (!check_block(it, function, each, OTHER_SIZES[i], 0, why)) return 0;
         }
     }
