@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { type Command, Option } from "commander";
 import { CompareError, OffheapError } from "../errors.ts";
+import { writeNamed } from "../system/files.ts";
 import { formatAge } from "../units.ts";
 import { measure, type Watcher } from "../watch/compare/compare.ts";
 import {
@@ -73,7 +73,7 @@ async function run(
   }
   const comparison = documentOf(beginning, measured, failure !== null);
   if (file !== undefined) writeComparison(file, comparison);
-  if (options.html !== undefined) writeFileSync(options.html, comparisonPage(comparison));
+  if (options.html !== undefined) writeNamed(options.html, comparisonPage(comparison));
   if (options.json === true) printJson(comparison);
   else for (const part of formatComparison(comparison)) print(part);
   if (failure === null) return 0;
@@ -93,7 +93,7 @@ function show(paths: readonly string[], { json, html }: CompareArguments): numbe
   if (html !== undefined && other !== undefined) {
     throw new CompareError("Cannot write a page of two comparisons: show one.");
   }
-  if (html !== undefined) writeFileSync(html, comparisonPage(one));
+  if (html !== undefined) writeNamed(html, comparisonPage(one));
   if (json === true) printJson(all);
   else if (other === undefined) { for (const part of formatComparison(one)) print(part); }
   else for (const part of formatSideBySide(one, other)) print(part);

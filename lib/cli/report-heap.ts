@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
 import { AgentError, HeapProfileError } from "../errors.ts";
+import { writeNamed } from "../system/files.ts";
 import { formatBytes } from "../units.ts";
 import { askAgent } from "../watch/agent/client.ts";
 import { profileDifference } from "../watch/heap/difference.ts";
@@ -76,8 +77,8 @@ function showTable(profile: HeapProfile, { rows, runtime, objects }: HeapArgumen
 
 async function show(profile: HeapProfile, options: HeapArguments): Promise<void> {
   const { output, html, json, top, runtime } = options;
-  if (output !== undefined) writeFileSync(output, await encodeProfile(profile));
-  if (html !== undefined) writeFileSync(html, renderFlameGraph(profile));
+  if (output !== undefined) writeNamed(output, await encodeProfile(profile));
+  if (html !== undefined) writeNamed(html, renderFlameGraph(profile));
   if (json === true) {
     const { pid, at, milliseconds, interval, absent, notes } = profile;
     const functions = functionTable(profile, { runtime: runtime === true });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { isPermissionRefusal, permissionError } from "../../ffi/errors.ts";
 import { SystemInfoError } from "../errors.ts";
@@ -125,4 +125,18 @@ export function makeDirectories(path: string, mode: number = ANYBODY_MODE): void
     missing = makeDirectory(path, mode);
   }
   if (missing !== null) throw missing;
+}
+
+/**
+ * Writes a file. The system names it when it cannot be opened, and here also when its disk is full.
+ *
+ * @throws What the system says of it.
+ */
+export function writeNamed(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    if (error instanceof Error && !error.message.includes(path)) error.message += ` '${path}'`;
+    throw error;
+  }
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { formatEvidence, formatFields, wrapWords } from "../../lib/cli/output.ts";
+import { writeNamed } from "../../lib/system/files.ts";
 import { formatBytes, formatSeconds } from "../../lib/units.ts";
+import { skipUnless } from "../support/skip.ts";
 
 test("a cell of a table breaks between words, and a longer word within", () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -59,3 +61,15 @@ test("sizes and times have the unit that makes a short number, also where they a
   ];
   for (const [seconds, text] of times) assert.equal(formatSeconds(seconds), text);
 });
+
+test(
+  "a file whose disk is full is named",
+  skipUnless(process.platform === "linux", "needs /dev/full"),
+  () => {
+    assert.throws(() => writeNamed("/dev/full", "text"), /ENOSPC.*\/dev\/full/);
+    assert.throws(
+      () => writeNamed("/dev/null/file", "text"),
+      /^Error: ENOTDIR[^']*'\/dev\/null\/file'$/,
+    );
+  },
+);

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import process from "node:process";
 import { CompareError } from "../../errors.ts";
+import { writeNamed } from "../../system/files.ts";
 import { VERSION } from "../../version.ts";
 import { conclude, type Measured, statusDifferences } from "./compare.ts";
 import type { JudgeOptions, Outcome } from "./judge.ts";
@@ -100,7 +101,7 @@ export function documentOf(
 /** Writes a document, so that a file of that name is either the old one or the new one. */
 export function writeComparison(path: string, comparison: Comparison): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(comparison)}\n`);
+  writeNamed(temporary, `${JSON.stringify(comparison)}\n`);
   renameSync(temporary, path);
 }
 
