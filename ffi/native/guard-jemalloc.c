@@ -60,6 +60,17 @@ EXPORT void dallocx(void *block, int flags) {
     guard_release(block, heap_of(flags, &heap));
 }
 
+EXPORT void sdallocx(void *block, size_t size, int flags) {
+    (void)size;
+    dallocx(block, flags);
+}
+
+/* No block of the layer's grows where it is. */
+EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags) {
+    (void)size, (void)extra, (void)flags;
+    return guard_size(block);
+}
+
 /* Any address may be asked about. */
 EXPORT size_t sallocx(const void *block, int flags) {
     size_t size = guard_known(block);

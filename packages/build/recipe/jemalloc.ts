@@ -73,6 +73,7 @@ const GUARDED: readonly string[] = [
   ...MALLOC_SYMBOLS,
   ...["pvalloc", "free_sized", "free_aligned_sized"],
   ...symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS).required,
+  ...["sdallocx", "xallocx"],
 ];
 
 /** Below the layer jemalloc's own checks would find nothing. */
@@ -145,8 +146,14 @@ const LG_ADDRESS: Readonly<Record<string, number>> = {
 
 const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
+/**
+ * Those of its functions that offheap itself does not call. A program may be linked to a jemalloc of the
+ * system's: what the preload left out would be that one's, and be given blocks of the preload's.
+ */
+const BESIDES: readonly string[] = ["sdallocx", "xallocx", "malloc_stats_print"];
+
 const ELF_EXPORTS: ExportNames = {
-  required: [...symbols.required, ...MALLOC_SYMBOLS, ...OPERATOR_SYMBOLS],
+  required: [...symbols.required, ...MALLOC_SYMBOLS, ...OPERATOR_SYMBOLS, ...BESIDES],
   optional: [...symbols.optional, ...OPTIONAL_MALLOC_SYMBOLS],
 };
 
