@@ -6,13 +6,12 @@
 import type { Address } from "../../ffi/types.ts";
 import { ClosedError } from "../errors.ts";
 import type { MemoryCalls } from "../allocators/memory.ts";
-import { argumentError } from "./shared/arguments.ts";
 
 /**
- * The C functions of the allocator, as thin as the runtime's FFI allows. Nothing is counted, and
- * nothing checked but that an address was given: a double free, a foreign address or a use after
- * free is what it is in C. Whoever allocates frees, by {@linkcode RawAllocator.free} of the same
- * allocator or by native code that calls the allocator's own. `NULL` is 0.
+ * The C functions of the allocator, as thin as the runtime's FFI allows. Nothing is checked and
+ * nothing is counted: a double free, a foreign address, none or a use after free is what it is in C.
+ * Whoever allocates frees, by {@linkcode RawAllocator.free} of the same allocator or by native code
+ * that calls the allocator's own. `NULL` is 0.
  *
  * @example
  * ```ts
@@ -54,11 +53,6 @@ export interface RawFunctions {
   close(): void;
 }
 
-/** The error for an address that was left out, or is no number: Bun would pass it as NaN. */
-function refuse(name: keyof RawAllocator, address: unknown): never {
-  throw argumentError(`call ${name}`, "the address", address, "a number from 0 on");
-}
-
 /** Binds the functions to a source. */
 export function openRaw(calls: MemoryCalls, source: Address): RawFunctions {
   const {
@@ -72,12 +66,10 @@ export function openRaw(calls: MemoryCalls, source: Address): RawFunctions {
   const raw: Mutable<RawAllocator> = {
     malloc: (size) => offheap_malloc(source, size),
     calloc: (count, size) => offheap_calloc(source, count, size),
-    realloc: (address, size) =>
-      offheap_realloc(source, address >= 0 ? address : refuse("realloc", address), size),
-    free: (address) => offheap_free(source, address >= 0 ? address : refuse("free", address)),
+    realloc: (address, size) => offheap_realloc(source, address, size),
+    free: (address) => offheap_free(source, address),
     alignedAlloc: (alignment, size) => offheap_aligned_alloc(source, alignment, size),
-    usableSize: (address) =>
-      offheap_usable_size(source, address >= 0 ? address : refuse("usableSize", address)),
+    usableSize: (address) => offheap_usable_size(source, address),
   };
   return {
     raw,

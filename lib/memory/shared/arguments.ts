@@ -17,9 +17,9 @@ export const MIN_ALIGNMENT = 16;
 const MAX_ALIGNMENT: number = 2 ** 30;
 
 /** The error for a number that is not what is wanted. */
-export function argumentError(action: string, what: string, value: unknown, wanted: string): Error {
+function refuse(action: string, what: string, value: unknown, wanted: string): never {
   const Kind = typeof value === "number" ? RangeError : TypeError;
-  return new Kind(`Cannot ${action}: ${what} must be ${wanted}; got ${inspect(value)}`);
+  throw new Kind(`Cannot ${action}: ${what} must be ${wanted}; got ${inspect(value)}`);
 }
 
 /**
@@ -35,7 +35,7 @@ export function requireWhole(
   most: number,
 ): asserts value is number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw argumentError(action, what, value, `a whole number from ${least} to ${most}`);
+  refuse(action, what, value, `a whole number from ${least} to ${most}`);
 }
 
 /** Refuses what is not a size in bytes. */
@@ -51,7 +51,7 @@ export function requireAlignment(
 ): asserts value is number {
   const whole = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
   if (whole && Number.isInteger(Math.log2(value as number))) return;
-  throw argumentError(action, "the alignment", value, `a power of two from 1 to ${most}`);
+  refuse(action, "the alignment", value, `a power of two from 1 to ${most}`);
 }
 
 /** An alignment that may be left out, checked. */
