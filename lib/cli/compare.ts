@@ -73,9 +73,9 @@ async function run(
   }
   const comparison = documentOf(beginning, measured, failure !== null);
   if (file !== undefined) writeComparison(file, comparison);
-  if (options.html !== undefined) writeNamed(options.html, comparisonPage(comparison));
   if (options.json === true) printJson(comparison);
   else for (const part of formatComparison(comparison)) print(part);
+  if (options.html !== undefined) writeNamed(options.html, comparisonPage(comparison));
   if (failure === null) return 0;
   if (stop.signal.aborted) return INTERRUPTED;
   throw failure;
@@ -93,10 +93,10 @@ function show(paths: readonly string[], { json, html }: CompareArguments): numbe
   if (html !== undefined && other !== undefined) {
     throw new CompareError("Cannot write a page of two comparisons: show one.");
   }
-  if (html !== undefined) writeNamed(html, comparisonPage(one));
   if (json === true) printJson(all);
   else if (other === undefined) { for (const part of formatComparison(one)) print(part); }
   else for (const part of formatSideBySide(one, other)) print(part);
+  if (html !== undefined) writeNamed(html, comparisonPage(one));
   return 0;
 }
 

@@ -9,7 +9,8 @@ import type { MemoryCalls } from "../allocators/memory.ts";
 
 /**
  * The C functions of the allocator, as thin as the runtime's FFI allows. Nothing is checked and
- * nothing is counted: a double free, a foreign address, none or a use after free is what it is in C.
+ * nothing is counted: a double free, a foreign address, no address or a use after free is what it
+ * is in C.
  * Whoever allocates frees, by {@linkcode RawAllocator.free} of the same allocator or by native code
  * that calls the allocator's own. `NULL` is 0.
  *

@@ -2,11 +2,12 @@
  * The command `offheap compare`: its options, what it keeps and shows, and how it ends.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { z } from "zod";
+import { writeComparison } from "../../lib/watch/compare/comparison.ts";
 import { compare, PLAIN, readDocument, variantsFile } from "../support/compared.ts";
 import { ComparisonSchema } from "../support/comparison-schema.ts";
 import { temporaryDirectory } from "../support/compile.ts";
@@ -75,6 +76,13 @@ test(
     const pair = await compare("--show", file, file);
     assert.equal(pair.status, 0, pair.stderr);
     assert.match(pair.stdout, /<b>&: time/);
+    const full = await compare("--show", file, "--html", "/dev/full");
+    assert.equal(full.stdout, first.stdout, "what was measured is printed");
+    assert.match(full.stderr, /^offheap: .*ENOSPC.*\/dev\/full/);
+    const taken = join(directory, "taken");
+    mkdirSync(taken);
+    assert.throws(() => writeComparison(taken, readDocument(readFileSync(file, "utf8"))));
+    assert.deepEqual(readdirSync(directory).sort(), ["a.html", "a.json", "taken"]);
   },
 );
 

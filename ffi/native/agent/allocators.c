@@ -196,7 +196,7 @@ static const struct giver GLIBC = {
     .no_give = "this libc has no malloc_trim",
     .no_decay = "glibc's malloc has no decay",
     .count = glibc_count,
-    .no_count = "glibc's malloc does not count it",
+    .no_count = "mallinfo2, by which the agent asks glibc, does not count it",
 };
 
 static const struct giver MUSL = {

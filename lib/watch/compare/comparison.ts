@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync, renameSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import process from "node:process";
 import { CompareError } from "../../errors.ts";
@@ -101,8 +101,13 @@ export function documentOf(
 /** Writes a document, so that a file of that name is either the old one or the new one. */
 export function writeComparison(path: string, comparison: Comparison): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  writeNamed(temporary, `${JSON.stringify(comparison)}\n`);
-  renameSync(temporary, path);
+  try {
+    writeNamed(temporary, `${JSON.stringify(comparison)}\n`);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /**
