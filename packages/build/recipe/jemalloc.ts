@@ -147,8 +147,8 @@ const LG_ADDRESS: Readonly<Record<string, number>> = {
 const symbols = symbolNames([JEMALLOC_SYMBOLS], JEMALLOC_SHIM_SYMBOLS);
 
 /**
- * Those of its functions that offheap itself does not call. A program may be linked to a jemalloc of the
- * system's: what the preload left out would be that one's, and be given blocks of the preload's.
+ * Those of its functions that offheap itself does not call. A program may be linked to a jemalloc of
+ * the system's: what the preload left out would be that one's, and be given blocks of the preload's.
  */
 const BESIDES: readonly string[] = ["sdallocx", "xallocx", "malloc_stats_print"];
 
