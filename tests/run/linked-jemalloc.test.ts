@@ -13,6 +13,7 @@ test(
   linux(),
   async () => {
     const other = compileShared("interpose.c", "libother-jemalloc.so", [
+      "-DALL_OF_JEMALLOC",
       "-Wl,-soname,libother-jemalloc.so",
     ]);
     const program = compileProgram("jemalloc-user.c", "jemalloc-user", [
